@@ -1,0 +1,1 @@
+"""clika_cache: completions kept in SQLite; a provider that asks another only once."""

@@ -1,0 +1,33 @@
+"""Errors a user can mend, each with the exit code the command line ends with.
+
+ClikaError
+ ├── UserError         exit 2: bad input or usage; the message names file, line or value, and the cure
+ ├── IncompleteRun     exit 1: some requests failed after retries; everything that arrived is kept
+ └── StoppedRun        exit 3: stopped by budget or user; the same command resumes
+"""
+
+from __future__ import annotations
+
+
+class ClikaError(Exception):
+    """Base of everything the command line reports without a traceback."""
+
+    exit_code = 2
+
+
+class UserError(ClikaError):
+    """Bad input or usage."""
+
+    exit_code = 2
+
+
+class IncompleteRun(ClikaError):
+    """Some requests failed after retries."""
+
+    exit_code = 1
+
+
+class StoppedRun(ClikaError):
+    """Stopped by budget or user; resumable."""
+
+    exit_code = 3

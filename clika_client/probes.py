@@ -1,0 +1,212 @@
+"""Probe sets: the same questions in many languages, checked once so that nothing after has to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from clika_client.errors import UserError
+
+Tags = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question independent of language."""
+
+    item_id: str
+    tags: Tags = field(default_factory=dict)
+    """Language-independent properties to split results on: relation, region, original_lang, `changed`, …"""
+    cluster: str | None = None
+    """Items of one cluster are resampled together (x_name pairs a person's birth and death years)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One Item in one language."""
+
+    item_id: str
+    language: str
+    """BCP 47 tag."""
+    question: str
+    choices: tuple[str, ...]
+    gold: int
+    """Index into `choices`."""
+    tags: Tags = field(default_factory=dict)
+    """Properties of this language's version: name_as_in_english, ambiguous, adapted, …"""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Parts of the question that some prompt styles need apart (COPA's premise and connector)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSet:
+    """A versioned, hashed collection of Probes.
+
+    Invariant: `probes[language][i]` is the version of `items[i]`, for every language, with the same
+    number of choices and the same gold index in each.
+    """
+
+    name: str
+    items: tuple[Item, ...]
+    probes: Mapping[str, tuple[Probe, ...]]
+    version: str = "1"
+    reference: float | None = None
+    """Accuracy (fraction) that counts as RA = 1; None means no published reference: A = 1 is used."""
+    licence: str = "unknown"
+    source: str = ""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """Texts that belong to the set, such as published instructions: `instruction:de` → text."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The set's languages, in its own order."""
+        return tuple(self.probes)
+
+    @property
+    def n(self) -> int:
+        """Number of items."""
+        return len(self.items)
+
+    @property
+    def k(self) -> int:
+        """Number of choices per question, the same for all items."""
+        return len(next(iter(self.probes.values()))[0].choices)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of blind guessing, 1/k."""
+        return 1.0 / self.k
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over all content; two sets with one digest ask the same questions."""
+        return hashlib.blake2b(to_json(self).encode(), digest_size=16).hexdigest()
+
+    def select(
+        self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0
+    ) -> ProbeSet:
+        """The same items in each of `languages`; with `limit`, a seeded sample in the set's order.
+
+        Raises UserError for a language the set does not have or a limit below one.
+        """
+        import random
+
+        wanted = tuple(languages) if languages else self.languages
+        for tag in wanted:
+            if tag not in self.probes:
+                known = ", ".join(self.languages)
+                raise UserError(f"set {self.name!r} has no language {tag!r}; it has: {known}")
+        rows: Sequence[int] = range(self.n)
+        if limit is not None:
+            if limit < 1:
+                raise UserError(f"--limit must be at least 1, got {limit}")
+            if limit < self.n:
+                rows = sorted(random.Random(seed).sample(range(self.n), limit))
+        return replace(
+            self,
+            items=tuple(self.items[i] for i in rows),
+            probes={tag: tuple(self.probes[tag][i] for i in rows) for tag in wanted},
+        )
+
+
+def build(
+    name: str, items: Iterable[Item], probes: Iterable[Probe], *, where: str = "", **details: object
+) -> ProbeSet:
+    """Assemble and check a ProbeSet; raises UserError naming `where`, the item and the cure."""
+    by_language: dict[str, dict[str, Probe]] = {}
+    for probe in probes:
+        bucket = by_language.setdefault(probe.language, {})
+        if probe.item_id in bucket:
+            raise UserError(
+                f"{where or name}: item {probe.item_id!r} occurs twice in language {probe.language!r}; keep one"
+            )
+        bucket[probe.item_id] = probe
+    items = tuple(items)
+    if not items or not by_language:
+        raise UserError(f"{where or name}: the set is empty; give it at least one item")
+    k = len(next(iter(next(iter(by_language.values())).values())).choices)
+    for language, bucket in by_language.items():
+        _check_language(where or name, language, items, bucket, k)
+    _check_gold(where or name, items, by_language)
+    ordered = {tag: tuple(bucket[item.item_id] for item in items) for tag, bucket in by_language.items()}
+    return ProbeSet(name=name, items=items, probes=ordered, **details)  # type: ignore[arg-type]
+
+
+def _check_language(
+    where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], k: int
+) -> None:
+    missing = [item.item_id for item in items if item.item_id not in bucket]
+    if missing:
+        shown = ", ".join(map(repr, missing[:5])) + (" …" if len(missing) > 5 else "")
+        raise UserError(
+            f"{where}: {len(missing)} of {len(items)} items are missing in language {language!r}: {shown}; "
+            "add them, or leave these items out of every language"
+        )
+    for probe in bucket.values():
+        if len(probe.choices) != k:
+            raise UserError(
+                f"{where}: item {probe.item_id!r} in {language!r} has {len(probe.choices)} choices, others have {k}; "
+                "all items of a set need the same number"
+            )
+        if not 0 <= probe.gold < k:
+            raise UserError(
+                f"{where}: item {probe.item_id!r} in {language!r} has gold {probe.gold}; it must be 0 to {k - 1}"
+            )
+
+
+def _check_gold(where: str, items: tuple[Item, ...], by_language: Mapping[str, Mapping[str, Probe]]) -> None:
+    """Answers of two languages are compared by index, so the order of choices must be parallel."""
+    first, *others = by_language
+    for item in items:
+        gold = by_language[first][item.item_id].gold
+        for tag in others:
+            if by_language[tag][item.item_id].gold != gold:
+                raise UserError(
+                    f"{where}: item {item.item_id!r} has gold {gold} in {first!r} but "
+                    f"{by_language[tag][item.item_id].gold} in {tag!r}; list the choices in the same order in every language"
+                )
+
+
+def to_json(probe_set: ProbeSet) -> str:
+    """Canonical JSON text of a set; the inverse of `from_json`."""
+    doc = {
+        "name": probe_set.name,
+        "version": probe_set.version,
+        "reference": probe_set.reference,
+        "licence": probe_set.licence,
+        "source": probe_set.source,
+        "meta": dict(probe_set.meta),
+        "languages": list(probe_set.probes),
+        "items": [[i.item_id, dict(i.tags), i.cluster] for i in probe_set.items],
+        "probes": {
+            tag: [[p.question, list(p.choices), p.gold, dict(p.tags), dict(p.fields)] for p in probes]
+            for tag, probes in probe_set.probes.items()
+        },
+    }
+    return json.dumps(doc, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def from_json(text: str) -> ProbeSet:
+    """The set that `to_json` wrote."""
+    doc = json.loads(text)
+    items = tuple(Item(i, tags, cluster) for i, tags, cluster in doc["items"])
+    probes = {
+        tag: tuple(
+            Probe(item.item_id, tag, question, tuple(choices), gold, tags, fields)
+            for item, (question, choices, gold, tags, fields) in zip(items, rows, strict=True)
+        )
+        for tag in doc["languages"]
+        for rows in [doc["probes"][tag]]
+    }
+    return ProbeSet(
+        doc["name"],
+        items,
+        probes,
+        doc["version"],
+        doc["reference"],
+        doc["licence"],
+        doc["source"],
+        doc["meta"],
+    )

@@ -1,0 +1,21 @@
+"""clika_providers: a request goes in, a completion comes out; knows nothing of probes."""
+
+from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError, UnreachableError
+from clika_providers.options import ProviderOptions
+from clika_providers.types import Completion, Json, Message, Provider, ReadMode, Request, Usage
+
+__all__ = [
+    "Completion",
+    "ItemError",
+    "Json",
+    "Message",
+    "Provider",
+    "ProviderError",
+    "ProviderOptions",
+    "ReadMode",
+    "Request",
+    "RetryableError",
+    "RunError",
+    "UnreachableError",
+    "Usage",
+]

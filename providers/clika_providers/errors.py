@@ -1,0 +1,57 @@
+"""What can go wrong between a request and its completion, mapped once at the transport edge.
+
+ProviderError
+ ├── RetryableError     may succeed later: throttled, overloaded, timed out, connection lost
+ ├── ItemError          final for this request: refused as malformed, too long, filtered
+ └── RunError           final for every request to this model: key, quota, unknown model, wrong setup
+      └── UnreachableError   nothing answers at the address at all
+"""
+
+from __future__ import annotations
+
+
+class ProviderError(Exception):
+    """A request that produced no completion.
+
+    Messages are for the user: what happened, the value, the cure; never a key, never markup.
+    """
+
+    kind = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        """Seconds the server asked us to wait, if it did."""
+
+
+class RetryableError(ProviderError):
+    """Trying again later may help."""
+
+    kind = "retryable"
+
+
+class ItemError(ProviderError):
+    """This request will never succeed as it is; others may."""
+
+    kind = "item"
+
+
+class RunError(ProviderError):
+    """No request to this model can succeed until the user changes something."""
+
+    kind = "run"
+
+
+class UnreachableError(RunError):
+    """Nothing answers at the model's address."""
+
+    kind = "unreachable"

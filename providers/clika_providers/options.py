@@ -1,0 +1,29 @@
+"""Settings a user may give for a model, apart from its name; none of them is a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clika_providers.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderOptions:
+    """How to reach and run a model. Fields that do not apply to a provider are ignored by it."""
+
+    base_url: str | None = None
+    key_command: str | None = None
+    """A shell command that prints the API key, for those who keep keys in a vault."""
+    concurrency: int | None = None
+    rpm: float | None = None
+    tpm: float | None = None
+    timeout_s: float = 60.0
+    max_retries: int = 6
+    extra_body: tuple[tuple[str, Json], ...] = ()
+    n_gpu_layers: int | None = None
+    n_ctx: int | None = None
+    n_threads: int | None = None
+    n_sequences: int | None = None
+    lora: Path | None = None
+    models_dir: Path | None = None
