@@ -1,1 +1,23 @@
 """clika_cache: completions kept in SQLite; a provider that asks another only once."""
+
+from clika_cache.completions import StoredAttempt, StoredReply
+from clika_cache.database import Database
+from clika_cache.errors import CacheError
+from clika_cache.keys import KeyMaker, canonical, prompt_hash, prompt_text
+from clika_cache.provider import CachedProvider
+from clika_cache.schema import Migration
+from clika_cache.writer import Writer
+
+__all__ = [
+    "CacheError",
+    "CachedProvider",
+    "Database",
+    "KeyMaker",
+    "Migration",
+    "StoredAttempt",
+    "StoredReply",
+    "Writer",
+    "canonical",
+    "prompt_hash",
+    "prompt_text",
+]

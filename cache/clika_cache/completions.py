@@ -1,0 +1,155 @@
+"""Completions as rows: what is stored of a reply, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from clika_cache.database import Database
+from clika_cache.keys import prompt_hash
+from clika_providers import Completion, Usage
+
+_COLUMNS = (
+    "key, model_id, source, prompt, text, finish_reason, choice_logprobs, thinking, input_tokens, output_tokens, "
+    "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at"
+)
+_MARKS = ",".join("?" * 18)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """One reply on its way into the file."""
+
+    key: bytes
+    model_id: int
+    prompt: str
+    """JSON text of the messages, from `keys.prompt_text`."""
+    completion: Completion
+    source: str = "own"
+    cost: float | None = None
+    """US dollars, when a price is known."""
+    replace: bool = False
+    """Overwrite an earlier reply to the same question (`--refresh`)."""
+    created_at: float = field(default_factory=time.time)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttempt:
+    """A request that gave no answer: failed, filtered, or cut before a word was said."""
+
+    key: bytes
+    model_id: int
+    kind: str
+    message: str
+    status: int | None = None
+    raw: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    cost: float | None = None
+    created_at: float = field(default_factory=time.time)
+
+
+def model_id(database: Database, spec: str, identity: str) -> int:
+    """The row number of a model, made when new. `identity` is canonical JSON."""
+    row = database.connection.execute("SELECT id FROM models WHERE identity = ?", (identity,)).fetchone()
+    if row is None:
+        with database.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO models (spec, identity) VALUES (?, ?)", (spec, identity))
+            row = connection.execute("SELECT id FROM models WHERE identity = ?", (identity,)).fetchone()
+    return int(row[0])
+
+
+def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> None:
+    """Insert inside the caller's transaction; the first reply to a key wins unless `replace` is set."""
+    prompts = {prompt_hash(r.prompt): r.prompt for r in replies}
+    connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompts.items())
+    fresh = [_row(r) for r in replies if not r.replace]
+    connection.executemany(f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", fresh)
+    replaced = [_row(r) for r in replies if r.replace]
+    if replaced:
+        connection.executemany(f"INSERT OR REPLACE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", replaced)
+        connection.execute("UPDATE generation SET value = value + 1")
+
+
+def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAttempt]) -> None:
+    """Record attempts inside the caller's transaction."""
+    connection.executemany(
+        "INSERT INTO attempts (key, model_id, kind, status, message, raw, input_tokens, output_tokens, cost, created_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?)",
+        [
+            (a.key, a.model_id, a.kind, a.status, a.message, a.raw, a.usage.input_tokens, a.usage.output_tokens, a.cost,
+             a.created_at)
+            for a in attempts
+        ],
+    )  # fmt: skip
+
+
+def present(database: Database, keys: Sequence[bytes]) -> set[bytes]:
+    """Which of these keys have an answer stored."""
+    return {row[0] for row in database.many("SELECT key FROM completions WHERE key IN ({marks})", list(keys))}  # type: ignore[misc]
+
+
+def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]:
+    """The stored completions among these keys."""
+    sql = f"SELECT {_COLUMNS} FROM completions WHERE key IN ({{marks}})"
+    return {row[0]: _completion(row) for row in database.many(sql, list(keys))}  # type: ignore[misc]
+
+
+def generation(database: Database) -> tuple[int, int]:
+    """(times any completion was replaced, highest row number): equal pairs mean nothing changed."""
+    with database.mapped_errors():
+        row = database.connection.execute(
+            "SELECT (SELECT value FROM generation), (SELECT coalesce(max(rowid), 0) FROM completions)"
+        ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def _row(reply: StoredReply) -> tuple[object, ...]:
+    c, u = reply.completion, reply.completion.usage
+    logprobs = None if c.choice_logprobs is None else json.dumps(c.choice_logprobs)
+    return (
+        reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason, logprobs,
+        _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, reply.cost,
+        c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at,
+    )  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """SQLite stores UTF-8; half of a surrogate pair, which JSON escapes can carry, becomes U+FFFD."""
+    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _completion(row: tuple[object, ...]) -> Completion:
+    (
+        _,
+        _,
+        _,
+        _,
+        text,
+        finish,
+        logprobs,
+        thinking,
+        tin,
+        tout,
+        cached,
+        reasoning,
+        _,
+        served,
+        fingerprint,
+        raw,
+        latency,
+        _,
+    ) = row
+    return Completion(
+        text=text,  # type: ignore[arg-type]
+        finish_reason=finish,  # type: ignore[arg-type]
+        choice_logprobs=None if logprobs is None else tuple(json.loads(logprobs)),  # type: ignore[arg-type]
+        thinking=thinking,  # type: ignore[arg-type]
+        usage=Usage(tin, tout, cached, reasoning),  # type: ignore[arg-type]
+        model_served=served,  # type: ignore[arg-type]
+        raw=raw,  # type: ignore[arg-type]
+        latency_s=latency,  # type: ignore[arg-type]
+        fingerprint=fingerprint,  # type: ignore[arg-type]
+    )

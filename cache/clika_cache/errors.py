@@ -1,0 +1,7 @@
+"""What can go wrong with the database file, told in words a user can act on."""
+
+from __future__ import annotations
+
+
+class CacheError(Exception):
+    """The database cannot be opened, read or written; the message names the file and the cure."""

@@ -1,0 +1,68 @@
+"""The content key: one name for one question to one model, equal in every process and release.
+
+The key covers everything that can change the answer: the provider's `identity` and every field of the
+Request. What cannot change it (keys, timeouts, thread counts, rate limits) never reaches `identity`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clika_providers import Json, Message, Request
+
+KEY_BYTES = 16
+_VERSION = b"clika-key-1\0"
+
+
+def canonical(value: Any) -> str:
+    """JSON text that is the same for equal values: sorted names, no blanks, no escapes."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _digest(data: bytes) -> bytes:
+    # Lone surrogates can come out of JSON escapes; `surrogatepass` keeps them distinct.
+    return hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
+
+
+def prompt_text(messages: tuple[Message, ...]) -> str:
+    """A conversation as stored in the prompts table: a JSON list of [role, content]."""
+    return canonical([[m.role, m.content] for m in messages])
+
+
+def prompt_hash(text: str) -> bytes:
+    """The prompts table's key for `prompt_text`."""
+    return _digest(text.encode("utf-8", "surrogatepass"))
+
+
+class KeyMaker:
+    """Keys for one provider identity; hashes the identity once, not once per request."""
+
+    def __init__(self, identity: Mapping[str, Json]) -> None:
+        for name in ("provider", "model"):
+            if not identity.get(name):
+                raise ValueError(f"provider identity lacks {name!r}: answers of two models could be mixed")
+        self._base = hashlib.blake2b(_VERSION, digest_size=KEY_BYTES)
+        self._base.update(canonical(dict(identity)).encode("utf-8", "surrogatepass"))
+        self._base.update(b"\0")
+
+    def key(self, request: Request) -> bytes:
+        """16 bytes that name this request to this model."""
+        body = [
+            [[m.role, m.content] for m in request.messages],
+            request.mode,
+            request.labels,
+            request.max_tokens,
+            request.temperature,
+            request.seed,
+            request.stop,
+            request.grammar,
+            request.thinking,
+            request.repeat,
+            request.extra,
+        ]
+        made = self._base.copy()
+        made.update(canonical(body).encode("utf-8", "surrogatepass"))
+        return made.digest()

@@ -1,0 +1,117 @@
+"""A provider that asks another only once: the cache as a wrapper with the same one method."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from clika_cache import completions
+from clika_cache.completions import StoredAttempt, StoredReply
+from clika_cache.database import Database
+from clika_cache.keys import KeyMaker, canonical, prompt_text
+from clika_cache.writer import Writer
+from clika_providers import Completion, Json, Provider, ProviderError, Request, Usage
+
+CostOf = Callable[[Usage], "float | None"]
+
+
+class CachedProvider:
+    """Serves stored completions, asks `provider` for the others, and stores what arrives.
+
+    `refresh` asks again and replaces; `enabled=False` neither reads nor writes. Two requests with the
+    same key in flight share one call.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        database: Database,
+        writer: Writer,
+        *,
+        refresh: bool = False,
+        enabled: bool = True,
+        cost_of: CostOf | None = None,
+    ) -> None:
+        self.provider = provider
+        self.refresh = refresh
+        self.enabled = enabled
+        self._database = database
+        self._writer = writer
+        self._cost_of = cost_of or (lambda _: None)
+        self._keys = KeyMaker(provider.identity)
+        self._in_flight: dict[bytes, asyncio.Future[Completion]] = {}
+        self.model_id = completions.model_id(database, provider.spec, canonical(dict(provider.identity)))
+
+    @property
+    def spec(self) -> str:
+        """The wrapped model's name."""
+        return self.provider.spec
+
+    @property
+    def identity(self) -> Mapping[str, Json]:
+        """The wrapped model's identity."""
+        return self.provider.identity
+
+    @property
+    def concurrency(self) -> int:
+        """The wrapped model's useful number of requests in flight."""
+        return self.provider.concurrency
+
+    async def aclose(self) -> None:
+        """Close the wrapped provider; the writer belongs to the caller."""
+        await self.provider.aclose()
+
+    def key(self, request: Request) -> bytes:
+        """The content key of a request to this model."""
+        return self._keys.key(request)
+
+    def present(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Which keys need no call; empty when refreshing or disabled."""
+        return set() if self.refresh or not self.enabled else completions.present(self._database, keys)
+
+    async def complete(self, request: Request) -> Completion:
+        """The stored completion, or a fresh one that is stored at once; raises ProviderError."""
+        key = self.key(request)
+        if self.enabled and not self.refresh:
+            stored = completions.lookup(self._database, [key])
+            if stored:
+                return stored[key]
+        return await self.ask(key, request)
+
+    async def ask(self, key: bytes, request: Request) -> Completion:
+        """Call the model without looking in the file first; one call per key at a time."""
+        running = self._in_flight.get(key)
+        if running is not None:
+            return await asyncio.shield(running)
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = future
+        try:
+            completion = await self.provider.complete(request)
+            self._store(key, request, completion)
+        except BaseException as error:
+            if isinstance(error, ProviderError) and self.enabled:
+                self._writer.put(StoredAttempt(key, self.model_id, error.kind, str(error), error.status))
+            if isinstance(error, Exception):
+                future.set_exception(error)
+                future.exception()  # marked as seen: usually nobody else waits for it
+            else:
+                future.cancel()
+            raise
+        else:
+            future.set_result(completion)
+            return completion
+        finally:
+            del self._in_flight[key]
+
+    def _store(self, key: bytes, request: Request, completion: Completion) -> None:
+        if not self.enabled:
+            return
+        cost = self._cost_of(completion.usage)
+        if completion.is_answer:
+            text = prompt_text(request.messages)
+            self._writer.put(StoredReply(key, self.model_id, text, completion, cost=cost, replace=self.refresh))
+            return
+        kind = "filtered" if completion.finish_reason == "content_filter" else "truncated"
+        self._writer.put(
+            StoredAttempt(key, self.model_id, kind, f"reply was {kind}", None, completion.raw, completion.usage, cost)
+        )
