@@ -76,8 +76,8 @@ def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> No
 def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAttempt]) -> None:
     """Record attempts inside the caller's transaction."""
     connection.executemany(
-        "INSERT INTO attempts (key, model_id, kind, status, message, raw, input_tokens, output_tokens, cost, created_at)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO attempts (key, model_id, kind, status, message, raw, input_tokens, output_tokens, cost,"
+        " created_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
         [
             (a.key, a.model_id, a.kind, a.status, a.message, a.raw, a.usage.input_tokens, a.usage.output_tokens, a.cost,
              a.created_at)
@@ -110,8 +110,8 @@ def _row(reply: StoredReply) -> tuple[object, ...]:
     c, u = reply.completion, reply.completion.usage
     logprobs = None if c.choice_logprobs is None else json.dumps(c.choice_logprobs)
     return (
-        reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason, logprobs,
-        _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, reply.cost,
+        reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason,
+        logprobs, _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, reply.cost,
         c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at,
     )  # fmt: skip
 

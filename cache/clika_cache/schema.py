@@ -65,8 +65,9 @@ def apply(connection: sqlite3.Connection, migrations: tuple[Migration, ...]) -> 
     connection.execute("BEGIN IMMEDIATE")
     try:
         done = applied(connection)
-        if "clika_migrations" not in database.table_names():
-            connection.execute("CREATE TABLE clika_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS clika_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
+        )
         for name, script in migrations:
             if name in done:
                 continue

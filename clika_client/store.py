@@ -1,0 +1,375 @@
+"""The evaluation's own tables in the cache file: probe sets, cells, readings and runs.
+
+A cell is the unit of asking and scoring: one model, one set, one language, one prompt style, one way of
+reading. It holds one content key per item of the set (16 zero bytes: never asked), so a cell can be
+written before its first answer arrives and scored at any time: an asked key without a completion is a
+missing answer, never a wrong one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_cache import Database, KeyMaker, Migration, StoredReply, canonical, prompt_text
+from clika_cache import completions as cached
+from clika_client.probes import ProbeSet, from_json, to_json
+from clika_providers import Completion, Json, Message, Request
+
+KEY_BYTES = 16
+OWN = "own"
+"""The `source` of completions this tool asked for itself; imports carry the name of theirs."""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        "client_001_initial",
+        """
+        CREATE TABLE sets (
+            id INTEGER PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            version TEXT NOT NULL,
+            n INTEGER NOT NULL,
+            k INTEGER NOT NULL,
+            content BLOB NOT NULL
+        );
+        CREATE TABLE cells (
+            id INTEGER PRIMARY KEY,
+            model_id INTEGER NOT NULL REFERENCES models(id),
+            source TEXT NOT NULL,
+            set_id INTEGER NOT NULL REFERENCES sets(id),
+            language TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            read TEXT NOT NULL,
+            rotation INTEGER NOT NULL,
+            repeat INTEGER NOT NULL,
+            settings TEXT NOT NULL,
+            labels TEXT NOT NULL,
+            keys BLOB NOT NULL,
+            UNIQUE (model_id, source, set_id, language, prompt, read, rotation, repeat, settings)
+        );
+        CREATE TABLE readings (
+            cell_id INTEGER NOT NULL REFERENCES cells(id),
+            reading TEXT NOT NULL,
+            stamp TEXT NOT NULL,
+            choices BLOB NOT NULL,
+            reasons BLOB NOT NULL,
+            PRIMARY KEY (cell_id, reading)
+        ) WITHOUT ROWID;
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY,
+            created_at REAL NOT NULL,
+            finished_at REAL,
+            status TEXT NOT NULL,
+            config TEXT NOT NULL
+        );
+        CREATE TABLE run_cells (
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            cell_id INTEGER NOT NULL REFERENCES cells(id),
+            positions BLOB NOT NULL,
+            PRIMARY KEY (run_id, cell_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE batches (
+            id INTEGER PRIMARY KEY,
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            spec TEXT NOT NULL,
+            ticket TEXT NOT NULL,
+            status TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        );
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellKey:
+    """What makes a cell itself; equal keys are one cell, whichever run asked it."""
+
+    model: str
+    """The row's name: a model spec, or the name an import gives."""
+    identity: str
+    """Canonical JSON of the provider's identity; two identities are never one row."""
+    set_id: int
+    language: str
+    prompt: str
+    read: str
+    source: str = OWN
+    rotation: int = 0
+    repeat: int = 0
+    settings: str = "{}"
+    """Canonical JSON of sampling settings that differ from the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One stored cell."""
+
+    cell_id: int
+    key: CellKey
+    labels: tuple[str, ...]
+    keys: bytes
+    """n x 16 bytes: the content key per item of the set, zeros where never asked."""
+
+    def asked(self) -> npt.NDArray[np.int64]:
+        """Item positions that were ever asked, ascending; shape (asked,)."""
+        grid = np.frombuffer(self.keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
+        return np.flatnonzero(grid.any(axis=1))
+
+    def key_at(self, position: int) -> bytes:
+        """The content key of one item."""
+        return self.keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """The stored replies of one cell, aligned by row."""
+
+    positions: npt.NDArray[np.int64]
+    texts: list[str]
+    finish: list[str | None]
+    logprobs: list[tuple[float | None, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedReply:
+    """One reply that somebody else collected."""
+
+    position: int
+    item_id: str
+    messages: tuple[Message, ...]
+    text: str
+    finish_reason: str | None = None
+    raw: str | None = None
+    choice_logprobs: tuple[float | None, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One invocation as stored."""
+
+    run_id: str
+    created_at: float
+    finished_at: float | None
+    status: str
+    config: Mapping[str, Json]
+
+
+class Store:
+    """Probe sets, cells, readings and runs of one database file."""
+
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        self.database = Database(path, read_only=read_only, migrations=MIGRATIONS)
+        self._load_set = lru_cache(maxsize=64)(self._read_set)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    # ---- probe sets
+
+    def add_set(self, probe_set: ProbeSet) -> int:
+        """The set's row number; content is stored once per digest."""
+        content = to_json(probe_set)
+        digest = probe_set.digest
+        row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, _pack(content))
+            with self.database.writing() as connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO sets (digest, name, version, n, k, content) VALUES (?,?,?,?,?,?)", values
+                )
+                row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+        return int(row[0])
+
+    def probe_set(self, set_id: int) -> ProbeSet:
+        """The stored set; memoised."""
+        return self._load_set(set_id)
+
+    def _read_set(self, set_id: int) -> ProbeSet:
+        with self.database.mapped_errors():
+            row = self.database.connection.execute("SELECT content FROM sets WHERE id = ?", (set_id,)).fetchone()
+        return from_json(zlib.decompress(row[0]).decode("utf-8", "surrogatepass"))
+
+    # ---- cells
+
+    def add_cell(self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None) -> int:
+        """Make the cell when new and add content keys (position → key) to it; returns its row number."""
+        model_id = cached.model_id(self.database, key.model, key.identity)
+        where = (
+            model_id, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat, key.settings
+        )  # fmt: skip
+        with self.database.writing() as connection:
+            row = connection.execute(
+                "SELECT id, keys FROM cells WHERE model_id=? AND source=? AND set_id=? AND language=? AND prompt=?"
+                " AND read=? AND rotation=? AND repeat=? AND settings=?",
+                where,
+            ).fetchone()
+            if row is None:
+                (n,) = connection.execute("SELECT n FROM sets WHERE id = ?", (key.set_id,)).fetchone()
+                grid = _merge(bytes(n * KEY_BYTES), keys or {})
+                cursor = connection.execute(
+                    "INSERT INTO cells (model_id, source, set_id, language, prompt, read, rotation, repeat, settings,"
+                    " labels, keys) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                    (*where, canonical(list(labels)), grid),
+                )
+                return int(cursor.lastrowid or 0)
+            merged = _merge(row[1], keys or {})
+            if merged != row[1]:
+                connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
+            return int(row[0])
+
+    def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
+        """Store others' replies and their cell; idempotent. Returns how many were new."""
+        maker = KeyMaker({"provider": f"import:{key.source}", "model": key.model, "identity": key.identity})
+        extra: tuple[tuple[str, Json], ...] = (("language", key.language), ("prompt", key.prompt), ("set", key.set_id))
+        model_id = cached.model_id(self.database, key.model, key.identity)
+        keys: dict[int, bytes] = {}
+        replies: list[StoredReply] = []
+        for row in rows:
+            request = Request(row.messages, repeat=key.repeat, extra=(*extra, ("item", row.item_id)))
+            completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
+            content_key = maker.key(request)
+            keys[row.position] = content_key
+            replies.append(StoredReply(content_key, model_id, prompt_text(row.messages), completion, key.source))
+        new = len(keys) - len(cached.present(self.database, list(keys.values())))
+        with self.database.writing() as connection:
+            cached.insert(connection, replies)
+        self.add_cell(key, labels, keys)
+        return new
+
+    def cells(self, run_id: str | None = None) -> list[Cell]:
+        """All cells, or those of one run, in the order they were made."""
+        sql = (
+            "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
+            " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
+        )
+        with self.database.mapped_errors():
+            if run_id is None:
+                rows = self.database.connection.execute(sql + " ORDER BY c.id").fetchall()
+            else:
+                sql += " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
+                rows = self.database.connection.execute(sql, (run_id,)).fetchall()
+        return [Cell(r[0], CellKey(*r[1:11]), tuple(json.loads(r[11])), r[12]) for r in rows]
+
+    def replies(self, cell: Cell) -> Replies:
+        """The stored replies of a cell in item order; asked items without one are absent."""
+        positions = cell.asked()
+        keys = [cell.key_at(int(p)) for p in positions]
+        sql = "SELECT key, text, finish_reason, choice_logprobs FROM completions WHERE key IN ({marks})"
+        found = {row[0]: row for row in self.database.many(sql, keys)}
+        held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
+        return Replies(
+            np.array([p for p, _ in held], dtype=np.int64),
+            [str(row[1]) for _, row in held],
+            [row[2] for _, row in held],  # type: ignore[misc]
+            [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
+        )
+
+    # ---- readings: answers as read once, kept so that scoring again costs nothing
+
+    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
+        """(choices, reasons), one per item of the set, if they are still what the replies say; else None.
+
+        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
+        """
+        with self.database.mapped_errors():
+            row = self.database.connection.execute(
+                "SELECT stamp, choices, reasons FROM readings WHERE cell_id = ? AND reading = ?",
+                (cell.cell_id, reading),
+            ).fetchone()
+        if row is None or not self._still_valid(cell, row[0]):
+            return None
+        return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
+
+    def save_reading(
+        self, cell: Cell, reading: str, choices: npt.NDArray[np.int8], reasons: npt.NDArray[np.uint8]
+    ) -> None:
+        """Keep a reading; silently skipped when the file is read-only."""
+        if self.database.read_only:
+            return
+        replaced, rows = cached.generation(self.database)
+        complete = int((choices[cell.asked()] != -2).all())
+        stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
+        with self.database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO readings VALUES (?,?,?,?,?)",
+                (cell.cell_id, reading, stamp, choices.astype(np.int8).tobytes(), reasons.astype(np.uint8).tobytes()),
+            )
+
+    def _still_valid(self, cell: Cell, stamp: str) -> bool:
+        replaced, rows, checksum = stamp.split(":")
+        now_replaced, now_rows = cached.generation(self.database)
+        return (
+            int(replaced) == now_replaced
+            and (rows == "all" or int(rows) == now_rows)
+            and int(checksum) == zlib.crc32(cell.keys)
+        )
+
+    # ---- runs
+
+    def start_run(self, config: Mapping[str, Json]) -> str:
+        """Record an invocation; returns its id, which sorts by time."""
+        run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(3)
+        with self.database.writing() as connection:
+            connection.execute(
+                "INSERT INTO runs VALUES (?,?,?,?,?)", (run_id, time.time(), None, "running", canonical(dict(config)))
+            )
+        return run_id
+
+    def add_run_cell(self, run_id: str, cell_id: int, positions: Sequence[int]) -> None:
+        """Note which items of a cell a run asked for."""
+        packed = np.asarray(positions, dtype=np.int32).tobytes()
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO run_cells VALUES (?,?,?)", (run_id, cell_id, packed))
+
+    def run_positions(self, run_id: str) -> dict[int, npt.NDArray[np.int32]]:
+        """cell_id → item positions that a run asked for."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute(
+                "SELECT cell_id, positions FROM run_cells WHERE run_id = ?", (run_id,)
+            ).fetchall()
+        return {cell_id: np.frombuffer(blob, dtype=np.int32) for cell_id, blob in rows}
+
+    def finish_run(self, run_id: str, status: str) -> None:
+        """Close a run as `done`, `incomplete` or `stopped`."""
+        with self.database.writing() as connection:
+            connection.execute(
+                "UPDATE runs SET finished_at = ?, status = ? WHERE id = ?", (time.time(), status, run_id)
+            )
+
+    def runs(self) -> list[RunRow]:
+        """All runs, oldest first."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute(
+                "SELECT id, created_at, finished_at, status, config FROM runs ORDER BY created_at"
+            ).fetchall()
+        return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4])) for r in rows]
+
+
+def _pack(content: str) -> bytes:
+    return zlib.compress(content.encode("utf-8", "surrogatepass"), 6)
+
+
+def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:
+    """The key grid with some positions filled in."""
+    merged = bytearray(grid)
+    for position, key in keys.items():
+        merged[position * KEY_BYTES : (position + 1) * KEY_BYTES] = key
+    return bytes(merged)
