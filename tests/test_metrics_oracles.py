@@ -1,0 +1,170 @@
+"""Worked examples whose numbers were computed independently of this project."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clika_client.metrics import (
+    NO_ANSWER,
+    agreement,
+    conductivity,
+    consistency,
+    multilingual,
+    performance,
+    position,
+    rankc,
+    significance,
+    transfer,
+)
+from clika_client.metrics.intervals import Resampler, percentile_interval, wilson
+
+
+def coded(letters: str) -> np.ndarray:
+    return np.array([NO_ANSWER if c == "_" else "ABCD".index(c) for c in letters], np.int8)
+
+
+GOLD, EN, X, THIRD = coded("ABCDABCDAB"), coded("ABCDABDDCA"), coded("ABCAABD_CB"), coded("ABCDBBDDCB")
+TABLE = consistency.table_of(EN, X, GOLD)
+
+
+def near(value: float) -> object:
+    return pytest.approx(value, abs=5e-7)
+
+
+def test_toy_table_counts_items_by_where_they_are_right() -> None:
+    assert [float(count) for count in TABLE] == [5, 2, 1, 2]
+
+
+def test_toy_accuracy_and_ra() -> None:
+    assert performance.accuracy(np.stack([EN, X]), GOLD).tolist() == near([0.7, 0.6])
+    assert performance.rescaled_accuracy([0.7, 0.6], 0.25, 0.97).tolist() == near([0.625, 0.486111])
+
+
+def test_ra_of_chatgpt_english_on_x_name_is_just_above_one() -> None:
+    assert performance.rescaled_accuracy(166 / 180, 0.25, 0.922) == near(1.000331)
+
+
+def test_ra_is_clipped_at_zero_and_not_above() -> None:
+    assert performance.rescaled_accuracy([0.1, 1.0], 0.25, 0.5).tolist() == [0.0, 3.0]
+
+
+def test_toy_no_answer_rate_is_a_share_of_replies() -> None:
+    assert performance.no_answer_rate(X) == near(0.1)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value"),
+    [
+        (consistency.jaccard, 0.625),
+        (consistency.recall, 0.714286),
+        (consistency.forward_transfer, 0.714286),
+        (consistency.dice, 0.769231),
+        (consistency.reverse_transfer, 0.833333),
+        (consistency.independence_jaccard, 0.477273),
+        (consistency.chance_corrected, 0.282609),
+        (consistency.kappa_correct, 0.347826),
+    ],
+)
+def test_toy_overlap(measure: object, value: float) -> None:
+    assert float(measure(TABLE)) == near(value)  # type: ignore[operator]
+
+
+def test_toy_agreement_kappa_and_same_wrong() -> None:
+    assert agreement.agreement(EN, X) == near(0.7)
+    assert agreement.kappa_answer(EN, X, 4) == near(0.615385)
+    assert agreement.same_wrong(EN, X, GOLD) == near(1.0)
+
+
+def test_toy_ac3_over_two_and_three_languages() -> None:
+    assert multilingual.ac3(np.stack([EN, X]), GOLD) == near(0.674074)
+    three = np.stack([EN, X, THIRD])
+    assert multilingual.consistency(three, 2) == near(0.733333)
+    assert multilingual.consistency(three, 3) == near(0.6)
+    assert multilingual.ac3(three, GOLD, 2) == near(0.698413)
+    assert multilingual.ac3(three, GOLD, 3) == near(0.631579)
+
+
+def test_toy_fleiss_kappa_counts_no_answer_as_a_category() -> None:
+    assert multilingual.fleiss_kappa(np.stack([EN, X, THIRD]), 4) == near(0.649123)
+
+
+def test_toy_position_bias() -> None:
+    assert position.choice_counts(X, 4).tolist() == [3, 3, 2, 1]
+    assert position.total_variation(X, GOLD, 4) == near(0.088889)
+    assert position.top_choice_share(X, 4) == near(3 / 9)
+
+
+@pytest.mark.parametrize(
+    ("share", "flags"),
+    [(0.7999, ()), (0.80, ("biased",)), (0.9499, ("biased",)), (0.95, ("biased", "degenerate")), (float("nan"), ())],
+)
+def test_flags_start_at_their_limits(share: float, flags: tuple[str, ...]) -> None:
+    assert position.flags(share) == flags
+
+
+@pytest.mark.parametrize(("other", "value"), [([1, 0, 2], 0.334759), ([0, 2, 1], 0.877636), ([2, 1, 0], 0.212395)])
+def test_rankc_of_three_choices(other: list[int], value: float) -> None:
+    assert rankc.rankc_items(np.array([[0, 1, 2]]), np.array([other]))[0] == near(value)
+
+
+def test_rankc_reads_scores_not_only_rankings() -> None:
+    assert rankc.rankc(np.array([[-0.1, -2.0, -3.0]]), np.array([[-2.0, -0.1, -9.0]])) == near(0.334759)
+
+
+@pytest.mark.parametrize(("n", "value"), [(2, 0.634471), (4, 0.376837), (5, 0.309612)])
+def test_rankc_expected_at_random(n: int, value: float) -> None:
+    assert rankc.expected_rankc(n) == near(value)
+    assert rankc.corrected_rankc(1.0, n) == near(1.0)
+    assert rankc.corrected_rankc(value, n) == pytest.approx(0.0, abs=5e-6)
+
+
+def test_eclektic_transfer_leaves_the_source_cell_out() -> None:
+    en, de, zh = [1, 0, 1], [1, 1, 1], [0, 0, 0]
+    result = transfer.eclektic(np.array([en, de, zh], np.bool_), np.array([0, 1, 2]))
+    assert result.overall == near(1 / 6)
+    assert result.transfer == near(1 / 4)
+
+
+def test_mother_tongue_effect_is_paired_on_the_items_of_that_language() -> None:
+    own, pivot = np.array([1, 1, 1, 0, 0], np.bool_), np.array([1, 0, 0, 1, 1], np.bool_)
+    result = transfer.mother_tongue(own, pivot, np.array([1, 1, 1, 1, 0], np.bool_))
+    assert (result.n, result.own_only, result.pivot_only) == (4, 2, 1)
+    assert result.effect == near(0.25)
+
+
+def test_xrr_in_its_three_readings() -> None:
+    english, other = np.zeros(200, np.bool_), np.zeros(200, np.bool_)
+    english[:194] = True
+    other[:37] = True
+    other[199] = True
+    result = conductivity.cross_retrieval(english, other)
+    assert result == (near(0.19), near(0.195876), near(0.190722), near(0.152174))
+
+
+def test_the_gate_is_strict_and_names_what_failed() -> None:
+    parts = {"translation": 0.90, "en_type0": 0.9001, "en_type1": 1.0}
+    assert conductivity.failed_gates(parts) == ("translation", "x_type0")
+
+
+@pytest.mark.parametrize(("right", "n", "low", "high"), [(7, 10, 0.396778, 0.892209), (746, 1000, 0.718114, 0.772003)])
+def test_wilson(right: int, n: int, low: float, high: float) -> None:
+    assert wilson(right, n) == (near(low), near(high))
+
+
+@pytest.mark.parametrize(("b", "c", "p"), [(2, 1, 1.0), (15, 4, 0.019211), (0, 0, 1.0)])
+def test_mcnemar_exact(b: int, c: int, p: float) -> None:
+    assert significance.mcnemar_exact(b, c) == near(p)
+
+
+def test_holm() -> None:
+    assert significance.holm([0.001, 0.02, 0.03, 0.04]) == near([0.004, 0.06, 0.06, 0.06])
+    assert significance.holm([0.04, 0.001, 0.03, 0.02]) == near([0.06, 0.004, 0.06, 0.06])
+
+
+def test_toy_en_co_has_a_bootstrap_interval_of_about_two_sevenths_to_one() -> None:
+    right = np.stack([performance.correct(EN, GOLD), performance.correct(X, GOLD)])
+    draws = Resampler(10).sums(np.stack([right.all(0), right.any(0)]))
+    low, high = percentile_interval(draws[0] / np.maximum(draws[1], 1))
+    assert float(low) == pytest.approx(0.286, abs=0.03)
+    assert float(high) == pytest.approx(1.0, abs=1e-6)

@@ -1,0 +1,209 @@
+"""What must hold for any answers: ranges, symmetry, order of items and languages, and where a value is undefined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from clika_client.metrics import MISSING, NO_ANSWER, agreement, consistency, multilingual, performance, position, rankc
+from clika_client.metrics.transfer import eclektic
+
+K = 4
+UNIT = [
+    consistency.jaccard,
+    consistency.recall,
+    consistency.dice,
+    consistency.forward_transfer,
+    consistency.reverse_transfer,
+    consistency.independence_jaccard,
+    consistency.independence_recall,
+    consistency.independence_dice,
+]
+SYMMETRIC = [consistency.jaccard, consistency.dice, consistency.chance_corrected, consistency.kappa_correct]
+
+
+@st.composite
+def answer_sets(draw: st.DrawFn, languages: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """(answers: languages x items, gold: items), with no-answers and missing replies."""
+    items = draw(st.integers(1, 25))
+    answers = draw(hnp.arrays(np.int8, (languages, items), elements=st.integers(MISSING, K - 1)))
+    return answers, draw(hnp.arrays(np.int8, items, elements=st.integers(0, K - 1)))
+
+
+def same(a: object, b: object) -> None:
+    np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=0, atol=1e-12)
+
+
+def in_range(value: object, low: float, high: float) -> None:
+    known = np.asarray(value, float)
+    known = known[~np.isnan(known)]
+    assert ((known >= low - 1e-12) & (known <= high + 1e-12)).all()
+
+
+def every_metric(answers: np.ndarray, gold: np.ndarray) -> list[float]:
+    table = consistency.table_of(answers[0], answers[1], gold)
+    values = [f(table) for f in [*UNIT, *SYMMETRIC]]
+    values += [agreement.agreement(*answers[:2]), agreement.kappa_answer(*answers[:2], K)]
+    values += [agreement.same_wrong(*answers[:2], gold), performance.no_answer_rate(answers[0])]
+    values += [multilingual.ac3(answers, gold), multilingual.ac3(answers, gold, 3)]
+    values += [multilingual.fleiss_kappa(answers, K), position.total_variation(answers[0], gold, K)]
+    return [float(value) for value in values]
+
+
+@given(answer_sets())
+def test_every_metric_stays_in_its_range(case: tuple[np.ndarray, np.ndarray]) -> None:
+    answers, gold = case
+    table = consistency.table_of(answers[:1], answers[1:], gold)
+    for measure in UNIT:
+        in_range(measure(table), 0, 1)
+    for corrected in (consistency.chance_corrected(table), consistency.kappa_correct(table)):
+        in_range(corrected, -np.inf, 1)
+    in_range(agreement.agreement(answers[0], answers[1]), 0, 1)
+    in_range(agreement.kappa_answer(answers[0], answers[1], K), -1e9, 1)
+    in_range(agreement.same_wrong(answers[0], answers[1], gold), 0, 1)
+    in_range(performance.accuracy(answers, gold), 0, 1)
+    in_range(position.total_variation(answers, gold, K), 0, 1)
+    in_range(position.top_choice_share(answers, K), 1 / K, 1)
+    in_range(multilingual.ac3(answers, gold), 0, 1)
+    in_range(multilingual.fleiss_kappa(answers, K), -1, 1)
+
+
+@given(answer_sets())
+def test_swapping_the_two_languages_changes_no_symmetric_metric(case: tuple[np.ndarray, np.ndarray]) -> None:
+    (a, b, _), gold = case
+    for measure in SYMMETRIC:
+        same(measure(consistency.table_of(a, b, gold)), measure(consistency.table_of(b, a, gold)))
+    same(agreement.agreement(a, b), agreement.agreement(b, a))
+    same(agreement.kappa_answer(a, b, K), agreement.kappa_answer(b, a, K))
+    same(agreement.same_wrong(a, b, gold), agreement.same_wrong(b, a, gold))
+    swapped = consistency.table_of(b, a, gold)
+    same(consistency.forward_transfer(consistency.table_of(a, b, gold)), consistency.reverse_transfer(swapped))
+
+
+@given(answer_sets(), st.randoms(use_true_random=False))
+def test_the_order_of_items_changes_nothing(case: tuple[np.ndarray, np.ndarray], random: object) -> None:
+    answers, gold = case
+    order = list(range(len(gold)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    same(every_metric(answers, gold), every_metric(answers[:, order], gold[order]))
+
+
+@given(answer_sets(languages=4), st.permutations(range(4)))
+def test_the_order_of_languages_only_permutes_the_matrix(case: tuple[np.ndarray, np.ndarray], order: list[int]) -> None:
+    answers, gold = case
+    matrix = consistency.all_pairs(answers, gold)
+    same(consistency.all_pairs(answers[order], gold), matrix[np.ix_(order, order)])
+    same(matrix, matrix.T)
+    for s in (2, 3):
+        same(multilingual.ac3(answers, gold, s), multilingual.ac3(answers[order], gold, s))
+    same(multilingual.fleiss_kappa(answers, K), multilingual.fleiss_kappa(answers[order], K))
+
+
+@given(answer_sets())
+def test_renaming_the_choices_changes_nothing(case: tuple[np.ndarray, np.ndarray]) -> None:
+    answers, gold = case
+    renamed = np.array([2, 0, 3, 1, NO_ANSWER], np.int8)
+    moved = np.where(answers >= 0, renamed[answers], answers).astype(np.int8)
+    same(every_metric(answers, gold), every_metric(moved, renamed[gold]))
+
+
+@given(answer_sets(languages=2))
+def test_an_item_missing_in_one_language_leaves_the_pair(case: tuple[np.ndarray, np.ndarray]) -> None:
+    answers, gold = case
+    kept = (answers != MISSING).all(0)
+    whole, part = consistency.table_of(*answers, gold), consistency.table_of(*answers[:, kept], gold[kept])
+    assert [float(count) for count in whole] == [float(count) for count in part]
+    same(agreement.kappa_answer(*answers, K), agreement.kappa_answer(*answers[:, kept], K))
+
+
+@given(answer_sets(languages=1))
+def test_a_language_agrees_fully_with_itself_where_it_answers(case: tuple[np.ndarray, np.ndarray]) -> None:
+    answers, gold = case
+    table = consistency.table_of(answers[0], answers[0], gold)
+    if table.both > 0:
+        assert consistency.jaccard(table) == consistency.recall(table) == consistency.dice(table) == 1
+    if table.n > 0:
+        same(agreement.agreement(answers[0], answers[0]), 1 - performance.no_answer_rate(answers[0]))
+
+
+@given(
+    hnp.arrays(np.float64, (6, 5), elements=st.floats(-9, 0)), hnp.arrays(np.float64, (6, 5), elements=st.floats(-9, 0))
+)
+def test_rankc_is_symmetric_in_range_and_one_for_equal_rankings(a: np.ndarray, b: np.ndarray) -> None:
+    in_range(rankc.rankc(a, b), 0, 1)
+    same(rankc.rankc(a, b), rankc.rankc(b, a))
+    same(rankc.rankc(a, a * 2), 1.0)
+
+
+def test_rankc_expectation_is_the_mean_over_all_rankings() -> None:
+    from itertools import permutations
+
+    every = np.array(list(permutations(range(4))))
+    first = np.broadcast_to(every[0], every.shape)
+    same(rankc.rankc_items(first, every).mean(), rankc.expected_rankc(4))
+
+
+def test_en_co_of_an_empty_union_is_zero_and_of_no_items_is_undefined() -> None:
+    wrong, gold = np.ones(3, np.int8), np.zeros(3, np.int8)
+    nowhere = consistency.table_of(wrong, wrong, gold)
+    for variant in consistency.VARIANTS.values():
+        assert variant.measure(nowhere) == 0
+    assert np.isnan(consistency.forward_transfer(nowhere))
+    nothing = consistency.table_of(np.full(3, MISSING, np.int8), wrong, gold)
+    for variant in consistency.VARIANTS.values():
+        assert np.isnan(variant.measure(nothing))
+    assert np.isnan(performance.accuracy(np.full(3, MISSING, np.int8), gold))
+
+
+@pytest.mark.parametrize("variant", consistency.VARIANTS)
+def test_chance_corrected_en_co_and_kappa_are_undefined_for_two_perfect_languages(variant: str) -> None:
+    gold = np.array([0, 1, 2], np.int8)
+    perfect = consistency.table_of(gold, gold, gold)
+    assert np.isnan(consistency.chance_corrected(perfect, variant))
+    assert np.isnan(consistency.kappa_correct(perfect))
+    assert np.isnan(agreement.same_wrong(gold, gold, gold))
+
+
+def test_kappa_on_answers_is_undefined_when_both_always_say_the_same_letter() -> None:
+    always = np.zeros(5, np.int8)
+    assert np.isnan(agreement.kappa_answer(always, always, K))
+    assert np.isnan(multilingual.fleiss_kappa(np.stack([always, always]), K))
+
+
+def test_no_answer_agrees_with_nothing_but_stays_in_the_denominator() -> None:
+    silent = np.full(4, NO_ANSWER, np.int8)
+    assert agreement.agreement(silent, silent) == 0
+    assert performance.accuracy(silent, np.zeros(4, np.int8)) == 0
+    assert np.isnan(position.top_choice_share(silent, K))
+
+
+def test_chance_corrected_variants_are_zero_on_average_for_independent_languages() -> None:
+    random = np.random.default_rng(7)
+    gold = np.zeros(200_000, np.int8)
+    a, b = (random.random((2, gold.size)) < [[0.6], [0.3]]).astype(np.int8) - 1
+    table = consistency.table_of(a, b, -gold)
+    for variant in consistency.VARIANTS:
+        assert float(consistency.chance_corrected(table, variant)) == pytest.approx(0, abs=0.01)
+
+
+@given(hnp.arrays(np.bool_, (3, 8)), hnp.arrays(np.int64, 8, elements=st.integers(-1, 2)))
+def test_eclektic_counts_each_pair_as_a_plain_loop_does(right: np.ndarray, source: np.ndarray) -> None:
+    pairs = [(right[s, i], right[t, i]) for i, s in enumerate(source) if s >= 0 for t in range(3) if t != s]
+    result = eclektic(right, source)
+    known = [target for origin, target in pairs if origin]
+    same(result.overall, np.mean([a and b for a, b in pairs]) if pairs else np.nan)
+    same(result.transfer, np.mean(known) if known else np.nan)
+    assert not result.overall > result.transfer
+
+
+def test_gap_ignores_languages_without_a_value() -> None:
+    assert multilingual.gap([0.2, np.nan, 0.6]) == (pytest.approx(0.4), pytest.approx(0.2))
+    assert np.isnan(multilingual.gap([np.nan])).all()
+
+
+def test_ra_refuses_a_reference_at_chance() -> None:
+    with pytest.raises(ValueError, match="above chance"):
+        performance.rescaled_accuracy(0.5, 0.25, 0.25)
