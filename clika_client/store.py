@@ -70,7 +70,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             created_at REAL NOT NULL,
             finished_at REAL,
             status TEXT NOT NULL,
-            config TEXT NOT NULL
+            config TEXT NOT NULL,
+            notes TEXT NOT NULL DEFAULT '[]'
         );
         CREATE TABLE run_cells (
             run_id TEXT NOT NULL REFERENCES runs(id),
@@ -163,6 +164,8 @@ class RunRow:
     finished_at: float | None
     status: str
     config: Mapping[str, Json]
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores must know: fallbacks, dropped parameters, why a run stopped."""
 
 
 class Store:
@@ -329,7 +332,8 @@ class Store:
         run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(3)
         with self.database.writing() as connection:
             connection.execute(
-                "INSERT INTO runs VALUES (?,?,?,?,?)", (run_id, time.time(), None, "running", canonical(dict(config)))
+                "INSERT INTO runs (id, created_at, status, config) VALUES (?,?,?,?)",
+                (run_id, time.time(), "running", canonical(dict(config))),
             )
         return run_id
 
@@ -358,9 +362,9 @@ class Store:
         """All runs, oldest first."""
         with self.database.mapped_errors():
             rows = self.database.connection.execute(
-                "SELECT id, created_at, finished_at, status, config FROM runs ORDER BY created_at"
+                "SELECT id, created_at, finished_at, status, config, notes FROM runs ORDER BY created_at"
             ).fetchall()
-        return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4])) for r in rows]
+        return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4]), tuple(json.loads(r[5]))) for r in rows]
 
 
 def _pack(content: str) -> bytes:

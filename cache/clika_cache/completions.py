@@ -111,8 +111,8 @@ def _row(reply: StoredReply) -> tuple[object, ...]:
     logprobs = None if c.choice_logprobs is None else json.dumps(c.choice_logprobs)
     return (
         reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason,
-        logprobs, _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens, reply.cost,
-        c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at,
+        logprobs, _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens,
+        reply.cost, c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at,
     )  # fmt: skip
 
 

@@ -61,6 +61,10 @@ class CachedProvider:
         """Close the wrapped provider; the writer belongs to the caller."""
         await self.provider.aclose()
 
+    def cost(self, completion: Completion) -> float | None:
+        """US dollars a completion cost, None when no price is known."""
+        return self._cost_of(completion.usage)
+
     def key(self, request: Request) -> bytes:
         """The content key of a request to this model."""
         return self._keys.key(request)

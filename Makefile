@@ -1,0 +1,67 @@
+# `make test` and `make demo` work on a bare machine: each makes .venv and installs what it needs first.
+# Locked with hashes; llama.cpp is compiled once per machine into a wheelhouse outside the tree.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# The CPU build is all that tests and the demo need; override to train on a GPU.
+TORCH ?= torch==2.13.0
+WORKERS ?= 2
+
+.PHONY: help test check demo demo-model docs lock bench clean
+
+help:
+	@echo "make test     install everything and run the whole test suite"
+	@echo "make demo     install what running models needs and show the tool at work"
+	@echo "make check    ruff and mypy"
+	@echo "make docs     regenerate docs made from the program"
+	@echo "make bench    run the benchmarks, quick sizes"
+	@echo "make lock     resolve the requirement files again (needs uv)"
+
+$(VENV)/.core: requirements/core.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/core.txt
+	$(PIP) install --require-hashes -r requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.core requirements/local.txt tools/build_llama.sh
+	PYTHON=$(abspath $(BIN)/python) sh tools/build_llama.sh
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# torch is left out of the lock: its CPU and GPU builds share a version but not a hash.
+$(VENV)/.teach: $(VENV)/.core requirements/teach.txt
+	$(PIP) install "$(TORCH)"
+	$(PIP) install --require-hashes --no-deps -r requirements/teach.txt
+	@touch $@
+
+test: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+demo: $(VENV)/.local
+	$(BIN)/clika demo
+
+demo-model: $(VENV)/.local $(VENV)/.teach
+	$(BIN)/python -m clika_client.demo_model.train
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/make_docs.py
+
+bench: $(VENV)/.local $(VENV)/.dev
+	for file in benchmarks/*.py; do $(BIN)/python $$file --quick || exit 1; done
+
+lock:
+	sh tools/lock.sh
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

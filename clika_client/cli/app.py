@@ -1,0 +1,96 @@
+"""The `clika` command: its subcommands, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from clika_client.cli import (
+    run_cmd,
+)
+
+EPILOG = (
+    "Exit codes: 0 done; 1 some requests failed after retries (run again to ask only those); "
+    "2 usage or bad input, also a key or model name the provider refuses; 3 stopped by budget or by you, resumable; "
+    "70 an error in clika itself."
+)
+
+app = typer.Typer(
+    name="clika",
+    help="Does a language model know the same things in every language?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"clika {version('clika-client')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Does a language model know the same things in every language?"""
+
+
+app.command("run")(run_cmd.run)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run a command line and leave with its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments or bool(os.environ.get("CLIKA_DEBUG"))
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        app(args=arguments, prog_name="clika")
+    except KeyboardInterrupt:
+        _say("stopped; everything that arrived is kept, the same command resumes")
+        sys.exit(3)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        code, message = _explain(error)
+        _say(message)
+        sys.exit(code)
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    from clika_cache import CacheError
+    from clika_client.errors import ClikaError
+    from clika_providers import ProviderError, UnreachableError
+
+    if isinstance(error, ClikaError):
+        return error.exit_code, f"error: {error}"
+    if isinstance(error, CacheError):
+        return 2, f"error: {error}"
+    if isinstance(error, ProviderError):
+        return (1 if isinstance(error, UnreachableError) else 2), f"error: {error}"
+    if isinstance(error, UnicodeDecodeError):
+        return 2, f"error: the input is not UTF-8 text: {error}"
+    return (
+        70,
+        f"clika failed: {type(error).__name__}: {error}\nPlease report this with what the same command prints with --debug.",
+    )
+
+
+def _say(message: str) -> None:
+    """Write to stderr as plain text: what an error quotes is never markup or a control code."""
+    clean = "".join(c if c == "\n" or c.isprintable() else "�" for c in message)
+    sys.stderr.write(clean + "\n")

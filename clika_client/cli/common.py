@@ -1,0 +1,68 @@
+"""What every command shares: where the database is, where text goes, and how errors end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Db = Annotated[
+    Path | None,
+    typer.Option("--db", envvar="CLIKA_DB", show_default=False, help="Database file [default: in your data folder]."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of tables.")]
+
+
+def home() -> Path:
+    """The folder of the user's data: `CLIKA_HOME`, else the system's place for it."""
+    if os.environ.get("CLIKA_HOME"):
+        return Path(os.environ["CLIKA_HOME"])
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("clika-client"))
+
+
+def database_path(given: Path | None) -> Path:
+    """`--db`, else `CLIKA_DB`, else `clika.db` in the user's data folder."""
+    return given if given is not None else home() / "clika.db"
+
+
+def out() -> Console:
+    """Results: stdout."""
+    from rich.console import Console
+
+    return Console(soft_wrap=False, highlight=False)
+
+
+def err() -> Console:
+    """Progress and messages: stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on stdout; non-finite numbers are not JSON and must be null before."""
+    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, indent=None)
+    sys.stdout.write("\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a half-written result must not be mistaken for one."""
+    from clika_client.errors import UserError
+
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error

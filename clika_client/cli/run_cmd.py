@@ -1,0 +1,299 @@
+"""`clika run`: ask models the questions of probe sets and report."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json, write_text
+from clika_client.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+
+if TYPE_CHECKING:
+    from clika_client.evaluate import RunConfig, RunResult
+    from clika_client.plan import Plan
+    from clika_client.probes import ProbeSet
+    from clika_client.runner import Event
+    from clika_client.store import Store
+    from clika_providers import Json
+
+READS = ("auto", "text", "logprobs", "decisions")
+
+
+def run(
+    sets: Annotated[list[str], typer.Argument(help="Probe sets: names (see `clika sets list`) or files.")],
+    model: Annotated[
+        list[str],
+        typer.Option("--model", "-m", help="provider/model: gguf/FILE.gguf, openai/NAME, …; repeatable."),
+    ],
+    languages: Annotated[
+        str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Ask this many items, the same in every language.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
+    prompt: Annotated[
+        str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
+    ] = "plain",
+    read: Annotated[
+        str,
+        typer.Option(help="text, logprobs or decisions; auto reads label probabilities from local models, else text."),
+    ] = "auto",
+    grammar: Annotated[bool, typer.Option("--grammar", help="Constrain generated text to one label.")] = False,
+    permute: Annotated[str, typer.Option(help="none, or cyclic: ask every cyclic order of the options.")] = "none",
+    repeats: Annotated[int, typer.Option(min=1, help="Ask each question this many times.")] = 1,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens a reply may have.")] = 32,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.0,
+    sample_seed: Annotated[int | None, typer.Option(help="Sampling seed sent to the model.")] = None,
+    thinking: Annotated[bool, typer.Option("--thinking", help="Let reasoning models think.")] = False,
+    anchor: Annotated[str, typer.Option(help="Pivot language of en-CO.")] = "en",
+    reference: Annotated[
+        float | None, typer.Option(help="Accuracy that counts as RA = 1 for sets without a published one.")
+    ] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")] = 10_000,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most, per model.")] = None,
+    rpm: Annotated[float | None, typer.Option(help="Requests a minute at most.")] = None,
+    tpm: Annotated[float | None, typer.Option(help="Tokens a minute at most.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds one call may take.")] = 60.0,
+    max_retries: Annotated[int, typer.Option(min=0, help="Retries of one request.")] = 6,
+    extra: Annotated[
+        list[str] | None, typer.Option("--extra", help="Further body field NAME=JSON; repeatable.")
+    ] = None,
+    max_cost: Annotated[float | None, typer.Option(help="Stop before spending more than this many US dollars.")] = None,
+    fallback: Annotated[
+        str | None, typer.Option(help="Local model to ask everything, as its own row, when a hosted one gives up.")
+    ] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="Submit as a half-price batch; see `clika batch`.")] = False,
+    gpu_layers: Annotated[int | None, typer.Option(help="Layers on the GPU (-1: all).")] = None,
+    n_ctx: Annotated[int | None, typer.Option("--ctx", help="Context length in tokens.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for local models.")] = None,
+    sequences: Annotated[int | None, typer.Option(min=1, help="Local sequences per batch.")] = None,
+    lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
+    models_dir: Annotated[Path | None, typer.Option(help="Folder to look for GGUF files in.")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep stored replies.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again and replace stored replies.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked and what it costs.")] = False,
+    db: Db = None,
+    as_json: AsJson = False,
+    csv: Annotated[Path | None, typer.Option(help="Also write the scores as CSV to this file.")] = None,
+) -> None:
+    """Ask models the questions of probe sets, keep every reply, and report."""
+    from clika_client.evaluate import RunConfig
+    from clika_client.plan import Asking
+    from clika_client.prompts import get_style
+    from clika_client.store import Store
+    from clika_providers import ProviderOptions
+
+    _check_word("--read", read, READS)
+    _check_word("--permute", permute, ("none", "cyclic"))
+    options = ProviderOptions(
+        base_url=base_url,
+        key_command=key_command,
+        concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+        timeout_s=timeout,
+        max_retries=max_retries,
+        extra_body=_extra(extra or []),
+        n_gpu_layers=gpu_layers,
+        n_ctx=n_ctx,
+        n_threads=threads,
+        n_sequences=sequences,
+        lora=lora,
+        models_dir=models_dir,
+    )
+    asking = Asking(
+        read="text" if read == "auto" else read,  # type: ignore[arg-type]
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=sample_seed,
+        thinking=thinking,
+        grammar=grammar,
+        permute=permute == "cyclic",
+        repeats=repeats,
+    )
+    config = RunConfig(
+        sets=_sets(sets, reference),
+        models=tuple(dict.fromkeys(model)),
+        style=get_style(prompt),
+        asking=asking,
+        auto_read=read == "auto",
+        languages=tuple(t.strip() for t in languages.split(",") if t.strip()) if languages else None,
+        limit=limit,
+        seed=seed,
+        options=options,
+        refresh=refresh,
+        max_cost=max_cost,
+        fallback=fallback,
+    )
+    with _database(db, no_cache) as path, Store(path) as store:
+        job = _Job(store, config, dry_run, as_json, csv, anchor, bootstrap)
+        job.submit_batches() if batch else job.ask()
+
+
+class _Job:
+    """One `clika run`: shows the plan, asks, reports, and ends with the right exit code."""
+
+    def __init__(
+        self,
+        store: Store,
+        config: RunConfig,
+        dry_run: bool,
+        as_json: bool,
+        csv: Path | None,
+        anchor: str,
+        bootstrap: int,
+    ) -> None:
+        self.store = store
+        self.config = config
+        self.dry_run = dry_run
+        self.as_json = as_json
+        self.csv = csv
+        self.anchor = anchor
+        self.bootstrap = bootstrap
+
+    def ask(self) -> None:
+        """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
+        from clika_client.evaluate import evaluate
+        from clika_client.progress import RunProgress
+
+        with RunProgress(err()) as progress:
+            listener = _Listener(self, progress)
+            try:
+                result = evaluate(self.store, self.config, listener)
+            except _OnlyPlanned:
+                return
+        self._report(result)
+        self._finish(result)
+
+    def show_plan(self, plans: Sequence[Plan]) -> None:
+        """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
+        from clika_client.evaluate import estimate
+
+        costs = estimate(plans, self.config.max_cost)
+        rows = [
+            {
+                "model": plan.provider.spec,
+                "read": plan.asking.read,
+                "requests": plan.total,
+                "cached": plan.total - plan.missing,
+                "to_send": plan.missing,
+                "estimated_input_tokens": plan.input_tokens,
+                "estimated_cost_usd": costs[plan.provider.spec],
+            }
+            for plan in plans
+        ]
+        if self.dry_run and self.as_json:
+            print_json({"plan": rows})
+            return
+        console = out() if self.dry_run else err()
+        for row in rows:
+            console.print(_plan_line(row), markup=False)
+
+    def _report(self, result: RunResult) -> None:
+        from clika_client.report.table import to_csv
+        from clika_client.report.terminal import render
+        from clika_client.scoring import score_store
+
+        scores = score_store(self.store, run_id=result.run_id, anchor=self.anchor, bootstrap=self.bootstrap)
+        if self.csv is not None:
+            write_text(self.csv, to_csv(scores))
+        if self.as_json:
+            print_json(scores.to_json())
+        else:
+            render(scores, out())
+        for note in result.notes:
+            err().print(f"note: {note}", markup=False)
+
+    def _finish(self, result: RunResult) -> None:
+        lost = sum(o.lost for o in result.outcomes)
+        for outcome in result.outcomes:
+            for reason, count in outcome.reasons.most_common(3):
+                err().print(f"{outcome.spec}: {count} x {reason}", markup=False)
+        if result.fatal is not None:
+            raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")
+        if result.status == "stopped":
+            raise StoppedRun("stopped before exceeding --max-cost; what arrived is kept, and the same command resumes")
+        if result.status == "incomplete":
+            raise IncompleteRun(
+                f"{lost} requests got no answer; what arrived is kept. Run the same command again to ask only those."
+            )
+
+
+class _OnlyPlanned(ClikaError):
+    """A dry run has shown what it would do."""
+
+
+class _Listener:
+    """Shows the plan before asking begins, then passes everything to the progress display."""
+
+    def __init__(self, job: _Job, progress: Any) -> None:
+        self._job = job
+        self._progress = progress
+
+    def planned(self, plans: Sequence[Plan]) -> None:
+        self._job.show_plan(plans)
+        if self._job.dry_run:
+            raise _OnlyPlanned
+        self._progress.planned(plans)
+
+    def started(self, plan: Plan) -> None:
+        self._progress.started(plan)
+
+    def event(self, plan: Plan, event: Event) -> None:
+        self._progress.event(plan, event)
+
+
+def _plan_line(row: dict[str, Any]) -> str:
+    cost = row["estimated_cost_usd"]
+    price = "price unknown" if cost is None else "free" if cost == 0 else f"about ${cost:.4f}"
+    if row["to_send"] == 0:
+        return f"{row['model']}: all {row['requests']} replies are stored; nothing to send"
+    return (
+        f"{row['model']}: {row['requests']} requests, {row['cached']} cached, {row['to_send']} to send, "
+        f"about {row['estimated_input_tokens']:,} input tokens, {price}"
+    )
+
+
+def _sets(names: Sequence[str], reference: float | None) -> tuple[ProbeSet, ...]:
+    from clika_client.sets.catalogue import resolve
+
+    if reference is not None and not 0 < reference <= 1:
+        raise UserError(f"--reference is a fraction between 0 and 1, got {reference}")
+    found = [resolve(name) for name in dict.fromkeys(names)]
+    return tuple(s if reference is None or s.reference is not None else replace(s, reference=reference) for s in found)
+
+
+def _extra(pairs: Sequence[str]) -> tuple[tuple[str, Json], ...]:
+    fields: dict[str, Json] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:
+            fields[name] = value
+        if not name or not equals:
+            raise UserError(f"--extra {pair!r} is not NAME=JSON")
+    return tuple(sorted(fields.items()))
+
+
+def _check_word(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise UserError(f"{option} {value!r} is not one of {', '.join(allowed)}")
+
+
+@contextmanager
+def _database(db: Path | None, no_cache: bool) -> Iterator[Path]:
+    """The database to use; with --no-cache a temporary one, so that scoring works the same way."""
+    if not no_cache:
+        yield database_path(db)
+        return
+    with tempfile.TemporaryDirectory(prefix="clika-") as folder:
+        yield Path(folder) / "clika.db"

@@ -1,0 +1,212 @@
+"""One invocation from sets and models to stored replies: connect, plan, ask, note what happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
+
+from clika_providers.prices import Price, price_of
+from clika_providers.registry import connect, parse_spec
+
+from clika_cache import CachedProvider, Writer
+from clika_client.errors import UserError
+from clika_client.plan import Asking, Plan, Selection, make_plan, select
+from clika_client.probes import ProbeSet
+from clika_client.prompts import Style
+from clika_client.runner import Budget, BudgetReached, Event, Outcome, ask
+from clika_client.store import Store
+from clika_providers import Json, Provider, ProviderOptions, RunError, UnreachableError
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Everything an invocation needs; stored with the run, without anything secret."""
+
+    sets: tuple[ProbeSet, ...]
+    models: tuple[str, ...]
+    style: Style
+    asking: Asking = field(default_factory=Asking)
+    auto_read: bool = True
+    """Read label probabilities from local models and text from all others."""
+    languages: tuple[str, ...] | None = None
+    limit: int | None = None
+    seed: int = 0
+    options: ProviderOptions = field(default_factory=ProviderOptions)
+    refresh: bool = False
+    max_cost: float | None = None
+    fallback: str | None = None
+
+    def record(self) -> dict[str, Json]:
+        """What the database keeps of it."""
+        return {
+            "sets": [s.name for s in self.sets],
+            "models": list(self.models),
+            "prompt": self.style.name,
+            "read": "auto" if self.auto_read else self.asking.read,
+            "languages": None if self.languages is None else list(self.languages),
+            "limit": self.limit,
+            "seed": self.seed,
+            "permute": self.asking.permute,
+            "repeats": self.asking.repeats,
+            "max_tokens": self.asking.max_tokens,
+            "fallback": self.fallback,
+        }
+
+
+class Listener(Protocol):
+    """Who wants to know how a run is going."""
+
+    def planned(self, plans: Sequence[Plan]) -> None:
+        """All requests are known; asking is about to start. May raise to stop here."""
+        ...
+
+    def started(self, plan: Plan) -> None:
+        """A plan that was not among those planned begins (a fallback)."""
+        ...
+
+    def event(self, plan: Plan, event: Event) -> None:
+        """One request ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended. `status` is `done`, `incomplete` or `stopped`."""
+
+    run_id: str
+    status: str
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...]
+    fatal: str | None = None
+    """Why a model could not be asked at all, when the user has to change something first."""
+
+
+def evaluate(store: Store, config: RunConfig, listener: Listener) -> RunResult:
+    """Ask what is missing and store it; raises UserError for what can be known before asking."""
+    return asyncio.run(_Evaluation(store, config, listener).go())
+
+
+class _Evaluation:
+    """The state of one `evaluate` call."""
+
+    def __init__(self, store: Store, config: RunConfig, listener: Listener) -> None:
+        self.store = store
+        self.config = config
+        self.listener = listener
+        self.notes: list[str] = []
+        self.writer = Writer(store.database)
+        self.providers: list[Provider] = []
+        self.budget = None if config.max_cost is None else Budget(config.max_cost)
+
+    async def go(self) -> RunResult:
+        config = self.config
+        for spec in (*config.models, *([config.fallback] if config.fallback else [])):
+            parse_spec(spec)
+        try:
+            selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
+            plans = [self._plan(spec, selections) for spec in config.models]
+            run_id = self.store.start_run(config.record())
+            self._note_cells(run_id, plans)
+            self.listener.planned(plans)
+            return await self._ask_all(run_id, plans, selections)
+        finally:
+            for provider in self.providers:
+                await provider.aclose()
+            self.writer.close()
+
+    def _plan(self, spec: str, selections: Sequence[Selection]) -> Plan:
+        provider = connect(spec, self.config.options)
+        self.providers.append(provider)
+        price = price_of(spec)
+        cached = CachedProvider(
+            provider,
+            self.store.database,
+            self.writer,
+            refresh=self.config.refresh,
+            cost_of=None if price is None else price.cost,
+        )
+        asking = self.config.asking
+        if self.config.auto_read:
+            asking = replace(asking, read="logprobs" if spec.startswith("gguf/") else "text")
+        return make_plan(self.store, cached, selections, self.config.style, asking)
+
+    def _note_cells(self, run_id: str, plans: Sequence[Plan]) -> None:
+        for plan in plans:
+            for cell in plan.cells:
+                self.store.add_run_cell(run_id, cell.cell_id, cell.selection.positions)
+
+    async def _ask_all(self, run_id: str, plans: Sequence[Plan], selections: Sequence[Selection]) -> RunResult:
+        local = [p for p in plans if p.provider.spec.startswith("gguf/")]
+        remote = [p for p in plans if p not in local]
+        status = "stopped"
+        outcomes: list[Outcome] = []
+        try:
+            lanes = [self._ask_lane([p], outcomes) for p in remote] + [self._ask_lane(local, outcomes)]
+            await asyncio.gather(*lanes)
+            await self._fall_back(run_id, outcomes, selections)
+            status = self._status(outcomes)
+        finally:
+            for provider in self.providers:
+                self.notes += [f"{provider.spec}: {note}" for note in getattr(provider, "notes", ())]
+            self.writer.flush()
+            self.store.finish_run(run_id, status, self.notes)
+        stops = [(o.spec, o.stop) for o in outcomes if isinstance(o.stop, RunError)]
+        fatal = next((str(e) for _, e in stops if not isinstance(e, UnreachableError)), None)
+        return RunResult(run_id, status, tuple(outcomes), tuple(self.notes), fatal)
+
+    async def _ask_lane(self, plans: Sequence[Plan], outcomes: list[Outcome]) -> None:
+        """Models of one lane are asked one after the other; lanes run side by side."""
+        for plan in plans:
+            if not plan.missing:
+                outcomes.append(Outcome(plan.provider.spec))
+                continue
+            price = price_of(plan.provider.spec)
+            on_event = partial(self.listener.event, plan)
+            outcome = await ask(plan, on_event, self.budget, None if price is None else price.at)
+            outcomes.append(outcome)
+            if isinstance(outcome.stop, BudgetReached):
+                self.notes.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
+            elif outcome.stop is not None:
+                self.notes.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+
+    async def _fall_back(self, run_id: str, outcomes: list[Outcome], selections: Sequence[Selection]) -> None:
+        """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
+        given_up = [o for o in outcomes if isinstance(o.stop, RunError)]
+        if not self.config.fallback or not given_up:
+            return
+        plan = self._plan(self.config.fallback, selections)
+        self._note_cells(run_id, [plan])
+        for outcome in given_up:
+            self.notes.append(
+                f"{outcome.spec} could not be asked to the end, so {plan.provider.spec} was asked everything as a row "
+                f"of its own; the row of {outcome.spec} holds only its own {outcome.answered} new answers"
+            )
+        self.listener.started(plan)
+        await self._ask_lane([plan], outcomes)
+
+    @staticmethod
+    def _status(outcomes: Sequence[Outcome]) -> str:
+        if any(isinstance(o.stop, BudgetReached) for o in outcomes):
+            return "stopped"
+        if any(o.stop is not None or o.lost for o in outcomes):
+            return "incomplete"
+        return "done"
+
+
+def estimate(plans: Sequence[Plan], max_cost: float | None) -> Mapping[str, float | None]:
+    """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
+    costs: dict[str, float | None] = {}
+    for plan in plans:
+        spec = plan.provider.spec
+        price: Price | None = price_of(spec)
+        if price is None and max_cost is not None and plan.missing:
+            raise UserError(
+                f"no price is known for {spec!r}, so --max-cost cannot be kept; add one to your price file "
+                "(see docs/providers.md) or leave --max-cost out"
+            )
+        reply_tokens = min(plan.asking.max_tokens, 8) * plan.missing
+        costs[spec] = None if price is None else price.at(plan.input_tokens, reply_tokens)
+    return costs

@@ -1,0 +1,40 @@
+"""What every test shares: a guard against the network, a clean environment and folders of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+GUARD = Path(__file__).parent / "guard"
+sys.path.insert(0, str(GUARD))
+sys.path.insert(0, str(Path(__file__).parent))
+sys.modules.pop("sitecustomize", None)
+import sitecustomize  # noqa: E402,F401  installs the guard in this process
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key of the person running the tests is seen, and nothing of theirs is read or written."""
+    for name in list(os.environ):
+        if name.endswith(("_API_KEY", "_BASE_URL", "_PROXY", "_proxy")) or name in ("CLIKA_DB", "CLIKA_DEBUG"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("CLIKA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    # Processes that a test starts are guarded too.
+    inherited = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", str(GUARD) + (os.pathsep + inherited if inherited else ""))
+
+
+@pytest.fixture
+def official_data() -> Path:
+    """The authors' release, where the user has it; it has no licence and is never part of this repo."""
+    path = os.environ.get("CLIKA_OFFICIAL_DATA")
+    if not path:
+        pytest.skip("CLIKA_OFFICIAL_DATA is not set: name a checkout of the authors' release to run this test")
+    return Path(path)

@@ -1,0 +1,68 @@
+"""Imports point one way: clika_client → clika_cache → clika_providers."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = {
+    "clika_client": ROOT / "clika_client",
+    "clika_cache": ROOT / "cache" / "clika_cache",
+    "clika_providers": ROOT / "providers" / "clika_providers",
+}
+FORBIDDEN = {
+    "clika_client": set[str](),
+    "clika_cache": {"clika_client"},
+    "clika_providers": {"clika_client", "clika_cache"},
+}
+HEAVY = {"openai", "llama_cpp", "torch", "transformers", "pyarrow", "altair", "babel", "pandas"}
+
+
+def imported(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("layer", FOLDERS)
+def test_no_layer_imports_from_above(layer: str) -> None:
+    files = sorted(FOLDERS[layer].rglob("*.py"))
+    assert files
+    for file in files:
+        upward = imported(file.read_text(encoding="utf-8")) & FORBIDDEN[layer]
+        assert not upward, f"{file} imports {upward}"
+
+
+def test_an_upward_import_would_be_noticed() -> None:
+    assert imported("from clika_client.store import Store") & FORBIDDEN["clika_providers"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from clika_client.cli.app import run\n"
+        "try:\n    run(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"heavy = sorted({HEAVY!r} & set(sys.modules))\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layer", FOLDERS)
+def test_every_module_opens_with_one_sentence(layer: str) -> None:
+    for file in FOLDERS[layer].rglob("*.py"):
+        doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+        assert doc, f"{file} has no docstring"
+        opening = doc.split("\n\n")[0].rstrip()
+        assert opening[-1] in ".:!?", f"{file}: its docstring does not open with a sentence"
