@@ -1,0 +1,83 @@
+"""Decides whether a name may be shown and whether an answer can be read off its question."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+SIMILAR = 0.7
+"""Two words whose matching letters make up this share of both (Ratcliff-Obershelp) count as one name."""
+PREFIX = 4
+"""So many letters at the start of two words, and most of the shorter one, count as one name."""
+
+_NOT_PLAIN = re.compile(r"[()\[\]（）［］,،、，;；/]")
+_LETTER = {"Latn": "LATIN", "Cyrl": "CYRILLIC"}
+
+
+@lru_cache(maxsize=None)
+def normalise(text: str) -> str:
+    """Letters and digits only, folded: no case, no accents, no tone or vowel points, no spaces, no punctuation.
+
+    Vowel signs of Indic scripts stay (combining class 0): they are letters there, not marks on letters.
+    """
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(c for c in folded if not unicodedata.combining(c) and unicodedata.category(c)[0] in "LNM")
+
+
+def name_problem(name: str | None, script: str) -> str | None:
+    """Why a name cannot be shown in a language of this script, or None if it can."""
+    if not name or not normalise(name):
+        return "CLDR has no name"
+    if _NOT_PLAIN.search(name):
+        return "the name holds a parenthesis, a comma or a slash"
+    latin = any("LATIN" in unicodedata.name(c, "") for c in name)
+    if latin != (script == "Latn"):
+        return "the name is not in the language's script"
+    return None
+
+
+def readable(subject: str, answer: str) -> bool:
+    """Whether the answer can be read off the subject's name: one holds the other, or words of the two are alike."""
+    whole_subject, whole_answer = normalise(subject), normalise(answer)
+    if _holds(whole_subject, whole_answer) or _holds(whole_answer, whole_subject):
+        return True
+    return any(
+        _alike(a, b) for a in {whole_subject, *_words(subject)} for b in {whole_answer, *_words(answer)}
+    )
+
+
+def given_away(question: str, answer: str) -> bool:
+    """Whether the question, wording included, spells the answer out."""
+    return _holds(normalise(question), normalise(answer))
+
+
+def _holds(text: str, part: str) -> bool:
+    return len(part) >= (1 if _is_han(part) else 2) and part in text
+
+
+def _is_han(text: str) -> bool:
+    return any("CJK UNIFIED" in unicodedata.name(c, "") for c in text)
+
+
+@lru_cache(maxsize=None)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in map(normalise, re.split(r"[\s\-‐-―’'·・]+", text)) if len(word) >= PREFIX)
+
+
+@lru_cache(maxsize=None)
+def _alike(a: str, b: str) -> bool:
+    short, long = sorted((a, b), key=len)
+    if _is_han(short):
+        # One Han character is a syllable and often a word: two in a row are a shared name.
+        return any(short[i : i + 2] in long for i in range(len(short) - 1))
+    if len(short) < PREFIX:
+        return False
+    shared = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(short))
+    if shared >= PREFIX and shared >= 0.6 * len(short):
+        return True
+    if short in long and len(short) >= PREFIX:
+        return True
+    matcher = SequenceMatcher(None, short, long, autojunk=False)
+    return matcher.real_quick_ratio() >= SIMILAR and matcher.ratio() >= SIMILAR
