@@ -358,6 +358,12 @@ class Store:
                 "UPDATE runs SET finished_at = ?, status = ? WHERE id = ?", (time.time(), status, run_id)
             )
 
+    def copy_run(self, run: RunRow) -> None:
+        """Record a run of another file under the same id."""
+        values = (run.run_id, run.created_at, run.finished_at, run.status, canonical(run.config), canonical(run.notes))
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO runs VALUES (?,?,?,?,?,?)", values)
+
     def runs(self) -> list[RunRow]:
         """All runs, oldest first."""
         with self.database.mapped_errors():

@@ -1,0 +1,131 @@
+"""`clika cache`: what the database holds, copies in and out, pruning and verification."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.errors import UserError
+
+app = typer.Typer(help="Look after the database of replies.", no_args_is_help=True)
+
+
+@app.command("stats")
+def stats(db: Db = None, as_json: AsJson = False) -> None:
+    """Show what the database holds: replies, tokens and cost per model."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from clika_cache import Database, maintenance
+
+    with Database(database_path(db), read_only=True) as database:
+        found = maintenance.stats(database)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    console = out()
+    console.print(
+        f"{found.path}: {found.bytes / 1e6:.1f} MB, {found.replies:,} replies, {found.prompts:,} prompts", markup=False
+    )
+    for kind, count in found.attempts.items():
+        console.print(f"requests without an answer, {kind}: {count:,}", markup=False)
+    table = Table()
+    for name in ("model", "source"):
+        table.add_column(name)
+    for name in ("replies", "input tokens", "output tokens", "US$", "last"):
+        table.add_column(name, justify="right")
+    for row in found.models:
+        cost = "" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}"
+        last = datetime.datetime.fromtimestamp(row["last_at"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
+        counts = (f"{row[n]:,}" for n in ("replies", "input_tokens", "output_tokens"))
+        table.add_row(escape(row["model"]), escape(row["source"]), *counts, cost, last)
+    if found.models:
+        console.print(table)
+
+
+@app.command("export")
+def export(db: Db = None) -> None:
+    """Write every reply to stdout as JSON lines."""
+    from clika_cache import Database, maintenance
+
+    with Database(database_path(db), read_only=True) as database:
+        for row in maintenance.export(database):
+            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files that `clika cache export` wrote.")], db: Db = None
+) -> None:
+    """Take in replies that `clika cache export` wrote."""
+    from clika_cache import Database, maintenance
+
+    with Database(database_path(db)) as database:
+        for file in files:
+            try:
+                lines = file.read_text(encoding="utf-8").splitlines()
+            except OSError as error:
+                raise UserError(f"cannot read {file}: {error.strerror}") from error
+            new = maintenance.import_rows(database, [(f"{file}:{i}", line) for i, line in enumerate(lines, 1)])
+            err().print(f"{file}: {new} new replies of {len(lines)}", markup=False)
+
+
+@app.command("merge")
+def merge(
+    others: Annotated[list[Path], typer.Argument(help="Other clika databases; they stay as they are.")], db: Db = None
+) -> None:
+    """Copy replies, sets, cells and runs from other databases into this one."""
+    from clika_client.merge import merge as merge_files
+    from clika_client.store import Store
+
+    with Store(database_path(db)) as store:
+        for other in others:
+            replies, cells = merge_files(store, other)
+            err().print(f"{other}: {replies} new replies, {cells} cells", markup=False)
+
+
+@app.command("prune")
+def prune(
+    model: Annotated[str | None, typer.Option(help="Only replies of this model.")] = None,
+    before: Annotated[str | None, typer.Option(help="Only what is older than this date, YYYY-MM-DD.")] = None,
+    attempts: Annotated[bool, typer.Option("--attempts", help="Only the log of requests without an answer.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    db: Db = None,
+) -> None:
+    """Delete replies for good; what was paid for is gone."""
+    from clika_cache import Database, maintenance
+
+    moment = None
+    if before is not None:
+        try:
+            moment = datetime.datetime.fromisoformat(before).replace(tzinfo=datetime.UTC).timestamp()
+        except ValueError as error:
+            raise UserError(f"--before {before!r} is not a date like 2026-11-21") from error
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Delete these replies for good?", err=True)):
+        raise UserError("nothing was deleted; say --yes to delete without being asked")
+    path = database_path(db)
+    if not path.exists():
+        raise UserError(f"there is no database at {path}")
+    with Database(path) as database:
+        deleted = maintenance.prune(database, model=model, before=moment, attempts=attempts)
+    err().print(f"{deleted} rows deleted", markup=False)
+
+
+@app.command("verify")
+def verify(db: Db = None) -> None:
+    """Check the file; ends with exit code 2 when something is wrong with it."""
+    from clika_cache import Database, maintenance
+
+    path = database_path(db)
+    with Database(path, read_only=True) as database:
+        problems = maintenance.verify(database)
+    if problems:
+        raise UserError(f"{path} has {len(problems)} problems:\n" + "\n".join(problems))
+    out().print(f"{path} is sound", markup=False)
