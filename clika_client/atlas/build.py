@@ -14,6 +14,9 @@ from clika_client.atlas.items import Sieve
 from clika_client.atlas.relations import Candidate, Dropped
 from clika_client.atlas.row import K, Row
 
+Filled = tuple[Candidate, tuple[str, ...]]
+"""A fact with its wrong choices."""
+
 VERSION = "1"
 """Of the set's making: raise it when facts, filters or wording change."""
 
@@ -62,8 +65,8 @@ def build(out_dir: Path | str = curated.DATA) -> list[Path]:
 def _rows(tables: Curated, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
     """All items in their final order, and all facts left out."""
     kept, dropped = _filled(_capped(items.screen(relations.facts(tables), sieve), tables), sieve, tables)
-    control, more = _filled(items.screen(_control(kept, tables), sieve), sieve, tables)
-    kept, dropped = kept + control, dropped + more
+    control = _control(kept, sieve, tables)
+    kept += control
     rows: list[Row] = []
     for relation in wording.RELATIONS:
         rows += items.place([pair for pair in kept if pair[0].relation == relation], CONTINENTS)
@@ -92,9 +95,9 @@ def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Ca
 
 def _filled(
     screened: Iterable[Candidate | Dropped], sieve: Sieve, tables: Curated
-) -> tuple[list[tuple[Candidate, tuple[str, ...]]], list[Dropped]]:
+) -> tuple[list[Filled], list[Dropped]]:
     """Candidates with their wrong choices, and what was dropped before or here."""
-    kept: list[tuple[Candidate, tuple[str, ...]]] = []
+    kept: list[Filled] = []
     dropped: list[Dropped] = []
     for one in screened:
         if isinstance(one, Dropped):
@@ -106,17 +109,23 @@ def _filled(
     return kept, dropped
 
 
-def _control(kept: Iterable[tuple[Candidate, tuple[str, ...]]], tables: Curated) -> Iterable[Candidate]:
+def _control(kept: Iterable[Filled], sieve: Sieve, tables: Curated) -> list[Filled]:
     """The control task asks for names that the city-country items use: the ones a wrong answer may be due to."""
     places: dict[str, tuple[Place, str]] = {}
     for candidate, _wrong in kept:
         if candidate.relation == "city-country":
             places[candidate.subject] = places[candidate.answer] = (candidate.place, candidate.cluster)
-    chosen: list[str] = []
-    for kind in ("territory:", "zone:"):
-        named = sorted(key for key in places if key.startswith(kind) and key not in CONTROL_NEVER)
-        chosen += items.first(named, "control", CONTROL_OF_A_KIND)
-    return relations.translations(((key, *places[key]) for key in chosen), CONTROL)
+    named = sorted(places.keys() - CONTROL_NEVER)
+    fit, _ = _filled(
+        items.screen(relations.translations(((key, *places[key]) for key in named), CONTROL), sieve), sieve, tables
+    )
+    both = [key for key in named if sum(candidate.subject == key for candidate, _ in fit) == len(CONTROL)]
+    chosen = {
+        key
+        for kind in ("territory:", "zone:")
+        for key in items.first((key for key in both if key.startswith(kind)), "control", CONTROL_OF_A_KIND)
+    }
+    return [pair for pair in fit if pair[0].subject in chosen]
 
 
 def _tsv(header: str, rows: Iterable[tuple[str, ...]]) -> str:

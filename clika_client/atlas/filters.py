@@ -7,13 +7,15 @@ import unicodedata
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-SIMILAR = 0.7
-"""Two words whose matching letters make up this share of both (Ratcliff-Obershelp) count as one name."""
+SIMILAR = 0.8
+"""Two words whose matching letters make up this share of both (Ratcliff-Obershelp) count as one name,"""
+SIMILAR_FROM_THE_START = 0.7
+"""and so do two that begin with the same two letters and share this much: names are read from the start."""
 PREFIX = 4
 """So many letters at the start of two words, and most of the shorter one, count as one name."""
 
+_BREAK = re.compile(r"[^\w\u0300-\u036f\u0900-\u0dff]+")
 _NOT_PLAIN = re.compile(r"[()\[\]（）［］,،、，;；/]")
-_LETTER = {"Latn": "LATIN", "Cyrl": "CYRILLIC"}
 
 
 @lru_cache(maxsize=None)
@@ -49,12 +51,23 @@ def readable(subject: str, answer: str) -> bool:
 
 
 def given_away(question: str, answer: str) -> bool:
-    """Whether the question, wording included, spells the answer out."""
-    return _holds(normalise(question), normalise(answer))
+    """Whether the question, wording included, spells the answer out: its words in a row, or its letters in a script
+    that puts no spaces between words."""
+    if any(_unspaced(c) for c in answer):
+        return normalise(answer) in normalise(question)
+    return f" {_spaced(answer)} " in f" {_spaced(question)} "
+
+
+def _spaced(text: str) -> str:
+    return " ".join(filter(None, map(normalise, _BREAK.split(text))))
+
+
+def _unspaced(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "THAI"))
 
 
 def _holds(text: str, part: str) -> bool:
-    return len(part) >= (1 if _is_han(part) else 2) and part in text
+    return len(part) >= (1 if _is_han(part) else 3) and part in text
 
 
 def _is_han(text: str) -> bool:
@@ -63,7 +76,7 @@ def _is_han(text: str) -> bool:
 
 @lru_cache(maxsize=None)
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in map(normalise, re.split(r"[\s\-‐-―’'·・]+", text)) if len(word) >= PREFIX)
+    return tuple(word for word in map(normalise, _BREAK.split(text)) if len(word) >= PREFIX)
 
 
 @lru_cache(maxsize=None)
@@ -79,5 +92,6 @@ def _alike(a: str, b: str) -> bool:
         return True
     if short in long and len(short) >= PREFIX:
         return True
+    needed = SIMILAR_FROM_THE_START if a[:2] == b[:2] else SIMILAR
     matcher = SequenceMatcher(None, short, long, autojunk=False)
-    return matcher.real_quick_ratio() >= SIMILAR and matcher.ratio() >= SIMILAR
+    return matcher.real_quick_ratio() >= needed and matcher.ratio() >= needed

@@ -14,6 +14,12 @@ SMALL_SHARE = 1.0
 NEIGHBOURS = {"Central America": "005", "Caribbean": "005"}
 """Subregion → continent never offered as a wrong choice: schools draw this border differently."""
 
+AMERICAS = ("003", "005")
+"""One pool of official languages: North America alone has too few."""
+
+ONE_NAME = {"XOF": "XAF", "XAF": "XOF"}
+"""Currency → currency never offered against it: both are called CFA franc."""
+
 SIBLINGS = {"fa": {"tg"}, "ms": {"id"}}
 """Official language → languages never offered against it: one language to many linguists."""
 
@@ -106,7 +112,8 @@ def shared_currency(curated: Curated) -> Facts:
         item_id = f"shared-currency:{code}"
         # The partner is the next country in the alphabet, so that every member is an answer once.
         answer = next((other for other in partners if other > code), partners[0])
-        pool = _others(curated, answer, [other for other in near if single[other] != currency])
+        barred = {currency, ONE_NAME.get(currency)}
+        pool = _others(curated, answer, [other for other in near if single[other] not in barred])
         pool = tuple(key for key in pool if key in _others(curated, code, near))
         yield Candidate(item_id, "shared-currency", f"territory:{code}", f"territory:{answer}", pool, place, code)
 
@@ -127,7 +134,8 @@ def official_language(curated: Curated) -> Facts:
         known = {tag for tag, (status, share) in rows.items() if status or share >= SMALL_SHARE}
         nearby = {
             tag
-            for other in _on(curated, place.continent)
+            for continent in (AMERICAS if place.continent in AMERICAS else (place.continent,))
+            for other in _on(curated, continent)
             for tag, (status, _share) in spoken[other].items()
             if status == "official"
         }
