@@ -82,7 +82,33 @@ class ProbeSet:
     @property
     def digest(self) -> str:
         """32 hex digits over all content; two sets with one digest ask the same questions."""
-        return hashlib.blake2b(to_json(self).encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(to_json(self).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def drop(self, tags: Sequence[str]) -> ProbeSet:
+        """The set without the items that carry any of `tags`, on the item or in any of its languages.
+
+        An item that is unclean in one language leaves every language, so that the set stays parallel.
+        Raises UserError for a tag that no item carries, and when nothing would be left.
+        """
+        doomed: set[int] = set()
+        for tag in tags:
+            found = {i for i, item in enumerate(self.items) if tag in item.tags}
+            found |= {i for probes in self.probes.values() for i, probe in enumerate(probes) if tag in probe.tags}
+            if not found:
+                known = {t for item in self.items for t in item.tags}
+                known |= {t for probes in self.probes.values() for probe in probes for t in probe.tags}
+                raise UserError(
+                    f"no item of set {self.name!r} is tagged {tag!r}; its tags: {', '.join(sorted(known)) or 'none'}"
+                )
+            doomed |= found
+        rows = [i for i in range(self.n) if i not in doomed]
+        if not rows:
+            raise UserError(f"every item of set {self.name!r} is tagged {' or '.join(tags)}; nothing would be left")
+        return replace(
+            self,
+            items=tuple(self.items[i] for i in rows),
+            probes={tag: tuple(probes[i] for i in rows) for tag, probes in self.probes.items()},
+        )
 
     def select(
         self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0
@@ -165,7 +191,8 @@ def _check_gold(where: str, items: tuple[Item, ...], by_language: Mapping[str, M
             if by_language[tag][item.item_id].gold != gold:
                 raise UserError(
                     f"{where}: item {item.item_id!r} has gold {gold} in {first!r} but "
-                    f"{by_language[tag][item.item_id].gold} in {tag!r}; list the choices in the same order in every language"
+                    f"{by_language[tag][item.item_id].gold} in {tag!r}; "
+                    "list the choices in the same order in every language"
                 )
 
 
