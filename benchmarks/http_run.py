@@ -1,8 +1,7 @@
 """`clika run` against a loopback server, beside a bare loop and the SDK's own loop in the same minutes.
 
 Reports wall and CPU seconds and peak memory of whole processes, and ratios to the bare loop. The cached
-run asks the same probes again; nothing may be sent then. With --peers, inspect_ai and lm-eval are timed
-too where they are installed.
+run asks the same probes again; nothing may be sent then.
 """
 
 from __future__ import annotations
@@ -137,9 +136,8 @@ def main() -> None:
         }
     ideal = probes * options.delay / options.width
     floor = costs["bare loop (floor)"]
-    print(
-        f"{probes} probes, {options.width} in flight, server answers in {options.delay * 1000:.0f} ms; ideal {ideal:.2f} s"
-    )
+    milliseconds = options.delay * 1000
+    print(f"{probes} probes, {options.width} in flight, server answers in {milliseconds:.0f} ms; ideal {ideal:.2f} s")
     print(f"{'client':<24}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'wall ratio':>12}{'CPU ratio':>11}")
     for name, cost in costs.items():
         ratios = f"{cost.wall_s / floor.wall_s:>12.2f}{cost.cpu_s / floor.cpu_s:>11.2f}"

@@ -23,6 +23,8 @@ app = typer.Typer(
     help="Does a language model know the same things in every language?",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain help: it starts faster and reads the same in a pipe, in the docs and on a terminal.
+    rich_markup_mode=None,
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -86,7 +88,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2, f"error: the input is not UTF-8 text: {error}"
     return (
         70,
-        f"clika failed: {type(error).__name__}: {error}\nPlease report this with what the same command prints with --debug.",
+        f"clika failed: {type(error).__name__}: {error}\nPlease report this with what --debug adds to it.",
     )
 
 

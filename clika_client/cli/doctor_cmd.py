@@ -1,0 +1,83 @@
+"""`clika doctor`: what this installation can do, what it sees, and what to do about what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from clika_client.cli.common import AsJson, Db, database_path, home, out, print_json
+
+_EXTRAS = {
+    "local": ("llama-cpp-python",),
+    "parquet": ("pyarrow",),
+    "report": ("altair", "vl-convert-python"),
+    "teach": ("torch", "transformers", "peft", "gguf"),
+}
+
+
+def doctor(db: Db = None, as_json: AsJson = False) -> None:
+    """Say what this installation can do and what is missing."""
+    found = {
+        "clika": _version("clika-client"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "data_folder": str(home()),
+        "database": _database(database_path(db)),
+        "extras": {name: {p: _version(p) for p in packages} for name, packages in _EXTRAS.items()},
+        "keys_set": _keys(),
+        "local": _local(),
+    }
+    if as_json:
+        print_json(found)
+        return
+    console = out()
+    for line in _lines(found):
+        console.print(line, markup=False)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _database(path: Any) -> dict[str, Any]:
+    return {
+        "path": str(path),
+        "exists": path.exists(),
+        "writable": os.access(path if path.exists() else path.parent, os.W_OK),
+    }
+
+
+def _keys() -> list[str]:
+    """Names of the environment variables that hold a key; never their values."""
+    from clika_providers.servers import SERVERS
+
+    names = {server.key_env for server in SERVERS.values() if server.key_env}
+    return sorted(name for name in names if os.environ.get(name))
+
+
+def _local() -> dict[str, Any]:
+    from clika_providers.gguf import describe_build
+
+    return dict(describe_build())
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"clika {found['clika']}, Python {found['python']}, {found['platform']}",
+        f"database: {found['database']['path']}" + ("" if found["database"]["exists"] else " (not there yet)"),
+        "API keys set: " + (", ".join(found["keys_set"]) or "none"),
+    ]
+    for name, packages in found["extras"].items():
+        missing = [p for p, v in packages.items() if v is None]
+        state = f"missing {', '.join(missing)}: pip install 'clika-client[{name}]'" if missing else "installed"
+        lines.append(f"[{name}]: {state}")
+    lines.append("local models:")
+    for name, value in found["local"].items():
+        shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        lines.append(f"  {name.replace('_', ' ')}: {shown}")
+    return lines
