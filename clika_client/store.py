@@ -13,159 +13,19 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache import Database, KeyMaker, Migration, StoredReply, canonical, prompt_text
+from clika_cache import Database, KeyMaker, StoredReply, canonical, prompt_text
 from clika_cache import completions as cached
 from clika_client.probes import ProbeSet, from_json, to_json
-from clika_providers import Completion, Json, Message, Request
+from clika_client.tables import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
+from clika_providers import Completion, Json, Request
 
-KEY_BYTES = 16
-OWN = "own"
-"""The `source` of completions this tool asked for itself; imports carry the name of theirs."""
-
-MIGRATIONS: tuple[Migration, ...] = (
-    (
-        "client_001_initial",
-        """
-        CREATE TABLE sets (
-            id INTEGER PRIMARY KEY,
-            digest TEXT NOT NULL UNIQUE,
-            name TEXT NOT NULL,
-            version TEXT NOT NULL,
-            n INTEGER NOT NULL,
-            k INTEGER NOT NULL,
-            content BLOB NOT NULL
-        );
-        CREATE TABLE cells (
-            id INTEGER PRIMARY KEY,
-            model_id INTEGER NOT NULL REFERENCES models(id),
-            source TEXT NOT NULL,
-            set_id INTEGER NOT NULL REFERENCES sets(id),
-            language TEXT NOT NULL,
-            prompt TEXT NOT NULL,
-            read TEXT NOT NULL,
-            rotation INTEGER NOT NULL,
-            repeat INTEGER NOT NULL,
-            settings TEXT NOT NULL,
-            labels TEXT NOT NULL,
-            keys BLOB NOT NULL,
-            UNIQUE (model_id, source, set_id, language, prompt, read, rotation, repeat, settings)
-        );
-        CREATE TABLE readings (
-            cell_id INTEGER NOT NULL REFERENCES cells(id),
-            reading TEXT NOT NULL,
-            stamp TEXT NOT NULL,
-            choices BLOB NOT NULL,
-            reasons BLOB NOT NULL,
-            PRIMARY KEY (cell_id, reading)
-        ) WITHOUT ROWID;
-        CREATE TABLE runs (
-            id TEXT PRIMARY KEY,
-            created_at REAL NOT NULL,
-            finished_at REAL,
-            status TEXT NOT NULL,
-            config TEXT NOT NULL,
-            notes TEXT NOT NULL DEFAULT '[]'
-        );
-        CREATE TABLE run_cells (
-            run_id TEXT NOT NULL REFERENCES runs(id),
-            cell_id INTEGER NOT NULL REFERENCES cells(id),
-            positions BLOB NOT NULL,
-            PRIMARY KEY (run_id, cell_id)
-        ) WITHOUT ROWID;
-        CREATE TABLE batches (
-            id INTEGER PRIMARY KEY,
-            run_id TEXT NOT NULL REFERENCES runs(id),
-            spec TEXT NOT NULL,
-            ticket TEXT NOT NULL,
-            status TEXT NOT NULL,
-            created_at REAL NOT NULL,
-            updated_at REAL NOT NULL
-        );
-        """,
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class CellKey:
-    """What makes a cell itself; equal keys are one cell, whichever run asked it."""
-
-    model: str
-    """The row's name: a model spec, or the name an import gives."""
-    identity: str
-    """Canonical JSON of the provider's identity; two identities are never one row."""
-    set_id: int
-    language: str
-    prompt: str
-    read: str
-    source: str = OWN
-    rotation: int = 0
-    repeat: int = 0
-    settings: str = "{}"
-    """Canonical JSON of sampling settings that differ from the defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One stored cell."""
-
-    cell_id: int
-    key: CellKey
-    labels: tuple[str, ...]
-    keys: bytes
-    """n x 16 bytes: the content key per item of the set, zeros where never asked."""
-
-    def asked(self) -> npt.NDArray[np.int64]:
-        """Item positions that were ever asked, ascending; shape (asked,)."""
-        grid = np.frombuffer(self.keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
-        return np.flatnonzero(grid.any(axis=1))
-
-    def key_at(self, position: int) -> bytes:
-        """The content key of one item."""
-        return self.keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
-
-
-@dataclass(frozen=True, slots=True)
-class Replies:
-    """The stored replies of one cell, aligned by row."""
-
-    positions: npt.NDArray[np.int64]
-    texts: list[str]
-    finish: list[str | None]
-    logprobs: list[tuple[float | None, ...] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedReply:
-    """One reply that somebody else collected."""
-
-    position: int
-    item_id: str
-    messages: tuple[Message, ...]
-    text: str
-    finish_reason: str | None = None
-    raw: str | None = None
-    choice_logprobs: tuple[float | None, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """One invocation as stored."""
-
-    run_id: str
-    created_at: float
-    finished_at: float | None
-    status: str
-    config: Mapping[str, Json]
-    notes: tuple[str, ...] = ()
-    """What a reader of the scores must know: fallbacks, dropped parameters, why a run stopped."""
+__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "Store"]
 
 
 class Store:
@@ -210,6 +70,11 @@ class Store:
             row = self.database.connection.execute("SELECT content FROM sets WHERE id = ?", (set_id,)).fetchone()
         return from_json(zlib.decompress(row[0]).decode("utf-8", "surrogatepass"))
 
+    def _set_digest(self, set_id: int) -> str:
+        # Row numbers differ between files; content keys must not.
+        row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
+        return str(row[0])
+
     # ---- cells
 
     def add_cell(self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None) -> int:
@@ -241,7 +106,11 @@ class Store:
     def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
         """Store others' replies and their cell; idempotent. Returns how many were new."""
         maker = KeyMaker({"provider": f"import:{key.source}", "model": key.model, "identity": key.identity})
-        extra: tuple[tuple[str, Json], ...] = (("language", key.language), ("prompt", key.prompt), ("set", key.set_id))
+        extra: tuple[tuple[str, Json], ...] = (
+            ("language", key.language),
+            ("prompt", key.prompt),
+            ("set", self._set_digest(key.set_id)),
+        )
         model_id = cached.model_id(self.database, key.model, key.identity)
         keys: dict[int, bytes] = {}
         replies: list[StoredReply] = []
@@ -351,12 +220,11 @@ class Store:
             ).fetchall()
         return {cell_id: np.frombuffer(blob, dtype=np.int32) for cell_id, blob in rows}
 
-    def finish_run(self, run_id: str, status: str) -> None:
+    def finish_run(self, run_id: str, status: str, notes: Sequence[str] = ()) -> None:
         """Close a run as `done`, `incomplete` or `stopped`."""
+        values = (time.time(), status, canonical(list(notes)), run_id)
         with self.database.writing() as connection:
-            connection.execute(
-                "UPDATE runs SET finished_at = ?, status = ? WHERE id = ?", (time.time(), status, run_id)
-            )
+            connection.execute("UPDATE runs SET finished_at = ?, status = ?, notes = ? WHERE id = ?", values)
 
     def copy_run(self, run: RunRow) -> None:
         """Record a run of another file under the same id."""

@@ -1,0 +1,154 @@
+"""The evaluation's tables in the cache file, and their rows as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_cache import Migration
+from clika_providers import Json, Message
+
+KEY_BYTES = 16
+OWN = "own"
+"""The `source` of completions this tool asked for itself; imports carry the name of theirs."""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        "client_001_initial",
+        """
+        CREATE TABLE sets (
+            id INTEGER PRIMARY KEY,
+            digest TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            version TEXT NOT NULL,
+            n INTEGER NOT NULL,
+            k INTEGER NOT NULL,
+            content BLOB NOT NULL
+        );
+        CREATE TABLE cells (
+            id INTEGER PRIMARY KEY,
+            model_id INTEGER NOT NULL REFERENCES models(id),
+            source TEXT NOT NULL,
+            set_id INTEGER NOT NULL REFERENCES sets(id),
+            language TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            read TEXT NOT NULL,
+            rotation INTEGER NOT NULL,
+            repeat INTEGER NOT NULL,
+            settings TEXT NOT NULL,
+            labels TEXT NOT NULL,
+            keys BLOB NOT NULL,
+            UNIQUE (model_id, source, set_id, language, prompt, read, rotation, repeat, settings)
+        );
+        CREATE TABLE readings (
+            cell_id INTEGER NOT NULL REFERENCES cells(id),
+            reading TEXT NOT NULL,
+            stamp TEXT NOT NULL,
+            choices BLOB NOT NULL,
+            reasons BLOB NOT NULL,
+            PRIMARY KEY (cell_id, reading)
+        ) WITHOUT ROWID;
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY,
+            created_at REAL NOT NULL,
+            finished_at REAL,
+            status TEXT NOT NULL,
+            config TEXT NOT NULL,
+            notes TEXT NOT NULL DEFAULT '[]'
+        );
+        CREATE TABLE run_cells (
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            cell_id INTEGER NOT NULL REFERENCES cells(id),
+            positions BLOB NOT NULL,
+            PRIMARY KEY (run_id, cell_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE batches (
+            id INTEGER PRIMARY KEY,
+            run_id TEXT NOT NULL REFERENCES runs(id),
+            spec TEXT NOT NULL,
+            ticket TEXT NOT NULL,
+            status TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            updated_at REAL NOT NULL
+        );
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellKey:
+    """What makes a cell itself; equal keys are one cell, whichever run asked it."""
+
+    model: str
+    """The row's name: a model spec, or the name an import gives."""
+    identity: str
+    """Canonical JSON of the provider's identity; two identities are never one row."""
+    set_id: int
+    language: str
+    prompt: str
+    read: str
+    source: str = OWN
+    rotation: int = 0
+    repeat: int = 0
+    settings: str = "{}"
+    """Canonical JSON of sampling settings that differ from the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One stored cell."""
+
+    cell_id: int
+    key: CellKey
+    labels: tuple[str, ...]
+    keys: bytes
+    """n x 16 bytes: the content key per item of the set, zeros where never asked."""
+
+    def asked(self) -> npt.NDArray[np.int64]:
+        """Item positions that were ever asked, ascending; shape (asked,)."""
+        grid = np.frombuffer(self.keys, dtype=np.uint8).reshape(-1, KEY_BYTES)
+        return np.flatnonzero(grid.any(axis=1))
+
+    def key_at(self, position: int) -> bytes:
+        """The content key of one item."""
+        return self.keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """The stored replies of one cell, aligned by row."""
+
+    positions: npt.NDArray[np.int64]
+    texts: list[str]
+    finish: list[str | None]
+    logprobs: list[tuple[float | None, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedReply:
+    """One reply that somebody else collected."""
+
+    position: int
+    item_id: str
+    messages: tuple[Message, ...]
+    text: str
+    finish_reason: str | None = None
+    raw: str | None = None
+    choice_logprobs: tuple[float | None, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One invocation as stored."""
+
+    run_id: str
+    created_at: float
+    finished_at: float | None
+    status: str
+    config: Mapping[str, Json]
+    notes: tuple[str, ...] = ()
+    """What a reader of the scores must know: fallbacks, dropped parameters, why a run stopped."""
