@@ -11,6 +11,9 @@ from clika_client.errors import UserError
 BABEL = "2.18.0"
 """The pinned release; it carries CLDR 47."""
 
+SOFT_HYPHEN = "\u00ad"
+"""A hint for line breaks inside some names, not part of them."""
+
 
 def versions() -> tuple[str, str]:
     """(babel version, CLDR version); raises UserError when babel is absent or not the pinned release."""
@@ -57,10 +60,10 @@ def entity_name(language: str, key: str) -> str | None:
     kind, _, code = key.partition(":")
     locale = _locale(language)
     if kind == "zone":
-        return _city(language, code)
+        return _city(language, code).replace(SOFT_HYPHEN, "")
     names = {"territory": locale.territories, "language": locale.languages, "script": locale.scripts}[kind]
     name: str | None = names.get(code)
-    return name
+    return name and name.replace(SOFT_HYPHEN, "")
 
 
 def _city(language: str, zone: str) -> str:
@@ -84,13 +87,12 @@ def currencies_of(country: str) -> list[str]:
     return [code for code, _start, end, tender in rows if end is None and tender]
 
 
-def languages_of(country: str) -> Mapping[str, tuple[str | None, float]]:
-    """Language (without script) → (official status, per cent of the population), the strongest status of its scripts."""
-    found: dict[str, tuple[str | None, float]] = {}
+def languages_of(country: str) -> Mapping[str, str | None]:
+    """Language (without script) → its official status, the first that any of its scripts has."""
+    found: dict[str, str | None] = {}
     for tag, row in table("territory_languages").get(country, {}).items():
         language = tag.partition("_")[0]
-        status, share = found.get(language, (None, 0.0))
-        found[language] = (status or row["official_status"], max(share, row["population_percent"]))
+        found[language] = found.get(language) or row["official_status"]
     return found
 
 

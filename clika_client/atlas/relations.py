@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from clika_client.atlas import cldr
 from clika_client.atlas.curated import CONTINENTS, Curated, Place
 
-SMALL_SHARE = 1.0
-"""A language of at least so many per cent of a country's people is never a wrong choice for its official language."""
-
 NEIGHBOURS = {"Central America": "005", "Caribbean": "005"}
 """Subregion → continent never offered as a wrong choice: schools draw this border differently."""
 
@@ -65,7 +62,7 @@ def city_country(curated: Curated) -> Facts:
     zones = sorted((zone, code) for code in curated.countries for zone in cldr.zones_of(code))
     for zone, code in zones:
         item_id = f"city-country:{zone}"
-        reason = _reason(curated, zone, "zones", "not_cities", "homonyms") or _reason(curated, code, "countries")
+        reason = _reason(curated, zone, "zones", "not_cities", "homonyms", "small_cities") or _reason(curated, code, "countries")
         if "/Indiana/" in zone or "/Kentucky/" in zone or "/North_Dakota/" in zone:
             reason = "small town, written with its state"
         if reason:
@@ -119,11 +116,11 @@ def shared_currency(curated: Curated) -> Facts:
 
 
 def official_language(curated: Curated) -> Facts:
-    """Countries with exactly one official language."""
+    """Countries with exactly one official language, against languages that CLDR does not know to be spoken there."""
     spoken = {code: cldr.languages_of(code) for code in sorted(curated.countries)}
     for code, rows in spoken.items():
-        official = [tag for tag, (status, _share) in rows.items() if status in ("official", "de_facto_official")]
-        if len(official) != 1 or rows[official[0]][0] != "official":
+        official = [tag for tag, status in rows.items() if status in ("official", "de_facto_official")]
+        if len(official) != 1 or rows[official[0]] != "official":
             continue
         item_id, (answer,) = f"official-language:{code}", official
         reason = _reason(curated, code, "countries", "official_languages")
@@ -131,21 +128,23 @@ def official_language(curated: Curated) -> Facts:
             yield Dropped(item_id, reason)
             continue
         place = curated.countries[code]
-        known = {tag for tag, (status, share) in rows.items() if status or share >= SMALL_SHARE}
         nearby = {
             tag
             for continent in (AMERICAS if place.continent in AMERICAS else (place.continent,))
             for other in _on(curated, continent)
-            for tag, (status, _share) in spoken[other].items()
-            if status == "official"
+            for tag, status in spoken[other].items()
+            if status == "official" and not _reason(curated, tag, "languages")
         }
-        pool = tuple(f"language:{tag}" for tag in sorted(nearby - known - SIBLINGS.get(answer, set())))
+        pool = tuple(f"language:{tag}" for tag in sorted(nearby - rows.keys() - SIBLINGS.get(answer, set())))
         yield Candidate(item_id, "official-language", f"territory:{code}", f"language:{answer}", pool, place, code)
 
 
 def language_script(curated: Curated) -> Facts:
     """Languages written in one script."""
     for tag, place in sorted(curated.languages.items()):
+        if reason := _reason(curated, tag, "languages"):
+            yield Dropped(f"language-script:{tag}", reason)
+            continue
         script = cldr.script_of(tag)
         pool = tuple(f"script:{code}" for code in curated.scripts[place.continent] if code != script)
         yield Candidate(
