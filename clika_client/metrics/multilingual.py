@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,18 @@ def consistency(answers: Answers, s: int = 2) -> float:
     `answers` is (languages, items); an item missing in one of the `s` leaves that set. NaN if `s` exceeds the
     number of languages. Source: SeaEval (Wang et al., NAACL 2024), Consistency_s.
     """
+    if s > len(answers):
+        return float("nan")
+    if received(answers).all():
+        # Languages that chose alike form C(count, s) agreeing sets: no need to visit every set.
+        counts = [(answers == choice).sum(0) for choice in range(int(answers.max(initial=0)) + 1)]
+        agreeing = sum(_binomials(len(answers), s)[count].sum() for count in counts)
+        return float(divide(agreeing, answers.shape[1] * comb(len(answers), s)))
     shares = [
         divide(((chosen == chosen[0]) & (chosen >= 0)).all(0).sum(), received(chosen).all(0).sum())
         for chosen in (answers[list(rows)] for rows in combinations(range(len(answers)), s))
     ]
-    return float(np.mean(shares)) if shares else float("nan")
+    return float(np.mean(shares))
 
 
 def ac3(answers: Answers, gold: Answers, s: int = 2) -> float:
@@ -52,3 +60,8 @@ def gap(values: npt.ArrayLike) -> tuple[float, float]:
     if known.size == 0:
         return float("nan"), float("nan")
     return float(known.max() - known.min()), float(known.std())
+
+
+def _binomials(largest: int, s: int) -> npt.NDArray[np.int64]:
+    """C(i, s) for i = 0 … largest."""
+    return np.array([comb(i, s) for i in range(largest + 1)], np.int64)

@@ -1,0 +1,102 @@
+"""What needs several languages of a row at once: means, gaps, agreement of all, transfer between languages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.blocks import AnswerBlock
+from clika_client.draws import RowDraws
+from clika_client.metrics import consistency, multilingual, performance, transfer
+from clika_client.metrics.codes import Bools, Floats
+from clika_client.metrics.intervals import percentile_interval
+from clika_client.metrics.significance import mcnemar_exact
+from clika_client.parts import Options, Part
+from clika_client.records import Record, RowSummary
+
+NAN = float("nan")
+
+
+def row_summary(
+    part: Part, block: AnswerBlock, draws: RowDraws | None, cells: Sequence[Record], options: Options
+) -> RowSummary:
+    """What needs several languages at once."""
+    gold, answers = part.gold, block.answers
+    others = [i for i, language in enumerate(block.languages) if language != options.anchor]
+    ra = np.array([cell.ra for cell in cells])
+    en_co = np.array([cell.en_co for cell in cells])
+    ra_interval = co_interval = (NAN, NAN)
+    if draws is not None and others:
+        drawn_ra = performance.rescaled_accuracy(draws.accuracy[others], part.probe_set.chance, part.reference)
+        ra_interval = _interval(drawn_ra.mean(0))
+        co_interval = _interval(draws.en_co[others].mean(0))
+    pivot = block.row(options.anchor)
+    gap, deviation = multilingual.gap([cell.accuracy for cell in cells])
+    origin = _origins(part, block)
+    right = performance.correct(answers, gold)
+    eclektic = transfer.eclektic(right, origin, performance.received(answers))
+    pairs = consistency.all_pairs(answers, gold, options.variant)
+    return RowSummary(
+        model=block.key.model,
+        set=part.probe_set.name,
+        prompt=block.key.prompt,
+        read=block.key.read,
+        reading=block.key.reading,
+        source=block.key.source,
+        split=part.split,
+        settings=block.key.settings,
+        anchor=options.anchor,
+        languages=block.languages,
+        anchor_ra=NAN if pivot is None else float(ra[pivot]),
+        other_ra=float(ra[others].mean()) if others else NAN,
+        other_ra_low=ra_interval[0],
+        other_ra_high=ra_interval[1],
+        other_en_co=float(en_co[others].mean()) if others else NAN,
+        other_en_co_low=co_interval[0],
+        other_en_co_high=co_interval[1],
+        language_gap=gap,
+        language_sd=deviation,
+        ac3=multilingual.ac3(answers, gold, 2),
+        ac3_3=multilingual.ac3(answers, gold, 3),
+        fleiss_kappa=multilingual.fleiss_kappa(answers, part.probe_set.k),
+        pairs=tuple(tuple(float(v) for v in row) for row in pairs),
+        mother_tongue=_mother_tongues(block, right, origin, pivot),
+        source_transfer=eclektic.transfer,
+        source_overall=eclektic.overall,
+    )
+
+
+def _interval(values: Floats) -> tuple[float, float]:
+    low, high = percentile_interval(values)
+    return float(low), float(high)
+
+
+def _origins(part: Part, block: AnswerBlock) -> npt.NDArray[np.int64]:
+    """Per item the row of the language it comes from (tag `original_lang`), -1 without one."""
+    tags = [part.probe_set.items[i].tags.get("original_lang") for i in part.positions]
+    return np.array([block.languages.index(t) if t in block.languages else -1 for t in tags], np.int64)
+
+
+def _mother_tongues(
+    block: AnswerBlock, right: Bools, origin: npt.NDArray[np.int64], pivot: int | None
+) -> dict[str, dict[str, float]]:
+    """Does a language know its own people and places better than the anchor does?"""
+    if pivot is None:
+        return {}
+    effects = {}
+    replied = performance.received(block.answers)
+    for i, language in enumerate(block.languages):
+        items = (origin == i) & replied[i] & replied[pivot]
+        if i == pivot or not items.any():
+            continue
+        found = transfer.mother_tongue(right[i], right[pivot], items)
+        effects[language] = {
+            "n": found.n,
+            "own": found.own,
+            "pivot": found.pivot,
+            "effect": found.effect,
+            "p_value": mcnemar_exact(found.own_only, found.pivot_only),
+        }
+    return effects
