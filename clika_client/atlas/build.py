@@ -80,7 +80,7 @@ def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Ca
     for one in known:
         if isinstance(one, Candidate) and one.relation == "city-country":
             cities.setdefault(one.cluster, []).append(one.subject.partition(":")[2])
-    taken = set()
+    taken: set[str] = set()
     for country, zones in cities.items():
         wanted = tables.city_preference.get(country, ())
         order = sorted(zones, key=lambda zone: (wanted.index(zone) if zone in wanted else len(wanted), zone))

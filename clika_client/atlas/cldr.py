@@ -35,7 +35,7 @@ def table(name: str) -> Mapping[str, Any]:
     """One of babel's global tables: zone_territories, zone_aliases, territory_currencies, …"""
     from babel.core import get_global
 
-    result: Mapping[str, Any] = get_global(name)  # type: ignore[arg-type]
+    result: Mapping[str, Any] = get_global(name)
     return result
 
 
@@ -56,7 +56,7 @@ def _aliases() -> Mapping[str, list[str]]:
 
 
 def entity_name(language: str, key: str) -> str | None:
-    """Name of an entity such as `zone:Europe/Paris`, `territory:FR`, `language:de`, `script:Latn`; None if CLDR has none."""
+    """Name of `zone:Europe/Paris` (its city), `territory:FR`, `language:de` or `script:Latn`; None if CLDR has none."""
     kind, _, code = key.partition(":")
     locale = _locale(language)
     if kind == "zone":
@@ -67,7 +67,7 @@ def entity_name(language: str, key: str) -> str | None:
 
 
 def _city(language: str, zone: str) -> str:
-    """Exemplar city. UTS #35 part 4, "Time Zone Format Terminology": without one, the last field of the zone id, `_` → space."""
+    """Exemplar city, or by UTS #35 part 4 ("Time Zone Format Terminology") the last field of the id, `_` → space."""
     zones = _locale(language).time_zones
     for identifier in (zone, *_aliases().get(zone, ())):
         city: str | None = zones.get(identifier, {}).get("city")

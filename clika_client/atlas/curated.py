@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DATA = Path(__file__).parent.parent / "data" / "atlas"
 
@@ -72,6 +73,6 @@ def read(directory: Path = DATA / "curated") -> Curated:
     )
 
 
-def _toml(path: Path) -> dict:  # type: ignore[type-arg]
+def _toml(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         return tomllib.load(file)

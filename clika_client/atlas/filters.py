@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cache
 
 SIMILAR = 0.8
 """Two words whose matching letters make up this share of both (Ratcliff-Obershelp) count as one name,"""
@@ -18,7 +18,7 @@ _BREAK = re.compile(r"[^\w\u0300-\u036f\u0900-\u0dff]+")
 _NOT_PLAIN = re.compile(r"[()\[\]（）［］,،、，;；/]")
 
 
-@lru_cache(maxsize=None)
+@cache
 def normalise(text: str) -> str:
     """Letters and digits only, folded: no case, no accents, no tone or vowel points, no spaces, no punctuation.
 
@@ -45,9 +45,7 @@ def readable(subject: str, answer: str) -> bool:
     whole_subject, whole_answer = normalise(subject), normalise(answer)
     if _holds(whole_subject, whole_answer) or _holds(whole_answer, whole_subject):
         return True
-    return any(
-        _alike(a, b) for a in {whole_subject, *_words(subject)} for b in {whole_answer, *_words(answer)}
-    )
+    return any(_alike(a, b) for a in {whole_subject, *_words(subject)} for b in {whole_answer, *_words(answer)})
 
 
 def given_away(question: str, answer: str) -> bool:
@@ -74,12 +72,12 @@ def _is_han(text: str) -> bool:
     return any("CJK UNIFIED" in unicodedata.name(c, "") for c in text)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in map(normalise, _BREAK.split(text)) if len(word) >= PREFIX)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _alike(a: str, b: str) -> bool:
     short, long = sorted((a, b), key=len)
     if _is_han(short):

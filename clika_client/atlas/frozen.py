@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from clika_client.atlas.curated import DATA
 from clika_client.atlas.row import Row, from_line, sides
-from clika_client.atlas.wording import LANGUAGES_FIRST, RELATIONS, Wording
+from clika_client.atlas.wording import RELATIONS, Wording
 from clika_client.atlas.wording import read as read_wording
 from clika_client.errors import UserError
 from clika_client.probes import Item, Probe, ProbeSet
@@ -18,9 +19,7 @@ def languages() -> tuple[str, ...]:
     return tuple(_manifest()["languages"])
 
 
-def load(
-    languages: Sequence[str] | None = None, *, relations: Sequence[str] | None = None
-) -> ProbeSet:
+def load(languages: Sequence[str] | None = None, *, relations: Sequence[str] | None = None) -> ProbeSet:
     """The set in these languages (all by default), with these relations (all by default).
 
     Raises UserError for a language or relation that atlas does not have.
@@ -53,8 +52,9 @@ def _check(what: str, wanted: Sequence[str], known: Sequence[str]) -> None:
             raise UserError(f"atlas has no {what} {one!r}; it has: {', '.join(known)}")
 
 
-def _manifest() -> dict:  # type: ignore[type-arg]
-    return json.loads((DATA / "manifest.json").read_text("utf-8"))  # type: ignore[no-any-return]
+def _manifest() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DATA / "manifest.json").read_text("utf-8"))
+    return found
 
 
 def _rows() -> list[Row]:
@@ -63,7 +63,7 @@ def _rows() -> list[Row]:
 
 def _names(tag: str) -> dict[str, str]:
     lines = (DATA / "names" / f"{tag}.tsv").read_text("utf-8").splitlines()[1:]
-    return dict(line.split("\t") for line in lines)  # type: ignore[misc]
+    return {key: name for key, _, name in (line.partition("\t") for line in lines)}
 
 
 def _probes(rows: Sequence[Row], tag: str) -> Iterator[Probe]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from clika_client.atlas import cldr
 from clika_client.atlas.curated import CONTINENTS, Curated, Place
 
+CITY_SECTIONS = ("zones", "not_cities", "homonyms", "small_cities")
+"""Sections of excluded.toml that name time zones."""
+
 NEIGHBOURS = {"Central America": "005", "Caribbean": "005"}
 """Subregion → continent never offered as a wrong choice: schools draw this border differently."""
 
@@ -62,7 +65,7 @@ def city_country(curated: Curated) -> Facts:
     zones = sorted((zone, code) for code in curated.countries for zone in cldr.zones_of(code))
     for zone, code in zones:
         item_id = f"city-country:{zone}"
-        reason = _reason(curated, zone, "zones", "not_cities", "homonyms", "small_cities") or _reason(curated, code, "countries")
+        reason = _reason(curated, code, "countries") or _reason(curated, zone, *CITY_SECTIONS)
         if "/Indiana/" in zone or "/Kentucky/" in zone or "/North_Dakota/" in zone:
             reason = "small town, written with its state"
         if reason:

@@ -29,10 +29,8 @@ class Row:
 
 def to_line(row: Row) -> str:
     """The row as a line of items.tsv."""
-    return "\t".join(
-        (row.item_id, row.relation, row.subject, " ".join(row.choices), str(row.gold))
-        + (row.region, row.subregion, row.cluster)
-    )
+    asked = (row.item_id, row.relation, row.subject, " ".join(row.choices), str(row.gold))
+    return "\t".join((*asked, row.region, row.subregion, row.cluster))
 
 
 def from_line(line: str) -> Row:

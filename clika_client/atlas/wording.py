@@ -71,7 +71,8 @@ def read(language: str, directory: Path = WORDING) -> Wording:
             spelling=doc.get("spelling", {}),
         )
     except FileNotFoundError:
-        raise UserError(f"no wording table {path.name}; languages with one: {', '.join(languages(directory))}") from None
+        known = ", ".join(languages(directory))
+        raise UserError(f"no wording table {path.name}; languages with one: {known}") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
     except KeyError as error:
