@@ -2,6 +2,7 @@
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError, UnreachableError
 from clika_providers.options import ProviderOptions
+from clika_providers.registry import connect, parse_spec, provider_table
 from clika_providers.types import Completion, Json, Message, Provider, ReadMode, Request, Usage
 
 __all__ = [
@@ -18,4 +19,7 @@ __all__ = [
     "RunError",
     "UnreachableError",
     "Usage",
+    "connect",
+    "parse_spec",
+    "provider_table",
 ]

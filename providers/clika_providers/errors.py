@@ -9,6 +9,8 @@ ProviderError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class ProviderError(Exception):
     """A request that produced no completion.
@@ -29,6 +31,8 @@ class ProviderError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
+        self.headers: Mapping[str, str] = {}
+        """Response headers, for the rate limits they tell; never shown."""
         self.retry_after = retry_after
         """Seconds the server asked us to wait, if it did."""
 

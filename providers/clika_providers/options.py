@@ -19,7 +19,16 @@ class ProviderOptions:
     rpm: float | None = None
     tpm: float | None = None
     timeout_s: float = 60.0
+    """Total time for one call, from connecting to the last byte of the reply."""
     max_retries: int = 6
+    backoff_s: float = 0.5
+    """First pause between two attempts; doubled each time, with jitter."""
+    max_wait_s: float = 120.0
+    """A server that asks for a longer pause than this ends the run instead."""
+    patience_s: float | None = None
+    """Seconds without any success after which a failing server is given up; default 15 local, 120 remote."""
+    capabilities: Path | None = None
+    """A capability file of the user's, applied over the built-in table."""
     extra_body: tuple[tuple[str, Json], ...] = ()
     n_gpu_layers: int | None = None
     n_ctx: int | None = None

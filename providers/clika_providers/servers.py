@@ -1,0 +1,97 @@
+"""The table of named servers as values: where each lives, where its key is, what it needs."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Literal
+from urllib.parse import urlsplit
+
+from clika_providers.errors import RunError
+from clika_providers.types import Json
+from clika_providers.userfiles import builtin, user_table
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One row of servers.toml."""
+
+    name: str
+    title: str
+    kind: Literal["openai", "anthropic", "gguf"] = "openai"
+    base_url: str | None = None
+    base_url_env: str | None = None
+    base_url_suffix: str = ""
+    key_env: tuple[str, ...] = ()
+    key: Literal["required", "optional"] = "required"
+    concurrency: int = 16
+    body: Mapping[str, Json] = field(default_factory=dict)
+    """Fields added to every request."""
+    logprobs: str = ""
+    thinking_off: str = ""
+    note: str = ""
+
+    def address(self, given: str | None) -> str:
+        """The base URL in use, without a trailing slash; raises RunError when it is none."""
+        url = given or self._from_environment() or self.base_url
+        if not url:
+            raise RunError(
+                f"{self.name} has no fixed address: give --base-url"
+                + (f" or set {self.base_url_env}" if self.base_url_env else ""),
+                code="setup",
+            )
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RunError(f"the base URL {url!r} is not an http:// or https:// address", code="setup")
+        return url.rstrip("/")
+
+    def _from_environment(self) -> str | None:
+        url = os.environ.get(self.base_url_env, "").strip() if self.base_url_env else ""
+        if url and self.base_url_suffix and not url.rstrip("/").endswith(self.base_url_suffix):
+            url = url.rstrip("/") + self.base_url_suffix
+        return url or None
+
+    def address_class(self, address: str) -> str:
+        """The address as part of a model's identity: the server's name at its usual place, else host and path.
+
+        Without user, password and query, so that no secret enters the cache key or the database.
+        """
+        if self.base_url and address == self.base_url.rstrip("/"):
+            return self.name
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.hostname}{port}{parts.path}".rstrip("/")
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is on this machine or a private network."""
+    host = urlsplit(address).hostname or ""
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local"))
+    return ip.is_loopback or ip.is_private
+
+
+@cache
+def known_servers() -> dict[str, Server]:
+    """Every named server, the user's file applied over the built-in table."""
+    rows: dict[str, dict[str, object]] = builtin("servers.toml")
+    for name, row in user_table("servers.toml").items():
+        if not isinstance(row, dict):
+            raise RunError(f"servers.toml: {name!r} must be a table [{name}]", code="setup")
+        rows[name] = {**rows.get(name, {"title": name}), **row}
+    return {name: _server(name, row) for name, row in rows.items()}
+
+
+def _server(name: str, row: dict[str, object]) -> Server:
+    known = {f.name for f in fields(Server)}
+    unknown = sorted(row.keys() - known)
+    if unknown:
+        raise RunError(f"servers.toml: [{name}] has unknown fields: {', '.join(unknown)}", code="setup")
+    values = dict(row)
+    values["key_env"] = tuple(row.get("key_env", ()))  # type: ignore[arg-type]
+    return Server(name=name, **values)  # type: ignore[arg-type]

@@ -1,0 +1,180 @@
+"""What an HTTP failure means for the run: try again, give up this request, or give up the model."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.keys import redact
+
+RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+THROTTLE_STATUS = frozenset({429, 503, 529})
+SHAPE = "shape"
+"""Code of a reply that arrived but is not a reply: worth few retries."""
+
+_QUOTA = re.compile(
+    r"insufficient_quota|billing|credit balance|payment required|exceeded your current quota|out of credits"
+    r"|account_deactivated|insufficient (balance|funds|credits)",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"(invalid|incorrect|not valid|expired|missing|no) (x-)?api[ _-]?key"
+    r"|api[ _-]?key.{0,20}(invalid|incorrect|not valid|expired|missing)|API_KEY_INVALID",
+    re.IGNORECASE,
+)
+_MODEL_GONE = re.compile(
+    r"model_not_found|model.{0,80}(does not exist|not found|decommissioned|deprecated|retired|shut ?down|no longer)",
+    re.IGNORECASE | re.DOTALL,
+)
+_FILTER = re.compile(r"content_filter|content_policy|flagged|moderation|safety", re.IGNORECASE)
+_LONG = re.compile(r"context_length|context length|context window|too many tokens|prompt is too long|maximum context",
+                   re.IGNORECASE)  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Whom a failure message speaks of."""
+
+    server: str
+    model: str
+    address: str
+    key_env: tuple[str, ...]
+
+    @property
+    def key_cure(self) -> str:
+        """How to give a key that works."""
+        return f"set {self.key_env[0]} or give --key-command" if self.key_env else "give --key-command"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A server's own words about an error, dug out of whichever shape it uses."""
+
+    message: str
+    code: str = ""
+    param: str | None = None
+    details: Any = None
+
+
+def quoted(text: str, limit: int = 300) -> str:
+    """Foreign text made fit for a message: one line, no control characters, no key, not long."""
+    clean = _CONTROL.sub(" ", redact(text)).strip()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def read_failure(body: bytes | str) -> Failure:
+    """The error in a reply body: OpenAI, Anthropic, Gemini, FastAPI and plain shapes."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    try:
+        return failure_of(json.loads(text))
+    except ValueError:
+        return Failure("a web page, not an API reply" if text.lstrip()[:1] == "<" else text)
+
+
+def failure_of(data: Any) -> Failure:
+    """As read_failure, from parsed JSON."""
+    if isinstance(data, list) and data:
+        data = data[0]
+    if not isinstance(data, dict):
+        return Failure(str(data))
+    error = data.get("error", data)
+    if not isinstance(error, dict):
+        return Failure(str(error), str(data.get("code") or data.get("error_type") or ""))
+    message = error.get("message") or error.get("detail") or error.get("error") or error.get("object") or error
+    metadata = error.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("raw"):
+        message = f"{message}: {metadata['raw']}"
+    codes = [str(error[k]) for k in ("code", "type", "status") if error.get(k)]
+    param = error.get("param")
+    return Failure(
+        message if isinstance(message, str) else json.dumps(message, ensure_ascii=False),
+        " ".join(codes),
+        param if isinstance(param, str) else None,
+        error.get("details"),
+    )
+
+
+def classify(status: int, failure: Failure, headers: Mapping[str, str], where: Where) -> ProviderError:
+    """The error to raise for a failed reply; messages name the server, what it said and the cure."""
+    said = f"{failure.code} {failure.message}"
+    words = quoted(failure.message)
+    head = f"{where.server} answered {status}: {words}" if words else f"{where.server} answered {status}"
+    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(said)):
+        return RunError(f"{head}; check the account's credit and plan, then run again", status=status, code="quota")
+    if status == 401 or (status in (400, 403) and _KEY.search(said)):
+        return RunError(f"{head}; the key was not accepted: {where.key_cure}", status=status, code="key")
+    if status == 403:
+        if _FILTER.search(said):
+            return ItemError(head, status=status, code="content_filter")
+        return RunError(
+            f"{head}; the key has no access to {where.model!r}: use another key ({where.key_cure}) or another model",
+            status=status,
+            code="access",
+        )
+    if status == 404 or (status in (400, 410) and _MODEL_GONE.search(said)):
+        return RunError(
+            f"{head}; {where.address} knows no model {where.model!r}: see `clika models list {where.server}`"
+            " and check --base-url",
+            status=status,
+            code="model",
+        )
+    if "logits_all" in said:
+        return RunError(f"{head}; start the server with --logits_all true, or read with --read text",
+                        status=status, code="logprobs")  # fmt: skip
+    if status in RETRYABLE_STATUS or status >= 500:
+        wait = retry_after(headers, failure)
+        return RetryableError(head, status=status, code=_short_code(failure), retry_after=wait)
+    if _FILTER.search(failure.code):
+        return ItemError(head, status=status, code="content_filter")
+    if _LONG.search(said) or status == 413:
+        return ItemError(f"{head}; the prompt is longer than the model takes", status=status, code="too_long")
+    return ItemError(head, status=status, code=_short_code(failure))
+
+
+def _short_code(failure: Failure) -> str | None:
+    return quoted(failure.code, 60) or None
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+
+
+def duration(text: str) -> float | None:
+    """Seconds in `6m0s`, `59.6s`, `20ms`, `1h2m`, or a bare number; None when it is none of these."""
+    text = text.strip()
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    match = _DURATION.fullmatch(text)
+    if not match or not text:
+        return None
+    hours, minutes, seconds, millis = (float(g) if g else 0.0 for g in match.groups())
+    return hours * 3600 + minutes * 60 + seconds + millis / 1000
+
+
+def retry_after(headers: Mapping[str, str], failure: Failure | None = None) -> float | None:
+    """Seconds the server asks to wait: `retry-after-ms`, `retry-after` (number or date), Gemini's RetryInfo."""
+    millis = headers.get("retry-after-ms")
+    if millis is not None and (value := duration(millis)) is not None:
+        return value / 1000
+    header = headers.get("retry-after")
+    if header is not None:
+        value = duration(header)
+        if value is not None:
+            return value
+        try:
+            return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+        except ValueError:
+            pass
+    details = failure.details if failure else None
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and isinstance(detail.get("retryDelay"), str):
+            return duration(detail["retryDelay"])
+    return None
