@@ -94,7 +94,8 @@ def question_files(path: Path, name: str) -> dict[str, Path]:
             raise UserError(f"{folder / sub}: no file of questions in this folder; get the whole release again")
         found[language] = file
     if not found:
-        raise UserError(f"{folder}: none of the folders {', '.join(FOLDERS[name].values())}; get the whole release again")
+        expected = ", ".join(FOLDERS[name].values())
+        raise UserError(f"{folder}: none of the folders {expected}; get the whole release again")
     return found
 
 
@@ -137,6 +138,11 @@ def response_files(path: Path) -> Responses:
     order = {name: list(folders) for name, folders in FOLDERS.items()}
     files.sort(key=lambda f: (list(FOLDERS).index(f.set), order[f.set].index(f.language), f.model))
     return Responses(tuple(files), dict(sorted(skipped.items())))
+
+
+def is_open_model(name: str) -> bool:
+    """Whether a file of this name holds the replies of one of the open models."""
+    return _OPEN_MODEL.fullmatch(name) is not None
 
 
 def _reason(name: str) -> str:

@@ -1,0 +1,60 @@
+"""Reads text files whose mistakes a user must be able to find: every problem is named with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from clika_client.errors import UserError
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; raises UserError where it cannot be read or is empty."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot read this file: {error.strerror}") from None
+    if not data.strip():
+        raise UserError(f"{path}: the file is empty; give it at least one item")
+    return data
+
+
+def decode(path: Path, data: bytes) -> str:
+    """UTF-8 text, with or without a byte order mark; raises UserError naming the line that is not."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UserError(f"{path}: this is UTF-16; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise UserError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) for every line that is not blank; raises UserError naming file and line."""
+    text = decode(path, read_bytes(path))
+    # Only \n ends a line: JSON strings may hold U+2028 and its like, which splitlines would break at.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            brackets = ", without brackets around them all" if number == 1 and line.lstrip().startswith("[") else ""
+            cure = f"write one object per line{brackets}"
+            raise UserError(f"{path}, line {number}: not valid JSON ({error}); {cure}") from None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{path}, line {number}: a JSON object is needed, such as {{\"item_id\": …}}, got {_kind(row)}; "
+                "write one object per line"
+            )
+        yield number, row
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "a string", type(None): "null", bool: "true or false"}.get(type(value), "a number")

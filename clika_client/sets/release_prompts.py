@@ -1,0 +1,119 @@
+"""Takes the wording of the published prompts out of the release's own response files.
+
+Each response row holds the whole prompt that was sent. Cutting a question's own texts out of it leaves the
+template, which is then held against more rows before it is trusted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clika_client.errors import UserError
+from clika_client.probes import Probe
+from clika_client.prompt_styles.layout import LATIN, compile_text, escape
+from clika_client.prompt_styles.paper import meta_key
+from clika_client.sets.release_layout import CHATGPT, FOLDERS, is_open_model
+
+# What x_copa asks in English in every language; replaced by what the checkout's files say.
+_SENTENCES = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}
+_CHECKED = 20
+"""Rows that a template must reproduce; x_copa needs some of either kind of question among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What the published prompts of one set say around its questions."""
+
+    meta: Mapping[str, str]
+    """`meta_key(style, language)` → template; nothing for a language without response files."""
+    sentences: Mapping[str, str]
+    """x_copa: `cause` or `effect` → the English sentence that asks for it."""
+
+
+def published_wording(folder: Path, name: str, probes: Mapping[str, Sequence[Probe]]) -> Wording:
+    """The templates of `paper-zero-shot` and `paper-one-shot` for each language of one set.
+
+    `probes` is in the order of the files. Raises UserError when a file's prompts are not made of its questions.
+    """
+    meta: dict[str, str] = {}
+    sentences = dict(_SENTENCES)
+    for language, versions in probes.items():
+        for style, file in _files(folder / FOLDERS[name][language]):
+            inputs = _inputs(file)[: len(versions)]
+            if not inputs:
+                continue
+            if name == "x_copa":
+                for probe, prompt in zip(versions, inputs, strict=False):
+                    sentences[probe.fields["asks"]] = _sentence(file, probe, prompt)
+            meta[meta_key(style, language)] = _template(file, versions, inputs, sentences)
+    return Wording(meta, sentences)
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """One file per style; all open models were sent the same prompts."""
+    files = [("paper-zero-shot", folder / CHATGPT)] if (folder / CHATGPT).is_file() else []
+    for file in sorted(folder.iterdir()):
+        if is_open_model(file.name):
+            return [*files, ("paper-one-shot", file)]
+    return files
+
+
+def _inputs(file: Path) -> list[str]:
+    """The prompts of the first rows."""
+    inputs: list[str] = []
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            for line in lines:
+                if len(inputs) == _CHECKED:
+                    break
+                inputs.append(str(json.loads(line)["input"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        where = f"{file}, line {len(inputs) + 1}"
+        raise UserError(f"{where}: not a row of responses ({error!r}); get the release again") from None
+    return inputs
+
+
+def _opening(probe: Probe) -> str:
+    return probe.fields.get("premise", probe.question)
+
+
+def _choices(probe: Probe) -> str:
+    return "\n".join(f"{label}. {choice}" for label, choice in zip(LATIN, probe.choices, strict=False))
+
+
+def _cut(file: Path, probe: Probe, prompt: str) -> tuple[str, str, str]:
+    """What stands before the question, between it and its choices, and after them."""
+    # From the right: an example before the question may hold the same words.
+    end = prompt.rfind(_choices(probe))
+    start = prompt.rfind(_opening(probe), 0, end)
+    if start < 0 or end < 0:
+        raise UserError(f"{file}: row {probe.item_id!r} does not hold its own question; get the release again")
+    return prompt[:start], prompt[start + len(_opening(probe)) : end], prompt[end + len(_choices(probe)) :]
+
+
+def _sentence(file: Path, probe: Probe, prompt: str) -> str:
+    """COPA: the sentence that asks, which is the last line before the choices, after its label."""
+    between = _cut(file, probe, prompt)[1].strip("\n")
+    return between.rpartition(":")[2]
+
+
+def _template(file: Path, probes: Sequence[Probe], inputs: Sequence[str], sentences: Mapping[str, str]) -> str:
+    before, between, after = (escape(part) for part in _cut(file, probes[0], inputs[0]))
+    opening = "{question}"
+    if "asks" in probes[0].fields:
+        opening = "{field:premise}"
+        between = between.replace(escape(sentences[probes[0].fields["asks"]]), "{field:connector}")
+    template = f"{before}{opening}{between}{{choices}}{after}"
+    text = compile_text(template)
+    for probe, prompt in zip(probes, inputs, strict=False):
+        values = {"question": probe.question, "choices": _choices(probe), "field:premise": _opening(probe)}
+        if "asks" in probe.fields:
+            values["field:connector"] = sentences[probe.fields["asks"]]
+        if text.fill(values) != prompt:
+            raise UserError(
+                f"{file}: the prompts are not all of one form (row {probe.item_id!r}); get the release again"
+            )
+    return template
