@@ -1,0 +1,1 @@
+"""Conductivity: teach a model invented facts in one language, ask in another (metrics: XRR)."""
