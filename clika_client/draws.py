@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from clika_client.metrics.consistency import VARIANTS, Table
 from clika_client.metrics.intervals import Resampler
 from clika_client.metrics.performance import correct, received
 
+_Sums: TypeAlias = npt.NDArray[np.float32]
 _COLUMNS_AT_ONCE = 640
 """Keeps memory near 100 MB at 10,000 draws however many rows there are."""
 
@@ -65,7 +67,7 @@ def _columns(block: AnswerBlock, gold: Answers, anchor: str) -> Answers:
     return np.concatenate(parts).astype(np.int8)
 
 
-def _from_sums(sums: npt.NDArray[np.float32], block: AnswerBlock, anchor: str, variant: str) -> RowDraws:
+def _from_sums(sums: _Sums, block: AnswerBlock, anchor: str, variant: str) -> RowDraws:
     count, pivot = len(block.languages), block.row(anchor)
     complete = bool(received(block.answers).all())
     right = sums[:count]
@@ -85,5 +87,6 @@ def _from_sums(sums: npt.NDArray[np.float32], block: AnswerBlock, anchor: str, v
     return RowDraws(accuracy, en_co)
 
 
-def _table(both: Floats, pivot: Floats, other: Floats, n: Floats) -> Table:
-    return Table(both, pivot - both, other - both, n - pivot - other + both)
+def _table(both: _Sums, pivot: _Sums, other: _Sums, n: _Sums) -> Table:
+    counts = (both, pivot - both, other - both, n - pivot - other + both)
+    return Table(*(np.asarray(count, np.float64) for count in counts))

@@ -114,6 +114,17 @@ class RowSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """Two rows that follow each other in mean RA over the other languages, and cannot be told apart."""
+
+    set: str
+    split: str | None
+    higher: int
+    """Index into `Scores.rows`."""
+    lower: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """The result of scoring."""
 
@@ -125,6 +136,7 @@ class Scores:
     seed: int
     reference_kind: Mapping[str, str]
     """Per set name: where the RA reference comes from, `published`, `given`, or `none` (A = 1)."""
+    ties: tuple[Tie, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Per set name: items left out by --drop."""
     drop: tuple[str, ...] = ()

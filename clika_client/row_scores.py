@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from clika_client.metrics.codes import Bools, Floats
 from clika_client.metrics.intervals import percentile_interval
 from clika_client.metrics.significance import mcnemar_exact
 from clika_client.parts import Options, Part
-from clika_client.records import Record, RowSummary
+from clika_client.records import Record, RowSummary, Tie
 
 NAN = float("nan")
 
@@ -29,8 +30,7 @@ def row_summary(
     en_co = np.array([cell.en_co for cell in cells])
     ra_interval = co_interval = (NAN, NAN)
     if draws is not None and others:
-        drawn_ra = performance.rescaled_accuracy(draws.accuracy[others], part.probe_set.chance, part.reference)
-        ra_interval = _interval(drawn_ra.mean(0))
+        ra_interval = _interval(other_ra_draws(part, block, draws, options.anchor))
         co_interval = _interval(draws.en_co[others].mean(0))
     pivot = block.row(options.anchor)
     gap, deviation = multilingual.gap([cell.accuracy for cell in cells])
@@ -66,6 +66,24 @@ def row_summary(
         source_transfer=eclektic.transfer,
         source_overall=eclektic.overall,
     )
+
+
+def other_ra_draws(part: Part, block: AnswerBlock, draws: RowDraws, anchor: str) -> Floats:
+    """Draws of the mean RA over the languages other than the anchor; (draws,)."""
+    others = [i for i, language in enumerate(block.languages) if language != anchor]
+    ra = performance.rescaled_accuracy(draws.accuracy[others], part.probe_set.chance, part.reference)
+    return np.asarray(ra.mean(0))
+
+
+def find_ties(rows: Sequence[RowSummary], draws: Sequence[Floats], first: int) -> list[Tie]:
+    """Neighbours in mean RA whose paired difference has an interval that holds 0; `first` is the first row's index."""
+    order = sorted(range(len(rows)), key=lambda i: -rows[i].other_ra)
+    ties = []
+    for higher, lower in pairwise(i for i in order if rows[i].other_ra == rows[i].other_ra):
+        low, high = percentile_interval(draws[higher] - draws[lower])
+        if low <= 0 <= high:
+            ties.append(Tie(rows[higher].set, rows[higher].split, first + higher, first + lower))
+    return ties
 
 
 def _interval(values: Floats) -> tuple[float, float]:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from clika_client.blocks import AnswerBlock
 from clika_client.cell_scores import cell_records
 from clika_client.draws import RowDraws, row_draws
-from clika_client.parts import Options, make_parts
+from clika_client.metrics.codes import Floats
+from clika_client.parts import Options, Part, make_parts
 from clika_client.probes import ProbeSet
-from clika_client.records import Record, RowSummary, Scores
-from clika_client.row_scores import row_summary
+from clika_client.records import Record, RowSummary, Scores, Tie
+from clika_client.row_scores import find_ties, other_ra_draws, row_summary
 from clika_client.subsets import kept_items
 
 __all__ = ["Options", "score"]
@@ -29,14 +30,12 @@ def score(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: 
     parts = list(make_parts(blocks, sets, options))
     records: list[Record] = []
     rows: list[RowSummary] = []
+    ties: list[Tie] = []
     for part in parts:
-        drawn: Iterator[RowDraws | None] = iter([None] * len(part.blocks))
-        if options.bootstrap and len(part.positions):
-            drawn = row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options))
-        for block, draws in zip(part.blocks, drawn, strict=True):
-            cells = cell_records(part, block, draws, options)
-            records += cells
-            rows.append(row_summary(part, block, draws, cells, options))
+        cells, summaries, tied = _score_part(part, options, first_row=len(rows))
+        records += cells
+        rows += summaries
+        ties += tied
     return Scores(
         records=tuple(records),
         rows=tuple(rows),
@@ -44,7 +43,26 @@ def score(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: 
         variant=options.variant,
         bootstrap=options.bootstrap,
         seed=options.seed,
+        ties=tuple(ties),
         reference_kind={part.probe_set.name: part.reference_kind for part in parts},
         dropped={s.name: s.n - len(kept_items(s, options.drop)) for s in sets.values()} if options.drop else {},
         drop=options.drop,
     )
+
+
+def _score_part(part: Part, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:
+    """Scores of one table; `first_row` is the number its first row will have."""
+    drawn: Iterator[RowDraws | None] = iter([None] * len(part.blocks))
+    if options.bootstrap and len(part.positions):
+        drawn = row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options))
+    records: list[Record] = []
+    rows: list[RowSummary] = []
+    means: list[Floats] = []
+    for block, draws in zip(part.blocks, drawn, strict=True):
+        cells = cell_records(part, block, draws, options)
+        records += cells
+        rows.append(row_summary(part, block, draws, cells, options))
+        if draws is not None and set(block.languages) - {options.anchor}:
+            means.append(other_ra_draws(part, block, draws, options.anchor))
+    ties = find_ties(rows, means, first_row) if len(means) == len(rows) else []
+    return records, rows, ties

@@ -1,0 +1,1 @@
+"""What a reader sees: terminal tables, CSV, documents and figures made from Scores."""

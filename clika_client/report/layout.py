@@ -1,0 +1,97 @@
+"""How scores are laid out in tables: which rows stand together, in which order, under which names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clika_client.records import Record, RowSummary, Scores
+
+RowIdentity = tuple[str, str, str, str, str, str]
+_QUALIFIERS = ("prompt", "read", "reading", "source", "settings")
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One model's line of a table."""
+
+    label: str
+    """Model name, with what sets it apart where two rows of the table share a name or were asked differently."""
+    summary: RowSummary
+    cells: dict[str, Record]
+    """language → record."""
+    index: int
+    """Position in `Scores.rows`."""
+
+    @property
+    def ranked(self) -> bool:
+        """False when letters, not knowledge, made the scores: half the languages or the anchor are degenerate."""
+        bad = [cell for cell in self.cells.values() if "degenerate" in cell.flags]
+        anchor = self.cells.get(self.summary.anchor)
+        return 2 * len(bad) < len(self.cells) and (anchor is None or "degenerate" not in anchor.flags)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """One probe set, or one split of it."""
+
+    set: str
+    split: str | None
+    languages: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    shared: dict[str, str]
+    """What most rows have in common: prompt, read, reading, source, settings."""
+    varying: tuple[str, ...]
+    """Which of these differ between rows; a row that differs says so in its label."""
+
+    @property
+    def items(self) -> int:
+        """Most items any cell was asked."""
+        return max((cell.n for row in self.rows for cell in row.cells.values()), default=0)
+
+
+def tables(scores: Scores) -> list[ScoreTable]:
+    """One table per set and split, rows best first by mean RA over the other languages, unranked rows last."""
+    cells: dict[tuple[str, str | None], dict[RowIdentity, dict[str, Record]]] = {}
+    for record in scores.records:
+        rows = cells.setdefault((record.set, record.split), {})
+        rows.setdefault(_identity(record), {})[record.language] = record
+    numbered: dict[tuple[str, str | None], list[tuple[int, RowSummary]]] = {}
+    for index, summary in enumerate(scores.rows):
+        numbered.setdefault((summary.set, summary.split), []).append((index, summary))
+    return [_table(name, split, numbered[(name, split)], rows) for (name, split), rows in cells.items()]
+
+
+def _identity(row: Record | RowSummary) -> RowIdentity:
+    return (row.model, row.prompt, row.read, row.reading, row.source, row.settings)
+
+
+def _table(
+    name: str,
+    split: str | None,
+    numbered: Sequence[tuple[int, RowSummary]],
+    cells: dict[RowIdentity, dict[str, Record]],
+) -> ScoreTable:
+    values = {q: Counter(getattr(summary, q) for _, summary in numbered) for q in _QUALIFIERS}
+    shared = {q: found.most_common(1)[0][0] for q, found in values.items()}
+    varying = tuple(q for q, found in values.items() if len(found) > 1)
+    rows = [TableRow(_label(summary, shared), summary, cells[_identity(summary)], index) for index, summary in numbered]
+    rows.sort(key=lambda row: (not row.ranked, -_strength(row)))
+    languages = list(dict.fromkeys(language for row in rows for language in row.cells))
+    anchor = rows[0].summary.anchor
+    languages.sort(key=lambda language: language != anchor)
+    return ScoreTable(name, split, tuple(languages), tuple(rows), shared, varying)
+
+
+def _strength(row: TableRow) -> float:
+    for value in (row.summary.other_ra, row.summary.anchor_ra):
+        if value == value:
+            return value
+    return 0.0
+
+
+def _label(summary: RowSummary, shared: dict[str, str]) -> str:
+    """The model's name, and what sets the row apart from most rows of its table."""
+    shown = [str(getattr(summary, q)) for q in _QUALIFIERS if getattr(summary, q) != shared[q]]
+    return summary.model + (f" ({', '.join(shown)})" if shown else "")

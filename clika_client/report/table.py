@@ -1,0 +1,37 @@
+"""Scores as CSV: the same records as JSON, one line per cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import fields
+from typing import Any
+
+from clika_client.records import Record, Scores
+
+# A cell that starts like a formula would be run by a spreadsheet; names of models and sets come from others.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_csv(scores: Scores) -> str:
+    """CSV text with a header; null is empty, lists are joined by `;`, mappings are JSON."""
+    names = [f.name for f in fields(Record)]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    for record in scores.to_records():
+        writer.writerow([_cell(record[name]) for name in names])
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    if isinstance(value, list):
+        return ";".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value

@@ -1,0 +1,151 @@
+"""Score tables for a terminal: languages as columns, models as rows, RA above en-CO, notes underneath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clika_client.records import Record, Scores
+from clika_client.report.layout import ScoreTable, TableRow, tables
+from clika_client.report.notes import notes
+
+_SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
+"""From 0 to 1 and beyond; legible on dark and on light backgrounds."""
+_GREY = "grey50 italic"
+_INTERVALS_UP_TO = 6
+_MARKS = {"degenerate": "†", "biased": "‡", "missing": "~"}
+_ASCII = str.maketrans({"†": "!", "‡": "?", "±": "+", "–": "-", "·": "-", "…": "."})
+
+
+def render(scores: Scores, console: Console, *, intervals: bool | None = None) -> None:
+    """Print every table. `intervals` adds half-widths under each figure; None: only where rows are few."""
+    if not scores.records:
+        console.print("No answers to score yet.")
+    for number, table in enumerate(tables(scores)):
+        if number:
+            console.print()
+        console.print(_plain(_title(table), console, "bold"))
+        with_intervals = bool(scores.bootstrap) and (
+            len(table.rows) <= _INTERVALS_UP_TO if intervals is None else intervals
+        )
+        for languages in _chunks(table, console.width):
+            console.print(_grid(table, languages, scores, console, with_intervals))
+        for note in notes(table, scores):
+            console.print(_plain(note, console, "dim"))
+    for note in scores.notes:
+        console.print(_plain(note, console, "dim"))
+
+
+def _title(table: ScoreTable) -> str:
+    cell = next(cell for row in table.rows for cell in row.cells.values())
+    split = f" · {table.split}" if table.split else ""
+    return f"{table.set}{split} · {table.items} items · {round(1 / cell.chance)} choices"
+
+
+def _grid(table: ScoreTable, languages: Sequence[str], scores: Scores, console: Console, intervals: bool) -> Table:
+    grid = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
+    grid.add_column("model", overflow="fold", max_width=_name_width(console.width))
+    grid.add_column("", no_wrap=True)
+    for language in languages:
+        grid.add_column(
+            Text(_clean(language) + ("*" if language == scores.anchor else "")), justify="right", no_wrap=True
+        )
+    grid.add_column("others", justify="right", no_wrap=True)
+    for row in table.rows:
+        _add(grid, row, languages, console, intervals)
+    return grid
+
+
+def _add(grid: Table, row: TableRow, languages: Sequence[str], console: Console, intervals: bool) -> None:
+    """One model: RA over en-CO, each with half-widths below when wanted."""
+    summary = row.summary
+    lines = (
+        ("RA", "ra", (summary.other_ra, summary.other_ra_low, summary.other_ra_high)),
+        ("en-CO", "en_co", (summary.other_en_co, summary.other_en_co_low, summary.other_en_co_high)),
+    )
+    columns: list[list[Text]] = [[] for _ in range(len(languages) + 2)]
+    for title, field, (mean, low, high) in lines:
+        values = [_value(row, language, field, console) for language in languages]
+        last = Text(_number(mean), style="bold" if row.ranked else _GREY)
+        _extend(columns, [Text(title), *values, last])
+        if intervals:
+            halves = [_half(*_bounds(row.cells.get(language), field)) for language in languages]
+            _extend(columns, [Text(_encodable("±", console), style="dim"), *halves, _half(low, high)])
+    name = Text(_clean(row.label), style="" if row.ranked else _GREY)
+    grid.add_row(name, *(Text("\n").join(lines) for lines in columns))
+
+
+def _extend(columns: list[list[Text]], line: Sequence[Text]) -> None:
+    for column, cell in zip(columns, line, strict=True):
+        column.append(cell)
+
+
+def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
+    cell = row.cells.get(language)
+    if cell is None:
+        return Text("")
+    value: float = getattr(cell, field)
+    anchor = row.cells.get(row.summary.anchor)
+    hollow = "degenerate" in cell.flags or (field == "en_co" and anchor is not None and "degenerate" in anchor.flags)
+    mark = "degenerate" if hollow else "biased" if "biased" in cell.flags else "missing" if cell.coverage < 1 else ""
+    text = _number(value) + (_MARKS[mark] if mark and value == value else "")
+    return Text(_encodable(text, console), style=_GREY if hollow else _shade(value))
+
+
+def _shade(value: float) -> str:
+    if value != value:
+        return "dim"
+    return _SHADES[min(max(int(value * len(_SHADES)), 0), len(_SHADES) - 1)]
+
+
+def _number(value: float) -> str:
+    """Two or three places without a leading zero; a dash where undefined."""
+    if value != value:
+        return "-"
+    return f"{value:.2f}" if value >= 0.9995 else f"{value:.3f}"[1:]
+
+
+def _bounds(cell: Record | None, field: str) -> tuple[float, float]:
+    if cell is None:
+        return float("nan"), float("nan")
+    return getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")
+
+
+def _half(low: float, high: float) -> Text:
+    """Half the width of an interval; nothing where it is undefined."""
+    width = (high - low) / 2
+    return Text("" if width != width else f"{width:.3f}"[1:] if width < 1 else f"{width:.2f}", style="dim")
+
+
+def _chunks(table: ScoreTable, width: int) -> list[tuple[str, ...]]:
+    """Languages in as many groups as it takes for nothing to be cut; the anchor leads every group."""
+    names = min(_name_width(width), max(len(row.label) for row in table.rows))
+    room = width - names - 1 - 6 - 7
+    column = max(max(len(language) + 1 for language in table.languages), 5) + 1
+    size = max(2, room // column)
+    if len(table.languages) <= size:
+        return [table.languages]
+    anchor = [language for language in table.languages if language == table.rows[0].summary.anchor]
+    others = [language for language in table.languages if language not in anchor]
+    step = size - len(anchor)
+    return [tuple(anchor + others[i : i + step]) for i in range(0, len(others), step)]
+
+
+def _name_width(width: int) -> int:
+    return max(16, min(40, width // 4))
+
+
+def _plain(text: str, console: Console, style: str) -> Text:
+    return Text(_encodable(_clean(text), console), style=style)
+
+
+def _encodable(text: str, console: Console) -> str:
+    return text if console.encoding.lower().startswith("utf") else text.translate(_ASCII)
+
+
+def _clean(text: str) -> str:
+    """Names come from models and files: without control characters they cannot drive the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
