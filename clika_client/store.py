@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,11 @@ from clika_client.tables import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, Impor
 from clika_providers import Completion, Json, Request
 
 __all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "Store"]
+
+_CELLS = (
+    "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
+    " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
+)
 
 
 class Store:
@@ -128,17 +134,27 @@ class Store:
 
     def cells(self, run_id: str | None = None) -> list[Cell]:
         """All cells, or those of one run, in the order they were made."""
-        sql = (
-            "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
-            " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
-        )
         with self.database.mapped_errors():
             if run_id is None:
-                rows = self.database.connection.execute(sql + " ORDER BY c.id").fetchall()
+                rows = self.database.connection.execute(_CELLS + " ORDER BY c.id").fetchall()
             else:
-                sql += " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
+                sql = _CELLS + " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
                 rows = self.database.connection.execute(sql, (run_id,)).fetchall()
-        return [Cell(r[0], CellKey(*r[1:11]), tuple(json.loads(r[11])), r[12]) for r in rows]
+        return [_cell(row) for row in rows]
+
+    def find_cell(self, key: CellKey) -> Cell | None:
+        """The stored cell of a key, None when there is none."""
+        where = (
+            key.identity, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat,
+            key.settings,
+        )  # fmt: skip
+        with self.database.mapped_errors():
+            row = self.database.connection.execute(
+                _CELLS + " WHERE m.identity=? AND c.source=? AND c.set_id=? AND c.language=? AND c.prompt=?"
+                " AND c.read=? AND c.rotation=? AND c.repeat=? AND c.settings=?",
+                where,
+            ).fetchone()
+        return None if row is None else _cell(row)
 
     def replies(self, cell: Cell) -> Replies:
         """The stored replies of a cell in item order; asked items without one are absent."""
@@ -251,3 +267,7 @@ def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:
     for position, key in keys.items():
         merged[position * KEY_BYTES : (position + 1) * KEY_BYTES] = key
     return bytes(merged)
+
+
+def _cell(row: tuple[Any, ...]) -> Cell:
+    return Cell(row[0], CellKey(*row[1:11]), tuple(json.loads(row[11])), row[12])

@@ -1,0 +1,1 @@
+"""Responses that others collected, brought into the database: one module per format."""

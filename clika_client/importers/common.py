@@ -1,0 +1,128 @@
+"""What every importer shares: the report of what was taken and what was not, and how a cell is stored and read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from clika_cache import canonical
+from clika_client.probes import ProbeSet
+from clika_client.readings import read_texts, reading_stamp, spread, unrotate
+from clika_client.store import CellKey, ImportedReply, Store
+
+Progress = Callable[[int, int, str], None]
+"""(files done, files in all, what is being read)."""
+READ_AT_IMPORT = ("first-letter", "standard")
+"""Readings computed while the text is at hand, so that the first score needs none."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What was taken and what was not, with reasons."""
+
+    source: str
+    files: int = 0
+    """Files with at least one reply taken."""
+    replies: int = 0
+    """Replies taken, new or already stored."""
+    new: int = 0
+    changed: int = 0
+    """Replies whose text differs from the one stored for the same question; the stored one was kept."""
+    cells: int = 0
+    models: set[str] = field(default_factory=set)
+    sets: set[str] = field(default_factory=set)
+    languages: set[str] = field(default_factory=set)
+    skipped_files: Counter[str] = field(default_factory=Counter)
+    skipped_rows: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    """Reason → the first place where it happened."""
+
+    def skip_file(self, reason: str, where: str) -> None:
+        """Count a file that was left out."""
+        self.skipped_files[reason] += 1
+        self.examples.setdefault(reason, where)
+
+    def skip_row(self, reason: str, where: str) -> None:
+        """Count a row that was left out."""
+        self.skipped_rows[reason] += 1
+        self.examples.setdefault(reason, where)
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {
+            "source": self.source,
+            "files": self.files,
+            "replies": self.replies,
+            "new": self.new,
+            "changed": self.changed,
+            "cells": self.cells,
+            "models": sorted(self.models),
+            "sets": sorted(self.sets),
+            "languages": sorted(self.languages),
+            "skipped_files": dict(self.skipped_files),
+            "skipped_rows": dict(self.skipped_rows),
+            "examples": dict(self.examples),
+        }
+
+
+def identity_of(source: str, model: str) -> str:
+    """Canonical JSON naming an imported model; never equal to that of a model this tool asked itself."""
+    return canonical({"provider": f"import:{source}", "model": model})
+
+
+def store_cell(
+    store: Store,
+    key: CellKey,
+    labels: Sequence[str],
+    rows: Sequence[ImportedReply],
+    probe_set: ProbeSet,
+    report: ImportReport,
+) -> None:
+    """Store one cell's replies and read them; counts into `report`."""
+    if not rows:
+        return
+    new = store.add_replies(key, labels, rows)
+    report.replies += len(rows)
+    report.new += new
+    report.cells += 1
+    report.models.add(key.model)
+    report.sets.add(probe_set.name)
+    report.languages.add(key.language)
+    if new == len(rows):
+        if key.read == "text":
+            _read_now(store, key, labels, rows, probe_set)
+    else:
+        report.changed += _changed(store, key, rows)
+
+
+def _read_now(
+    store: Store, key: CellKey, labels: Sequence[str], rows: Sequence[ImportedReply], probe_set: ProbeSet
+) -> None:
+    cell = store.find_cell(key)
+    positions = np.array([row.position for row in rows], np.int64)
+    if cell is None or len(cell.asked()) != len(positions):
+        return
+    probes = [probe_set.probes[key.language][row.position] for row in rows]
+    texts, finish = [row.text for row in rows], [row.finish_reason for row in rows]
+    for reading in READ_AT_IMPORT:
+        codes, reasons = read_texts(texts, labels, probes, reading, finish=finish, rotation=key.rotation)
+        answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.k), reasons)
+        store.save_reading(cell, reading_stamp(reading), answers.choices, answers.reasons)
+
+
+def _changed(store: Store, key: CellKey, rows: Sequence[ImportedReply]) -> int:
+    """How many replies are stored with another text."""
+    cell = store.find_cell(key)
+    if cell is None:
+        return 0
+    stored = store.replies(cell)
+    kept = dict(zip(stored.positions.tolist(), stored.texts, strict=True))
+    return sum(kept.get(row.position, row.text) != _storable(row.text) for row in rows)
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
