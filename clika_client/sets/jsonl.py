@@ -50,7 +50,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise UserError(f"{path}, line {number}: not valid JSON ({error}); {cure}") from None
         if not isinstance(row, dict):
             raise UserError(
-                f"{path}, line {number}: a JSON object is needed, such as {{\"item_id\": …}}, got {_kind(row)}; "
+                f'{path}, line {number}: a JSON object is needed, such as {{"item_id": …}}, got {_kind(row)}; '
                 "write one object per line"
             )
         yield number, row

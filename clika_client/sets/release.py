@@ -26,7 +26,7 @@ REFERENCES: Mapping[str, float] = {"x_csqa": 0.746, "x_copa": 0.964, "x_geo": 0.
 """Accuracy that counts as RA = 1: ChatGPT in English (paper, section on performance)."""
 CHOICES: Mapping[str, int] = {"x_csqa": 5, "x_copa": 2, "x_geo": 4, "x_name": 4}
 RELEASE_SETS = tuple(FOLDERS)
-_LICENCE = "none stated by its authors; for your own use"
+_LICENCE = "none stated"
 _SOURCE = "Gao et al., NAACL 2024 (arXiv 2404.04659), the authors' release"
 Row = dict[str, Any]
 

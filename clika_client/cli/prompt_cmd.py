@@ -1,0 +1,86 @@
+"""`clika prompt`: exactly what a model would be sent, before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.errors import UserError
+
+
+def prompt(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SET]", help="Set to take the question from; none lists the styles.")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", "-l", help="Language tags, comma-separated.")] = "en",
+    style: Annotated[str, typer.Option("--style", "--prompt", help="Prompt style, or path of a template.")] = "plain",
+    template: Annotated[Path | None, typer.Option(help="Your own template file, in place of --style.")] = None,
+    item: Annotated[str | None, typer.Option(help="The item to show [default: the first].")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many items to show.")] = 1,
+    rotation: Annotated[int, typer.Option(min=0, help="Cyclic order of the options: start with this one.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show the prompts of a set in one style; without a set, the styles there are."""
+    from clika_client.prompts import builtin_styles, get_style, render, style_digest, style_notes
+
+    if name is None:
+        _list([(s.name, s.about, style_digest(s)) for s in builtin_styles()], as_json)
+        return
+    from clika_client.languages import canonical
+    from clika_client.sets.catalogue import resolve
+
+    chosen = get_style(str(template.resolve()) if template is not None else style)
+    probe_set = resolve(name).select([canonical(tag) for tag in language.split(",") if tag.strip()])
+    ids = [i.item_id for i in probe_set.items]
+    if item is not None and item not in ids:
+        raise UserError(f"set {probe_set.name!r} has no item {item!r}; its first items: {', '.join(ids[:5])}")
+    start = 0 if item is None else ids.index(item)
+    rows = []
+    for tag in probe_set.languages:
+        for probe in probe_set.probes[tag][start : start + limit]:
+            rendered = render(probe, chosen, probe_set, rotation=rotation)
+            rows.append(
+                {
+                    "item_id": probe.item_id,
+                    "language": tag,
+                    "messages": [{"role": m.role, "content": m.content} for m in rendered.messages],
+                    "labels": list(rendered.labels),
+                    "choice_order": list(rendered.choice_order),
+                    "gold_label": rendered.labels[rendered.choice_order.index(probe.gold)],
+                }
+            )
+    notes = style_notes(chosen, probe_set)
+    if as_json:
+        print_json({"style": chosen.name, "digest": style_digest(chosen), "notes": list(notes), "prompts": rows})
+        return
+    for row in rows:
+        _print(row)
+    for note in notes:
+        typer.echo(f"note: {shown(note)}", err=True)
+
+
+def _list(styles: list[tuple[str, str, str]], as_json: bool) -> None:
+    if as_json:
+        print_json({"styles": [{"style": n, "about": about, "digest": digest} for n, about, digest in styles]})
+        return
+    for n, about, _ in styles:
+        typer.echo(f"{n:<16} {about}")
+
+
+def _print(row: Mapping[str, object]) -> None:
+    """The prompt as it is sent, between rules that are not part of it."""
+    typer.echo(
+        f"── item {shown(str(row['item_id']))}, {row['language']}; right answer: {shown(str(row['gold_label']))}"
+    )
+    messages = row["messages"]
+    assert isinstance(messages, list)
+    for message in messages:
+        if len(messages) > 1:
+            typer.echo(f"── {message['role']}")
+        typer.echo(shown(message["content"], lines=True))
+    typer.echo("──")

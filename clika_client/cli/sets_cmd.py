@@ -1,0 +1,241 @@
+"""`clika sets`: which questions can be asked, adding one's own, and handing them on."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clika_client.cli.common import AsJson, out, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.errors import ClikaError, UserError
+
+if TYPE_CHECKING:
+    from clika_client.probes import ProbeSet
+
+sets_app = typer.Typer(
+    help="Probe sets: list, show, add your own, export, rebuild.", no_args_is_help=True, rich_markup_mode=None
+)
+Name = Annotated[str, typer.Argument(help="Name of a set (see `clika sets list`) or path of a file.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option("--map", help="Which column is what: question=q,choices=a|b|c,language==en; repeatable."),
+]
+Languages = Annotated[
+    str | None, typer.Option("--languages", "--language", "-l", help="Language tags, comma-separated [default: all].")
+]
+
+
+@sets_app.command("list")
+def list_sets(as_json: AsJson = False) -> None:
+    """List the sets that can be asked now."""
+    from clika_client.sets.catalogue import known_names, load_registry
+
+    rows = [_row(name) for name in known_names(load_registry())]
+    if as_json:
+        print_json({"sets": rows})
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("set", "items", "choices", "languages", "A for RA = 1", "licence", box=None, pad_edge=False)
+    for row in rows:
+        if row["error"] is not None:
+            typer.echo(f"{shown(row['set'])} cannot be read: {shown(row['error'])}", err=True)
+            continue
+        reference = "–" if row["reference"] is None else f"{row['reference']:.3f}"
+        cells = (row["set"], row["items"], row["choices"], len(row["languages"]), reference, row["licence"])
+        table.add_row(*(Text(shown(str(cell))) for cell in cells))
+    out().print(table)
+    typer.echo("Add your own: clika sets add NAME FILE. The paper's: clika sets add clika-release FOLDER", err=True)
+
+
+def _row(name: str) -> dict[str, Any]:
+    """What the list says of one set; a set that cannot be read says why."""
+    from clika_client.sets.catalogue import resolve
+
+    try:
+        return {**_facts(resolve(name)), "error": None}
+    except ClikaError as error:
+        return {"set": name, "error": str(error)}
+
+
+def _facts(found: ProbeSet) -> dict[str, Any]:
+    return {
+        "set": found.name,
+        "version": found.version,
+        "items": found.n,
+        "choices": found.k,
+        "chance": found.chance,
+        "languages": list(found.languages),
+        "reference": found.reference,
+        "licence": found.licence,
+        "source": found.source,
+        "digest": found.digest,
+    }
+
+
+@sets_app.command()
+def show(
+    name: Name,
+    languages: Languages = None,
+    limit: Annotated[int | None, typer.Option(help="Questions to show per language [default: 5].")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of questions.")] = 0,
+    map_: Map = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a set holds: facts, counts by tag, and questions in the languages you name."""
+    from clika_client.sets.catalogue import resolve
+
+    found = resolve(name, mapping=map_ or ())
+    wanted = _split(languages)
+    part = found.select(wanted, limit or 5, seed) if wanted or limit is not None else None
+    counts = _tag_counts(found)
+    if as_json:
+        print_json({**_facts(found), "tags": counts, "questions": [] if part is None else _questions(part)})
+        return
+    if part is None or limit is None:
+        _print_facts(found, counts)
+    if part is None:
+        typer.echo(f"\nSee its questions: clika sets show {shown(name)} --language {found.languages[0]} --limit 5")
+        return
+    for tag in part.languages:
+        _print_questions(part, tag)
+
+
+def _split(languages: str | None) -> tuple[str, ...] | None:
+    if languages is None:
+        return None
+    from clika_client.languages import canonical
+
+    return tuple(canonical(tag) for tag in languages.split(",") if tag.strip()) or None
+
+
+def _tag_counts(found: ProbeSet) -> dict[str, dict[str, Any]]:
+    """Tag → value → items, for the items' own tags; tag → value → language → questions for the others."""
+    counts: dict[str, dict[str, Any]] = {}
+    for item in found.items:
+        for tag, value in item.tags.items():
+            values = counts.setdefault(tag, {})
+            values[value] = values.get(value, 0) + 1
+    for language, probes in found.probes.items():
+        for (tag, value), n in Counter(pair for probe in probes for pair in probe.tags.items()).items():
+            if tag not in found.items[0].tags:
+                counts.setdefault(tag, {}).setdefault(value, {})[language] = n
+    return counts
+
+
+_MANY_VALUES = 20
+"""A tag with more values than this is a name rather than a property, and only counted."""
+
+
+def _print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
+    reference = "none published (RA uses A = 1)" if found.reference is None else f"A = {found.reference:.3f}"
+    typer.echo(
+        f"{shown(found.name)} {shown(found.version)}: {found.n} items, {found.k} choices, chance {found.chance:.3f}"
+    )
+    typer.echo(f"reference  {reference}")
+    typer.echo(f"licence    {shown(found.licence)}")
+    typer.echo(f"source     {shown(found.source)}")
+    typer.echo(f"languages  {len(found.languages)}: {', '.join(found.languages)}")
+    for tag, values in counts.items():
+        if len(values) > _MANY_VALUES:
+            typer.echo(f"{shown(tag)}: {len(values)} values")
+            continue
+        said = [f"{shown(value)} {_count(n, len(found.languages))}" for value, n in values.items()]
+        typer.echo(f"{shown(tag)}: {', '.join(said)}")
+
+
+def _count(n: int | dict[str, int], languages: int) -> str:
+    """Items, or questions by language where they differ from language to language."""
+    if isinstance(n, int):
+        return str(n)
+    if len(n) == languages and len(set(n.values())) == 1:
+        return f"{next(iter(n.values()))} in every language"
+    return f"({' '.join(f'{tag} {count}' for tag, count in n.items())})"
+
+
+def _print_questions(part: ProbeSet, tag: str) -> None:
+    from clika_client.languages import name as language_name
+    from clika_client.prompt_styles.layout import latin_labels
+
+    typer.echo(f"\n{language_name(tag)} ({tag})")
+    for item, probe in zip(part.items, part.probes[tag], strict=True):
+        tags = " ".join(f"{key}={value}" for key, value in {**item.tags, **probe.tags}.items())
+        typer.echo(f"\n[{shown(item.item_id)}] {shown(tags)}".rstrip())
+        typer.echo(shown(probe.question, lines=True))
+        for position, (label, choice) in enumerate(zip(latin_labels(part.k), probe.choices, strict=True)):
+            mark = "*" if position == probe.gold else " "
+            typer.echo(f" {mark} {label}. {shown(choice)}")
+
+
+def _questions(part: ProbeSet) -> list[dict[str, Any]]:
+    import json
+
+    from clika_client.sets.export import jsonl_lines
+
+    return [json.loads(line) for line in jsonl_lines(part)]
+
+
+@sets_app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="The name to give it, or `clika-release` for the paper's sets.")],
+    path: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet file, or the checkout of the release.")],
+    map_: Map = None,
+    reference: Annotated[
+        float | None, typer.Option(help="Accuracy that counts as RA = 1, as a fraction such as 0.95.")
+    ] = None,
+) -> None:
+    """Register your own set, or a checkout of the CLiKA authors' release, after checking all of it."""
+    from clika_client.sets import catalogue
+
+    for found in catalogue.add(name, path, mapping=map_ or (), reference=reference):
+        typer.echo(
+            f"{shown(found.name)}: {found.n} items, {found.k} choices, {len(found.languages)} languages "
+            f"({', '.join(found.languages)})"
+        )
+
+
+@sets_app.command()
+def remove(name: Annotated[str, typer.Argument(help="The name of a set you added.")]) -> None:
+    """Forget a set you added; its file stays."""
+    from clika_client.sets import catalogue
+
+    typer.echo(f"{shown(name)} removed from the list; its file stays: {shown(str(catalogue.remove(name)))}", err=True)
+
+
+@sets_app.command()
+def export(name: Name, languages: Languages = None, map_: Map = None) -> None:
+    """Write a set to stdout as JSONL: item_id, language, question, choices, gold, tags."""
+    from clika_client.sets.catalogue import resolve
+    from clika_client.sets.export import jsonl_lines
+
+    found = resolve(name, mapping=map_ or ())
+    wanted = _split(languages)
+    # Bytes, so that the file is UTF-8 with \n on every system.
+    for line in jsonl_lines(found if wanted is None else found.select(wanted)):
+        sys.stdout.buffer.write(line.encode())
+    sys.stdout.buffer.flush()
+
+
+@sets_app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="The set to build again; only `atlas` is built from a source.")] = "atlas",
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for its files [default: the installed data, replaced].")
+    ] = None,
+) -> None:
+    """Build atlas again from Unicode CLDR (needs the pinned babel: extra `[teach]`)."""
+    if name != "atlas":
+        raise UserError(f"{name!r} is not built from a source; only atlas is: clika sets build atlas")
+    try:
+        from clika_client.atlas.build import build as build_atlas
+    except ImportError as error:
+        raise UserError(
+            f"building atlas needs {error.name}; install it with: pip install 'clika-client[teach]'"
+        ) from None
+    for file in build_atlas() if out_dir is None else build_atlas(out_dir):
+        typer.echo(str(file))

@@ -1,0 +1,189 @@
+"""Finds a probe set by name or path: built-in sets, registered ones, the authors' release, plain files.
+
+What the user registers is kept in `sets.json` in the user's data folder: where the release lies, and for each
+file its path, mapping and reference. The files themselves stay where they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from clika_client.errors import UserError
+from clika_client.paths import home
+from clika_client.probes import ProbeSet
+from clika_client.sets.release import RELEASE_SETS, read_release
+from clika_client.sets.tables import SUFFIXES
+from clika_client.sets.user import read_user_set
+
+RELEASE = "clika-release"
+"""The name under which a checkout of the authors' release is registered."""
+BUILTIN = ("atlas", "fictional")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A file that the user gave a name."""
+
+    path: Path
+    mapping: tuple[str, ...] = ()
+    reference: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """What the user has registered."""
+
+    release: Path | None = None
+    files: Mapping[str, Registered] = field(default_factory=dict)
+
+
+def resolve(name_or_path: str, *, mapping: Sequence[str] = (), reference: float | None = None) -> ProbeSet:
+    """The set of that name, or in the file of that path.
+
+    `mapping` and `reference` replace what was registered; a reference never replaces a published one. Raises
+    UserError listing the known names for an unknown one.
+    """
+    found = _find(name_or_path, tuple(mapping))
+    if reference is None or found.name in RELEASE_SETS:
+        return found
+    return replace(found, reference=reference)
+
+
+def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
+    if name == "atlas":
+        from clika_client import atlas
+
+        return atlas.load()
+    if name == "fictional":
+        from clika_client import fictional
+
+        return fictional.load()
+    registry = load_registry()
+    if name in registry.files:
+        entry = registry.files[name]
+        return read_user_set(entry.path, name=name, mapping=mapping or entry.mapping, reference=entry.reference)
+    if name in RELEASE_SETS and registry.release is not None:
+        return read_release(registry.release, name)
+    path = Path(name).expanduser()
+    if path.is_dir() and path.resolve().name in RELEASE_SETS:
+        return read_release(path.resolve().parent, path.resolve().name)
+    if path.is_file() or path.suffix.lower() in SUFFIXES or os.sep in name:
+        return read_user_set(path, mapping=mapping)
+    raise UserError(_unknown(name, registry))
+
+
+def _unknown(name: str, registry: Registry) -> str:
+    if name in RELEASE_SETS:
+        return (
+            f"{name!r} belongs to the CLiKA authors' release, which is not part of this tool; get their repository "
+            f"RiverGao/CLiKA and run: clika sets add {RELEASE} FOLDER"
+        )
+    known = known_names(registry)
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"no probe set {name!r}; {hint}known: {', '.join(known)}, or the path of a file ({', '.join(SUFFIXES)})"
+
+
+def known_names(registry: Registry) -> tuple[str, ...]:
+    """Every name that `resolve` finds now, in the order they are listed."""
+    released = RELEASE_SETS if registry.release is not None else ()
+    return (*BUILTIN, *released, *registry.files)
+
+
+def registry_path() -> Path:
+    """The file that keeps what is registered; it may not exist yet."""
+    return home() / "sets.json"
+
+
+def load_registry() -> Registry:
+    """What is registered; empty at first. Raises UserError for a file that this tool did not write."""
+    path = registry_path()
+    try:
+        doc = json.loads(path.read_text("utf-8"))
+        return Registry(
+            release=None if doc["release"] is None else Path(doc["release"]),
+            files={
+                name: Registered(Path(entry["path"]), tuple(entry["mapping"]), entry["reference"])
+                for name, entry in doc["files"].items()
+            },
+        )
+    except FileNotFoundError:
+        return Registry()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the registered sets: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: not the list of registered sets; remove the file and add your sets again") from None
+
+
+def save_registry(registry: Registry) -> None:
+    """Write what is registered, whole or not at all; raises UserError where it cannot be written."""
+    path = registry_path()
+    doc: dict[str, Any] = {
+        "release": None if registry.release is None else str(registry.release),
+        "files": {
+            name: {"path": str(entry.path), "mapping": list(entry.mapping), "reference": entry.reference}
+            for name, entry in registry.files.items()
+        },
+    }
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            temporary = Path(file.name)
+            json.dump(doc, file, ensure_ascii=False, indent=1)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        cure = "set CLIKA_HOME to a folder you can write to"
+        raise UserError(f"{path}: cannot keep the registered sets here: {error.strerror}; {cure}") from None
+
+
+def add(name: str, path: Path, *, mapping: Sequence[str] = (), reference: float | None = None) -> tuple[ProbeSet, ...]:
+    """Register a file under `name`, or the release under `clika-release`; returns the sets it holds.
+
+    Everything is read and checked first. Raises UserError for a name that is taken by another file.
+    """
+    registry = load_registry()
+    path = path.expanduser().resolve()
+    if name == RELEASE:
+        if mapping or reference is not None:
+            raise UserError(f"{RELEASE} needs neither --map nor --reference: both are known")
+        sets = tuple(read_release(path, known) for known in RELEASE_SETS)
+        save_registry(replace(registry, release=path))
+        return sets
+    if name in BUILTIN or name in RELEASE_SETS:
+        raise UserError(f"the name {name!r} is taken by a set of its own; choose another")
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} cannot name a set; use letters, digits, '.', '_' and '-', such as my-set")
+    if reference is not None and not 0 < reference <= 1:
+        raise UserError(f"--reference is an accuracy as a fraction between 0 and 1, such as 0.95, got {reference}")
+    entry = Registered(path, tuple(mapping), reference)
+    if name in registry.files and registry.files[name].path != path:
+        taken = registry.files[name].path
+        raise UserError(f"the name {name!r} is taken by {taken}; choose another, or run: clika sets remove {name}")
+    found = read_user_set(path, name=name, mapping=mapping, reference=reference)
+    save_registry(replace(registry, files={**registry.files, name: entry}))
+    return (found,)
+
+
+def remove(name: str) -> Path:
+    """Forget a registered name; returns where its file lies, which stays. Raises UserError for an unknown name."""
+    registry = load_registry()
+    if name == RELEASE and registry.release is not None:
+        save_registry(replace(registry, release=None))
+        return registry.release
+    if name not in registry.files:
+        mine = [RELEASE] * (registry.release is not None) + list(registry.files)
+        raise UserError(f"{name!r} is not a set you registered; yours: {', '.join(mine) or 'none'}")
+    save_registry(replace(registry, files={n: entry for n, entry in registry.files.items() if n != name}))
+    return registry.files[name].path

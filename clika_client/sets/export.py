@@ -1,0 +1,33 @@
+"""Writes a set as JSONL that others can use and `read_user_set` reads back as the same items and probes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from clika_client.probes import ProbeSet
+
+
+def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
+    """One JSON object with its line break per question and language; `gold` is an index that counts from 0.
+
+    `tags` holds the item's and the version's tags; `item_tags` names those that are the item's. `fields` and
+    `cluster` are there only where the set has them.
+    """
+    for language in probe_set.languages:
+        for item, probe in zip(probe_set.items, probe_set.probes[language], strict=True):
+            row: dict[str, object] = {
+                "item_id": item.item_id,
+                "language": language,
+                "question": probe.question,
+                "choices": list(probe.choices),
+                "gold": probe.gold,
+                "tags": {**item.tags, **probe.tags},
+            }
+            if item.tags or probe.tags:
+                row["item_tags"] = list(item.tags)
+            if probe.fields:
+                row["fields"] = dict(probe.fields)
+            if item.cluster is not None:
+                row["cluster"] = item.cluster
+            yield json.dumps(row, ensure_ascii=False) + "\n"
