@@ -51,7 +51,7 @@ def to_gguf(model_dir: Path, out: Path, quantization: str = "f16", adapter: Path
     gguf = _gguf()
     config = read_config(model_dir)
     family = family_of(config, model_dir)
-    tokenizer = read_tokenizer(model_dir, int(config["vocab_size"]))
+    tokenizer = read_tokenizer(model_dir, int(config["vocab_size"]), adapter)
     lora = _Lora.read(adapter) if adapter else None
     with _writer(out, family) as writer:
         writer.add_type("model")

@@ -58,9 +58,10 @@ class GgufTokenizer:
             writer.add_chat_template(self.chat_template)
 
 
-def read_tokenizer(model_dir: Path, vocab_size: int) -> GgufTokenizer:
+def read_tokenizer(model_dir: Path, vocab_size: int, adapter: Path | None = None) -> GgufTokenizer:
     """Read tokenizer.json (and tokenizer.model's scores where it exists).
 
+    The chat template is the adapter's where it brings one: the one the model was taught with.
     Ids up to `vocab_size` without a token become unused tokens. Raises UserError for a tokenizer that
     llama.cpp would split differently.
     """
@@ -93,7 +94,7 @@ def read_tokenizer(model_dir: Path, vocab_size: int) -> GgufTokenizer:
         special=_special(model_dir, settings, vocab),
         add_bos=_adds_bos(document, settings),
         add_space_prefix=_adds_space(document),
-        chat_template=_chat_template(model_dir, settings),
+        chat_template=(_chat_template(adapter, {}) if adapter else None) or _chat_template(model_dir, settings),
     )
 
 
