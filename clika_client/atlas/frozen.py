@@ -42,7 +42,7 @@ def load(languages: Sequence[str] | None = None, *, relations: Sequence[str] | N
         ),
         probes={tag: tuple(_probes(rows, tag)) for tag in wanted},
         licence=manifest["licence"],
-        source=f"Unicode CLDR {manifest['cldr']}, © 1991-2025 Unicode, Inc.",
+        source=f"Unicode CLDR {manifest['cldr']}, © 2004-2025 Unicode, Inc.",
     )
 
 
