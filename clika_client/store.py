@@ -12,7 +12,8 @@ import json
 import secrets
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,16 @@ class Store:
         row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
         return str(row[0])
 
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """While many replies arrive at once, fold the write-ahead log into the file less often."""
+        with self.database.mapped_errors():
+            self.database.connection.execute("PRAGMA wal_autocheckpoint = 16384")
+            try:
+                yield
+            finally:
+                self.database.connection.execute("PRAGMA wal_autocheckpoint = 1000")
+
     # ---- cells
 
     def add_cell(self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None) -> int:
@@ -126,9 +137,8 @@ class Store:
             content_key = maker.key(request)
             keys[row.position] = content_key
             replies.append(StoredReply(content_key, model_id, prompt_text(row.messages), completion, key.source))
-        new = len(keys) - len(cached.present(self.database, list(keys.values())))
         with self.database.writing() as connection:
-            cached.insert(connection, replies)
+            new = cached.insert(connection, replies)
         self.add_cell(key, labels, keys)
         return new
 

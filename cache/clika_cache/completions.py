@@ -61,16 +61,21 @@ def model_id(database: Database, spec: str, identity: str) -> int:
     return int(row[0])
 
 
-def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> None:
-    """Insert inside the caller's transaction; the first reply to a key wins unless `replace` is set."""
+def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> int:
+    """Insert inside the caller's transaction; the first reply to a key wins unless `replace` is set.
+
+    Returns how many rows were written.
+    """
     prompts = {prompt_hash(r.prompt): r.prompt for r in replies}
     connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompts.items())
     fresh = [_row(r) for r in replies if not r.replace]
-    connection.executemany(f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", fresh)
+    sql = f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})"
+    written = connection.executemany(sql, fresh).rowcount
     replaced = [_row(r) for r in replies if r.replace]
     if replaced:
         connection.executemany(f"INSERT OR REPLACE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", replaced)
         connection.execute("UPDATE generation SET value = value + 1")
+    return max(written, 0) + len(replaced)
 
 
 def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAttempt]) -> None:

@@ -15,11 +15,12 @@ from clika_providers import Json, Message, Request
 
 KEY_BYTES = 16
 _VERSION = b"clika-key-1\0"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def canonical(value: Any) -> str:
     """JSON text that is the same for equal values: sorted names, no blanks, no escapes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _encode(value)
 
 
 def _digest(data: bytes) -> bytes:

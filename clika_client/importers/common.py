@@ -125,4 +125,3 @@ def _changed(store: Store, key: CellKey, rows: Sequence[ImportedReply]) -> int:
 
 def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
-

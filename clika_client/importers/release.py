@@ -28,16 +28,17 @@ def import_release(store: Store, path: Path, progress: Progress | None = None) -
     report = ImportReport(SOURCE)
     report.skipped_files.update(found.skipped)
     sets: dict[str, tuple[int, ProbeSet] | None] = {}
-    for number, file in enumerate(found.files):
-        if progress is not None:
-            progress(number, len(found.files), f"{file.set} {file.language} {file.model}")
-        if file.set not in sets:
-            sets[file.set] = _questions(store, path, file.set, report)
-        known = sets[file.set]
-        if known is None:
-            report.skip_file("questions of the set cannot be read", str(file.file))
-            continue
-        _import_file(store, file, *known, report)
+    with store.bulk():
+        for number, file in enumerate(found.files):
+            if progress is not None:
+                progress(number, len(found.files), f"{file.set} {file.language} {file.model}")
+            if file.set not in sets:
+                sets[file.set] = _questions(store, path, file.set, report)
+            known = sets[file.set]
+            if known is None:
+                report.skip_file("questions of the set cannot be read", str(file.file))
+            else:
+                _import_file(store, file, *known, report)
     if progress is not None:
         progress(len(found.files), len(found.files), "")
     return report
@@ -52,9 +53,7 @@ def _questions(store: Store, path: Path, name: str, report: ImportReport) -> tup
     return store.add_set(probe_set), probe_set
 
 
-def _import_file(
-    store: Store, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport
-) -> None:
+def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport) -> None:
     if file.language not in probe_set.probes:
         report.skip_file("no questions in this language", str(file.file))
         return
