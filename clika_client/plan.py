@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from clika_cache import CachedProvider, canonical
 from clika_client.probes import ProbeSet
-from clika_client.prompts import Style, render
+from clika_client.prompts import Style, builtin_styles, render, style_digest
 from clika_client.store import CellKey, Store
 from clika_providers import Json, ReadMode, Request
 
@@ -35,11 +35,17 @@ class Asking:
     """Ask every cyclic order of the options, k requests per question, instead of the order given."""
     repeats: int = 1
 
-    def settings(self) -> str:
-        """Canonical JSON of what differs from the defaults: part of a row's identity."""
+    def settings(self, style: Style) -> str:
+        """Canonical JSON of what differs from the defaults: part of a row's identity.
+
+        A user's template is named by its digest too: the same file name may hold another text tomorrow.
+        """
         usual = Asking(read=self.read)
         named = ("max_tokens", "temperature", "seed", "thinking", "grammar")
-        return canonical({n: getattr(self, n) for n in named if getattr(self, n) != getattr(usual, n)})
+        changed = {n: getattr(self, n) for n in named if getattr(self, n) != getattr(usual, n)}
+        if style.name not in {s.name for s in builtin_styles()}:
+            changed["template"] = style_digest(style)
+        return canonical(changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def _plan_cell(
         read=asking.read,
         rotation=rotation,
         repeat=repeat,
-        settings=asking.settings(),
+        settings=asking.settings(style),
     )
     cell_id = store.add_cell(cell, labels, keys)
     return PlannedCell(cell_id, selection, language, rotation, repeat, np.asarray(missing, dtype=np.int32), size)

@@ -5,6 +5,7 @@ A generated part stands between `<!-- begin generated NAME -->` and `<!-- end ge
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -49,7 +50,7 @@ def providers() -> str:
     """The table of known servers."""
     from clika_providers.registry import provider_table
 
-    return _table(provider_table())
+    return _table([dataclasses.asdict(row) for row in provider_table()])
 
 
 def metrics() -> str:

@@ -85,7 +85,7 @@ class Database:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CacheError(
-                    f"cannot create folder {self.path.parent}: {error.strerror}; choose another --db"
+                    f"cannot create the folder of {self.path}: {error.strerror}; choose another --db"
                 ) from error
         with self.mapped_errors():
             connection = self._connect_read_only() if self.read_only else self._connect_writable()

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli import (
-    run_cmd,
-)
+from clika_client.cli import cache_cmd, doctor_cmd, prompt_cmd, run_cmd
+from clika_client.cli.plain_text import shown
 
 EPILOG = (
     "Exit codes: 0 done; 1 some requests failed after retries (run again to ask only those); "
@@ -49,6 +48,9 @@ def _main(
 
 
 app.command("run")(run_cmd.run)
+app.command("prompt")(prompt_cmd.prompt)
+app.add_typer(cache_cmd.app, name="cache")
+app.command("doctor")(doctor_cmd.doctor)
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -94,5 +96,4 @@ def _explain(error: Exception) -> tuple[int, str]:
 
 def _say(message: str) -> None:
     """Write to stderr as plain text: what an error quotes is never markup or a control code."""
-    clean = "".join(c if c == "\n" or c.isprintable() else "�" for c in message)
-    sys.stderr.write(clean + "\n")
+    sys.stderr.write(shown(message, lines=True) + "\n")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clika_client.paths import home
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,15 +21,6 @@ Db = Annotated[
     typer.Option("--db", envvar="CLIKA_DB", show_default=False, help="Database file [default: in your data folder]."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of tables.")]
-
-
-def home() -> Path:
-    """The folder of the user's data: `CLIKA_HOME`, else the system's place for it."""
-    if os.environ.get("CLIKA_HOME"):
-        return Path(os.environ["CLIKA_HOME"])
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("clika-client"))
 
 
 def database_path(given: Path | None) -> Path:

@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +31,9 @@ def run(
         list[str],
         typer.Option("--model", "-m", help="provider/model: gguf/FILE.gguf, openai/NAME, …; repeatable."),
     ],
+    columns: Annotated[
+        list[str] | None, typer.Option("--map", help="Column mapping for files, such as question=q,gold=answer.")
+    ] = None,
     languages: Annotated[
         str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
     ] = None,
@@ -86,6 +88,7 @@ def run(
 ) -> None:
     """Ask models the questions of probe sets, keep every reply, and report."""
     from clika_client.evaluate import RunConfig
+    from clika_client.languages import canonical
     from clika_client.plan import Asking
     from clika_client.prompts import get_style
     from clika_client.store import Store
@@ -120,12 +123,12 @@ def run(
         repeats=repeats,
     )
     config = RunConfig(
-        sets=_sets(sets, reference),
+        sets=_sets(sets, columns or [], reference),
         models=tuple(dict.fromkeys(model)),
         style=get_style(prompt),
         asking=asking,
         auto_read=read == "auto",
-        languages=tuple(t.strip() for t in languages.split(",") if t.strip()) if languages else None,
+        languages=tuple(canonical(t) for t in languages.split(",") if t.strip()) if languages else None,
         limit=limit,
         seed=seed,
         options=options,
@@ -195,14 +198,16 @@ class _Job:
             return
         console = out() if self.dry_run else err()
         for row in rows:
-            console.print(_plan_line(row), markup=False)
+            console.print(_plan_line(row), markup=False, soft_wrap=True)
 
     def _report(self, result: RunResult) -> None:
+        from clika_client.loading import Wanted, load
         from clika_client.report.table import to_csv
         from clika_client.report.terminal import render
-        from clika_client.scoring import score_store
+        from clika_client.scoring import Options, score
 
-        scores = score_store(self.store, run_id=result.run_id, anchor=self.anchor, bootstrap=self.bootstrap)
+        loaded = load(self.store, Wanted(run_id=result.run_id))
+        scores = score(loaded.blocks, loaded.sets, Options(anchor=self.anchor, bootstrap=self.bootstrap))
         if self.csv is not None:
             write_text(self.csv, to_csv(scores))
         if self.as_json:
@@ -210,13 +215,13 @@ class _Job:
         else:
             render(scores, out())
         for note in result.notes:
-            err().print(f"note: {note}", markup=False)
+            err().print(f"note: {note}", markup=False, soft_wrap=True)
 
     def _finish(self, result: RunResult) -> None:
         lost = sum(o.lost for o in result.outcomes)
         for outcome in result.outcomes:
             for reason, count in outcome.reasons.most_common(3):
-                err().print(f"{outcome.spec}: {count} x {reason}", markup=False)
+                err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
         if result.fatal is not None:
             raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")
         if result.status == "stopped":
@@ -262,13 +267,10 @@ def _plan_line(row: dict[str, Any]) -> str:
     )
 
 
-def _sets(names: Sequence[str], reference: float | None) -> tuple[ProbeSet, ...]:
+def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None) -> tuple[ProbeSet, ...]:
     from clika_client.sets.catalogue import resolve
 
-    if reference is not None and not 0 < reference <= 1:
-        raise UserError(f"--reference is a fraction between 0 and 1, got {reference}")
-    found = [resolve(name) for name in dict.fromkeys(names)]
-    return tuple(s if reference is None or s.reference is not None else replace(s, reference=reference) for s in found)
+    return tuple(resolve(name, mapping=mapping, reference=reference) for name in dict.fromkeys(names))
 
 
 def _extra(pairs: Sequence[str]) -> tuple[tuple[str, Json], ...]:
