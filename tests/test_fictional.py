@@ -1,0 +1,201 @@
+"""Invented names and facts: unlike one another, unlike real places, in their own script, the same for one seed."""
+
+import random
+import unicodedata
+from collections.abc import Callable
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from clika_client import atlas, fictional
+from clika_client.errors import UserError
+from clika_client.fictional.language import name_wording
+from clika_client.fictional.names import CODAS, CONSONANTS, VOWELS, invent, spell, unspell
+from clika_client.fictional.text import plain, similarity
+
+
+def worlds(test: Callable[[int], None]) -> Callable[[], None]:
+    """Run a property on a few worlds; a world is big, and a smaller seed is no simpler one, so nothing is shrunk."""
+    phases = (Phase.explicit, Phase.reuse, Phase.generate)
+    return settings(max_examples=3, deadline=None, phases=phases)(given(st.integers(0, 2**32))(test))
+
+
+UNICODE_NAMES = {
+    "Latn": "LATIN",
+    "Cyrl": "CYRILLIC",
+    "Grek": "GREEK",
+    "Hebr": "HEBREW",
+    "Arab": "ARABIC",
+    "Deva": "DEVANAGARI",
+    "Beng": "BENGALI",
+    "Taml": "TAMIL",
+    "Telu": "TELUGU",
+    "Thai": "THAI",
+    "Ethi": "ETHIOPIC",
+    "Hang": "HANGUL",
+    "Jpan": "KATAKANA",
+    "Hans": "CJK",
+}
+
+
+def all_names(world: fictional.World) -> list[tuple[str, str, str]]:
+    """(kind, language, name) of everything a world names."""
+    continents = [("continent", tag, name) for names in world.continents for tag, name in names.items()]
+    return continents + [("place", tag, name) for fact in world.facts for tag, name in fact.place.items()]
+
+
+def bare(text: str) -> str:
+    """Another normalisation than the product's: no case, no combining sign of any kind, letters only."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in decomposed if c.isalpha())
+
+
+def test_every_language_of_atlas_can_be_taught() -> None:
+    assert set(fictional.languages()) == set(atlas.languages())
+
+
+@worlds
+def test_names_are_unique_in_and_across_all_languages_after_normalisation(seed: int) -> None:
+    names = [bare(name) for _, _, name in all_names(fictional.make_world(seed))]
+    assert len(names) == 420 * len(fictional.languages())
+    assert len(set(names)) == len(names)
+
+
+@worlds
+def test_no_name_contains_an_answer(seed: int) -> None:
+    named = [(kind, bare(name)) for kind, _, name in all_names(fictional.make_world(seed))]
+    answers = {name for kind, name in named if kind == "continent"}
+    assert min(map(len, answers)) >= 3
+    for _, name in named:
+        parts = {name[i:j] for i in range(len(name)) for j in range(i + 1, len(name) + 1)} - {name}
+        assert not parts & answers, name
+
+
+@worlds
+def test_every_name_is_written_in_its_languages_script_only(seed: int) -> None:
+    for _, tag, name in all_names(fictional.make_world(seed)):
+        script = UNICODE_NAMES[fictional.read(tag).spelling.script]
+        assert all(unicodedata.name(c).startswith(script) for c in name), (tag, name)
+        assert unicodedata.is_normalized("NFC", name)
+
+
+@worlds
+def test_sounds_are_read_back_from_the_letters_where_the_table_is_reversible(seed: int) -> None:
+    world = fictional.make_world(seed)
+    english = fictional.read("en").spelling
+    kinds = [("continent", names) for names in world.continents] + [("place", f.place) for f in world.facts[::5]]
+    for kind, names in kinds:
+        (sounds,) = unspell(names["en"], english, kind)
+        for tag, name in names.items():
+            spelling = fictional.read(tag).spelling
+            assert spell(sounds, spelling, kind) == name
+            read_back = unspell(name, spelling, kind)
+            assert sounds in read_back
+            if spelling.reversible:
+                assert read_back == (sounds,), (tag, name)
+
+
+def test_tables_that_merge_sounds_are_not_called_reversible() -> None:
+    syllables = [c + v for c in CONSONANTS for v in VOWELS]
+    for tag in fictional.languages():
+        spelling = fictional.read(tag).spelling
+        assert sorted(spelling.syllables) == sorted(syllables)
+        assert sorted(spelling.codas) == sorted(CODAS)
+        if len(set(spelling.syllables.values())) < len(syllables):
+            assert not spelling.reversible, tag
+    reversible = {tag for tag in fictional.languages() if fictional.read(tag).spelling.reversible}
+    assert {"en", "de", "fr", "ru", "hi", "zh", "th", "am"} <= reversible
+    assert not {"ar", "he", "ja", "ko", "el"} & reversible
+
+
+def test_no_name_is_a_real_place_known_to_cldr() -> None:
+    core = pytest.importorskip("babel.core", reason="babel carries CLDR; it is installed for development")
+    real = set()
+    for tag in fictional.languages():
+        locale = core.Locale.parse(tag)
+        real.update(plain(name) for name in locale.territories.values())
+        real.update(plain(zone["city"]) for zone in locale.time_zones.values() if "city" in zone)
+    assert "berlin" in real
+    for seed in (fictional.facts.SEED, 1, 2):
+        for _, tag, name in all_names(fictional.make_world(seed)):
+            assert plain(name) not in real, (tag, name)
+
+
+def test_a_name_equal_to_a_real_place_is_invented_again() -> None:
+    tables = [fictional.read("en"), fictional.read("ru")]
+    first = invent(tables, ["place"], random.Random(5), frozenset())
+    again = invent(tables, ["place"], random.Random(5), frozenset({plain(first[0]["ru"])}))
+    assert again != first
+
+
+def test_half_of_each_continents_places_are_of_each_type_at_random_by_seed() -> None:
+    one, other = fictional.make_world(1), fictional.make_world(2)
+    for world in (one, other):
+        assert len(world.facts) == 400
+        for continent in range(20):
+            types = [f.type for f in world.facts if f.continent == continent]
+            assert sorted(types) == [0] * 10 + [1] * 10
+    assert [f.type for f in one.facts] != [f.type for f in other.facts]
+    assert fictional.make_world.__wrapped__(1) == one
+
+
+def test_test_wordings_are_never_taught_and_names_stand_in_all_of_them() -> None:
+    for tag in fictional.languages():
+        language = fictional.read(tag)
+        assert len(set(language.teach)) == 4
+        assert len(set(language.test)) == 2
+        taught, tested = set(map(plain, language.teach)), set(map(plain, language.test))
+        assert not taught & tested, tag
+        assert not any(a in b or b in a for a in taught for b in tested), tag
+    for direction in ("to_english", "from_english"):
+        assert not set(getattr(name_wording("teach"), direction)) & set(getattr(name_wording("test"), direction))
+
+
+def test_similarity_to_english_is_reported_for_every_question() -> None:
+    made = fictional.load(["en", "de", "fi", "zh"])
+    for n in range(made.n):
+        assert made.probes["en"][n].tags["similarity"] == "1.000"
+        assert 0 < float(made.probes["de"][n].tags["similarity"]) < 1
+        assert float(made.probes["zh"][n].tags["similarity"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("Kelova", "KÉLOVA", 1.0),
+        ("Kelova", "Келова", 0.0),
+        ("kitten", "sitting", 1 - 3 / 7),  # the textbook distance: two substitutions and an insertion
+        ("", "", 1.0),
+    ],
+)
+def test_similarity_is_one_minus_edit_distance_over_the_longer_length(one: str, other: str, expected: float) -> None:
+    assert similarity(one, other) == pytest.approx(expected)
+
+
+def test_plain_form_drops_case_accents_and_points_but_keeps_letters_that_look_like_accents() -> None:
+    assert plain("  Mākendâ-Ñia! ") == "makenda nia"
+    assert plain("Łódź") == "lodz"
+    assert plain("שָׁלוֹם") == "שלום"
+    assert plain("मानि") == "मानि"
+    assert plain("ガ") == "ガ"
+    assert plain("분볼비") == "분볼비"
+
+
+def test_the_set_offers_each_answer_equally_and_the_same_one_in_every_language() -> None:
+    made = fictional.load(["en", "ru", "ja"], k=4)
+    assert (made.n, made.k) == (400, 4)
+    for n in range(made.n):
+        assert len({made.probes[tag][n].gold for tag in made.languages}) == 1
+        assert len(set(made.probes["ru"][n].choices)) == 4
+    shares = [sum(p.gold == g for p in made.probes["en"]) / 400 for g in range(4)]
+    assert all(0.17 < share < 0.33 for share in shares)
+
+
+def test_what_cannot_be_built_is_refused_with_the_reason() -> None:
+    with pytest.raises(UserError, match="no language 'xx'"):
+        fictional.load(["xx"])
+    with pytest.raises(UserError, match="k must be 2 to 20"):
+        fictional.load(["de"], k=21)
+    with pytest.raises(UserError, match="even number"):
+        fictional.make_world(1, 4, 3)
