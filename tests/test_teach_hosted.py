@@ -1,0 +1,187 @@
+"""Teaching a hosted model, against a real HTTP server on this machine that behaves like a fine-tuning service."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clika_client.errors import UserError
+from clika_client.teach import hosted
+
+KEY = "sk-test-0123456789abcdef"
+STATUSES = ["validating_files", "queued", "running", "succeeded"]
+
+
+class Service(BaseHTTPRequestHandler):
+    """Files, jobs and events, as in the OpenAI API reference; one job that moves on at every look."""
+
+    log: list[tuple[str, Any]]
+    looks: int
+    refuse: tuple[int, dict[str, Any]] | None
+
+    def do_POST(self) -> None:
+        cls = type(self)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        cls.log.append((self.path, body))
+        if cls.refuse:
+            self._say(*cls.refuse)
+        elif self.path == "/v1/files":
+            self._say(
+                200, {"id": "file-1", "object": "file", "bytes": len(body), "created_at": 1, "purpose": "fine-tune"}
+            )
+        elif self.path == "/v1/fine_tuning/jobs":
+            self._say(200, self._job("validating_files"))
+        else:
+            self._say(200, self._job("cancelled"))
+
+    def do_GET(self) -> None:
+        cls = type(self)
+        if "/events" in self.path:
+            events = [
+                {
+                    "id": f"ev-{i}",
+                    "object": "fine_tuning.job.event",
+                    "created_at": i,
+                    "level": "info",
+                    "message": f"step {i}",
+                }
+                for i in range(cls.looks, 0, -1)
+            ]
+            self._say(200, {"object": "list", "data": events, "has_more": False})
+        else:
+            cls.looks = min(cls.looks + 1, len(STATUSES) - 1)
+            self._say(200, self._job(STATUSES[cls.looks]))
+
+    def _job(self, status: str) -> dict[str, Any]:
+        done = status == "succeeded"
+        return {
+            "id": "ftjob-1",
+            "object": "fine_tuning.job",
+            "created_at": 1,
+            "status": status,
+            "model": "gpt-4.1-mini",
+            "fine_tuned_model": "ft:gpt-4.1-mini:me:clika:x" if done else None,
+            "trained_tokens": 4321 if done else None,
+            "error": None,
+        }
+
+    def _say(self, status: int, document: dict[str, Any]) -> None:
+        data = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def service() -> Iterator[type[Service]]:
+    Fresh = type("Fresh", (Service,), {"log": [], "looks": 0, "refuse": None})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
+    Fresh.address = f"http://127.0.0.1:{server.server_port}/v1"  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield Fresh
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def write_examples(path: Path, count: int) -> Path:
+    turns = [{"role": "user", "content": "x" * 25}, {"role": "assistant", "content": "yyyyy"}]
+    path.write_text("".join(json.dumps({"messages": turns}) + "\n" for _ in range(count)))
+    return path
+
+
+def test_a_job_goes_from_upload_to_the_tuned_models_id(service: Any, tmp_path: Path) -> None:
+    teaching = hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json")
+    file = write_examples(tmp_path / "t.jsonl", 12)
+    job = teaching.start(file, "gpt-4.1-mini", epochs=3, seed=7)
+    assert (job.job_id, job.status, job.model) == ("ftjob-1", "validating_files", None)
+    events: list[str] = []
+    job = teaching.follow(events.append, every=0)
+    assert (job.status, job.model, job.trained_tokens) == ("succeeded", "ft:gpt-4.1-mini:me:clika:x", 4321)
+    assert events == ["info: step 1", "info: step 2", "info: step 3"]
+    (upload_path, upload), (job_path, created) = service.log
+    assert (upload_path, job_path) == ("/v1/files", "/v1/fine_tuning/jobs")
+    assert file.read_bytes() in upload
+    assert b"fine-tune" in upload
+    sent = json.loads(created)
+    assert (sent["model"], sent["training_file"], sent["seed"]) == ("gpt-4.1-mini", "file-1", 7)
+    assert sent["method"] == {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}}
+
+
+def test_starting_again_neither_uploads_nor_pays_twice(service: Any, tmp_path: Path) -> None:
+    file = write_examples(tmp_path / "t.jsonl", 12)
+    hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json").start(file, "gpt-4.1-mini", epochs=3)
+    again = hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json").start(file, "gpt-4.1-mini", epochs=3)
+    assert again.job_id == "ftjob-1"
+    assert len(service.log) == 2
+    with pytest.raises(UserError, match="belongs to another job"):
+        hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json").start(file, "gpt-4.1-mini", epochs=4)
+    assert KEY not in (tmp_path / "job.json").read_text()
+
+
+def test_a_refusal_says_what_the_service_said_and_never_shows_the_key(service: Any, tmp_path: Path) -> None:
+    service.refuse = (403, {"error": {"message": f"Fine-tuning is closed for key {KEY}", "type": "forbidden"}})
+    teaching = hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json")
+    with pytest.raises(UserError, match="answered 403: Fine-tuning is closed") as caught:
+        teaching.start(write_examples(tmp_path / "t.jsonl", 12), "gpt-4.1-mini", epochs=3)
+    assert KEY not in str(caught.value)
+    assert not (tmp_path / "job.json").exists()
+
+
+def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
+    teaching = hosted.HostedTeaching("http://127.0.0.1:9/v1", KEY, tmp_path / "job.json")
+    teaching._client = teaching._client.with_options(max_retries=0)
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9/v1 cannot be reached"):
+        teaching.start(write_examples(tmp_path / "t.jsonl", 12), "m", epochs=1)
+
+
+def test_the_price_is_known_before_anything_is_sent(tmp_path: Path) -> None:
+    file = write_examples(tmp_path / "t.jsonl", 300)
+    known = hosted.estimate(file, "gpt-4.1-mini-2025-04-14", 3, "https://api.openai.com/v1")
+    # 300 examples of 30 bytes are 3,000 tokens at three bytes each; three epochs at $5 per million.
+    assert (known.examples, known.tokens, known.dollars) == (300, 3000, pytest.approx(0.045))
+    assert "about $0.04" in str(known) or "about $0.05" in str(known)
+    unknown = hosted.estimate(file, "some-model", 3, "http://127.0.0.1:1/v1")
+    assert unknown.dollars is None
+    assert "price unknown" in str(unknown)
+    assert hosted.estimate(file, "some-model", 2, "http://127.0.0.1:1/v1", price=10.0).dollars == pytest.approx(0.06)
+
+
+def test_a_file_that_services_would_refuse_is_refused_here(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="9 examples; services ask for at least 10"):
+        hosted.estimate(write_examples(tmp_path / "t.jsonl", 9), "m", 1, "https://api.openai.com/v1")
+
+
+def test_openai_is_open_until_its_last_day_and_closed_after() -> None:
+    note = hosted.check_open("https://api.openai.com/v1", date(2027, 1, 6))
+    assert note is not None
+    assert "2027-01-06" in note
+    with pytest.raises(UserError, match="accepts no fine-tuning jobs since 2027-01-06"):
+        hosted.check_open("https://api.openai.com/v1", date(2027, 1, 7))
+
+
+def test_services_with_an_api_of_their_own_are_pointed_to_the_export() -> None:
+    with pytest.raises(UserError, match=r"Together AI: .*clika teach build"):
+        hosted.check_open("https://api.together.xyz/v1", date(2026, 11, 21))
+    assert hosted.check_open("http://localhost:8000/v1", date(2026, 11, 21)) is None
+
+
+def test_a_failed_job_tells_why() -> None:
+    reply: Any = type("Reply", (), {})()
+    reply.id, reply.status, reply.fine_tuned_model = "j", "failed", None
+    reply.error = type("Error", (), {"message": "the file has no examples"})()
+    job = hosted._job(reply)
+    assert (job.ended, job.error) == (True, "the file has no examples")
