@@ -59,16 +59,18 @@ class Responses:
 
 
 def find_root(path: Path, names: tuple[str, ...] = tuple(FOLDERS)) -> Path:
-    """The folder that holds the sets' folders: `path`, its parent, or one of its subfolders, two levels deep.
+    """The folder that holds the sets' folders: `path`, one up to two levels below, or the one above a set's own.
 
     Raises UserError, with the cure, where none is.
     """
     path = path.expanduser()
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; give the folder of your checkout of the CLiKA release")
-    for candidate in (path, path.parent, *sorted(path.glob("*/")), *sorted(path.glob("*/*/"))):
-        if candidate.is_dir() and any((candidate / name).is_dir() for name in names):
-            return candidate.resolve()
+    path = path.resolve()
+    above = [path.parent] if path.name in names else []
+    for candidate in (*above, path, *sorted(path.glob("*/")), *sorted(path.glob("*/*/"))):
+        if any((candidate / name).is_dir() for name in names):
+            return candidate
     raise UserError(
         f"{path}: holds none of the folders {', '.join(names)}; give the folder of your checkout of the CLiKA release"
     )
