@@ -1,0 +1,283 @@
+"""One llama.cpp model in memory: tokens in, logits out, with the shared prefix of prompts kept in the KV cache.
+
+The bits of an answer depend on its prompt alone: not on what was asked before, in which order, or where a run
+was interrupted. Kernels are chosen by batch size, so dividing a prompt in other places may give other bits.
+When a model is loaded it is checked whether all divisions at multiples of 8 agree. Where they do, a prefix is
+reused up to a multiple of 8 and the rest is evaluated in one go. Elsewhere every prompt is divided at the
+multiples of 32, and reuse stops there too: slower, and the same bits again.
+
+Not thread-safe: one thread owns an Engine from load to close.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clika_providers.errors import ItemError, RunError
+from clika_providers.gguf import native
+from clika_providers.gguf.files import ModelFile
+from clika_providers.gguf.machine import UBATCH, refuse_if_too_big
+
+Found = TypeVar("Found")
+
+ENGINE_VERSION = 1
+"""Changes whenever the same weights and prompt may give other bits or another reading."""
+BLOCK = 32
+STEP = 8
+FIRST_CONTEXT = 1024
+MAX_OUTPUTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a model is run; of these only the adapter changes what it answers."""
+
+    n_ctx_limit: int
+    n_threads: int
+    n_gpu_layers: int = 0
+    n_sequences: int = 1
+    adapter: Path | None = None
+
+
+class Engine:
+    """A loaded model with one context."""
+
+    def __init__(self, model: ModelFile, settings: Settings) -> None:
+        self.model_file = model
+        self.settings = settings
+        self.lib: ModuleType = native.library()
+        self._context: Any = None
+        self._adapter: Any = None
+        self._batch: Any = None
+        self._cached: list[int] = []
+        """Tokens of sequence 0 whose keys and values are in the cache and may be reused."""
+        self.step = BLOCK
+        self._model = native.load_model(model.path, settings.n_gpu_layers)
+        try:
+            self._vocabulary = self.lib.llama_model_get_vocab(self._model)
+            self.n_vocab: int = self.lib.llama_vocab_n_tokens(self._vocabulary)
+            if settings.adapter is not None:
+                self._adapter = native.load_adapter(self._model, settings.adapter)
+            self._open_context(min(FIRST_CONTEXT * settings.n_sequences, settings.n_ctx_limit))
+            self.step = STEP if self._divisions_agree() else BLOCK
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the memory; may be called twice."""
+        self._close_context()
+        if self._adapter is not None:
+            self.lib.llama_adapter_lora_free(self._adapter)
+        if self._model is not None:
+            self.lib.llama_model_free(self._model)
+        self._adapter = self._model = None
+
+    # --- context ---------------------------------------------------------------------------------
+
+    def _open_context(self, n_ctx: int) -> None:
+        lib, settings = self.lib, self.settings
+        self._close_context()
+        params = lib.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = params.n_ubatch = max(2 * BLOCK, min(UBATCH, n_ctx))
+        params.n_seq_max = settings.n_sequences + 1 if settings.n_sequences > 1 else 1
+        params.kv_unified = True
+        params.n_outputs_max = min(max(MAX_OUTPUTS, settings.n_sequences), params.n_batch)
+        params.n_threads = params.n_threads_batch = settings.n_threads
+        # Explicit: the library's own default chooses by device, and logits then differ by up to 0.1.
+        params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.no_perf = True
+        with native.listening() as said:
+            self._context = lib.llama_init_from_model(self._model, params)
+        if not self._context:
+            raise RunError(f"llama.cpp cannot make a context of {n_ctx} tokens: {said.reason()}")
+        if self._adapter is not None:
+            native.use_adapter(self._context, self._adapter)
+        self._memory = lib.llama_get_memory(self._context)
+        self.n_ctx = n_ctx
+        self.n_batch = int(params.n_batch)
+        self._batch = native.Batch(self.n_batch)
+
+    def _close_context(self) -> None:
+        if self._batch is not None:
+            self._batch.free()
+        if self._context is not None:
+            self.lib.llama_free(self._context)
+        self._batch = self._context = None
+        self._cached = []
+
+    def room_for(self, n_tokens: int) -> None:
+        """Make the context large enough; raises ItemError where the limit or the memory does not allow it."""
+        if n_tokens <= self.n_ctx:
+            return
+        limit = self.settings.n_ctx_limit
+        if n_tokens > limit:
+            trained = self.model_file.header.context_length
+            cure = (
+                f"raise --n-ctx (this model allows {trained})" if trained > limit else "use a model with a longer one"
+            )
+            raise ItemError(
+                f"the prompt and its answer need {n_tokens} tokens, the context holds {limit}: shorten it, or {cure}."
+            )
+        size = self.n_ctx
+        while size < n_tokens:
+            size = min(2 * size, limit)
+        refuse_if_too_big(self.model_file, size)
+        self._open_context(size)
+
+    # --- tokens ----------------------------------------------------------------------------------
+
+    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Token ids of a text; `add_special` lets the vocabulary add BOS as it says it wants."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        tokens = (ctypes.c_int32 * room)()
+        n = self.lib.llama_tokenize(self._vocabulary, data, len(data), tokens, room, add_special, parse_special)
+        if n < 0:
+            raise ItemError(f"llama.cpp cannot tokenize a text of {len(data)} bytes ({n}).")
+        return list(tokens[:n])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for, control tokens included."""
+        room = 256
+        buffer = ctypes.create_string_buffer(room)
+        n = self.lib.llama_token_to_piece(self._vocabulary, token, buffer, room, 0, True)
+        return buffer.raw[:n] if n >= 0 else b""
+
+    def is_end(self, token: int) -> bool:
+        """Whether a token ends the model's turn."""
+        return bool(self.lib.llama_vocab_is_eog(self._vocabulary, token))
+
+    @property
+    def vocabulary(self) -> Any:
+        """llama.cpp's handle of the vocabulary."""
+        return self._vocabulary
+
+    @property
+    def context(self) -> Any:
+        """llama.cpp's handle of the context."""
+        return self._context
+
+    def special_text(self, name: str) -> str:
+        """The text of the `bos` or `eos` token, empty where the vocabulary has none."""
+        token = getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary)
+        return "" if token < 0 else self.lib.llama_vocab_get_text(self._vocabulary, token).decode("utf-8", "replace")
+
+    # --- evaluation ------------------------------------------------------------------------------
+
+    def evaluate(self, tokens: Sequence[int]) -> None:
+        """Evaluate a prompt, leaving the logits of its last token ready; raises ItemError when it is too long."""
+        if not tokens:
+            raise ItemError("the prompt is empty.")
+        self.room_for(len(tokens))
+        start = self._keep(tokens)
+        self._cached = list(tokens[:start])
+        for begin, end in self._blocks(start, len(tokens)):
+            self.decode(tokens[begin:end], begin, last_only=end == len(tokens))
+        self._cached = list(tokens)
+
+    def shared(self, tokens: Sequence[int]) -> int:
+        """How many leading tokens agree with what is in the cache."""
+        n = min(len(tokens), len(self._cached))
+        for at in range(n):
+            if tokens[at] != self._cached[at]:
+                return at
+        return n
+
+    def _keep(self, tokens: Sequence[int]) -> int:
+        """Cut the cache back to what may be reused for these tokens; returns where evaluation starts."""
+        # With free borders the last block holds at least STEP tokens: batches of very few take other kernels.
+        spare = STEP if self.step == STEP else 1
+        start = max(0, min(self.shared(tokens), len(tokens) - spare)) // self.step * self.step
+        if start and not self.lib.llama_memory_seq_rm(self._memory, 0, start, -1):
+            start = 0  # recurrent models cannot go back
+        if not start:
+            self.lib.llama_memory_clear(self._memory, False)
+        return start
+
+    def _blocks(self, start: int, end: int) -> list[tuple[int, int]]:
+        size = BLOCK if self.step == BLOCK else self.n_batch - BLOCK
+        borders = [start, *range((start // size + 1) * size, end, size), end]
+        if self.step == STEP and len(borders) > 2 and end - borders[-2] < STEP:
+            del borders[-2]
+        return list(pairwise(borders))
+
+    def decode(self, tokens: Sequence[int], at: int, *, last_only: bool, all_logits: bool = False) -> None:
+        """Evaluate tokens of sequence 0 at position `at`; the caller keeps count of what the cache holds."""
+        self._batch.fill_one(tokens, at, last=last_only, every=all_logits)
+        self._run(self._batch)
+
+    def _run(self, batch: native.Batch) -> None:
+        code = self.lib.llama_decode(self._context, batch.raw)
+        if code:
+            self._cached = []
+            self.lib.llama_memory_clear(self._memory, True)
+            raise RunError(f"llama.cpp failed to evaluate {batch.raw.n_tokens} tokens (code {code}).")
+
+    def evaluate_packed(
+        self, suffixes: Sequence[Sequence[int]], shared: int, read: Callable[[NDArray[np.float32]], Found]
+    ) -> list[Found]:
+        """Evaluate continuations of sequence 0's first `shared` tokens together; `read` of each one's last logits."""
+        lib, memory = self.lib, self._memory
+        if not shared:
+            lib.llama_memory_clear(memory, False)
+            self._cached = []
+        for number in range(1, len(suffixes) + 1):
+            if shared:
+                lib.llama_memory_seq_cp(memory, 0, number, -1, -1)
+        rows = [
+            (token, shared + at, number, at == len(suffix) - 1)
+            for number, suffix in enumerate(suffixes, 1)
+            for at, token in enumerate(suffix)
+        ]
+        found: dict[int, Found] = {}
+        for begin in range(0, len(rows), self.n_batch):  # the token budget of one call
+            self._batch.clear()
+            ends = {}
+            for token, position, number, last in rows[begin : begin + self.n_batch]:
+                index = self._batch.add(token, position, number, last)
+                if last:
+                    ends[number] = index
+            self._run(self._batch)
+            found |= {number: read(self.logits(index)) for number, index in ends.items()}
+        for number in range(1, len(suffixes) + 1):
+            lib.llama_memory_seq_rm(memory, number, -1, -1)
+        return [found[number] for number in range(1, len(suffixes) + 1)]
+
+    def forget_after(self, n_tokens: int) -> bool:
+        """Drop what was evaluated after the first `n_tokens`; False where the model cannot go back."""
+        self._cached = self._cached[:n_tokens]
+        if not self.lib.llama_memory_seq_rm(self._memory, 0, n_tokens, -1):
+            self._cached = []
+            return False
+        return True
+
+    def logits(self, index: int = -1) -> NDArray[np.float32]:
+        """Unnormalised scores over the vocabulary, shape (n_vocab,): a view that the next evaluation overwrites."""
+        raw = self.lib.llama_get_logits_ith(self._context, index)
+        return np.ctypeslib.as_array(raw, (self.n_vocab,))
+
+    def _divisions_agree(self) -> bool:
+        """Whether dividing a prompt at other multiples of STEP gives the same bits as blocks of BLOCK."""
+        spread = max(1, self.n_vocab // 64)
+        tokens = [(17 + 31 * at * spread) % self.n_vocab for at in range(min(45, self.n_ctx - 1))]
+        if len(tokens) < 45:
+            return False
+        found = []
+        for borders in ((0, 32, 45), (0, 45), (0, 8, 24, 45)):
+            self.lib.llama_memory_clear(self._memory, True)
+            for begin, end in pairwise(borders):
+                self.decode(tokens[begin:end], begin, last_only=end == 45)
+            found.append(self.logits().copy())
+        self.lib.llama_memory_clear(self._memory, True)
+        return all(np.array_equal(found[0], other) for other in found[1:])
