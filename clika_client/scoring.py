@@ -6,18 +6,23 @@ Scoring is a pure function of answer blocks and probe sets; it reaches no model,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from clika_client.blocks import AnswerBlock
 from clika_client.cell_scores import cell_records
 from clika_client.draws import RowDraws, row_draws
+from clika_client.loading import Wanted, load
 from clika_client.metrics.codes import Floats
+from clika_client.metrics.intervals import DRAWS
 from clika_client.parts import Options, Part, make_parts
 from clika_client.probes import ProbeSet
 from clika_client.records import Record, RowSummary, Scores, Tie
 from clika_client.row_scores import find_ties, other_ra_draws, row_summary
+from clika_client.store import RunRow, Store
 from clika_client.subsets import kept_items
 
-__all__ = ["Options", "score"]
+__all__ = ["Options", "score", "score_store"]
 
 
 def score(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options | None = None) -> Scores:
@@ -66,3 +71,35 @@ def _score_part(part: Part, options: Options, first_row: int) -> tuple[list[Reco
             means.append(other_ra_draws(part, block, draws, options.anchor))
     ties = find_ties(rows, means, first_row) if len(means) == len(rows) else []
     return records, rows, ties
+
+
+def score_store(
+    store: Store,
+    *,
+    run_id: str | None = None,
+    wanted: Wanted | None = None,
+    options: Options | None = None,
+    anchor: str = "en",
+    bootstrap: int = DRAWS,
+) -> Scores:
+    """Score what a database holds: everything, one run, or the part that `wanted` names.
+
+    `anchor` and `bootstrap` are short for the most usual `options`. Raises UserError when nothing matches.
+    """
+    options = options or Options(anchor=anchor, bootstrap=bootstrap)
+    wanted = replace(wanted or Wanted(), run_id=run_id) if run_id is not None else wanted or Wanted()
+    loaded = load(store, wanted)
+    runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
+    notes = [f"Run {run.run_id}: {note}" for run in runs for note in run.notes]
+    return replace(score(loaded.blocks, loaded.sets, options), runs=tuple(map(_run, runs)), notes=tuple(notes))
+
+
+def _run(run: RunRow) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "created_at": run.created_at,
+        "finished_at": run.finished_at,
+        "status": run.status,
+        "config": dict(run.config),
+        "notes": list(run.notes),
+    }

@@ -1,0 +1,268 @@
+"""What changed from one group of models to another, per language, and whether a gain here was paid for there.
+
+This is how the paper asks whether pretraining or instruction tuning moved alignment. Models are taken as
+given; the uncertainty is that of the items, resampled together for all models and languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from clika_client.blocks import AnswerBlock
+from clika_client.compare import LIMIT, bootstrap_p
+from clika_client.draws import row_draws
+from clika_client.errors import UserError
+from clika_client.metrics import performance, position
+from clika_client.metrics.codes import Floats
+from clika_client.metrics.consistency import VARIANTS, table_of
+from clika_client.metrics.intervals import percentile_interval
+from clika_client.metrics.significance import holm
+from clika_client.parts import Options, Part, make_parts
+from clika_client.probes import ProbeSet
+from clika_client.records import to_plain
+
+NAN = float("nan")
+Groups = Mapping[str, tuple[str, ...]]
+"""Name of a group → its models; the first group is the one the others are compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From the first group to another, in one language of one set; means over each group's models."""
+
+    set: str
+    split: str | None
+    language: str
+    base: str
+    group: str
+    n: int
+    ra_base: float
+    ra_group: float
+    ra_change: float
+    ra_low: float
+    ra_high: float
+    ra_p_value: float
+    ra_p_holm: float
+    ra_verdict: str
+    """`gain`, `loss`, `cannot tell`, or `not defined`."""
+    en_co_base: float
+    en_co_group: float
+    en_co_change: float
+    en_co_low: float
+    en_co_high: float
+    en_co_p_value: float
+    en_co_p_holm: float
+    en_co_verdict: str
+    degenerate: tuple[str, ...]
+    """Models of either group that give one letter at least 95 % of the time in this language."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; NaN as None."""
+        return to_plain(self)
+
+
+def parse_groups(text: str) -> dict[str, tuple[str, ...]]:
+    """`base=m1,m2,tuned=m3` as groups; raises UserError naming what is wrong."""
+    groups: dict[str, list[str]] = {}
+    current = ""
+    for piece in (piece.strip() for piece in text.split(",")):
+        name, equals, model = piece.partition("=")
+        if equals:
+            current = name.strip()
+            if current in groups:
+                raise UserError(f"--group names {current!r} twice; write each group once: base=MODEL,MODEL,tuned=MODEL")
+            groups[current] = []
+        else:
+            model = piece
+        if not current or not model.strip():
+            raise UserError(f"--group {text!r} is not of the form base=MODEL,MODEL,tuned=MODEL")
+        groups[current].append(model.strip())
+    if len(groups) < 2:
+        raise UserError(f"--group {text!r} names one group; at least two are needed: base=MODEL,tuned=MODEL")
+    return {name: tuple(models) for name, models in groups.items()}
+
+
+def group_changes(
+    blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], groups: Groups, options: Options | None = None
+) -> list[Change]:
+    """Changes from the first group to each other one, in every set and language that all their models answered.
+
+    p-values are adjusted by Holm over all languages and sets of one pair of groups. Raises UserError for a model
+    without answers, or with several rows for one set.
+    """
+    options = options or Options()
+    options.check()
+    _check(blocks, groups)
+    base, *others = groups
+    changes: list[Change] = []
+    for group in others:
+        wanted = [block for block in blocks if block.key.model in (*groups[base], *groups[group])]
+        found: list[Change] = []
+        for part in make_parts(wanted, sets, options):
+            found += _part_changes(part, base, group, groups, options)
+        changes += _with_holm(found)
+    if not changes:
+        raise UserError("the models of these groups have no set and language in common")
+    return changes
+
+
+def _check(blocks: Sequence[AnswerBlock], groups: Groups) -> None:
+    known = {block.key.model for block in blocks}
+    for name, models in groups.items():
+        for model in models:
+            if model not in known:
+                raise UserError(
+                    f"--group {name}={model}: the database holds no answers of this model; it has: "
+                    + ", ".join(sorted(known))
+                )
+    seen: set[tuple[str, int]] = set()
+    wanted = {model for models in groups.values() for model in models}
+    for block in blocks:
+        key = (block.key.model, block.key.set_id)
+        if block.key.model in wanted and key in seen:
+            raise UserError(
+                f"{block.key.model!r} has several rows for one set; choose with --prompt, --read or --source"
+            )
+        seen.add(key)
+
+
+def _part_changes(part: Part, base: str, group: str, groups: Groups, options: Options) -> list[Change]:
+    """One set, or nothing when a model of either group has not answered it."""
+    rows = {block.key.model: index for index, block in enumerate(part.blocks)}
+    members = [[rows[model] for model in groups[name] if model in rows] for name in (base, group)]
+    if any(len(found) < len(groups[name]) for found, name in zip(members, (base, group), strict=True)):
+        return []
+    languages = [t for t in part.blocks[0].languages if all(t in block.languages for block in part.blocks)]
+    ra, en_co = _points(part, languages, options)
+    drawn = _draws(part, languages, options)
+    changes = []
+    for i, language in enumerate(languages):
+        values: dict[str, float] = {}
+        for name, points, draws in (("ra", ra, drawn[0]), ("en_co", en_co, drawn[1])):
+            before, after = (float(points[found, i].mean()) for found in members)
+            low, high, p = NAN, NAN, NAN
+            if draws is not None:
+                difference = draws[members[1], i].mean(0) - draws[members[0], i].mean(0)
+                bounds = percentile_interval(difference)
+                low, high, p = float(bounds[0]), float(bounds[1]), bootstrap_p(difference)
+            values |= {
+                f"{name}_base": before,
+                f"{name}_group": after,
+                f"{name}_change": after - before,
+                f"{name}_low": low,
+                f"{name}_high": high,
+                f"{name}_p_value": p,
+                f"{name}_p_holm": NAN,
+            }
+        changes.append(
+            Change(
+                set=part.probe_set.name,
+                split=part.split,
+                language=language,
+                base=base,
+                group=group,
+                n=len(part.positions),
+                ra_verdict="",
+                en_co_verdict="",
+                degenerate=_degenerate(part, language),
+                **values,
+            )
+        )
+    return changes
+
+
+def _points(part: Part, languages: Sequence[str], options: Options) -> tuple[Floats, Floats]:
+    """(RA, en-CO) of each block and language; both (blocks, languages)."""
+    ra, en_co = [], []
+    for block in part.blocks:
+        rows = [block.languages.index(language) for language in languages]
+        accuracy = performance.accuracy(block.answers[rows], part.gold)
+        ra.append(performance.rescaled_accuracy(accuracy, part.probe_set.chance, part.reference))
+        pivot = block.row(options.anchor)
+        if pivot is None:
+            en_co.append(np.full(len(rows), NAN))
+        else:
+            table = table_of(block.answers[pivot], block.answers[rows], part.gold)
+            value = VARIANTS[options.variant].measure(table)
+            en_co.append(np.where([t == options.anchor for t in languages], NAN, value))
+    return np.array(ra), np.array(en_co)
+
+
+def _draws(part: Part, languages: Sequence[str], options: Options) -> tuple[Floats | None, Floats | None]:
+    """(RA, en-CO) draws; both (blocks, languages, draws)."""
+    if not options.bootstrap or not len(part.positions):
+        return None, None
+    ra, en_co = [], []
+    rows = row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options))
+    for block, draws in zip(part.blocks, rows, strict=True):
+        chosen = [block.languages.index(language) for language in languages]
+        accuracy = draws.accuracy[chosen]
+        ra.append(performance.rescaled_accuracy(accuracy, part.probe_set.chance, part.reference))
+        en_co.append(draws.en_co[chosen])
+    return np.array(ra), np.array(en_co)
+
+
+def _degenerate(part: Part, language: str) -> tuple[str, ...]:
+    found = []
+    for block in part.blocks:
+        answers = block.answers if block.shown is None else block.shown
+        share = position.top_choice_share(answers[block.languages.index(language)], part.probe_set.k)
+        if "degenerate" in position.flags(float(share)):
+            found.append(block.key.model)
+    return tuple(found)
+
+
+def _with_holm(changes: Sequence[Change]) -> list[Change]:
+    adjusted = list(changes)
+    for name in ("ra", "en_co"):
+        family = [i for i, c in enumerate(adjusted) if getattr(c, f"{name}_p_value") == getattr(c, f"{name}_p_value")]
+        values = holm([getattr(adjusted[i], f"{name}_p_value") for i in family])
+        corrected = dict(zip(family, values, strict=True))
+        for i, change in enumerate(adjusted):
+            p = corrected.get(i, NAN)
+            fields: dict[str, Any] = {
+                f"{name}_p_holm": p,
+                f"{name}_verdict": _verdict(p, getattr(change, f"{name}_change")),
+            }
+            adjusted[i] = replace(change, **fields)
+    return adjusted
+
+
+def _verdict(p_holm: float, change: float) -> str:
+    if change != change:
+        return "not defined"
+    if not p_holm < LIMIT:
+        return "cannot tell"
+    return "gain" if change > 0 else "loss"
+
+
+def summary(changes: Sequence[Change]) -> list[str]:
+    """One sentence per set and pair of groups: gains, losses, and whether one was paid for by the other."""
+    said = []
+    for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
+        rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
+        title = name if split is None else f"{name} ({split})"
+        said.append(f"{title}, {base} to {group}: {_trade(rows, 'ra', 'RA')}. {_trade(rows, 'en_co', 'en-CO')}.")
+    return said
+
+
+def _trade(rows: Sequence[Change], field: str, title: str) -> str:
+    gains = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "gain"]
+    losses = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "loss"]
+    unclear = sum(getattr(c, f"{field}_verdict") == "cannot tell" for c in rows)
+    rest = f"; {unclear} languages cannot be told" if unclear else ""
+    if gains and losses:
+        return f"{title} gained in {', '.join(gains)} and lost in {', '.join(losses)}: the gain was paid for{rest}"
+    if gains:
+        return f"{title} gained in {', '.join(gains)}, with no loss that these items can show{rest}"
+    if losses:
+        return f"{title} lost in {', '.join(losses)}, with no gain that these items can show{rest}"
+    return f"no change of {title} that these items can show"
+
+
+def _signed(change: Change, field: str) -> str:
+    return f"{change.language} {getattr(change, f'{field}_change'):+.3f}"
