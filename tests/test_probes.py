@@ -169,3 +169,19 @@ def test_the_cure_for_a_languages_name_is_its_tag() -> None:
 )
 def test_script_and_direction_follow_from_the_tag(tag: str, script: str | None, direction: str) -> None:
     assert (languages.script(tag), languages.direction(tag)) == (script, direction)
+
+
+def test_names_scripts_and_directions_agree_with_cldr() -> None:
+    core = pytest.importorskip("babel.core", reason="babel is not installed")
+    english = core.Locale("en").languages
+    likely = core.get_global("likely_subtags")
+    checked = 0
+    for tag in sorted(t for t in english if languages.script(t) is not None and "_" not in t):
+        subtags = likely.get(tag, "").split("_")
+        assert len(subtags) == 3, tag
+        assert (languages.name(tag), languages.script(tag)) == (english[tag], subtags[1])
+        if core.localedata.exists(tag):
+            order = core.Locale.parse(tag).character_order
+            assert languages.direction(tag) == ("rtl" if order == "right-to-left" else "ltr")
+        checked += 1
+    assert checked >= 80

@@ -92,7 +92,7 @@ def show(
 
     found = resolve(name, mapping=map_ or ())
     wanted = _split(languages)
-    part = found.select(wanted, limit or 5, seed) if wanted or limit is not None else None
+    part = found.select(wanted, 5 if limit is None else limit, seed) if wanted or limit is not None else None
     counts = _tag_counts(found)
     if as_json:
         print_json({**_facts(found), "tags": counts, "questions": [] if part is None else _questions(part)})

@@ -116,7 +116,7 @@ def load_registry() -> Registry:
                 for name, entry in doc["files"].items()
             },
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Registry()
     except OSError as error:
         raise UserError(f"{path}: cannot read the registered sets: {error.strerror}") from None
