@@ -72,11 +72,12 @@ class Breaker:
         """A transient failure. `connected` is False when nothing was there to answer."""
         self._failures += 1
         now = time.monotonic()
+        since = self._last_good if self._last_good is not None else (self._started or now)
         if probe:
             self._probing = False
-            self._next_probe = now + max(self._pause_s, error.retry_after or 0.0)
+            last_chance = max(since + self._patience_s - now, 0.1)
+            self._next_probe = now + max(min(self._pause_s, last_chance), error.retry_after or 0.0)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        since = self._last_good if self._last_good is not None else (self._started or now)
         if self._last_good is None and not connected and self._failures >= _UNREACHABLE_AFTER:
             self.give_up(
                 UnreachableError(f"{error}; is the server running, and is --base-url right?", code="unreachable")

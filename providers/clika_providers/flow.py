@@ -6,8 +6,9 @@ Four brakes, the strictest of which holds:
 - pacing by the server's rate-limit headers, once little of the allowance remains;
 - the user's own caps, and a pace learnt from refusals where no header tells one.
 
-Refusals are judged in windows. A window of refusals slows the pace to 85 % of what got through. Should the share of
-refusals stay the same at the slower pace, they are not about our rate: they are tolerated, and the pace restored.
+Refusals are judged in windows, each opened by a refusal. A bad window slows the pace to 85 % of what got through, from
+where it grows again, by 5 % a second, then 10 %, and so on. Should the share of refusals stay the same at the slower
+pace, they are not about our rate: they are tolerated, and the pace restored.
 
 A slot is held during a call, never during the sleep before the next attempt. Waiting costs one future per waiter.
 """
@@ -28,11 +29,14 @@ from clika_providers.pacing import Pacer
 _START_SLOTS = 16
 _CUT = 0.8
 _PACE_OF_SUCCESS = 0.85
-_GROWTH_PER_S = 1.05
+_GROWTH = 1.05, 1.0  # factor, and the seconds without refusal that earn it
+_QUICK_GROWTH = 1.25, 0.25
+_FASTEST_GROWTH = 1.5
+_MEASURED_AT_ALL, _MEASURED_WELL = 5, 20
 _MOST_TOLERATED = 0.25
 _WINDOW_REFUSALS, _WINDOW_OUTCOMES, _WINDOW_S = 8, 20, 0.5
 _CLEAN_OUTCOMES = 30
-_PACE_WITHOUT_MEANING = 10_000.0
+_SLOWEST, _PACE_WITHOUT_MEANING = 1 / 60, 10_000.0
 
 
 @dataclass(slots=True)
@@ -49,6 +53,24 @@ class _Window:
     outcomes: int = 0
     refusals: int = 0
     gated_s: float = 0.0
+
+
+class _Meter:
+    """Successes per second over the last half second or so."""
+
+    def __init__(self) -> None:
+        self._since, self._count, self._rate = time.monotonic(), 0, 0.0
+
+    def add(self) -> None:
+        self._count += 1
+        elapsed = time.monotonic() - self._since
+        if elapsed >= 0.5:
+            self._rate = self._count / elapsed
+            self._since, self._count = self._since + elapsed, 0
+
+    def per_s(self) -> float:
+        elapsed = time.monotonic() - self._since
+        return self._rate if elapsed < 0.5 else self._count / elapsed
 
 
 class Flow:
@@ -69,7 +91,9 @@ class Flow:
         self._era = 0
         self._window: _Window | None = None
         self._tolerated = 0.0
-        self._before_cut: tuple[float, float] | None = None  # (slots, share of refusals) when slowing began
+        self._before_cut: float | None = None  # share of refusals at the last slowing, until a clean stretch
+        self._growth = _GROWTH
+        self._meter = _Meter()
         self._changed_at = 0.0
         self._clean = 0
 
@@ -90,6 +114,7 @@ class Flow:
         if tokens:
             self._tokens_each += (tokens - self._tokens_each) * (0.1 if self._tokens_each else 1.0)
             self._user[1].adjust(tokens - ticket.tokens)
+        self._meter.add()
         self._pace_by(headers)
         self._grow()
         self._count(ticket, refused=False)
@@ -97,12 +122,10 @@ class Flow:
     def refused_by_server(self, ticket: Ticket, retry_after: float | None, headers: Mapping[str, str]) -> None:
         """The server was asked too much (429, 503, 529); `retry_after` in seconds, if it said."""
         self.refused += 1
-        self._slow_start = False
+        self._slow_start = self._slow_start and self._tolerated > 0
         self._pace_by(headers)
-        window = self._count(ticket, refused=True)
-        early = window is None or window.outcomes < _WINDOW_REFUSALS
-        isolated = self._tolerated > 0 and (early or self._share(window) <= 1.5 * self._tolerated)  # type: ignore[arg-type]
-        if retry_after and not isolated:
+        self._count(ticket, refused=True)
+        if retry_after and not self._is_noise():
             self._close_gate(retry_after)
 
     @property
@@ -176,61 +199,70 @@ class Flow:
             if self._window is not None:
                 self._window.gated_s += longer
 
-    def _count(self, ticket: Ticket, *, refused: bool) -> _Window | None:
+    def _count(self, ticket: Ticket, *, refused: bool) -> None:
         if ticket.era != self._era:
-            return self._window
+            return
         now = time.monotonic()
         if self._window is None:
             if not refused:
                 self._clean += 1
-                return None
+                return
             self._clean = 0
             self._window = _Window(now)
+            return
         window = self._window
         window.outcomes += 1
         window.refusals += refused
-        active = now - window.since - window.gated_s
-        if window.refusals >= _WINDOW_REFUSALS or (window.outcomes >= _WINDOW_OUTCOMES and active >= _WINDOW_S):
-            self._judge(window, max(active, 0.02))
-        return window
+        enough = _WINDOW_OUTCOMES * (2 if self._tolerated else 1)
+        if window.refusals >= _WINDOW_REFUSALS or (window.outcomes >= enough and now - window.since >= _WINDOW_S):
+            self._window = None
+            self._judge(window, now - window.since)
 
-    def _judge(self, window: _Window, active_s: float) -> None:
-        share = self._share(window)
-        self._window = None
-        if share <= 1.5 * self._tolerated:
+    def _judge(self, window: _Window, seconds: float) -> None:
+        share = window.refusals / window.outcomes
+        if share <= 2 * self._tolerated or not share:
             return
-        if self._before_cut is not None and share <= _MOST_TOLERATED and share > self._before_cut[1] / 2:
-            self._tolerated, self.slots = share, self._before_cut[0]
-            self._learnt.rate, self._before_cut = None, None
+        if self._before_cut is not None and share <= _MOST_TOLERATED and share > self._before_cut / 2:
+            self._tolerated, self._slow_start = share, True
+            self._learnt.rate = self._before_cut = None
         else:
-            if self._before_cut is None:
-                self._before_cut = (self.slots, share)
-            passed = max(1, window.outcomes - window.refusals)
-            self._learnt.rate = _PACE_OF_SUCCESS * passed / active_s
+            passed = window.outcomes - window.refusals
+            # The server's allowance fills up while the gate is closed, so closed time counts for nothing at first. If
+            # refusals go on, each opening lets only a few through, and those over the whole time are the rate.
+            open_s = seconds - window.gated_s if self._before_cut is None else seconds
+            rate = passed / max(open_s, 0.02)
+            if passed < _MEASURED_AT_ALL:
+                rate = max(rate, self._meter.per_s() / 2)
+            self._learnt.rate = max(_SLOWEST, _PACE_OF_SUCCESS * rate)
+            self._growth = _GROWTH if passed >= _MEASURED_WELL else _QUICK_GROWTH
+            self._before_cut = share
             self.slots = max(1.0, self.slots * _CUT)
         self._changed_at = time.monotonic()
         self._clean = 0
         self._era += 1
 
-    @staticmethod
-    def _share(window: _Window) -> float:
-        return window.refusals / window.outcomes
+    def _is_noise(self) -> bool:
+        """Whether a refusal just now is one of those that come at any pace, and concern one request only."""
+        if not self._tolerated:
+            return False
+        window = self._window
+        return window is None or window.refusals <= max(3.0, 2 * self._tolerated * window.outcomes)
 
     def _grow(self) -> None:
         if self._slow_start:
             self.slots = min(self.cap, self.slots + 1)
             return
-        if self._window is not None:
-            return
+        factor, every_s = self._growth
         now = time.monotonic()
-        if now - self._changed_at < 1.0:
+        if self._window is not None or now - self._changed_at < every_s:
             return
         self._changed_at = now
+        self._growth = min(factor + 0.05, _FASTEST_GROWTH), every_s
         if self._clean >= _CLEAN_OUTCOMES:
             self._before_cut = None
-        self.slots = min(self.cap, self.slots * _GROWTH_PER_S + 0.5)
+        self.slots = min(self.cap, self.slots * factor + 0.5)
         if self._learnt.rate is not None:
-            self._learnt.rate *= _GROWTH_PER_S
+            self._learnt.rate *= factor
             if self._learnt.rate > _PACE_WITHOUT_MEANING:
                 self._learnt.rate = None
 
@@ -247,7 +279,7 @@ class Flow:
         enough = max(0.1 * allowance.limit, 2.0 * each * (self.in_flight + 1))
         if allowance.remaining > enough or allowance.refill_per_s is None:
             return None
-        return max(0.95 * allowance.refill_per_s / each, 1 / 60)
+        return max(0.95 * allowance.refill_per_s / each, _SLOWEST)
 
 
 _flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Flow]] = WeakKeyDictionary()

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ADAPTER_VERSION = 1
 """Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
-_LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 15.0, 120.0
+_LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
 _CONNECT_S = 10.0
 
 
