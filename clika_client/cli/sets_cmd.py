@@ -74,7 +74,6 @@ def _facts(found: ProbeSet) -> dict[str, Any]:
         "reference": found.reference,
         "licence": found.licence,
         "source": found.source,
-        "digest": found.digest,
     }
 
 
@@ -95,7 +94,14 @@ def show(
     part = found.select(wanted, 5 if limit is None else limit, seed) if wanted or limit is not None else None
     counts = _tag_counts(found)
     if as_json:
-        print_json({**_facts(found), "tags": counts, "questions": [] if part is None else _questions(part)})
+        print_json(
+            {
+                **_facts(found),
+                "digest": found.digest,
+                "tags": counts,
+                "questions": [] if part is None else _questions(part),
+            }
+        )
         return
     if part is None or limit is None:
         _print_facts(found, counts)
