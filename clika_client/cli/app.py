@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli import cache_cmd, doctor_cmd, prompt_cmd, run_cmd
+from clika_client.cli import cache_cmd, doctor_cmd, prompt_cmd, run_cmd, sets_cmd
 from clika_client.cli.plain_text import shown
 
 EPILOG = (
@@ -49,6 +49,7 @@ def _main(
 
 app.command("run")(run_cmd.run)
 app.command("prompt")(prompt_cmd.prompt)
+app.add_typer(sets_cmd.sets_app, name="sets")
 app.add_typer(cache_cmd.app, name="cache")
 app.command("doctor")(doctor_cmd.doctor)
 

@@ -7,19 +7,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json, write_text
-from clika_client.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+from clika_client.cli.common import AsJson, Db, database_path
+from clika_client.cli.job import Job
+from clika_client.errors import UserError
 
 if TYPE_CHECKING:
-    from clika_client.evaluate import RunConfig, RunResult
-    from clika_client.plan import Plan
     from clika_client.probes import ProbeSet
-    from clika_client.runner import Event
-    from clika_client.store import Store
     from clika_providers import Json
 
 READS = ("auto", "text", "logprobs", "decisions")
@@ -74,9 +71,9 @@ def run(
     ] = None,
     batch: Annotated[bool, typer.Option("--batch", help="Submit as a half-price batch; see `clika batch`.")] = False,
     gpu_layers: Annotated[int | None, typer.Option(help="Layers on the GPU (-1: all).")] = None,
-    n_ctx: Annotated[int | None, typer.Option("--ctx", help="Context length in tokens.")] = None,
+    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Context length in tokens.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for local models.")] = None,
-    sequences: Annotated[int | None, typer.Option(min=1, help="Local sequences per batch.")] = None,
+    sequences: Annotated[int | None, typer.Option("--n-sequences", min=1, help="Local sequences per batch.")] = None,
     lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Folder to look for GGUF files in.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep stored replies.")] = False,
@@ -137,134 +134,8 @@ def run(
         fallback=fallback,
     )
     with _database(db, no_cache) as path, Store(path) as store:
-        job = _Job(store, config, dry_run, as_json, csv, anchor, bootstrap)
+        job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)
         job.submit_batches() if batch else job.ask()
-
-
-class _Job:
-    """One `clika run`: shows the plan, asks, reports, and ends with the right exit code."""
-
-    def __init__(
-        self,
-        store: Store,
-        config: RunConfig,
-        dry_run: bool,
-        as_json: bool,
-        csv: Path | None,
-        anchor: str,
-        bootstrap: int,
-    ) -> None:
-        self.store = store
-        self.config = config
-        self.dry_run = dry_run
-        self.as_json = as_json
-        self.csv = csv
-        self.anchor = anchor
-        self.bootstrap = bootstrap
-
-    def ask(self) -> None:
-        """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
-        from clika_client.evaluate import evaluate
-        from clika_client.progress import RunProgress
-
-        with RunProgress(err()) as progress:
-            listener = _Listener(self, progress)
-            try:
-                result = evaluate(self.store, self.config, listener)
-            except _OnlyPlanned:
-                return
-        self._report(result)
-        self._finish(result)
-
-    def show_plan(self, plans: Sequence[Plan]) -> None:
-        """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
-        from clika_client.evaluate import estimate
-
-        costs = estimate(plans, self.config.max_cost)
-        rows = [
-            {
-                "model": plan.provider.spec,
-                "read": plan.asking.read,
-                "requests": plan.total,
-                "cached": plan.total - plan.missing,
-                "to_send": plan.missing,
-                "estimated_input_tokens": plan.input_tokens,
-                "estimated_cost_usd": costs[plan.provider.spec],
-            }
-            for plan in plans
-        ]
-        if self.dry_run and self.as_json:
-            print_json({"plan": rows})
-            return
-        console = out() if self.dry_run else err()
-        for row in rows:
-            console.print(_plan_line(row), markup=False, soft_wrap=True)
-
-    def _report(self, result: RunResult) -> None:
-        from clika_client.loading import Wanted, load
-        from clika_client.report.table import to_csv
-        from clika_client.report.terminal import render
-        from clika_client.scoring import Options, score
-
-        loaded = load(self.store, Wanted(run_id=result.run_id))
-        scores = score(loaded.blocks, loaded.sets, Options(anchor=self.anchor, bootstrap=self.bootstrap))
-        if self.csv is not None:
-            write_text(self.csv, to_csv(scores))
-        if self.as_json:
-            print_json(scores.to_json())
-        else:
-            render(scores, out())
-        for note in result.notes:
-            err().print(f"note: {note}", markup=False, soft_wrap=True)
-
-    def _finish(self, result: RunResult) -> None:
-        lost = sum(o.lost for o in result.outcomes)
-        for outcome in result.outcomes:
-            for reason, count in outcome.reasons.most_common(3):
-                err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
-        if result.fatal is not None:
-            raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")
-        if result.status == "stopped":
-            raise StoppedRun("stopped before exceeding --max-cost; what arrived is kept, and the same command resumes")
-        if result.status == "incomplete":
-            raise IncompleteRun(
-                f"{lost} requests got no answer; what arrived is kept. Run the same command again to ask only those."
-            )
-
-
-class _OnlyPlanned(ClikaError):
-    """A dry run has shown what it would do."""
-
-
-class _Listener:
-    """Shows the plan before asking begins, then passes everything to the progress display."""
-
-    def __init__(self, job: _Job, progress: Any) -> None:
-        self._job = job
-        self._progress = progress
-
-    def planned(self, plans: Sequence[Plan]) -> None:
-        self._job.show_plan(plans)
-        if self._job.dry_run:
-            raise _OnlyPlanned
-        self._progress.planned(plans)
-
-    def started(self, plan: Plan) -> None:
-        self._progress.started(plan)
-
-    def event(self, plan: Plan, event: Event) -> None:
-        self._progress.event(plan, event)
-
-
-def _plan_line(row: dict[str, Any]) -> str:
-    cost = row["estimated_cost_usd"]
-    price = "price unknown" if cost is None else "free" if cost == 0 else f"about ${cost:.4f}"
-    if row["to_send"] == 0:
-        return f"{row['model']}: all {row['requests']} replies are stored; nothing to send"
-    return (
-        f"{row['model']}: {row['requests']} requests, {row['cached']} cached, {row['to_send']} to send, "
-        f"about {row['estimated_input_tokens']:,} input tokens, {price}"
-    )
 
 
 def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None) -> tuple[ProbeSet, ...]:

@@ -1,0 +1,92 @@
+"""The command line's operations as functions, with typed results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clika_client.evaluate import RunConfig, RunResult, evaluate
+from clika_client.languages import canonical
+from clika_client.loading import Wanted, load
+from clika_client.paths import home
+from clika_client.plan import Asking, Plan
+from clika_client.probes import ProbeSet
+from clika_client.prompts import get_style
+from clika_client.records import Scores
+from clika_client.runner import Event
+from clika_client.scoring import Options
+from clika_client.scoring import score as score_blocks
+from clika_client.sets.catalogue import resolve
+from clika_client.store import Store
+from clika_providers import ProviderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended, and the scores of what it asked."""
+
+    result: RunResult
+    scores: Scores
+
+
+def run(
+    sets: Sequence[str | ProbeSet],
+    models: Sequence[str],
+    *,
+    db: Path | None = None,
+    languages: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    prompt: str = "plain",
+    asking: Asking | None = None,
+    provider: ProviderOptions | None = None,
+    refresh: bool = False,
+    max_cost: float | None = None,
+    fallback: str | None = None,
+    scoring: Options | None = None,
+) -> RunReport:
+    """Ask `models` the questions of `sets` and score the answers.
+
+    Without `asking`, label probabilities are read from local models and text from all others. A run whose
+    requests partly failed is returned, not raised: see `result.status` and each record's `coverage`.
+    Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for the file.
+    """
+    config = RunConfig(
+        sets=tuple(s if isinstance(s, ProbeSet) else resolve(s) for s in sets),
+        models=tuple(models),
+        style=get_style(prompt),
+        asking=asking or Asking(),
+        auto_read=asking is None,
+        languages=None if languages is None else tuple(canonical(tag) for tag in languages),
+        limit=limit,
+        seed=seed,
+        options=provider or ProviderOptions(),
+        refresh=refresh,
+        max_cost=max_cost,
+        fallback=fallback,
+    )
+    with Store(db or home() / "clika.db") as store:
+        result = evaluate(store, config, _Silent())
+        loaded = load(store, Wanted(run_id=result.run_id))
+        return RunReport(result, score_blocks(loaded.blocks, loaded.sets, scoring))
+
+
+def score(db: Path | None = None, *, wanted: Wanted | None = None, scoring: Options | None = None) -> Scores:
+    """Score what a database holds: no network, no key. Raises UserError, CacheError."""
+    with Store(db or home() / "clika.db", read_only=True) as store:
+        loaded = load(store, wanted)
+        return score_blocks(loaded.blocks, loaded.sets, scoring)
+
+
+class _Silent:
+    """Listens to a run and shows nothing."""
+
+    def planned(self, plans: Sequence[Plan]) -> None:
+        """Nothing to show."""
+
+    def started(self, plan: Plan) -> None:
+        """Nothing to show."""
+
+    def event(self, plan: Plan, event: Event) -> None:
+        """Nothing to show."""

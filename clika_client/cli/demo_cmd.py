@@ -1,0 +1,65 @@
+"""`clika demo`: the whole tool at work, offline, on a tiny model and questions of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, err
+from clika_client.cli.job import Job
+from clika_client.paths import home
+
+_NEXT = """\
+Next, on models that matter:
+  clika run atlas -m gguf/YOUR-MODEL.gguf --languages en,de,ru,sw    your own GGUF (see `clika models list --local`)
+  clika run atlas -m openai/MODEL --limit 50 --dry-run                a hosted model: what would it cost?
+  clika score --db {db} --split relation                              score what is stored again, for nothing"""
+
+
+def demo(
+    teach: Annotated[
+        bool,
+        typer.Option("--teach", help="Also teach the model invented facts and score XRR (minutes; needs [teach])."),
+    ] = False,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the whole tool at work, offline: a tiny model, built-in questions, the real pipeline."""
+    from clika_client.demo_model import DATA, GGUF, demo_set
+    from clika_client.evaluate import RunConfig
+    from clika_client.plan import Asking
+    from clika_client.prompts import get_style
+    from clika_client.store import Store
+    from clika_providers import ProviderOptions
+
+    path = db if db is not None else home() / "demo.db"
+    questions = demo_set()
+    console = err()
+    size = GGUF.stat().st_size / 1e6
+    console.print(
+        f"A demonstration, offline: {questions.n} questions of the built-in set atlas in {len(questions.languages)} "
+        f"languages ({', '.join(questions.languages)}), put to a {size:.1f} MB model that comes with clika and was "
+        "trained on little else. Its figures mean nothing beyond showing the tool: it was taught English best, other "
+        f"languages less, the last ones hardly.\nReplies are kept in {path}; asking again sends nothing.\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    config = RunConfig(
+        sets=(questions,),
+        models=(f"gguf/{GGUF.name}",),
+        style=get_style("plain"),
+        asking=Asking(),
+        options=ProviderOptions(models_dir=DATA),
+    )
+    with Store(path) as store:
+        Job(store, config, as_json=as_json).ask()
+    if teach:
+        _teach()
+    console.print(_NEXT.format(db=path), markup=False, soft_wrap=True)
+
+
+def _teach() -> None:
+    from clika_client.teach.loop import demo as teach_demo
+
+    teach_demo(home() / "demo-teach")

@@ -1,0 +1,87 @@
+"""The main job on real llama.cpp: in process, and through a real OpenAI-compatible server with the same model."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import gguf_factory
+import pytest
+from clika import clika, count, records, write_probes
+from servers.llama import llama_server, missing
+
+pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random-weight model: its answers mean nothing, and are the same every time."""
+    return gguf_factory.make(tmp_path_factory.mktemp("models") / "tiny.gguf")
+
+
+def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 10)
+    arguments = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    first = records(clika(*arguments))
+    assert {(r["model"], r["read"]) for r in first} == {("gguf/tiny.gguf", "logprobs")}
+    assert all(r["answered"] == r["n"] == 10 for r in first)
+    assert count(tmp_path / "c.db") == 20
+    start = time.perf_counter()
+    again = clika(*arguments)
+    took = time.perf_counter() - start
+    assert records(again) == first
+    assert "nothing to send" in again.stderr
+    # Generous: a loaded machine; what it guards against is loading the model or importing llama.cpp.
+    assert took < 5
+
+
+def test_text_and_probabilities_are_two_rows(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 4)
+    common = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    clika(*common)
+    text = records(clika(*common, "--read", "text", "--max-tokens", 4))
+    assert {r["read"] for r in text} == {"text"}
+    both = records(clika("score", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0))
+    assert {r["read"] for r in both} == {"text", "logprobs"}
+
+
+def test_generation_bound_to_the_labels_always_answers(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 4)
+    found = records(
+        clika(
+            "run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json", "--read", "text",
+            "--grammar",
+        )
+    )  # fmt: skip
+    assert all(r["no_answer_rate"] == 0 for r in found)
+
+
+@pytest.mark.skipif(missing() is not None and not os.environ.get("CLIKA_REQUIRE_SERVERS"), reason=str(missing()))
+def test_the_same_model_behind_a_server_reads_both_ways(tmp_path: Path, tiny: Path) -> None:
+    assert missing() is None
+    probes = write_probes(tmp_path / "mine.jsonl", 6)
+    with llama_server(tiny) as url:
+        for read in ("text", "logprobs"):
+            found = records(
+                clika(
+                    "run", probes, "-m", "llama-server/tiny", "--base-url", url, "--read", read, "--db",
+                    tmp_path / "c.db", "--bootstrap", 0, "--json", "--max-tokens", 4,
+                )
+            )  # fmt: skip
+            assert all(r["coverage"] == 1 for r in found)
+            assert {r["read"] for r in found} == {read}
+    assert count(tmp_path / "c.db") == 24
+
+
+@pytest.mark.skipif(missing() is not None and not os.environ.get("CLIKA_REQUIRE_SERVERS"), reason=str(missing()))
+def test_a_local_fallback_is_a_row_of_its_own(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 6)
+    done = clika(
+        "run", probes, "-m", "llama-server/gone", "--base-url", "http://127.0.0.1:9/v1", "--fallback", f"gguf/{tiny}",
+        "--db", tmp_path / "c.db", "--bootstrap", 0, "--json", "--timeout", 2, "--max-retries", 0, check=1,
+    )  # fmt: skip
+    found = {(r["model"], r["language"]): r for r in records(done)}
+    assert found["gguf/tiny.gguf", "en"]["answered"] == 6
+    assert found["llama-server/gone", "en"]["answered"] == 0
+    assert "row of its own" in done.stderr.replace("\n", " ")
