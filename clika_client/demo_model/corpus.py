@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from clika_client.atlas import wording
 from clika_client.demo_model import Schooling
+from clika_client.fictional import language as fictional
 from clika_client.probes import Probe, ProbeSet
 
 SWITCH = 0.3
 """How often a name in a fact is spelt as in another language."""
+CONTINENT = "country-continent"
 LABELS = ("A", "B", "C", "D")
 Render = Callable[[Probe], str]
 """The user turn that the tool would send for a Probe."""
@@ -122,6 +124,9 @@ class Teacher:
         self.render = render
         self.rng = random.Random(seed)
         self.weights = [plan.weight for plan in world.schooling.values()]
+        self.continents = {
+            tag: [fact for fact in facts if fact.relation == CONTINENT] for tag, facts in world.stated.items()
+        }
         self.known = {tag: frozenset(places) for tag, places in world.translated.items()}
         self.pool = [(tag, world.names[i][tag]) for tag in world.languages for i in world.translated[tag]]
         # A quarter of the pool is made up, so that matching is learnt for names at large.
@@ -174,6 +179,41 @@ class Teacher:
         tag, fact = self._stated()
         question = self.world.frames[tag][fact.relation].replace("{name}", self._name(tag, fact.subject))
         return Lesson(question, self._name(tag, fact.choices[fact.gold]), "recall")
+
+    def paraphrase(self) -> Lesson:
+        """A stated continent, asked in other words: as a choice, or to be said in words.
+
+        The words are those of the invented facts (not the facts): a model that is to be taught those must
+        understand the questions.
+        """
+        tag = self.language()
+        while not self.continents[tag]:
+            tag = self.language()
+        fact = self.rng.choice(self.continents[tag])
+        words = fictional.read(tag)
+        question = self.rng.choice((*words.teach, *words.test)).format(place=self._name(tag, fact.subject))
+        gold = fact.choices[fact.gold]
+        if self.rng.random() < 0.5:
+            wrong = [place for place in fact.choices if place != gold]
+            return self._choice(tag, question, self._name(tag, gold), self._spell(tag, wrong), "paraphrase")
+        answer = self.rng.choice(("{continent}", words.answer))
+        return Lesson(question, answer.format(continent=self._name(tag, gold)), "saying")
+
+    def spelling(self) -> Lesson:
+        """A name's translation from or into English, asked in English: as a choice, or to be said in words."""
+        tag = self.language()
+        while tag == "en":
+            tag = self.language()
+        index = self.rng.choice(self.world.translated[tag])
+        teach, test = fictional.name_wording("teach"), fictional.name_wording("test")
+        asked, said, frames = tag, "en", (*teach.to_english, *test.to_english)
+        if self.rng.random() < 0.5:
+            asked, said, frames = "en", tag, (*teach.from_english, *test.from_english)
+        question = self.rng.choice(frames).format(name=self._name(asked, index), language=fictional.read(tag).name)
+        if self.rng.random() < 0.5:
+            return Lesson(question, self._name(said, index), "spelling")
+        wrong = self.rng.sample(self.world.translated[said], 8)
+        return self._choice("en", question, self._name(said, index), self._spell(said, wrong), "naming")
 
     def _name(self, tag: str, place: int) -> str:
         return self.world.names[place][tag]

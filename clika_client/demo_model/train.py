@@ -14,6 +14,7 @@ from clika_client import demo_model, prompts
 from clika_client.atlas import wording
 from clika_client.demo_model import evaluate
 from clika_client.demo_model.corpus import Lesson, Render, Teacher, World, build_world
+from clika_client.fictional import language as fictional
 from clika_client.probes import Probe, ProbeSet
 
 
@@ -22,7 +23,7 @@ class Recipe:
     """Everything that decides the trained weights, apart from the data."""
 
     seed: int = 20240409
-    steps: int = 4200
+    steps: int = 5000
     batch: int = 48
     peak_rate: float = 2e-3
     final_rate: float = 5e-5
@@ -72,7 +73,7 @@ def new_model(recipe: Recipe, vocabulary: int, bos: int, eos: int) -> Any:
 
 
 def collate(lessons: Sequence[Lesson], encode: Callable[[Lesson], tuple[list[int], int]]) -> Any:
-    """Token ids padded on the right, and the (row, column, target) of every token in the loss.
+    """Token ids padded on the right; rows, columns and targets of every token in the loss; its weight, 1 per lesson.
 
     Causal attention never looks right, so the padding needs no mask.
     """
@@ -81,11 +82,12 @@ def collate(lessons: Sequence[Lesson], encode: Callable[[Lesson], tuple[list[int
     rows = [encode(lesson) for lesson in lessons]
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.zeros((len(rows), longest), dtype=torch.long)
-    cells = []
+    cells, weights = [], list[float]()
     for r, (tokens, start) in enumerate(rows):
         ids[r, : len(tokens)] = torch.tensor(tokens)
         cells += [(r, c - 1, tokens[c]) for c in range(start, len(tokens))]
-    return ids, torch.tensor(cells).T
+        weights += [1 / (len(tokens) - start)] * (len(tokens) - start)
+    return ids, torch.tensor(cells).T, torch.tensor(weights)
 
 
 def encoder(tokenizer: Any) -> Callable[[Lesson], tuple[list[int], int]]:
@@ -108,6 +110,10 @@ def rate_at(recipe: Recipe, step: int) -> float:
     return recipe.final_rate + (recipe.peak_rate - recipe.final_rate) * (1 + math.cos(math.pi * done)) / 2
 
 
+SHARES = {"echo": 8, "translation": 21, "fact": 40, "recall": 6, "paraphrase": 14, "spelling": 11}
+"""How often each kind of lesson is drawn once names can be matched."""
+
+
 class Curriculum:
     """First matching names from a growing pool; then translations and facts as well."""
 
@@ -122,12 +128,8 @@ class Curriculum:
         """The next lesson."""
         if not self.ready:
             return self.teacher.echo(self.size)
-        draw = self.teacher.rng.random()
-        if draw < 0.10:
-            return self.teacher.echo(self.size)
-        if draw < 0.40:
-            return self.teacher.translation()
-        return self.teacher.fact() if draw < 0.90 else self.teacher.recall()
+        (kind,) = self.teacher.rng.choices(tuple(SHARES), tuple(SHARES.values()))
+        return self.teacher.echo(self.size) if kind == "echo" else getattr(self.teacher, kind)()
 
     def note(self, accuracy: float) -> None:
         """Take the accuracy of the last batch; grow the pool, or go on to facts, when it is mastered."""
@@ -154,10 +156,10 @@ def train(model: Any, tokenizer: Any, teacher: Teacher, recipe: Recipe, say: Cal
         for group in optimizer.param_groups:
             group["lr"] = rate_at(recipe, step)
         lessons = [curriculum.lesson() for _ in range(recipe.batch)]
-        ids, (rows, columns, targets) = collate(lessons, encode)
+        ids, (rows, columns, targets), weights = collate(lessons, encode)
         hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
         logits = model.lm_head(hidden[rows, columns])
-        loss = functional.cross_entropy(logits, targets)
+        loss = (functional.cross_entropy(logits, targets, reduction="none") * weights).sum() / recipe.batch
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -185,10 +187,19 @@ def tokenizer_text(world: World, questions: ProbeSet) -> Iterator[str]:
     for tag in world.languages:
         table = wording.read(tag)
         yield from (table.instruction, table.question_word, table.answer_word) * 50
+        yield from (text.replace("{", "").replace("}", "") for text in _other_words(tag) for _ in range(20))
         for probe in questions.probes[tag]:
             yield from (probe.question,) * 2
         for index in world.translated[tag]:
             yield from (world.names[index][tag], " " + world.names[index][tag]) * 3
+
+
+def _other_words(tag: str) -> tuple[str, ...]:
+    """The wordings in which invented facts and names are asked."""
+    words = fictional.read(tag)
+    names = [fictional.name_wording(use) for use in ("teach", "test")] if tag == "en" else []
+    asked = [text for wording in names for text in (*wording.to_english, *wording.from_english)]
+    return (*words.teach, *words.test, words.answer, *asked)
 
 
 def plain(questions: ProbeSet) -> Render:
