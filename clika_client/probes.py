@@ -84,35 +84,7 @@ class ProbeSet:
         """32 hex digits over all content; two sets with one digest ask the same questions."""
         return hashlib.blake2b(to_json(self).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
-    def drop(self, tags: Sequence[str]) -> ProbeSet:
-        """The set without the items that carry any of `tags`, on the item or in any of its languages.
-
-        An item that is unclean in one language leaves every language, so that the set stays parallel.
-        Raises UserError for a tag that no item carries, and when nothing would be left.
-        """
-        doomed: set[int] = set()
-        for tag in tags:
-            found = {i for i, item in enumerate(self.items) if tag in item.tags}
-            found |= {i for probes in self.probes.values() for i, probe in enumerate(probes) if tag in probe.tags}
-            if not found:
-                known = {t for item in self.items for t in item.tags}
-                known |= {t for probes in self.probes.values() for probe in probes for t in probe.tags}
-                raise UserError(
-                    f"no item of set {self.name!r} is tagged {tag!r}; its tags: {', '.join(sorted(known)) or 'none'}"
-                )
-            doomed |= found
-        rows = [i for i in range(self.n) if i not in doomed]
-        if not rows:
-            raise UserError(f"every item of set {self.name!r} is tagged {' or '.join(tags)}; nothing would be left")
-        return replace(
-            self,
-            items=tuple(self.items[i] for i in rows),
-            probes={tag: tuple(probes[i] for i in rows) for tag, probes in self.probes.items()},
-        )
-
-    def select(
-        self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0
-    ) -> ProbeSet:
+    def select(self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0) -> ProbeSet:
         """The same items in each of `languages`; with `limit`, a seeded sample in the set's order.
 
         Raises UserError for a language the set does not have or a limit below one.
@@ -137,9 +109,7 @@ class ProbeSet:
         )
 
 
-def build(
-    name: str, items: Iterable[Item], probes: Iterable[Probe], *, where: str = "", **details: object
-) -> ProbeSet:
+def build(name: str, items: Iterable[Item], probes: Iterable[Probe], *, where: str = "", **details: object) -> ProbeSet:
     """Assemble and check a ProbeSet; raises UserError naming `where`, the item and the cure."""
     by_language: dict[str, dict[str, Probe]] = {}
     for probe in probes:
@@ -160,9 +130,7 @@ def build(
     return ProbeSet(name=name, items=items, probes=ordered, **details)  # type: ignore[arg-type]
 
 
-def _check_language(
-    where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], k: int
-) -> None:
+def _check_language(where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], k: int) -> None:
     missing = [item.item_id for item in items if item.item_id not in bucket]
     if missing:
         shown = ", ".join(map(repr, missing[:5])) + (" …" if len(missing) > 5 else "")

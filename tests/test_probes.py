@@ -110,13 +110,6 @@ def test_languages_come_in_the_order_asked_for_and_unknown_ones_are_refused() ->
         a_set().select(limit=0)
 
 
-def test_an_item_tagged_in_one_language_is_dropped_in_all() -> None:
-    found = a_set().drop(["odd"])
-    assert [item.item_id for item in found.items] == ["q1", "q2", "q3", "q4"]
-    assert all(len(row) == 4 for row in found.probes.values())
-    assert [item.item_id for item in a_set().drop(["odd", "region"]).items] == ["q2", "q4"]
-
-
 # ---- languages
 
 

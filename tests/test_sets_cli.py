@@ -30,7 +30,7 @@ def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> Non
 def test_show_prints_questions_with_the_right_choice_marked_and_counts_by_tag(tmp_path: Path) -> None:
     file = write_probes(tmp_path / "mine.jsonl", n=3)
     questions = clika("sets", "show", file, "--language", "de", "--limit", "3").stdout
-    assert "\nGerman (de)\n" in questions
+    assert "\nGerman (de, Latn)\n" in questions
     assert "[q1] relation=odd\nde: question number 1?\n   A. de choice 1-0\n * B. de choice 1-1\n" in questions
     facts = clika("sets", "show", file).stdout
     assert "3 items, 4 choices, chance 0.250" in facts
@@ -43,6 +43,7 @@ def test_show_prints_questions_with_the_right_choice_marked_and_counts_by_tag(tm
 def test_atlas_is_shown_in_hebrew_and_exported_as_jsonl() -> None:
     hebrew = clika("sets", "show", "atlas", "--language", "he", "--limit", "5").stdout
     assert hebrew.count("\n * ") == 5
+    assert "\nHebrew (he, Hebr, right to left)\n" in hebrew
     rows = [json.loads(line) for line in clika("sets", "export", "atlas", "--language", "he,sw").stdout.splitlines()]
     assert {"item_id", "language", "question", "choices", "gold", "tags"} <= set(rows[0])
     assert {row["language"] for row in rows} == {"he", "sw"}

@@ -165,10 +165,11 @@ def _count(n: int | dict[str, int], languages: int) -> str:
 
 
 def _print_questions(part: ProbeSet, tag: str) -> None:
-    from clika_client.languages import name as language_name
+    from clika_client import languages
     from clika_client.prompt_styles.layout import latin_labels
 
-    typer.echo(f"\n{language_name(tag)} ({tag})")
+    written = ", right to left" if languages.direction(tag) == "rtl" else ""
+    typer.echo(f"\n{languages.name(tag)} ({tag}, {languages.script(tag) or 'script unknown'}{written})")
     for item, probe in zip(part.items, part.probes[tag], strict=True):
         tags = " ".join(f"{key}={value}" for key, value in {**item.tags, **probe.tags}.items())
         typer.echo(f"\n[{shown(item.item_id)}] {shown(tags)}".rstrip())
