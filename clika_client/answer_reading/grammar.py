@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clika_client.answer_reading.labels import AMBIGUOUS
-from clika_client.answer_reading.tokens import WORDY, Role, Token
+from clika_client.answer_reading.tokens import WORDY, Token, joined
+from clika_client.answer_reading.words import Role
 
 REJECT = Role.NOT | Role.WRONG
 STOP = Role.NOT | Role.WRONG | Role.NOT_BEFORE | Role.NOT_AFTER | Role.BUT | Role.AND | Role.OR | Role.BECAUSE
 NEUTRAL = Role.FILL | Role.IS | Role.OPTION | Role.CORRECT | Role.FINAL | Role.ANSWER | Role.CHOOSE
 OPENERS = frozenset("([{\"'<-:=>~|")
+JOINTS = frozenset(",/&+|-;~·・•×")
 ANNOUNCE = frozenset(":=-~|>")
 
 
@@ -28,10 +30,13 @@ class Hit:
 class Reply:
     """A tokenised reply, its clauses and sentences, and what is rejected in it."""
 
-    __slots__ = ("clause", "rejected", "sentence", "sentences", "tokens")
+    __slots__ = ("clause", "cores", "low", "rejected", "sentence", "sentences", "tokens")
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], low: str, cores: tuple[str, ...]) -> None:
         self.tokens = tokens
+        self.low = low
+        """The cleaned reply in lower case; tokens give positions in it."""
+        self.cores = cores
         self.clause: list[int] = []
         self.sentence: list[int] = []
         self._divide()
@@ -43,16 +48,17 @@ class Reply:
     def _divide(self) -> None:
         clause = sentence = 0
         for at, token in enumerate(self.tokens):
-            if token.role & (Role.BUT | Role.NOT_AFTER) and not token.role & NEUTRAL:
+            is_name = token.strict and token.choice is not None
+            if token.role & (Role.BUT | Role.NOT_AFTER) and not token.role & NEUTRAL and not is_name:
                 clause += 1
             self.clause.append(clause)
             self.sentence.append(sentence)
-            if token.kind == "line" or token.kind == "sign" and token.text in ".!?;":
+            if token.kind == "line" or (token.kind == "sign" and token.text in ".!?;"):
                 if token.text == "." and (self.enumerates(at - 1) or self._inside(at)):
                     continue
                 sentence += 1
                 clause += 1
-            elif token.text == "," or token.role & Role.NOT_BEFORE and not token.role & NEUTRAL:
+            elif token.text == "," or (token.role & Role.NOT_BEFORE and not token.role & NEUTRAL):
                 clause += 1
 
     def _inside(self, at: int) -> bool:
@@ -103,14 +109,21 @@ class Reply:
             return True
         if after.kind == "option":
             return after.choice == token.choice or token.text not in WORDY
+        if (after.is_label and after.strict) or self._labels_around(at + 1):
+            return True
         if after.kind == "number":
             return False
         if token.is_label and token.text in WORDY:
             allowed = Role.IS | Role.BECAUSE | Role.AND | Role.OR | Role.NOT | Role.BUT | Role.NOT_BEFORE
-            return bool(after.role & allowed) and not after.role & (Role.FILL | Role.CORRECT) or bool(
+            return (bool(after.role & allowed) and not after.role & (Role.FILL | Role.CORRECT)) or bool(
                 after.role and after.start == token.end
             )
         return bool(after.role)
+
+    def _labels_around(self, at: int) -> bool:
+        """Whether the word at a position stands between two labels, joining them in a language unknown: `A x B`."""
+        beyond = self.get(at + 1)
+        return beyond is not None and beyond.is_label and beyond.strict and beyond.choice != self.tokens[at - 1].choice
 
     def states(self, at: int) -> bool:
         """Whether what follows describes the mention (`A is London`) rather than ending the statement."""
@@ -140,18 +153,28 @@ class Reply:
                 break
             ahead += 1
         nxt = self.get(ahead)
+        if token.index >= 0 and nxt is not None and (own := self._own_text(nxt.start, token.index)):
+            while ahead < len(self.tokens) and self.tokens[ahead].start < own:
+                ahead += 1
+            return token.index, ahead
         if nxt is None or nxt.choice is None or nxt.is_label == token.is_label or nxt.kind == "line":
             return choice, at + 1
         if not signs and token.text in WORDY and token.is_label and nxt.choice != choice:
             return choice, at + 1
         if nxt.choice == choice:
             return choice, ahead + 1
-        if "," in signs or not token.is_label and "(" not in signs and "[" not in signs:
+        if "," in signs or (not token.is_label and "(" not in signs and "[" not in signs):
             return (AMBIGUOUS, ahead + 1) if "," in signs else (choice, at + 1)
         after = self.get(ahead + 1)
         if after is not None and after.kind not in ("line", "sign"):
             return choice, at + 1
         return (nxt.choice if nxt.kind == "option" else choice), ahead + 1
+
+    def _own_text(self, start: int, choice: int) -> int:
+        """Where the text of option `choice` ends if it stands at `start`, else 0."""
+        text = self.cores[choice]
+        end = start + len(text)
+        return end if text and self.low.startswith(text, start) and not joined(self.low, end) else 0
 
     def coordinated(self, at: int) -> tuple[int, int]:
         """`beside`, with what is joined to it: `A and C`, `A, C`, `A/C` are AMBIGUOUS."""
@@ -174,11 +197,11 @@ class Reply:
             token = self.tokens[ahead]
             if token.choice is not None and joint and (token.strict or token.is_label):
                 return joint, ahead
-            if token.kind == "sign" and token.text in ",/&+|-":
+            if token.kind == "sign" and token.text in JOINTS:
                 joint = joint or token.text
             elif token.role & (Role.AND | Role.OR):
                 joint = "and"
-            elif not (token.kind == "sign" and token.text in "()[]{}\"'." or token.role & (Role.OPTION | Role.FILL)):
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'.") or token.role & (Role.OPTION | Role.FILL)):
                 break
         return joint, None
 
@@ -226,7 +249,7 @@ class Reply:
             return True
         before, after = self.get(at - 1), self.get(at + 1)
         ended = after is not None and (after.kind == "line" or after.text in ".!)")
-        return ended or before is not None and before.text == ":" and after is None
+        return ended or (before is not None and before.text == ":" and after is None)
 
     def _announced(self, at: int) -> int:
         """2 behind a word for answer, final or correct; 1 behind a verb of choosing or `option:`; else 0."""
@@ -236,7 +259,7 @@ class Reply:
             if token.kind == "sign":
                 if token.text in ANNOUNCE:
                     colon = True
-                elif not (token.text in "()[]{}\"'<,/" or token.text == "." and self.sentence[back] == self.sentence[at]):
+                elif not (token.text in "()[]{}\"'<,/" or (token.text == "." and self.sentence[back] == self.sentence[at])):
                     if token.text in ".!?;":
                         break
                     continue
@@ -268,23 +291,26 @@ class Reply:
 
     def _called_correct(self, at: int) -> int:
         """1 when what follows calls the mention correct or the answer: `B is right`, `B が正解です`."""
+        token = self.tokens[at]
+        if token.text in WORDY and token.native and not self.closes(at):
+            return 0
         _, ahead = self.beside(at)
         steps = 0
         told = False
-        while (token := self.get(ahead)) is not None and steps < 8:
+        while (after := self.get(ahead)) is not None and steps < 8:
             if self.clause[ahead] != self.clause[at] and not self.enumerates(at):
                 return 0
-            if token.kind == "sign":
-                if token.text not in ")]}\"'-":
+            if after.kind == "sign":
+                if after.text not in ")]}\"'-":
                     return 0
-            elif token.kind != "word" or not token.role or token.choice is not None:
+            elif after.kind != "word" or not after.role or after.choice is not None:
                 return 0
-            elif token.role & (Role.CORRECT | Role.ANSWER):
-                return 1 if told or token.role & Role.CORRECT or token.start == self.tokens[at].end else 0
-            elif token.role & STOP and not token.role & NEUTRAL:
+            elif after.role & (Role.CORRECT | Role.ANSWER):
+                return 1 if told or after.role & Role.CORRECT or after.start == token.end else 0
+            elif after.role & STOP and not after.role & NEUTRAL:
                 return 0
             else:
-                told = told or bool(token.role & Role.IS)
+                told = told or bool(after.role & Role.IS)
             ahead += 1
             steps += 1
         return 0
@@ -295,8 +321,8 @@ class Reply:
         """The choice of a label that opens the reply and is set off from what follows; AMBIGUOUS for a list."""
         at = 0
         while (token := self.get(at)) is not None and (
-            token.kind == "sign" and (token.text in "([{\"'<-:=>~|" or not token.text.isascii())
-            or token.kind == "word" and token.role & Role.OPTION and token.choice is None and at < 3
+            (token.kind == "sign" and (token.text in "([{\"'<-:=>~|" or not token.text.isascii()))
+            or (token.kind == "word" and token.role & Role.OPTION and token.choice is None and at < 3)
         ):
             at += 1
         if token is None or not token.is_label or token.choice is None:
@@ -310,11 +336,21 @@ class Reply:
         others = {
             self.tokens[other].choice
             for other in range(at + 1, len(self.tokens))
-            if other not in self.rejected and self.enumerates(other) and self._set_off(other)
+            if other not in self.rejected and self._lists(other)
         }
         if others - {choice}:
             return AMBIGUOUS
         return choice
+
+    def _lists(self, at: int) -> bool:
+        """Whether a label introduces an option, as in a repeated list: at a line's start, or with its text."""
+        token = self.tokens[at]
+        if not token.is_label or token.choice is None:
+            return False
+        if self.enumerates(at):
+            return self._set_off(at)
+        after = self.get(at + 1)
+        return after is not None and after.text in ".):" and self.beside(at)[1] > at + 1
 
     def _denied(self, at: int) -> bool:
         """Whether the clause around a leading label calls it wrong: `A: London is wrong`, `A is not correct`."""
@@ -334,11 +370,13 @@ class Reply:
                 return True
             if after.text == ",":
                 beyond = self.get(at + 2)
-                plain = token.text not in WORDY or bool(beyond and (beyond.role or beyond.choice is not None))
-                return beyond is None or beyond.kind in ("line", "number", "sign") or plain
+                if beyond is None or beyond.kind != "word" or token.text not in WORDY:
+                    return True
+                return beyond.choice is not None or bool(beyond.role & Role.BECAUSE)
             if after.text in "-=(|~":
                 return after.start > token.end or after.text in "(=|"
-            return after.text != "'" and not after.text.isalnum()
+            beyond = self.get(at + 2)
+            return after.text not in "'&+/" and (beyond is None or beyond.choice is None)
         if after.kind == "option":
             return after.choice == token.choice or token.text not in WORDY
         return bool(after.role & Role.BECAUSE) and token.text not in WORDY
@@ -346,6 +384,8 @@ class Reply:
     def plain(self, members: list[int]) -> int | None:
         """The choice of a sentence in which every word is known and the mentions agree; AMBIGUOUS if they do not."""
         choices: set[int] = set()
+        if self._asked(members[0]) or self._initial(members):
+            return None
         at = 0
         while at < len(members):
             place = members[at]
@@ -358,11 +398,18 @@ class Reply:
                 choices.add(choice)
                 while at < len(members) and members[at] < beyond:
                     at += 1
-            elif token.kind == "number" or token.kind == "word" and not token.role:
+            elif token.kind == "number" or (token.kind == "word" and not token.role):
                 return None
         if not choices:
             return None
         return choices.pop() if len(choices) == 1 else AMBIGUOUS
+
+    def _initial(self, members: list[int]) -> bool:
+        """Whether the "sentence" is a letter and a full stop within a line, as in `Dr. B. Smith`."""
+        if members[0] == 0 or len(members) != 2 or not self.tokens[members[0]].is_label:
+            return False
+        after = self.get(members[-1] + 1)
+        return after is not None and after.kind != "line" and self.tokens[members[0] - 1].kind != "line"
 
     def named(self, labels: bool = True) -> set[int]:
         """Every option that the reply names without rejecting it; labels only in a form safe in running text."""
@@ -370,6 +417,6 @@ class Reply:
         for at, token in enumerate(self.tokens):
             if token.choice is None or token.choice == AMBIGUOUS or at in self.rejected:
                 continue
-            if token.kind == "option" or labels and token.strict and token.choice >= 0 and self.closes(at):
+            if token.kind == "option" or (labels and token.strict and token.choice >= 0 and self.closes(at)):
                 found.add(token.choice)
         return found

@@ -32,8 +32,14 @@ def _series() -> dict[str, frozenset[int]]:
     for letters in raw.values():
         for index, letter in enumerate(letters.split()):
             if letter != "_":
-                positions.setdefault(fold(clean(letter)), set()).add(index)
+                positions.setdefault(key(clean(letter)), set()).add(index)
     return {letter: frozenset(found) for letter, found in positions.items()}
+
+
+def key(label: str) -> str:
+    """A label without its case; accents stay (`À` is a word, not A), Arabic alefs become one."""
+    low = label.casefold()
+    return fold(low) if low > "\u0590" else low
 
 
 def shape(label: str) -> str:
@@ -46,32 +52,38 @@ def shape(label: str) -> str:
 class LabelSet:
     """The labels of one prompt, and the answer to "which of them is this?"."""
 
-    __slots__ = ("by_shape", "cased", "digits", "exact", "letters", "lowered", "numeric_options", "shown", "upper")
+    __slots__ = ("by_shape", "cased", "digits", "exact", "foreign", "letters", "lowered", "numeric_options", "shown", "upper")
 
     def __init__(self, labels: Sequence[str], numeric_options: bool) -> None:
         self.shown = tuple(clean(label).strip("().[]{}:, ") or label for label in labels)
         self.exact = _unique((label, i) for i, label in enumerate(self.shown))
-        self.lowered = _unique((fold(label), i) for i, label in enumerate(self.shown))
-        self.by_shape = _unique((fold(shape(label)), i) for i, label in enumerate(self.shown))
+        self.lowered = _unique((key(label), i) for i, label in enumerate(self.shown))
+        self.by_shape = _unique((key(shape(label)), i) for i, label in enumerate(self.shown))
         self.cased = any(label.lower() != label.upper() for label in self.shown)
         self.upper = self.cased and all(label == label.upper() for label in self.shown)
         self.digits = all(label.isdecimal() for label in self.shown)
         self.letters = not self.digits
+        self.foreign = not any(char.isascii() and char.isalpha() for char in "".join(self.by_shape))
+        """Whether no label looks like a Latin letter, so that a Latin letter can only be meant by position."""
         self.numeric_options = numeric_options
 
     def resolve(self, token: str) -> int | None:
         """Index of the option that `token` (cleaned) names; NOT_SHOWN for another label; None for no label."""
         if token in self.exact:
             return self.exact[token]
-        folded = fold(token)
+        folded = key(token)
         if folded in self.lowered:
             return self.lowered[folded]
         if len(token) > 4:
             return None
-        by_shape = self.by_shape.get(fold(shape(token)))
+        by_shape = self.by_shape.get(key(shape(token)))
         if by_shape is not None:
             return by_shape
         return self._by_position(token, folded)
+
+    def shows(self, token: str) -> bool:
+        """Whether the token is one of the labels shown, by letter or by shape, rather than by position."""
+        return key(token) in self.lowered or key(shape(token)) in self.by_shape
 
     def _by_position(self, token: str, folded: str) -> int | None:
         if token.isdecimal():
@@ -81,10 +93,10 @@ class LabelSet:
             return number - 1 if self.letters and 1 <= number <= len(self.shown) else NOT_SHOWN
         cased = token.lower() != token.upper()
         form = NOT_SHOWN if len(token) == 1 and (cased or self._same_alphabet(folded)) else None
-        if not token.isascii() or self.digits or len(token) > 1:
+        if not token.isascii() or self.foreign or len(token) > 1:
             positions = _series().get(folded, frozenset())
             inside = [p for p in positions if p < len(self.shown)]
-            capital = self.by_shape.get(fold(shape(token.upper())))
+            capital = self.by_shape.get(key(shape(token.upper())))
             if len(positions) == 1 and inside and capital in (None, inside[0]) and not self._same_alphabet(folded):
                 return inside[0]
             return NOT_SHOWN if positions else form

@@ -7,15 +7,17 @@ import re
 
 from clika_client.answer_reading.grammar import Reply
 from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN
-from clika_client.answer_reading.normalise import bounded, clean, core, fold, loose, strip_thinking
+from clika_client.answer_reading.normalise import bounded, clean, core, fold, loose, lower, strip_thinking
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.result import Answer
-from clika_client.answer_reading.tokens import Role, tokenise
-from clika_client.answer_reading.words import UNSPACED, base_language, words
+from clika_client.answer_reading.tokens import tokenise
+from clika_client.answer_reading.words import UNSPACED, Role, base_language, words
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _TAGGED = re.compile(r"<(answer|final_answer|final|response|choice|option|output|result)>([^<]{0,400})</\1\s*>", re.IGNORECASE)
 _JSON_TRIES = 6
+STATEMENTS = (("none", "none"), ("all", "multiple"), ("unknown", "none"), ("refusal", "refusal"))
+"""Kinds of set phrases and the reason each gives, in order of precedence."""
 
 
 def read_standard(text: str, question: Question, language: str | None = None) -> Answer:
@@ -33,7 +35,7 @@ def read_standard(text: str, question: Question, language: str | None = None) ->
             return answer
     plain = clean(said)
     if not plain:
-        return Answer(None, "empty", "empty")
+        return _in_angles(said, question) or Answer(None, "empty", "empty")
     return (
         _whole(plain, question)
         or _from_json(plain, question, tag)
@@ -168,7 +170,22 @@ def _whole(text: str, question: Question, rule: str = "") -> Answer | None:
         named = question.labels.resolve(text[start : start + len(bare)] if start >= 0 else bare)
         if named is not None and (named != NOT_SHOWN or len(bare) == 1 or bare.isdecimal()):
             return _answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
-    return _loosely(bare, question, rule)
+    return _loosely(bare, question, rule) or _alone(bare, rule)
+
+
+def _in_angles(text: str, question: Question) -> Answer | None:
+    """`<B>`, which looks like a tag and is a label."""
+    index = question.labels.exact.get(text.strip(" \n<>"), AMBIGUOUS)
+    return Answer(index, None, "label") if index >= 0 else None
+
+
+def _alone(bare: str, rule: str) -> Answer | None:
+    """The reply is nothing but a set phrase: `none of the above`, `N/A`, `both`."""
+    folded = fold(bare)
+    for kind, reason in STATEMENTS:
+        if folded in words().alone[kind]:
+            return Answer(None, reason, rule or kind)
+    return None
 
 
 def _loosely(bare: str, question: Question, rule: str) -> Answer | None:
@@ -208,8 +225,8 @@ _ECHO_JOINTS = re.compile(r"[\s,/|]|\bor\b|\band\b|-")
 
 def _without_echo(text: str, question: Question) -> str:
     """Drop a repeated list of all labels before a colon: `A/B/C/D: B`."""
-    head, colon, tail = text.partition(":")
-    if not colon or len(head) > 80 or not tail.strip():
+    head, tail = ([*re.split(r"[:?]", text, maxsplit=1), ""])[:2]
+    if len(head) > 80 or not tail.strip():
         return text
     rest = re.sub(r"[()\[\]{}]", " ", head)
     listed = re.search(r"[\s,/|]*(?:and|or|-)?[\s,/|]*".join(map(re.escape, question.labels.shown)), rest)
@@ -222,14 +239,14 @@ def _without_echo(text: str, question: Question) -> str:
 
 def _sentences(text: str, question: Question, language: str | None, rule: str = "") -> Answer | None:
     text = _without_echo(text, question)
-    reply = Reply(tokenise(text, question, language))
+    reply = Reply(tokenise(text, question, language), lower(text), question.cores)
     lead = reply.leading()
     hits = [hit for hit in reply.hits() if not (hit.choice == NOT_SHOWN and reply.tokens[hit.at].role)]
     strong = [hit for hit in hits if hit.strength == 2]
     if strong:
         last = strong[-1].choice
         later = {hit.choice for hit in hits if hit.at > strong[-1].at and hit.choice >= 0}
-        contradicted = bool(later - {last}) or lead is not None and lead >= 0 and lead != last and _only_label(reply)
+        contradicted = bool(later - {last}) or (lead is not None and lead >= 0 and lead != last and _only_label(reply))
         same = {h.choice for h in strong if reply.clause[h.at] == reply.clause[strong[-1].at]}
         return _answer(AMBIGUOUS if contradicted or len(same) > 1 else last, rule or "anchored")
     if lead is not None:
@@ -270,9 +287,9 @@ def _statements(reply: Reply, text: str, question: Question, rule: str) -> Answe
     folded = re.sub(r"\s+", " ", fold(text))
     alone = core(folded)
     opening = re.split(r"[.,;:!?\n]", folded, maxsplit=1)[0].strip(" \"'([-")
-    for kind, reason in (("none", "none"), ("all", "multiple"), ("unknown", "none"), ("refusal", "refusal")):
+    for kind, reason in STATEMENTS:
         for phrase, anywhere in words().statements[kind]:
-            if phrase in folded and (alone == phrase or opening == phrase or anywhere and _stands(folded, phrase)):
+            if phrase in folded and (alone == phrase or opening == phrase or (anywhere and _stands(folded, phrase))):
                 if kind == "none" and len(reply.named(labels=False)) == 1 and alone != phrase and opening != phrase:
                     continue
                 return Answer(None, reason, rule or kind)

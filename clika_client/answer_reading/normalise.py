@@ -187,15 +187,17 @@ def _is_outer(char: str) -> bool:
         return False
     if char in OUTER:
         return char not in "+#"
-    return char.isspace() or unicodedata.category(char) in ("So", "Ps", "Pe", "Pi", "Pf", "Po", "Pd", "Sk", "Cc", "Cf") and char not in "%°‰"
+    return char.isspace() or (unicodedata.category(char) in ("So", "Ps", "Pe", "Pi", "Pf", "Po", "Pd", "Sk", "Cc", "Cf") and char not in "%°‰")
 
 
 _NON_WORD = re.compile(r"[^\w%°+#-]+")
+_FIRST_WORD = re.compile(r"(\w+)(?:\s+|')(?=\S)")
 
 
 def loose(text: str, articles: frozenset[str]) -> str:
     """`core` without accents, inner punctuation or a leading article: the last resort of comparison."""
-    words = [w for w in _NON_WORD.sub(" ", fold(core(text))).split() if w]
-    while len(words) > 1 and words[0] in articles:
-        words = words[1:]
-    return " ".join(words)
+    low = fold(core(text))
+    article = _FIRST_WORD.match(low)
+    if article and article.group(1) in articles:
+        low = low[article.end() :]
+    return " ".join(_NON_WORD.sub(" ", low).split())

@@ -7,20 +7,20 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN
+from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN, LabelSet, key
 from clika_client.answer_reading.normalise import fold, lower
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.words import UNSPACED, Role, words
 
 # Letters that are words of their own in some language: bare, they name an option only where nothing follows.
-WORDY = frozenset("AIEOYUKVZSWАВИКОСУЯІЄЗЕЙΗΟ")
+WORDY = frozenset("AIEOYUKVZSWАВИКОСУЯІЄЗЕЙΑΕΗΟ")
 NO_ROLE = Role(0)
 
 
 class Token:
     """One word, number, sign, line break or option text of a reply."""
 
-    __slots__ = ("choice", "end", "is_label", "kind", "role", "start", "strict", "text")
+    __slots__ = ("choice", "end", "index", "is_label", "kind", "native", "role", "start", "strict", "text")
 
     def __init__(self, kind: str, text: str, start: int, end: int) -> None:
         self.kind = kind
@@ -28,8 +28,12 @@ class Token:
         self.text = text
         self.start, self.end = start, end
         self.role = NO_ROLE
+        self.native = False
+        """Whether the role comes from the reply's own language."""
         self.choice: int | None = None
         """Index of the option named, NOT_SHOWN, AMBIGUOUS, or None."""
+        self.index = AMBIGUOUS
+        """The label's own index, also where `choice` is AMBIGUOUS because an option's text reads the same."""
         self.is_label = False
         self.strict = False
         """Whether it would pass for a label even in running text: right case, or in brackets."""
@@ -73,7 +77,7 @@ def joined(text: str, at: int) -> bool:
     if after in "-." and at + 1 < len(text) and text[at + 1].isalnum() and before.isalnum():
         return not (after == "." and before.isalpha())
     if before in "-.," and at > 1 and text[at - 2].isalnum() and after.isalnum():
-        return before == "-" or text[at - 2].isdigit() and after.isdigit()
+        return before == "-" or (text[at - 2].isdigit() and after.isdigit())
     if not (after.isalnum() and (before.isalnum() or _is_mark(before))):
         return False
     if UNSPACED.match(before) or UNSPACED.match(after):
@@ -128,7 +132,13 @@ def _scan(text: str, start: int, end: int, tokens: list[Token]) -> None:
         kind = match.lastgroup or "sign"
         value = match.group()
         if kind == "word" and UNSPACED.search(value):
-            _cut_run(value, match.start(), tokens)
+            at = match.start()
+            for part in re.split("(')", value):
+                if part == "'":
+                    tokens.append(Token("sign", part, at, at + 1))
+                else:
+                    _cut_run(part, at, tokens)
+                at += len(part)
         elif kind == "word" and "'" in value:
             _cut_apostrophe(value, match.start(), tokens)
         else:
@@ -172,19 +182,22 @@ def _cut_run(value: str, start: int, tokens: list[Token]) -> None:
 
 def _assign_roles(tokens: list[Token], language: str | None) -> None:
     index = words()
-    votes: Counter[str] = Counter({language: 1} if language else {})
+    votes: Counter[str] = Counter({language: 3} if language else {})
     found: list[tuple[Token, tuple[tuple[str, Role], ...]]] = []
     for token in tokens:
         if token.kind == "word":
             entries = index.single.get(fold(token.text))
             if entries:
                 found.append((token, entries))
-                votes.update(tag for tag, _ in entries)
+                weight = min(len(token.text), 8) if len(token.text) > 1 or UNSPACED.match(token.text) else 0
+                for tag, _ in entries:
+                    votes[tag] += weight  # long words tell languages apart, single letters do not
     if votes:
         most = max(votes.values())
         chosen = {tag for tag, count in votes.items() if count == most}
         for token, entries in found:
             own = [role for tag, role in entries if tag in chosen]
+            token.native = bool(own)
             for role in own or [role for _, role in entries]:
                 token.role |= role
     _assign_phrases(tokens)
@@ -215,16 +228,20 @@ def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
         if token.kind not in ("word", "number"):
             continue
         choice = labels.resolve(token.text) if len(token.text) <= 8 else None
-        if choice is None or _embedded(text, tokens, at):
+        if choice is None or _embedded(text, tokens, at, labels):
             continue
         bracketed = _bracketed(tokens, at)
         if labels.cased and token.kind == "word" and token.text.isalpha():
             right_case = not labels.upper or token.text == token.text.upper()
         else:
             right_case = token.kind == "word"
-        if choice == NOT_SHOWN and (token.role and not bracketed or not right_case and not bracketed):
-            continue
-        if fold(token.text) in question.clash:
+        if not bracketed and not labels.shows(token.text):
+            numbered = token.kind == "number" and at and tokens[at - 1].role & Role.OPTION
+            right_case = right_case or bool(numbered)
+            if token.native or (UNSPACED.match(token.text) and token.role) or (choice == NOT_SHOWN and not right_case):
+                continue
+        token.index = choice
+        if key(token.text) in question.clash:
             choice = AMBIGUOUS
         token.choice, token.is_label = choice, True
         token.strict = bracketed or right_case
@@ -233,22 +250,29 @@ def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
 def _bracketed(tokens: list[Token], at: int) -> bool:
     after = tokens[at + 1].text if at + 1 < len(tokens) and tokens[at + 1].start == tokens[at].end else ""
     before = tokens[at - 1].text if at and tokens[at - 1].end == tokens[at].start else ""
-    return after in (")", "]", "}") or bool(before) and before in "\"'" and after == before
+    return after in (")", "]", "}") or (bool(before) and before in "\"'" and after == before)
 
 
-def _embedded(text: str, tokens: list[Token], at: int) -> bool:
+def _suffix(word: str) -> bool:
+    """Whether what follows an apostrophe is a Turkic ending (`B'dir`), not a word elided before (`C'est`)."""
+    languages = {tag for tag, _ in words().single.get(fold(word), ())}
+    return bool(languages & {"tr", "az"}) and not languages & {"fr", "it", "ca", "en"}
+
+
+def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool:
     """Whether the token is part of something longer: `B12`, `B-vitamin`, `U.S.A`, `C'est`, `A型`, `R&B`, `C++`."""
     token = tokens[at]
     before = tokens[at - 1] if at and tokens[at - 1].end == token.start else None
     after = tokens[at + 1] if at + 1 < len(tokens) and tokens[at + 1].start == token.end else None
-    if token.end < len(text) and text[token.end] == "'" and text[token.end + 1 : token.end + 2].isalpha():
-        return not (at + 1 < len(tokens) and tokens[at + 1].role)
+    quoted = before is not None and before.text == "'"
+    if not quoted and text[token.end : token.end + 1] == "'" and text[token.end + 1 : token.end + 2].isalpha():
+        return not (at + 1 < len(tokens) and _suffix(tokens[at + 1].text))
     if token.start > 1 and text[token.start - 1] == "'" and text[token.start - 2].isalpha():
         return True
     for side in (before, after):
         if side is not None and side.kind in ("word", "number"):
             unspaced = bool(UNSPACED.match(side.text[:1]) or UNSPACED.match(token.text[:1]))
-            if not (unspaced and side.role):
+            if not (unspaced and side.role) or (len(side.text) == 1 and labels.shows(side.text)):
                 return True
     if after is not None and after.kind == "sign":
         if after.text in "+#°^_@":
@@ -259,10 +283,10 @@ def _embedded(text: str, tokens: list[Token], at: int) -> bool:
                 return not beyond.role
             if after.text == "." and beyond.kind == "word" and not UNSPACED.match(beyond.text):
                 return len(beyond.text) < 3 or not beyond.text[:1].isupper()
-            if after.text in "&'":
-                return len(beyond.text) > 1 or not token.strict and after.text == "'"
+            if after.text in "&'" and not quoted:
+                return len(beyond.text) > 1 or (not token.strict and after.text == "'")
     if before is not None and before.kind == "sign":
-        if before.text in "°@#_^":
+        if before.text in "°@_^" or (before.text == "#" and token.kind == "word"):
             return True
         ahead = tokens[at - 2] if at > 1 and tokens[at - 2].end == before.start else None
         if ahead is not None and ahead.kind in ("word", "number") and before.text in "-.&'":
@@ -270,5 +294,5 @@ def _embedded(text: str, tokens: list[Token], at: int) -> bool:
                 return not ahead.role
             if before.text == "." and len(ahead.text) < 3:
                 return True
-            return before.text != "&" and not ahead.role or before.text == "&" and ahead.choice is None
+            return (before.text != "&" and not ahead.role) or (before.text == "&" and ahead.choice is None)
     return False

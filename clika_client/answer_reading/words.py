@@ -68,6 +68,8 @@ class Words:
     """First letter → entries of unspaced scripts that begin with it, longest first."""
     statements: Mapping[str, tuple[tuple[str, bool], ...]]
     """Kind of PHRASES → (folded text, whether it may stand anywhere in a reply and not only alone)."""
+    alone: Mapping[str, frozenset[str]]
+    """Kind of PHRASES → folded texts, for replies that are nothing else."""
     articles: frozenset[str]
 
 
@@ -140,7 +142,7 @@ def words() -> Words:
                 text = fold(clean(entry))
                 parts = tuple(text.split())
                 if key in PHRASES:
-                    statements[key][text] = len(parts) > 1 or bool(UNSPACED.search(text)) and len(text) > 2
+                    statements[key][text] = len(parts) > 1 or (bool(UNSPACED.search(text)) and len(text) > 2)
                     continue
                 if key == "article":
                     articles.add(text)
@@ -157,6 +159,7 @@ def words() -> Words:
         phrases=_by_first((parts[0], (parts, role)) for parts, role in phrases.items()),
         unspaced=_by_first((text[0], text) for text in unspaced),
         statements={kind: tuple(found.items()) for kind, found in statements.items()},
+        alone={kind: frozenset(found) for kind, found in statements.items()},
         articles=frozenset(articles),
     )
 
