@@ -19,7 +19,7 @@ from typing import Any
 
 from clika_providers.gguf.errors import BadModelFile, MissingPackage
 
-_ERROR = 3
+_ERROR = 4
 _CONTINUED = 5
 INSTALL = "pip install 'clika-client[local]'"
 
