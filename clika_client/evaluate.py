@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from clika_providers.prices import Price, price_of
+from clika_providers.prices import Price, find_price
 from clika_providers.registry import connect, parse_spec
 
 from clika_cache import CachedProvider, Writer
@@ -120,7 +120,10 @@ class _Evaluation:
     def _plan(self, spec: str, selections: Sequence[Selection]) -> Plan:
         provider = connect(spec, self.config.options)
         self.providers.append(provider)
-        price = price_of(spec)
+        asking = self.config.asking
+        if self.config.auto_read:
+            asking = replace(asking, read="logprobs" if spec.startswith("gguf/") else "text")
+        price = find_price(spec, mode=asking.read)
         cached = CachedProvider(
             provider,
             self.store.database,
@@ -128,9 +131,6 @@ class _Evaluation:
             refresh=self.config.refresh,
             cost_of=None if price is None else price.cost,
         )
-        asking = self.config.asking
-        if self.config.auto_read:
-            asking = replace(asking, read="logprobs" if spec.startswith("gguf/") else "text")
         return make_plan(self.store, cached, selections, self.config.style, asking)
 
     def _note_cells(self, run_id: str, plans: Sequence[Plan]) -> None:
@@ -163,9 +163,9 @@ class _Evaluation:
             if not plan.missing:
                 outcomes.append(Outcome(plan.provider.spec))
                 continue
-            price = price_of(plan.provider.spec)
+            price = price_of(plan)
             on_event = partial(self.listener.event, plan)
-            outcome = await ask(plan, on_event, self.budget, None if price is None else price.at)
+            outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
             outcomes.append(outcome)
             if isinstance(outcome.stop, BudgetReached):
                 self.notes.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
@@ -201,12 +201,18 @@ def estimate(plans: Sequence[Plan], max_cost: float | None) -> Mapping[str, floa
     costs: dict[str, float | None] = {}
     for plan in plans:
         spec = plan.provider.spec
-        price: Price | None = price_of(spec)
+        price = price_of(plan)
         if price is None and max_cost is not None and plan.missing:
             raise UserError(
                 f"no price is known for {spec!r}, so --max-cost cannot be kept; add one to your price file "
                 "(see docs/providers.md) or leave --max-cost out"
             )
-        reply_tokens = min(plan.asking.max_tokens, 8) * plan.missing
-        costs[spec] = None if price is None else price.at(plan.input_tokens, reply_tokens)
+        # Per request, never on totals: long requests have a price of their own.
+        each = plan.input_tokens / max(plan.missing, 1)
+        costs[spec] = None if price is None else plan.missing * price.estimate(each, min(plan.asking.max_tokens, 8))
     return costs
+
+
+def price_of(plan: Plan) -> Price | None:
+    """The price of the model a plan asks, for the way it is asked."""
+    return find_price(plan.provider.spec, mode=plan.asking.read)

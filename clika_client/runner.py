@@ -71,7 +71,7 @@ class Budget:
         self.spent += cost
 
 
-PriceAt = Callable[[int, int], float]
+PriceAt = Callable[[float, float], float]
 """(input tokens, output tokens) → US dollars."""
 
 
@@ -120,10 +120,11 @@ async def _work(
             error = caught
             if isinstance(caught, RunError):
                 outcome.stop = outcome.stop or caught
-        cost = 0.0 if completion is None else plan.provider.cost(completion) or 0.0
+        cost = 0.0 if completion is None else plan.provider.cost(completion)
         if budget is not None:
-            budget.settle(worst, cost)
-        _count(outcome, completion, error, cost)
+            # A reply whose tokens the server did not count may have cost all that was set aside.
+            budget.settle(worst, worst if cost is None else cost)
+        _count(outcome, completion, error, cost or 0.0)
         on_event(Event(cell, completion, error))
 
 
