@@ -101,7 +101,7 @@ def test_matching_starts_with_few_names_and_goes_on_when_they_are_mastered(world
             sizes.append(curriculum.size)
     assert sizes[:3] == [8, 24, 72]
     assert sizes[-1] == len(teacher.pool)
-    assert {curriculum.lesson().kind for _ in range(200)} == {"echo", "translation", "fact", "recall"}
+    assert {curriculum.lesson().kind for _ in range(200)} > {"echo", "translation", "fact", "recall"}
 
 
 def test_both_forms_of_the_model_are_small() -> None:
