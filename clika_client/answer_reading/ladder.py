@@ -18,6 +18,31 @@ _TAGGED = re.compile(r"<(answer|final_answer|final|response|choice|option|output
 _JSON_TRIES = 6
 STATEMENTS = (("none", "none"), ("all", "multiple"), ("unknown", "none"), ("refusal", "refusal"))
 """Kinds of set phrases and the reason each gives, in order of precedence."""
+RULES = (
+    "empty",
+    "thinking",
+    "tag",
+    "boxed",
+    "option",
+    "label",
+    "label-text",
+    "json",
+    "anchored",
+    "leading",
+    "chosen",
+    "plain",
+    "none",
+    "all",
+    "unknown",
+    "refusal",
+    "several",
+    "contained",
+    "cut",
+    "unread",
+    "finish",
+    "first-letter",
+)
+"""Every rule id, in the ladder's order; `finish` and `first-letter` are given outside the ladder."""
 
 
 def read_standard(text: str, question: Question, language: str | None = None) -> Answer:
@@ -170,7 +195,26 @@ def _whole(text: str, question: Question, rule: str = "") -> Answer | None:
         named = question.labels.resolve(text[start : start + len(bare)] if start >= 0 else bare)
         if named is not None and (named != NOT_SHOWN or len(bare) == 1 or bare.isdecimal()):
             return _answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
-    return _loosely(bare, question, rule) or _alone(bare, rule)
+    return _label_and_text(text, question, rule) or _loosely(bare, question, rule) or _alone(bare, rule)
+
+
+_LEAD = re.compile(r"[(\[\"']?([^\W_]{1,3})(\s?[.):\]\-,]{1,3}|(?=\s))\s*(\S[^\n]*)")
+
+
+def _label_and_text(text: str, question: Question, rule: str) -> Answer | None:
+    """`B. Paris`, `B Paris`, or `B. Par` where the reply was cut: a label and its own option's text, no more."""
+    match = _LEAD.fullmatch(text)
+    if not match:
+        return None
+    label, joint, rest = match.groups()
+    index = question.labels.resolve(label)
+    if index is None or index < 0:
+        return None
+    said = core(rest)
+    own = question.cores[index]
+    if said and (own == said or (joint and own.startswith(said))):
+        return _answer(index, rule or "label-text")
+    return None
 
 
 def _in_angles(text: str, question: Question) -> Answer | None:

@@ -7,12 +7,13 @@ from functools import lru_cache
 
 from clika_client.answer_reading.labels import AMBIGUOUS, LabelSet
 from clika_client.answer_reading.normalise import clean, core, lower
+from clika_client.answer_reading.result import Answer
 
 
 class Question:
     """What a reply is read against; immutable after construction."""
 
-    __slots__ = ("by_core", "clash", "cores", "labels", "loose_cache", "spans")
+    __slots__ = ("answers", "by_core", "clash", "cores", "labels", "loose_cache", "spans", "text_answers")
 
     def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
@@ -32,6 +33,8 @@ class Question:
             sorted(((t, i) for t, i in self.by_core.items() if len(t) > 1 or t.isdecimal()), key=lambda e: -len(e[0]))
         )
         """(text, index) longest first, for finding options inside a reply."""
+        self.answers = tuple(Answer(i, None, "label") for i in range(len(self.cores)))
+        self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
         self.loose_cache: dict[str, int] | None = None
 
 

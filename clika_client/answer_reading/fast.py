@@ -1,0 +1,32 @@
+"""The two commonest forms of a reply, `B.` and `B. Paris`, read without tokenising.
+
+Must agree with the ladder on everything it reads (a test compares them); it reads nothing that is unclear.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clika_client.answer_reading.normalise import core
+from clika_client.answer_reading.question import Question
+from clika_client.answer_reading.result import Answer
+
+_LABEL = re.compile(r"\s*[(\[\"*]{0,3}([A-Z1-9])[.):\]\"*]{0,4}\s*(?:</s>)?\s*")
+_LABEL_TEXT = re.compile(r"\s*([A-Z])[.):] ?(?=\S)([^\n<>*_`\\$]{1,300})")
+
+
+def read_fast(text: str, question: Question) -> Answer | None:
+    """The answer of a reply that is a label, or a label and its own option's text (or the start of it)."""
+    if len(text) < 40 and (match := _LABEL.fullmatch(text)):
+        letter = match.group(1)
+        if letter.lower() in question.by_core:
+            return None
+        index = question.labels.exact.get(letter, -1)
+        return question.answers[index] if index >= 0 else None
+    if match := _LABEL_TEXT.fullmatch(text):
+        index = question.labels.exact.get(match.group(1), -1)
+        if index >= 0:
+            said = core(match.group(2))
+            if said and question.cores[index].startswith(said) and core(text) not in question.by_core:
+                return question.text_answers[index]
+    return None
