@@ -45,8 +45,8 @@ class Language:
     """Question wordings for teaching, each with `{place}`."""
     test: tuple[str, ...]
     """Question wordings for testing; none of them is taught."""
-    answer: tuple[str, ...]
-    """Answer wordings, each with `{continent}`."""
+    answer: str
+    """The answer that is taught, with `{continent}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def read(tag: str) -> Language:
             _spelling(doc),
             _frames(path, wording["teach"], "{place}"),
             _frames(path, wording["test"], "{place}"),
-            _frames(path, wording["answer"], "{continent}"),
+            _frames(path, [wording["answer"]], "{continent}")[0],
         )
     except KeyError as error:
         raise UserError(f"{path}: the key {error.args[0]!r} is missing; see en.toml for the whole table") from None
