@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from clika import clika, write_probes
 
+from clika_client.cli.app import run
 from clika_client.cli.plain_text import shown
 
 
@@ -67,12 +68,15 @@ def test_atlas_is_shown_in_hebrew_and_exported_as_jsonl() -> None:
     ],
 )
 def test_mistakes_end_with_a_message_the_cure_and_exit_code_2(
-    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = clika(*arguments, check=2)
-    assert says in done.stderr
-    assert done.stdout == ""
+    with pytest.raises(SystemExit) as left:
+        run(arguments)
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert says in said.err
+    assert said.out == ""
 
 
 def test_prompt_previews_what_is_sent_and_names_the_right_answer(tmp_path: Path) -> None:

@@ -98,22 +98,41 @@ def test_the_published_wording_is_cut_out_of_the_response_files(copa: Path) -> N
         assert [p.messages[0].content for p in prompts] == texts
 
 
-def test_prompts_that_do_not_hold_their_questions_are_refused_with_the_file(copa: Path) -> None:
-    file = copa / "x_copa" / "en" / "chatgpt_res.jsonl"
-    write_rows(file, [response(i, "Something else altogether.") for i in range(3)])
-    with pytest.raises(UserError, match=r"chatgpt_res\.jsonl") as error:
-        read_release(copa, "x_copa")
-    assert "does not hold its own question" in str(error.value)
+@pytest.mark.parametrize(
+    ("inputs", "says"),
+    [
+        (None, "x_copa/en of the checkout has no file of responses"),
+        ([], "the file is empty"),
+        (["Something else altogether."] * 3, "row '501' does not hold its own question"),
+        (
+            [f"P:It rained {n} times.\nQ:So?\nA. Streets got wet.\nB. It was dry.\n{end}" for n, end in
+             ((501, "Answer:"), (502, "Answer:"), (503, "answer: "))],
+            "not all of one form (row '503')",
+        ),
+    ],
+)  # fmt: skip
+def test_a_style_whose_wording_cannot_be_found_refuses_to_be_used_and_the_questions_stay_good(
+    copa: Path, inputs: list[str] | None, says: str
+) -> None:
+    if inputs is not None:
+        rows = [response(i, prompt) for i, prompt in enumerate(inputs)]
+        write_rows(copa / "x_copa" / "en" / "chatgpt_res.jsonl", rows)
+    found = read_release(copa, "x_copa")
+    assert found.n == 3
+    with pytest.raises(UserError, match="paper-zero-shot cannot be reproduced in 'en'") as error:
+        render(found.probes["en"][0], get_style("paper-zero-shot"), found)
+    assert says in str(error.value)
+    assert render(found.probes["en"][0], get_style("plain"), found).labels == ("A", "B")
 
 
-def test_prompts_of_two_forms_in_one_file_are_refused(copa: Path) -> None:
-    def sent(number: int, ending: str) -> str:
-        return f"P:It rained {number} times.\nQ:And then?\nA. Streets got wet.\nB. It was dry.\n{ending}"
-
-    rows = [response(0, sent(501, "Answer:")), response(1, sent(502, "Answer:")), response(2, sent(503, "answer: "))]
-    write_rows(copa / "x_copa" / "en" / "chatgpt_res.jsonl", rows)
-    with pytest.raises(UserError, match="not all of one form"):
-        read_release(copa, "x_copa")
+def test_one_damaged_file_of_responses_is_passed_over_for_the_next(copa: Path) -> None:
+    folder = copa / "x_copa" / "en"
+    (folder / "a_res_bf16_add_simple_example.jsonl").write_text("{", "utf-8")
+    sent = [f"P:It rained {n} times.\nQ:So?\nA. Streets got wet.\nB. It was dry.\nAnswer:" for n in (501, 502, 503)]
+    write_rows(folder / "b_res_bf16_add_simple_example.jsonl", [response(i, text) for i, text in enumerate(sent)])
+    found = read_release(copa, "x_copa")
+    prompts = [render(probe, get_style("paper-one-shot"), found) for probe in found.probes["en"]]
+    assert [prompt.messages[0].content for prompt in prompts] == sent
 
 
 def test_duplicate_and_empty_options_are_tagged_in_their_language_only(tmp_path: Path) -> None:

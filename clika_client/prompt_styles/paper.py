@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from clika_client.errors import UserError
 from clika_client.prompt_styles.layout import Layout, compile_text, latin_labels
 from clika_client.prompts import Meta, Style
 
@@ -22,6 +23,11 @@ _BORROWED = "no published wording for this set; asked with the English wording t
 def meta_key(style: str, language: str) -> str:
     """Where a set's `meta` keeps the published template of a style in one language."""
     return f"prompt:{style}:{language}"
+
+
+def problem_key(style: str, language: str) -> str:
+    """Where a set of the release says why it has no such template."""
+    return f"problem:{style}:{language}"
 
 
 @lru_cache(maxsize=1024)
@@ -53,13 +59,21 @@ def _sum(k: int) -> str:
 
 
 def _zero_shot_layout(language: str, k: int, meta: Meta) -> Layout:
-    template = meta.get(meta_key("paper-zero-shot", language))
-    return _zero_shot(k) if template is None else _published(template, k)
+    return _from_release("paper-zero-shot", language, k, meta) or _zero_shot(k)
 
 
 def _one_shot_layout(language: str, k: int, meta: Meta) -> Layout:
-    template = meta.get(meta_key("paper-one-shot", language))
-    return _one_shot(k) if template is None else _published(template, k)
+    return _from_release("paper-one-shot", language, k, meta) or _one_shot(k)
+
+
+def _from_release(style: str, language: str, k: int, meta: Meta) -> Layout | None:
+    template = meta.get(meta_key(style, language))
+    if template is not None:
+        return _published(template, k)
+    problem = meta.get(problem_key(style, language))
+    if problem is not None:
+        raise UserError(f"{style} cannot be reproduced in {language!r}: {problem}; get the release again, or use plain")
+    return None
 
 
 ZERO_SHOT = Style(

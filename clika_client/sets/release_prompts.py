@@ -1,7 +1,8 @@
 """Takes the wording of the published prompts out of the release's own response files.
 
 Each response row holds the whole prompt that was sent. Cutting a question's own texts out of it leaves the
-template, which is then held against more rows before it is trusted.
+template, which is then held against more rows before it is trusted. Where that fails the questions are still
+good; the style that cannot be reproduced then refuses to be used, with the reason.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.errors import UserError
 from clika_client.probes import Probe
 from clika_client.prompt_styles.layout import LATIN, compile_text, escape
-from clika_client.prompt_styles.paper import meta_key
+from clika_client.prompt_styles.paper import meta_key, problem_key
 from clika_client.sets.release_layout import CHATGPT, FOLDERS, is_open_model
 
 # What x_copa asks in English in every language; replaced by what the checkout's files say.
@@ -28,7 +28,7 @@ class Wording:
     """What the published prompts of one set say around its questions."""
 
     meta: Mapping[str, str]
-    """`meta_key(style, language)` → template; nothing for a language without response files."""
+    """`meta_key(style, language)` → template, or `problem_key(style, language)` → why there is none."""
     sentences: Mapping[str, str]
     """x_copa: `cause` or `effect` → the English sentence that asks for it."""
 
@@ -36,29 +36,37 @@ class Wording:
 def published_wording(folder: Path, name: str, probes: Mapping[str, Sequence[Probe]]) -> Wording:
     """The templates of `paper-zero-shot` and `paper-one-shot` for each language of one set.
 
-    `probes` is in the order of the files. Raises UserError when a file's prompts are not made of its questions.
+    `probes` is in the order of the files.
     """
     meta: dict[str, str] = {}
     sentences = dict(_SENTENCES)
     for language, versions in probes.items():
-        for style, file in _files(folder / FOLDERS[name][language]):
-            inputs = _inputs(file)[: len(versions)]
-            if not inputs:
-                continue
-            if name == "x_copa":
-                for probe, prompt in zip(versions, inputs, strict=False):
-                    sentences[probe.fields["asks"]] = _sentence(file, probe, prompt)
-            meta[meta_key(style, language)] = _template(file, versions, inputs, sentences)
+        sub = folder / FOLDERS[name][language]
+        for style, files in _files(sub).items():
+            problem = f"{name}/{sub.name} of the checkout has no file of responses to take its wording from"
+            for file in files:
+                try:
+                    inputs = _inputs(file)
+                    found = _sentences(versions, inputs)
+                    meta[meta_key(style, language)] = _template(versions, inputs, {**sentences, **found})
+                    sentences.update(found)
+                    break
+                except _Odd as odd:
+                    problem = f"{name}/{sub.name}/{file.name} of the checkout: {odd}"
+            else:
+                meta[problem_key(style, language)] = problem
     return Wording(meta, sentences)
 
 
-def _files(folder: Path) -> list[tuple[str, Path]]:
-    """One file per style; all open models were sent the same prompts."""
-    files = [("paper-zero-shot", folder / CHATGPT)] if (folder / CHATGPT).is_file() else []
-    for file in sorted(folder.iterdir()):
-        if is_open_model(file.name):
-            return [*files, ("paper-one-shot", file)]
-    return files
+class _Odd(Exception):
+    """A file of responses whose prompts cannot be told apart from their questions, and why."""
+
+
+def _files(folder: Path) -> dict[str, list[Path]]:
+    """Style → files to try; all open models were sent the same prompts, so that one of them is enough."""
+    zero_shot = [folder / CHATGPT] if (folder / CHATGPT).is_file() else []
+    one_shot = [file for file in sorted(folder.iterdir()) if is_open_model(file.name)]
+    return {"paper-zero-shot": zero_shot, "paper-one-shot": one_shot}
 
 
 def _inputs(file: Path) -> list[str]:
@@ -71,8 +79,9 @@ def _inputs(file: Path) -> list[str]:
                     break
                 inputs.append(str(json.loads(line)["input"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        where = f"{file}, line {len(inputs) + 1}"
-        raise UserError(f"{where}: not a row of responses ({error!r}); get the release again") from None
+        raise _Odd(f"line {len(inputs) + 1} is not a row of responses ({error!r})") from None
+    if not inputs:
+        raise _Odd("the file is empty")
     return inputs
 
 
@@ -84,24 +93,27 @@ def _choices(probe: Probe) -> str:
     return "\n".join(f"{label}. {choice}" for label, choice in zip(LATIN, probe.choices, strict=False))
 
 
-def _cut(file: Path, probe: Probe, prompt: str) -> tuple[str, str, str]:
+def _cut(probe: Probe, prompt: str) -> tuple[str, str, str]:
     """What stands before the question, between it and its choices, and after them."""
     # From the right: an example before the question may hold the same words.
     end = prompt.rfind(_choices(probe))
     start = prompt.rfind(_opening(probe), 0, end)
     if start < 0 or end < 0:
-        raise UserError(f"{file}: row {probe.item_id!r} does not hold its own question; get the release again")
+        raise _Odd(f"the prompt of row {probe.item_id!r} does not hold its own question")
     return prompt[:start], prompt[start + len(_opening(probe)) : end], prompt[end + len(_choices(probe)) :]
 
 
-def _sentence(file: Path, probe: Probe, prompt: str) -> str:
-    """COPA: the sentence that asks, which is the last line before the choices, after its label."""
-    between = _cut(file, probe, prompt)[1].strip("\n")
-    return between.rpartition(":")[2]
+def _sentences(probes: Sequence[Probe], inputs: Sequence[str]) -> dict[str, str]:
+    """COPA: what asks for cause or effect is the last line before the choices, after its label."""
+    return {
+        probe.fields["asks"]: _cut(probe, prompt)[1].strip("\n").rpartition(":")[2]
+        for probe, prompt in zip(probes, inputs, strict=False)
+        if "asks" in probe.fields
+    }
 
 
-def _template(file: Path, probes: Sequence[Probe], inputs: Sequence[str], sentences: Mapping[str, str]) -> str:
-    before, between, after = (escape(part) for part in _cut(file, probes[0], inputs[0]))
+def _template(probes: Sequence[Probe], inputs: Sequence[str], sentences: Mapping[str, str]) -> str:
+    before, between, after = (escape(part) for part in _cut(probes[0], inputs[0]))
     opening = "{question}"
     if "asks" in probes[0].fields:
         opening = "{field:premise}"
@@ -113,7 +125,5 @@ def _template(file: Path, probes: Sequence[Probe], inputs: Sequence[str], senten
         if "asks" in probe.fields:
             values["field:connector"] = sentences[probe.fields["asks"]]
         if text.fill(values) != prompt:
-            raise UserError(
-                f"{file}: the prompts are not all of one form (row {probe.item_id!r}); get the release again"
-            )
+            raise _Odd(f"its prompts are not all of one form (row {probe.item_id!r})")
     return template
