@@ -114,6 +114,36 @@ def compare(
     )
 
 
+def compare_languages(
+    rows: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options | None = None
+) -> Comparison:
+    """Compare each language of one model (B) with the anchor (A) on the same items.
+
+    Raises UserError when no row has the anchor and another language.
+    """
+    options = options or Options()
+    options.check()
+    differences: list[Difference] = []
+    for block in rows:
+        pivot = block.row(options.anchor)
+        others = [language for language in block.languages if language != options.anchor]
+        if pivot is None or not others:
+            continue
+        wide = replace(_cut(block, [pivot] * len(others)), languages=tuple(others))
+        rest = _cut(block, [block.languages.index(language) for language in others])
+        for part in make_parts(_aligned(wide, rest), sets, options):
+            differences += _differences(part, options)
+    if not differences:
+        raise UserError(
+            f"{rows[0].key.model!r} has no answers in the anchor language {options.anchor!r} and another; "
+            "choose the anchor with --anchor"
+        )
+    name = rows[0].key.model
+    adjusted = tuple(_with_holm(differences))
+    labels = (f"{name} in {options.anchor}", f"{name} in the language of the line")
+    return Comparison(*labels, adjusted, (), options.bootstrap, options.seed, options.variant)
+
+
 def _pairs(
     a: Sequence[AnswerBlock], b: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet]
 ) -> tuple[list[tuple[AnswerBlock, AnswerBlock]], list[str]]:
@@ -162,10 +192,16 @@ def _aligned(a: AnswerBlock, b: AnswerBlock) -> list[AnswerBlock]:
 
 
 def _masked(block: AnswerBlock, rows: list[int], languages: list[str], missing: Bools) -> AnswerBlock:
+    cut = replace(_cut(block, rows), languages=tuple(languages))
+    return replace(cut, answers=np.where(missing, MISSING, cut.answers).astype(np.int8))
+
+
+def _cut(block: AnswerBlock, rows: list[int]) -> AnswerBlock:
+    """The block with these rows as its languages."""
     return replace(
         block,
-        languages=tuple(languages),
-        answers=np.where(missing, MISSING, block.answers[rows]).astype(np.int8),
+        languages=tuple(block.languages[row] for row in rows),
+        answers=block.answers[rows],
         asked=block.asked[rows],
         reasons=block.reasons[rows] if block.reasons.size else block.reasons,
         shown=None if block.shown is None else block.shown[rows],

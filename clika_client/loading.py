@@ -27,6 +27,7 @@ class Wanted:
     languages: tuple[str, ...] = ()
     readings: tuple[str, ...] = ("standard",)
     sources: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
     """Gather the stored answers into rows; raises UserError when a name matches nothing."""
     wanted = wanted or Wanted()
     cells = store.cells(wanted.run_id)
+    if not cells:
+        what = f"run {wanted.run_id!r} has no answers" if wanted.run_id else "the database holds no answers yet"
+        raise UserError(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
     names = _display_names(cells)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
     cells = _chosen(cells, wanted, names, sets)
@@ -89,6 +93,7 @@ def _chosen(
         ("set", wanted.sets, lambda c: (sets[c.key.set_id].name,)),
         ("language", wanted.languages, lambda c: (c.key.language,)),
         ("source", wanted.sources, lambda c: (c.key.source,)),
+        ("prompt style", wanted.prompts, lambda c: (c.key.prompt,)),
     )
     for word, values, names_of in filters:
         known = {name for cell in cells for name in names_of(cell)}

@@ -14,6 +14,7 @@ from clika_client.metrics import consistency, performance
 from clika_client.metrics.codes import Answers
 from clika_client.metrics.intervals import DRAWS, Resampler
 from clika_client.probes import ProbeSet
+from clika_client.sets.release import REFERENCES
 from clika_client.subsets import check_tags, kept_items, split_items
 
 
@@ -83,9 +84,10 @@ def make_parts(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], opti
 
 
 def _reference(probe_set: ProbeSet, rows: Sequence[AnswerBlock], options: Options) -> tuple[float, str]:
-    """(A, where it comes from); a published reference is never overridden, so that RA stays comparable."""
+    """(A, where it comes from); a set's own reference is never overridden, so that RA stays comparable."""
     if probe_set.reference is not None:
-        return probe_set.reference, "published"
+        published = REFERENCES.get(probe_set.name) == probe_set.reference
+        return probe_set.reference, "published" if published else "set"
     if options.reference is None:
         return 1.0, "none"
     if isinstance(options.reference, str):

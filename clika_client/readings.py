@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clika_client import answers
 from clika_client.metrics.codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.probes import Probe, ProbeSet
 from clika_client.store import Cell, Store
 
 PROBABILITIES = "probabilities"
 """The reading of `logprobs` cells: the choice with the highest probability."""
-REASONS = ("answered", "empty", "refusal", "truncated", "multiple", "none", "unreadable", "no probabilities")
-"""Reason codes as stored; append only, their numbers are in people's databases."""
-_CODE = {name: code for code, name in enumerate(REASONS)}
+REASONS = (*answers.REASONS, "no probabilities")
+"""Why a reply names no choice, by stored code; code 0 stands for an answer."""
+_NO_PROBABILITIES = len(REASONS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
         codes, reasons = read_texts(
             replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation
         )
-    answers = spread(probe_set.n, replies.positions, unrotate(codes, cell.key.rotation, probe_set.k), reasons)
-    store.save_reading(cell, stamp, answers.choices, answers.reasons)
-    return answers
+    found = spread(probe_set.n, replies.positions, unrotate(codes, cell.key.rotation, probe_set.k), reasons)
+    store.save_reading(cell, stamp, found.choices, found.reasons)
+    return found
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
@@ -94,13 +95,16 @@ def _most_probable(
         if known:
             codes[i] = -max(known)[1]
         else:
-            reasons[i] = _CODE["no probabilities"]
+            reasons[i] = _NO_PROBABILITIES
     return codes, reasons
 
 
 def reading_stamp(reading: str) -> str:
-    """The reading's name with its version, under which results are kept."""
-    raise NotImplementedError
+    """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
+    if reading == PROBABILITIES:
+        return f"{PROBABILITIES}@1"
+    found = answers.reading(reading)
+    return f"{found.name}@{found.version}"
 
 
 def read_texts(
@@ -112,5 +116,8 @@ def read_texts(
     finish: Sequence[str | None] | None = None,
     rotation: int = 0,
 ) -> tuple[Answers, npt.NDArray[np.uint8]]:
-    """(position chosen on screen, reason code) per text."""
-    raise NotImplementedError
+    """(position chosen on screen, reason code) per text; all probes are in one language."""
+    shown = [probe.choices[rotation:] + probe.choices[:rotation] for probe in probes]
+    language = probes[0].language if probes else None
+    read = answers.read_answers(texts, [tuple(labels)] * len(texts), shown, language, reading, finish)
+    return read.choice, read.reason

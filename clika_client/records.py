@@ -135,7 +135,7 @@ class Scores:
     bootstrap: int
     seed: int
     reference_kind: Mapping[str, str]
-    """Per set name: where the RA reference comes from, `published`, `given`, or `none` (A = 1)."""
+    """Set name → source of the RA reference: `published`, `set` (stored with it), `given`, or `none` (A = 1)."""
     ties: tuple[Tie, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Per set name: items left out by --drop."""

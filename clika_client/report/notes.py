@@ -48,6 +48,8 @@ def _reference(table: ScoreTable, scores: Scores) -> str:
     kind = scores.reference_kind.get(table.set, "none")
     if kind == "published":
         return f"{span}, the published reference (ChatGPT in English)."
+    if kind == "set":
+        return f"{span}, the reference that is stored with this set."
     if kind == "given":
         return f"{span}, the reference you gave."
     return f"{span}: this set has no published reference; name one with --reference."

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clika_client.cli.plain_text import shown
 from clika_client.records import Record, Scores
 from clika_client.report.layout import ScoreTable, TableRow, tables
 from clika_client.report.notes import notes
@@ -27,16 +28,16 @@ def render(scores: Scores, console: Console, *, intervals: bool | None = None) -
     for number, table in enumerate(tables(scores)):
         if number:
             console.print()
-        console.print(_plain(_title(table), console, "bold"))
+        console.print(_line(_title(table), console, "bold"))
         with_intervals = bool(scores.bootstrap) and (
             len(table.rows) <= _INTERVALS_UP_TO if intervals is None else intervals
         )
         for languages in _chunks(table, console.width):
             console.print(_grid(table, languages, scores, console, with_intervals))
         for note in notes(table, scores):
-            console.print(_plain(note, console, "dim"))
+            console.print(_line(note, console, "dim"))
     for note in scores.notes:
-        console.print(_plain(note, console, "dim"))
+        console.print(_line(note, console, "dim"))
 
 
 def _title(table: ScoreTable) -> str:
@@ -51,7 +52,7 @@ def _grid(table: ScoreTable, languages: Sequence[str], scores: Scores, console: 
     grid.add_column("", no_wrap=True)
     for language in languages:
         grid.add_column(
-            Text(_clean(language) + ("*" if language == scores.anchor else "")), justify="right", no_wrap=True
+            Text(shown(language) + ("*" if language == scores.anchor else "")), justify="right", no_wrap=True
         )
     grid.add_column("others", justify="right", no_wrap=True)
     for row in table.rows:
@@ -74,7 +75,7 @@ def _add(grid: Table, row: TableRow, languages: Sequence[str], console: Console,
         if intervals:
             halves = [_half(*_bounds(row.cells.get(language), field)) for language in languages]
             _extend(columns, [Text(_encodable("±", console), style="dim"), *halves, _half(low, high)])
-    name = Text(_clean(row.label), style="" if row.ranked else _GREY)
+    name = Text(shown(row.label), style="" if row.ranked else _GREY)
     grid.add_row(name, *(Text("\n").join(lines) for lines in columns))
 
 
@@ -138,14 +139,14 @@ def _name_width(width: int) -> int:
     return max(16, min(40, width // 4))
 
 
-def _plain(text: str, console: Console, style: str) -> Text:
-    return Text(_encodable(_clean(text), console), style=style)
+def _line(text: str, console: Console, style: str) -> Text:
+    return Text(cleaned(text, console), style=style)
 
 
 def _encodable(text: str, console: Console) -> str:
     return text if console.encoding.lower().startswith("utf") else text.translate(_ASCII)
 
 
-def _clean(text: str) -> str:
-    """Names come from models and files: without control characters they cannot drive the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+def cleaned(text: str, console: Console) -> str:
+    """Text that can be printed as it is: no control codes, nothing the terminal's encoding lacks."""
+    return _encodable(shown(text), console)

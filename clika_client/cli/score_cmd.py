@@ -1,0 +1,68 @@
+"""`clika score`: score stored answers again; needs no key, no network and no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, out, print_json, write_text
+from clika_client.cli.scoring_options import (
+    Anchor,
+    Bootstrap,
+    Drop,
+    EnCo,
+    Languages,
+    Models,
+    Prompt,
+    Read,
+    Reference,
+    Seed,
+    Sets,
+    Sources,
+    Split,
+    make_options,
+    make_wanted,
+    opened,
+)
+
+
+def score(
+    model: Models = None,
+    sets: Sets = None,
+    languages: Languages = None,
+    source: Sources = None,
+    prompt: Prompt = None,
+    run: Annotated[str | None, typer.Option("--run", help="Only what this run asked (its id).")] = None,
+    read: Read = "standard",
+    anchor: Anchor = "en",
+    en_co: EnCo = "jaccard",
+    bootstrap: Bootstrap = 10_000,
+    seed: Seed = 0,
+    drop: Drop = None,
+    split: Split = None,
+    reference: Reference = None,
+    intervals: Annotated[
+        bool | None,
+        typer.Option("--intervals/--no-intervals", help="Show half-widths under each figure [default: if few rows]."),
+    ] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+    csv: Annotated[Path | None, typer.Option(help="Also write the records as CSV to this file.")] = None,
+) -> None:
+    """Score the stored answers: every metric, with intervals, from the database alone."""
+    from clika_client.report.table import to_csv
+    from clika_client.report.terminal import render
+    from clika_client.scoring import score_store
+
+    wanted = make_wanted(model, sets, languages, source, prompt, read, run)
+    options = make_options(anchor, en_co, bootstrap, seed, drop, split, reference)
+    with opened(database_path(db)) as store:
+        scores = score_store(store, wanted=wanted, options=options)
+    if csv is not None:
+        write_text(csv, to_csv(scores))
+    if as_json:
+        print_json(scores.to_json())
+    else:
+        render(scores, out(), intervals=intervals)

@@ -1,0 +1,103 @@
+"""Options that every command which scores stored answers shares, and what they mean together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from clika_client.loading import Wanted
+    from clika_client.parts import Options
+    from clika_client.store import Store
+
+Models = Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model; repeatable.")]
+Sets = Annotated[str | None, typer.Option("--sets", help="Only these probe sets, comma-separated.")]
+Languages = Annotated[str | None, typer.Option("--languages", "-l", help="Only these languages, comma-separated.")]
+Sources = Annotated[str | None, typer.Option("--source", help="Only answers from these sources (own, or an import's).")]
+Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
+Read = Annotated[
+    str, typer.Option("--read", help="Reading of text replies: standard, first-letter (the paper's); comma-separated.")
+]
+Anchor = Annotated[str, typer.Option(help="Pivot language of en-CO.")]
+EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
+Bootstrap = Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Drop = Annotated[
+    str | None, typer.Option(help="Leave out items with these tags, in every language: ambiguous,adapted.")
+]
+Split = Annotated[str | None, typer.Option(help="Split by a tag of the items: relation, region, original_lang, …")]
+Reference = Annotated[
+    str | None,
+    typer.Option(help="What counts as RA = 1 where none is published: a fraction, or a stored model's name."),
+]
+
+
+def make_wanted(
+    models: Sequence[str] | None = None,
+    sets: str | None = None,
+    languages: str | None = None,
+    sources: str | None = None,
+    prompt: str | None = None,
+    read: str = "standard",
+    run_id: str | None = None,
+) -> Wanted:
+    """The part of the database that the options name; raises UserError for an unknown reading."""
+    from clika_client.loading import Wanted
+    from clika_client.readings import reading_stamp
+
+    readings = words(read) or ("standard",)
+    for reading in readings:
+        reading_stamp(reading)
+    return Wanted(
+        run_id=run_id,
+        models=tuple(models or ()),
+        sets=words(sets),
+        languages=words(languages),
+        readings=readings,
+        sources=words(sources),
+        prompts=(prompt,) if prompt else (),
+    )
+
+
+def make_options(
+    anchor: str = "en",
+    en_co: str = "jaccard",
+    bootstrap: int = 10_000,
+    seed: int = 0,
+    drop: str | None = None,
+    split: str | None = None,
+    reference: str | None = None,
+) -> Options:
+    """How to score."""
+    from clika_client.parts import Options
+
+    return Options(anchor, en_co, bootstrap, seed, words(drop), split, _reference(reference))
+
+
+def words(text: str | None) -> tuple[str, ...]:
+    """The parts of a comma-separated option."""
+    return tuple(dict.fromkeys(piece.strip() for piece in (text or "").split(",") if piece.strip()))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Store]:
+    """A database that must exist; opened for writing where possible, so that readings are kept."""
+    from clika_client.store import Store
+
+    writable = path.is_file() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    with Store(path, read_only=not writable) as store:
+        yield store
+
+
+def _reference(text: str | None) -> float | str | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,134 @@
+"""Comparisons of models, and changes between groups of them, as terminal tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clika_client.compare import Comparison, Difference, summary
+from clika_client.groups import Change
+from clika_client.groups import summary as group_summary
+from clika_client.report.terminal import cleaned
+
+_FAINT = {"cannot tell": "dim", "not ranked": "grey50 italic", "not defined": "dim"}
+
+
+def render_comparison(comparison: Comparison, console: Console) -> None:
+    """One table per set, then what can be said in words."""
+    for name, split in dict.fromkeys((d.set, d.split) for d in comparison.differences):
+        rows = [d for d in comparison.differences if (d.set, d.split) == (name, split)]
+        title = f"{name} · {split}" if split else name
+        console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
+        console.print(_differences(comparison, rows, console))
+        console.print()
+    for sentence in summary(comparison):
+        console.print(Text(cleaned(sentence, console)))
+    for note in (*comparison.notes, *_method(comparison.bootstrap, comparison.seed, comparison.variant)):
+        console.print(Text(cleaned(note, console), style="dim"))
+
+
+def render_changes(changes: Sequence[Change], console: Console, bootstrap: int, seed: int, variant: str) -> None:
+    """One table per set and pair of groups, then what can be said in words."""
+    for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
+        rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
+        title = f"{name} · {split}" if split else name
+        console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
+        console.print(_changes(rows, console))
+        console.print()
+    for sentence in group_summary(changes):
+        console.print(Text(cleaned(sentence, console)))
+    method = (
+        f"Means over each group's models; 95 % intervals and p-values by paired bootstrap over items "
+        f"({bootstrap:,} draws, seed {seed}); Holm over all languages and sets of a pair of groups; en-CO: {variant}."
+    )
+    console.print(Text(cleaned(method, console), style="dim"))
+
+
+def _differences(comparison: Comparison, rows: Sequence[Difference], console: Console) -> Table:
+    grid = _grid("language", "n", "A", "B", "B - A", "95 %", "only A", "only B", "p (Holm)", "accuracy", "en-CO A")
+    for header in ("en-CO B", "B - A", "p (Holm)", "en-CO"):
+        grid.add_column(header, justify="right", no_wrap=True)
+    for d in rows:
+        said, co_said = _who(d.verdict, comparison), _who(d.en_co_verdict, comparison)
+        grid.add_row(
+            cleaned(d.language, console),
+            str(d.n),
+            _share(d.accuracy_a),
+            _share(d.accuracy_b),
+            _signed(d.accuracy_diff),
+            _range(d.accuracy_diff_low, d.accuracy_diff_high),
+            str(d.only_a),
+            str(d.only_b),
+            _p(d.p_holm),
+            Text(said, style=_FAINT.get(said, "bold")),
+            _share(d.en_co_a),
+            _share(d.en_co_b),
+            _signed(d.en_co_diff),
+            _p(d.en_co_p_holm),
+            Text(co_said, style=_FAINT.get(co_said, "bold")),
+        )
+    return grid
+
+
+def _changes(rows: Sequence[Change], console: Console) -> Table:
+    grid = _grid(
+        "language", "RA before", "after", "change", "95 %", "p (Holm)", "RA", "en-CO before", "after", "change"
+    )
+    for header in ("95 %", "p (Holm)", "en-CO"):
+        grid.add_column(header, justify="right", no_wrap=True)
+    for c in rows:
+        mark = " (one letter: " + ", ".join(c.degenerate) + ")" if c.degenerate else ""
+        grid.add_row(
+            cleaned(c.language + mark, console),
+            _share(c.ra_base),
+            _share(c.ra_group),
+            _signed(c.ra_change),
+            _range(c.ra_low, c.ra_high),
+            _p(c.ra_p_holm),
+            Text(c.ra_verdict, style=_FAINT.get(c.ra_verdict, "bold")),
+            _share(c.en_co_base),
+            _share(c.en_co_group),
+            _signed(c.en_co_change),
+            _range(c.en_co_low, c.en_co_high),
+            _p(c.en_co_p_holm),
+            Text(c.en_co_verdict, style=_FAINT.get(c.en_co_verdict, "bold")),
+        )
+    return grid
+
+
+def _grid(*headers: str) -> Table:
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for i, header in enumerate(headers):
+        grid.add_column(header, justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
+    return grid
+
+
+def _who(verdict: str, comparison: Comparison) -> str:
+    return {"a": "A better", "b": "B better"}.get(verdict, verdict)
+
+
+def _method(bootstrap: int, seed: int, variant: str) -> tuple[str, ...]:
+    return (
+        "Accuracy: McNemar's exact test on the items only one of the two has right. en-CO "
+        f"({variant}): paired bootstrap over items, {bootstrap:,} draws, seed {seed}. Holm over all languages and sets "
+        "of this comparison; a difference is stated below p = .05.",
+    )
+
+
+def _share(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return "-" if value != value else f"{value:+.3f}"
+
+
+def _range(low: float, high: float) -> str:
+    return "" if low != low else f"{low:+.2f} {high:+.2f}"
+
+
+def _p(value: float) -> str:
+    return "-" if value != value else "<.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,174 @@
+"""Comparing models and groups: what is stated, what is refused, and what is said not to be known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clika_client.blocks import AnswerBlock, RowKey, block_of
+from clika_client.compare import bootstrap_p, compare, compare_languages, summary
+from clika_client.errors import UserError
+from clika_client.groups import group_changes, parse_groups
+from clika_client.groups import summary as group_summary
+from clika_client.metrics import MISSING
+from clika_client.parts import Options
+from clika_client.probes import Item, Probe, ProbeSet
+
+N = 200
+GOLD = np.arange(N) % 4
+QUICK = Options(bootstrap=500)
+
+
+def a_set(name: str = "s") -> ProbeSet:
+    probes = {
+        tag: tuple(Probe(str(i), tag, "q", ("a", "b", "c", "d"), int(g)) for i, g in enumerate(GOLD))
+        for tag in ("en", "de", "zh")
+    }
+    return ProbeSet(name, tuple(Item(str(i)) for i in range(N)), probes)
+
+
+def model(name: str, wrong: dict[str, range], prompt: str = "plain", set_id: int = 1) -> AnswerBlock:
+    answers = []
+    for tag in ("en", "de", "zh"):
+        line = GOLD.copy()
+        rows = list(wrong.get(tag, range(0)))
+        line[rows] = (line[rows] + 1) % 4
+        answers.append(line)
+    return block_of(RowKey(name, set_id, prompt, "text", "standard"), ("en", "de", "zh"), answers)
+
+
+SETS = {1: a_set()}
+GOOD = model("good", {"de": range(10), "zh": range(50)})
+POOR = model("poor", {"de": range(40), "zh": range(48, 100)})
+
+
+def test_a_difference_that_mcnemar_supports_is_stated_and_one_it_does_not_is_refused() -> None:
+    result = compare([POOR], [GOOD], SETS, QUICK)
+    by_language = {d.language: d for d in result.differences}
+    assert (by_language["de"].verdict, by_language["zh"].verdict) == ("b", "cannot tell")
+    assert (by_language["de"].only_a, by_language["de"].only_b) == (0, 30)
+    assert by_language["de"].accuracy_diff == pytest.approx(0.15)
+    assert by_language["de"].accuracy_diff_low > 0
+    text = " ".join(summary(result))
+    assert "good is more accurate than poor in de" in text
+    assert "200 items cannot tell the two apart in en, zh" in text
+
+
+def test_swapping_the_models_mirrors_everything() -> None:
+    forward, backward = compare([POOR], [GOOD], SETS, QUICK), compare([GOOD], [POOR], SETS, QUICK)
+    mirror = {"a": "b", "b": "a"}
+    for d, e in zip(forward.differences, backward.differences, strict=True):
+        assert d.accuracy_diff == -e.accuracy_diff
+        assert d.p_holm == e.p_holm
+        assert mirror.get(d.verdict, d.verdict) == e.verdict
+
+
+def test_a_degenerate_answerer_is_not_ranked_and_does_not_weaken_the_other_tests() -> None:
+    stuck = block_of(RowKey("stuck", 1, "plain", "text", "standard"), ("en", "de", "zh"), np.zeros((3, N)))
+    result = compare([stuck], [GOOD], SETS, QUICK)
+    assert {d.verdict for d in result.differences} == {"not ranked"}
+    assert all(np.isnan(d.p_holm) for d in result.differences)
+    assert "not ranked in en, de, zh: stuck gives one letter" in summary(result)[0]
+
+
+def test_a_degenerate_anchor_makes_en_co_unranked_everywhere() -> None:
+    answers = GOOD.answers.copy()
+    answers[0] = 0
+    block = block_of(RowKey("odd", 1, "plain", "text", "standard"), ("en", "de", "zh"), answers)
+    result = compare([block], [GOOD], SETS, QUICK)
+    assert [d.verdict for d in result.differences] == ["not ranked", "cannot tell", "cannot tell"]
+    assert {d.en_co_verdict for d in result.differences} == {"not ranked"}
+
+
+def test_an_item_missing_in_either_model_is_compared_in_neither() -> None:
+    answers = GOOD.answers.copy()
+    answers[1, 100:] = MISSING
+    partial = block_of(GOOD.key, GOOD.languages, answers)
+    result = compare([POOR], [partial], SETS, QUICK)
+    de = next(d for d in result.differences if d.language == "de")
+    assert de.n == 100
+    assert (de.accuracy_a, de.accuracy_b) == (0.6, 0.9)
+
+
+def test_rows_asked_differently_are_compared_with_a_warning() -> None:
+    result = compare([model("other", {}, prompt="paper-one-shot")], [GOOD], SETS, QUICK)
+    assert "not asked alike" in result.notes[0]
+
+
+def test_rows_asked_alike_are_preferred() -> None:
+    rows = [model("two", {}, prompt="paper-one-shot"), model("two", {"de": range(90)}, prompt="plain")]
+    result = compare(rows, [GOOD], SETS, QUICK)
+    assert not result.notes
+    assert next(d for d in result.differences if d.language == "de").accuracy_a == pytest.approx(0.55)
+
+
+def test_rows_that_could_be_meant_either_way_are_refused_with_the_cure() -> None:
+    rows = [model("two", {}, prompt="x"), model("two", {}, prompt="y")]
+    with pytest.raises(UserError, match="choose with --prompt"):
+        compare(rows, [GOOD], SETS, QUICK)
+
+
+def test_models_without_a_common_set_are_refused() -> None:
+    with pytest.raises(UserError, match="no common probe set"):
+        compare([model("far", {}, set_id=2)], [GOOD], {**SETS, 2: a_set("t")}, QUICK)
+
+
+def test_one_models_languages_are_compared_with_the_anchor() -> None:
+    result = compare_languages([GOOD], SETS, QUICK)
+    assert [(d.language, d.verdict) for d in result.differences] == [("de", "a"), ("zh", "a")]
+    assert [d.en_co_verdict for d in result.differences] == ["not defined", "not defined"]
+
+
+def test_holm_covers_every_language_and_set_of_the_comparison() -> None:
+    two_sets = {1: a_set(), 2: a_set("t")}
+    one = compare([POOR], [GOOD], SETS, QUICK)
+    two = compare([POOR, model("poor", {}, set_id=2)], [GOOD, model("good", {}, set_id=2)], two_sets, QUICK)
+    p_one, p_two = (next(d.p_holm for d in c.differences if d.language == "de") for c in (one, two))
+    assert p_two == pytest.approx(2 * p_one)
+
+
+def test_bootstrap_p_is_never_zero_and_one_for_no_difference() -> None:
+    assert bootstrap_p(np.ones(999)) == pytest.approx(0.002)
+    assert bootstrap_p(np.zeros(999)) == 1.0
+    assert np.isnan(bootstrap_p(np.array([np.nan])))
+
+
+@pytest.mark.parametrize(
+    ("text", "groups"),
+    [
+        ("base=a,tuned=b", {"base": ("a",), "tuned": ("b",)}),
+        ("base=a,b,tuned=c, d", {"base": ("a", "b"), "tuned": ("c", "d")}),
+        ("base=x/y:4b,tuned=z,more=w", {"base": ("x/y:4b",), "tuned": ("z",), "more": ("w",)}),
+    ],
+)
+def test_groups_are_read_from_one_option(text: str, groups: dict[str, tuple[str, ...]]) -> None:
+    assert parse_groups(text) == groups
+
+
+@pytest.mark.parametrize("text", ["", "base=a", "a,b", "base=,tuned=b", "base=a,base=b"])
+def test_groups_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--group"):
+        parse_groups(text)
+
+
+def test_a_gain_in_one_language_that_another_paid_for_is_said_so() -> None:
+    base = model("base", {"de": range(20), "zh": range(80)})
+    tuned = model("tuned", {"de": range(90), "zh": range(10)})
+    changes = group_changes([base, tuned], SETS, parse_groups("before=base,after=tuned"), QUICK)
+    verdicts = {c.language: c.ra_verdict for c in changes}
+    assert verdicts == {"en": "cannot tell", "de": "loss", "zh": "gain"}
+    assert "RA gained in zh +0.467 and lost in de -0.467: the gain was paid for" in group_summary(changes)[0]
+
+
+def test_groups_average_over_their_models() -> None:
+    rows = [model("a", {"zh": range(100)}), model("b", {}), model("c", {"zh": range(50)})]
+    changes = group_changes(rows, SETS, {"base": ("a", "b"), "tuned": ("c",)}, QUICK)
+    zh = next(c for c in changes if c.language == "zh")
+    assert zh.ra_base == pytest.approx((1 / 3 + 1) / 2)
+    assert zh.ra_group == pytest.approx(2 / 3)
+    assert zh.ra_verdict == "cannot tell"
+
+
+def test_an_unknown_model_in_a_group_is_an_error_that_lists_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"base=nobody.*good, poor"):
+        group_changes([GOOD, POOR], SETS, {"base": ("nobody",), "tuned": ("good",)}, QUICK)
