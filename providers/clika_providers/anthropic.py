@@ -43,8 +43,10 @@ _FINISH = {
 class Anthropic:
     """One Claude model behind the Messages endpoint."""
 
+    models_path = "/v1/models"
+
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
-        self._server, self._model, self._options = server, model, options
+        self._server, self._model, self.options = server, model, options
         # Both `https://host` and `https://host/v1` are in use as this server's address.
         self.address = server.address(options.base_url).removesuffix("/v1")
         self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
@@ -70,14 +72,14 @@ class Anthropic:
             "base_url": self.where.address,
             "adapter": ADAPTER_VERSION,
         }
-        if self._options.extra_body:
-            named["extra_body"] = dict(self._options.extra_body)
+        if self.options.extra_body:
+            named["extra_body"] = dict(self.options.extra_body)
         return named
 
     @property
     def concurrency(self) -> int:
         """Requests in flight that are useful at most."""
-        return self._options.concurrency or self._server.concurrency
+        return self.options.concurrency or self._server.concurrency
 
     @property
     def notes(self) -> list[str]:
@@ -105,6 +107,16 @@ class Anthropic:
     def read(self, body: bytes, request: Request) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""
         return read_message(parse_body(body), body, self.where)
+
+    async def get(self, path: str) -> dict[str, Any] | list[Any]:
+        """The JSON of a GET (models, batches); raises ProviderError."""
+        return self.json_of(await self.send("GET", path))
+
+    def json_of(self, response: httpx.Response) -> dict[str, Any]:
+        """A reply's JSON object; raises ProviderError for failures."""
+        if response.status_code >= 400:
+            raise classify(response.status_code, read_failure(response.content), response.headers, self.where)
+        return parse_body(response.content)
 
     async def _attempt(self, request: Request) -> Reply:
         while True:
@@ -137,7 +149,7 @@ class Anthropic:
         if not self._clients:
             count = -(-self.concurrency // _PER_CLIENT)
             limits = httpx.Limits(max_connections=_PER_CLIENT, max_keepalive_connections=_PER_CLIENT)
-            timeout = httpx.Timeout(self._options.timeout_s, connect=min(_CONNECT_S, self._options.timeout_s))
+            timeout = httpx.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
             headers = {"x-api-key": self._key or "no-key", "anthropic-version": self.capabilities.api_version}
             verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
             self._clients = [
@@ -147,7 +159,7 @@ class Anthropic:
         return self._clients[self._turn]
 
     def _flow(self) -> Flow:
-        return flow_for(self._server, self.address, self._key, self.concurrency, self._options)
+        return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
 
 
 def messages_body(

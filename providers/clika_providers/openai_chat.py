@@ -7,17 +7,18 @@ would hide refusals from the flow control.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from clika_providers import decisions
 from clika_providers.breaker import Breaker
 from clika_providers.capabilities import Capabilities, capabilities_for
 from clika_providers.chat_body import chat_body
-from clika_providers.chat_reply import read_chat
+from clika_providers.chat_reply import parse_body, read_chat
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.flow import Flow, shared_flow
 from clika_providers.keys import find_key
@@ -40,8 +41,10 @@ _CONNECT_S = 10.0
 class OpenAIChat:
     """One model behind a chat-completions endpoint."""
 
+    models_path = "/models"
+
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
-        self._server, self._model, self._options = server, model, options
+        self._server, self._model, self.options = server, model, options
         self.address = server.address(options.base_url)
         self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
         self.where = Where(server.name, model, self.address_class, server.key_env)
@@ -71,14 +74,14 @@ class OpenAIChat:
             "base_url": self.address_class,
             "adapter": ADAPTER_VERSION,
         }
-        if self._options.extra_body:
-            named["extra_body"] = dict(self._options.extra_body)
+        if self.options.extra_body:
+            named["extra_body"] = dict(self.options.extra_body)
         return named
 
     @property
     def concurrency(self) -> int:
         """Requests in flight that are useful at most."""
-        return self._options.concurrency or self._server.concurrency
+        return self.options.concurrency or self._server.concurrency
 
     @property
     def notes(self) -> list[str]:
@@ -134,7 +137,7 @@ class OpenAIChat:
         while True:
             body = self.body(request)
             started = time.monotonic()
-            status, content, headers = await self._post(path, body)
+            status, content, headers = await self._exchange("POST", path, body)
             if status < 400:
                 completion = self.read(content, request)
                 return Reply(replace(completion, latency_s=time.monotonic() - started), headers)
@@ -145,13 +148,34 @@ class OpenAIChat:
             error.headers = headers
             raise error
 
-    async def _post(self, path: str, body: dict[str, Json]) -> tuple[int, bytes, Mapping[str, str]]:
-        """Status, body and headers of one POST; connection troubles as RetryableError."""
+    async def get(self, path: str) -> dict[str, Any] | list[Any]:
+        """The JSON of a GET (models, batches); raises ProviderError."""
+        return self._json(*await self._exchange("GET", path))
+
+    async def post(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
+        """The JSON of a POST that is no question (batches); raises ProviderError."""
+        return self._json(*await self._exchange("POST", path, body))
+
+    def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:
+        if status >= 400:
+            raise classify(status, read_failure(content), headers, self.where)
+        if content.lstrip()[:1] == b"[":
+            return list(json.loads(content))
+        return parse_body(content)
+
+    async def _exchange(
+        self, method: Literal["GET", "POST"], path: str, body: dict[str, Json] | None = None
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Status, body and headers of one exchange; connection troubles as RetryableError."""
         import httpx2
         import openai
 
+        sdk = self.sdk()
         try:
-            response = await self.sdk().post(path, cast_to=httpx2.Response, body=body)
+            if method == "GET":
+                response = await sdk.get(path, cast_to=httpx2.Response)
+            else:
+                response = await sdk.post(path, cast_to=httpx2.Response, body=body)
         except openai.APIStatusError as error:
             return error.response.status_code, error.response.content, error.response.headers
         except openai.APITimeoutError:
@@ -167,7 +191,7 @@ class OpenAIChat:
             import openai
 
             limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-            timeout = httpx2.Timeout(self._options.timeout_s, connect=min(_CONNECT_S, self._options.timeout_s))
+            timeout = httpx2.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
             self._sdk = openai.AsyncOpenAI(
                 base_url=self.address,
                 api_key=self._key or "no-key",
@@ -178,7 +202,7 @@ class OpenAIChat:
         return self._sdk
 
     def _flow(self) -> Flow:
-        return flow_for(self._server, self.address, self._key, self.concurrency, self._options)
+        return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
 
 
 def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:

@@ -12,8 +12,8 @@ from clika_providers.errors import RunError
 
 
 def config_folder() -> Path:
-    """`CLIKA_CONFIG_DIR`, else the platform's configuration folder for clika-client."""
-    named = os.environ.get("CLIKA_CONFIG_DIR")
+    """Where the user's tables lie: `CLIKA_HOME`, else the platform's configuration folder for clika-client."""
+    named = os.environ.get("CLIKA_HOME")
     if named:
         return Path(named)
     import platformdirs

@@ -1,0 +1,98 @@
+"""What a request costs: a small dated table, overridable by the user; an unknown price is None, never a guess."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clika_providers.errors import RunError
+from clika_providers.registry import parse_spec
+from clika_providers.types import ReadMode, Usage
+from clika_providers.userfiles import builtin, user_table
+
+_UNBILLED = frozenset({"gguf", "ollama", "vllm", "llama-server", "lmstudio"})
+_MILLION = 1_000_000
+_DATED = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens, for one model."""
+
+    model: str
+    input: float
+    output: float
+    source: str
+    as_of: date | None = None
+    cached: float | None = None
+    batch: float | None = None
+    """Factor on every price in a batch; None when the vendor's batches are not offered here."""
+    above: int | None = None
+    """Requests with more input tokens than this pay input_above and output_above for all their tokens."""
+    input_above: float = 0.0
+    output_above: float = 0.0
+    mode: ReadMode | None = None
+
+    def cost(self, usage: Usage, *, batch: bool = False) -> float | None:
+        """US dollars for ONE request, None when the server did not count its tokens.
+
+        Never to be called with the sum of several requests: the higher price of long requests would be taken for it.
+        """
+        if usage.input_tokens is None or usage.output_tokens is None:
+            return None
+        long = self.above is not None and usage.input_tokens > self.above
+        per_input = self.input_above if long else self.input
+        per_output = self.output_above if long else self.output
+        cached = min(usage.cached_tokens or 0, usage.input_tokens)
+        per_cached = per_input if self.cached is None else self.cached * (per_input / self.input if self.input else 1.0)
+        dollars = (usage.input_tokens - cached) * per_input + cached * per_cached + usage.output_tokens * per_output
+        return dollars * (self.batch or 1.0 if batch else 1.0) / _MILLION
+
+    def estimate(self, input_tokens: float, output_tokens: float, *, batch: bool = False) -> float:
+        """US dollars for one request of about this size, with nothing cached by the vendor."""
+        known = self.cost(Usage(round(input_tokens), round(output_tokens)), batch=batch)
+        assert known is not None
+        return known
+
+
+def find_price(spec: str, *, mode: ReadMode = "text", user_file: Path | None = None) -> Price | None:
+    """The price of a model spec, None when it is not known. Models on the user's own machines cost nothing."""
+    rows = _rows(user_file)
+    for name in (spec, _DATED.sub("", spec)):
+        for key in ((name, mode), (name, None)):
+            if key in rows:
+                return rows[key]
+    if parse_spec(spec)[0] in _UNBILLED:
+        return Price(spec, 0.0, 0.0, "runs on your own machine")
+    return None
+
+
+@cache
+def _rows(user_file: Path | None) -> dict[tuple[str, str | None], Price]:
+    name = "prices.toml"
+    found: dict[tuple[str, str | None], Price] = {}
+    for table, origin in ((builtin(name), name), (user_table(name, user_file), str(user_file or name))):
+        for number, row in enumerate(table.get("price", []), 1):
+            price = _price(row, f"{origin}: price {number}")
+            found[price.model, price.mode] = price
+    return found
+
+
+def _price(row: dict[str, Any], where: str) -> Price:
+    unknown = sorted(row.keys() - {f.name for f in fields(Price)})
+    if unknown:
+        raise RunError(f"{where} has unknown fields: {', '.join(unknown)}", code="setup")
+    missing = sorted({"model", "input", "output"} - row.keys())
+    if missing:
+        raise RunError(f"{where} lacks {', '.join(missing)}", code="setup")
+    for name in ("input", "output", "cached", "batch", "input_above", "output_above"):
+        value = row.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise RunError(f"{where}: {name} must be a number of dollars, not {value!r}", code="setup")
+    if row.get("mode", "text") not in ("text", "logprobs", "decisions"):
+        raise RunError(f"{where}: mode {row['mode']!r} is none of text, logprobs, decisions", code="setup")
+    return Price(**{"source": where, **row})
