@@ -7,7 +7,8 @@ itself; so the connections are spread over several small clients.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -141,6 +142,15 @@ class Anthropic:
             if isinstance(error, httpx.ConnectTimeout):
                 raise connection_error(self.where, error) from None
             raise RetryableError(f"{self._server.name} did not answer in time", code="timeout") from None
+        except (httpx.RequestError, httpx.StreamError) as error:
+            raise connection_error(self.where, error) from None
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str) -> AsyncIterator[httpx.Response]:
+        """An exchange whose body is read piece by piece; connection troubles as RetryableError."""
+        try:
+            async with self._client().stream(method, self.address + path) as response:
+                yield response
         except (httpx.RequestError, httpx.StreamError) as error:
             raise connection_error(self.where, error) from None
 

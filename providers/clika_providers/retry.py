@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
@@ -16,6 +17,7 @@ from clika_providers.options import ProviderOptions
 from clika_providers.taxonomy import SHAPE, THROTTLE_STATUS
 from clika_providers.types import Completion
 
+T = TypeVar("T")
 _SHAPE_ATTEMPTS = 3
 _THROTTLED_ATTEMPTS = 10
 _LONGEST_PAUSE_S = 30.0
@@ -29,6 +31,18 @@ class Reply:
 
     completion: Completion
     headers: Mapping[str, str]
+
+
+async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions) -> T:
+    """An exchange that is no question and safe to repeat (a status, a file), tried as often as a question is."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, RetryableError)),
+        wait=lambda state: pause(state, options),
+        stop=lambda state: enough(state, options),
+        reraise=True,
+        sleep=asyncio.sleep,
+    )
+    return await retrying(ask)
 
 
 class Caller:
@@ -48,14 +62,7 @@ class Caller:
         async def once() -> Completion:
             return await self._once(attempt, tokens)
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(lambda error: isinstance(error, RetryableError)),
-            wait=self._pause,
-            stop=self._enough,
-            reraise=True,
-            sleep=asyncio.sleep,
-        )
-        return await retrying(once)
+        return await persistently(once, self._options)
 
     async def _once(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
         probe = await self.breaker.admit()
@@ -107,24 +114,26 @@ class Caller:
         else:
             self.breaker.bad(error, probe, connected=error.code != NOT_CONNECTED)
 
-    def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next attempt: exponential with jitter, and never less than the server asked for."""
-        error = state.outcome.exception() if state.outcome else None
-        longest = min(_LONGEST_PAUSE_S, self._options.backoff_s * 2.0 ** (state.attempt_number - 1))
-        jittered = longest * random.uniform(0.5, 1.0)
-        asked = error.retry_after if isinstance(error, ProviderError) else None
-        if asked is None:
-            return jittered
-        # Spread over a tenth of the wait, so that all who were told the same moment do not come at once.
-        spread = asked + random.uniform(0.005, max(0.02, min(0.1 * asked, 1.0)))
-        return spread if state.attempt_number == 1 else max(spread, jittered)
 
-    def _enough(self, state: RetryCallState) -> bool:
-        """Whether these were all the attempts that this failure deserves."""
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, ProviderError):
-            if error.code == SHAPE:
-                return state.attempt_number >= min(_SHAPE_ATTEMPTS, self._options.max_retries + 1)
-            if error.status == 429 and self._options.max_retries > 0:
-                return state.attempt_number >= _THROTTLED_ATTEMPTS
-        return state.attempt_number > self._options.max_retries
+def pause(state: RetryCallState, options: ProviderOptions) -> float:
+    """Seconds before the next attempt: exponential with jitter, and never less than the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    longest = min(_LONGEST_PAUSE_S, options.backoff_s * 2.0 ** (state.attempt_number - 1))
+    jittered = longest * random.uniform(0.5, 1.0)
+    asked = error.retry_after if isinstance(error, ProviderError) else None
+    if asked is None:
+        return jittered
+    # Spread over a tenth of the wait, so that all who were told the same moment do not come at once.
+    spread = asked + random.uniform(0.005, max(0.02, min(0.1 * asked, 1.0)))
+    return spread if state.attempt_number == 1 else max(spread, jittered)
+
+
+def enough(state: RetryCallState, options: ProviderOptions) -> bool:
+    """Whether these were all the attempts that this failure deserves."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, ProviderError):
+        if error.code == SHAPE:
+            return state.attempt_number >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
+        if error.status == 429 and options.max_retries > 0:
+            return state.attempt_number >= _THROTTLED_ATTEMPTS
+    return state.attempt_number > options.max_retries

@@ -1,0 +1,203 @@
+"""Batches of OpenAI and Azure: a JSONL file goes up, a batch is made of it, result and error files come down."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import IO, Any
+
+from clika_providers.batches.ticket import BatchStatus, BatchTicket, Chunk, Keyed, RequestOf, State, split_lines
+from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.openai_chat import OpenAIChat, connection_error
+from clika_providers.options import ProviderOptions
+from clika_providers.retry import persistently
+from clika_providers.servers import known_servers
+from clika_providers.taxonomy import classify, failure_of, quoted, read_failure
+from clika_providers.types import Completion
+
+MOST_LINES = 50_000
+MOST_BYTES = 190_000_000  # the vendor's limit is 200 MB
+_URL = "/v1/chat/completions"
+_STATES: dict[str, State] = {
+    "completed": "done",
+    "expired": "expired",
+    "cancelled": "cancelled",
+    "failed": "failed",
+}
+_EXPIRED = frozenset({"batch_expired", "batch_cancelled"})
+
+
+class OpenAIBatches:
+    """The batches of one model."""
+
+    def __init__(
+        self,
+        name: str,
+        model: str,
+        options: ProviderOptions,
+        *,
+        most_lines: int = MOST_LINES,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._chat = OpenAIChat(known_servers()[name], model, options)
+        self._options = options
+        self._most_lines, self._most_bytes = most_lines, most_bytes
+
+    async def submit(self, requests: Iterable[Keyed]) -> AsyncIterator[BatchTicket]:
+        """See BatchDoor."""
+        chunk, file = Chunk(self._most_lines, self._most_bytes), _scratch()
+        try:
+            for key, request in requests:
+                line = self._line(key, request)
+                if not chunk.takes(len(line)):
+                    yield await self._send(file, chunk.lines)
+                    file.close()
+                    chunk, file = Chunk(self._most_lines, self._most_bytes), _scratch()
+                file.write(line)
+                chunk.add(len(line))
+            if chunk.lines:
+                yield await self._send(file, chunk.lines)
+        finally:
+            file.close()
+
+    async def status(self, ticket: BatchTicket) -> BatchStatus:
+        """See BatchDoor."""
+        return _status(await self._batch(ticket))
+
+    async def cancel(self, ticket: BatchTicket) -> BatchStatus:
+        """See BatchDoor."""
+        return _status(_mapping(await self._chat.post(f"/batches/{ticket.batch_id}/cancel", {})))
+
+    async def collect(
+        self, ticket: BatchTicket, request_of: RequestOf
+    ) -> AsyncIterator[tuple[str, Completion | ProviderError]]:
+        """See BatchDoor."""
+        batch = await self._batch(ticket)
+        for name in ("output_file_id", "error_file_id"):
+            if isinstance(batch.get(name), str) and batch[name]:
+                async for row in self._rows(batch[name]):
+                    found = self._result(row, request_of)
+                    if found is not None:
+                        yield found
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._chat.aclose()
+
+    def _line(self, key: str, request: Any) -> bytes:
+        body = self._chat.body(request)
+        row = {"custom_id": key, "method": "POST", "url": _URL, "body": body}
+        return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+
+    async def _send(self, file: IO[bytes], lines: int) -> BatchTicket:
+        file_id = await persistently(lambda: self._upload(file), self._options)
+        body: Any = {"input_file_id": file_id, "endpoint": _URL, "completion_window": "24h"}
+        # Not repeated after a broken connection: the batch may exist already, and would be paid twice.
+        batch = _mapping(await self._chat.post("/batches", body))
+        if not isinstance(batch.get("id"), str):
+            raise RunError(f"{self._chat.where.server} accepted a batch but gave it no id", code="batch")
+        return BatchTicket(self._chat.spec, batch["id"], lines, time.time(), self._chat.where.address)
+
+    async def _upload(self, file: IO[bytes]) -> str:
+        import openai
+
+        file.seek(0)
+        try:
+            made = await self._chat.sdk().files.create(file=("clika-batch.jsonl", file), purpose="batch")
+        except openai.OpenAIError as error:
+            raise self._mapped(error) from None
+        if not isinstance(getattr(made, "id", None), str):
+            raise RunError(f"{self._chat.where.server} took the file but gave it no id", code="batch")
+        return made.id
+
+    async def _batch(self, ticket: BatchTicket) -> dict[str, Any]:
+        async def ask() -> dict[str, Any]:
+            return _mapping(await self._chat.get(f"/batches/{ticket.batch_id}"))
+
+        return await persistently(ask, self._options)
+
+    async def _rows(self, file_id: str) -> AsyncIterator[dict[str, Any]]:
+        """The lines of a result file, streamed: it may hold 200 MB."""
+        import httpx2
+        import openai
+
+        try:
+            async with self._chat.sdk().files.with_streaming_response.content(file_id) as response:
+                async for line in split_lines(response.iter_bytes()):
+                    yield _row(line)
+        except openai.OpenAIError as error:
+            raise self._mapped(error) from None
+        except httpx2.HTTPError as error:
+            raise connection_error(self._chat.where, error) from None
+
+    def _mapped(self, error: Exception) -> ProviderError:
+        import openai
+
+        if isinstance(error, openai.APIStatusError):
+            response = error.response
+            try:
+                content: bytes | str = response.content
+            except Exception:  # a streamed error body that was not read; the SDK's message has its words
+                content = str(error)
+            return classify(response.status_code, read_failure(content), response.headers, self._chat.where)
+        return connection_error(self._chat.where, error.__cause__)
+
+    def _result(self, row: dict[str, Any], request_of: RequestOf) -> tuple[str, Completion | ProviderError] | None:
+        key = row.get("custom_id")
+        request = request_of(key) if isinstance(key, str) else None
+        if request is None:
+            return None
+        response, error = row.get("response"), row.get("error")
+        try:
+            if isinstance(response, dict) and response.get("status_code") is not None:
+                return str(key), self._read(response, request)
+            failure = failure_of({"error": error or "no reply"})
+            words = f"the batch gave no reply: {quoted(failure.message)}"
+            if failure.code in _EXPIRED:
+                return str(key), RetryableError(words, code=failure.code)
+            return str(key), ItemError(words, code=failure.code or None)
+        except ProviderError as problem:
+            return str(key), problem
+
+    def _read(self, response: dict[str, Any], request: Any) -> Completion:
+        status, body = int(response["status_code"]), response.get("body")
+        if status >= 400:
+            raise classify(status, failure_of(body), {}, self._chat.where)
+        return self._chat.read(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), request)
+
+
+def _scratch() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=8_000_000)
+
+
+def _mapping(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise RetryableError("the server's answer about the batch was not an object", code="shape")
+    return data
+
+
+def _row(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}  # a damaged line is a missing result: it will be asked again
+    return row if isinstance(row, dict) else {}
+
+
+def _status(batch: dict[str, Any]) -> BatchStatus:
+    vendor = str(batch.get("status") or "unknown")
+    counts = batch.get("request_counts") or {}
+    errors = (batch.get("errors") or {}).get("data") or []
+    words = "; ".join(
+        f"line {e.get('line')}: {e.get('message')}" if e.get("line") else str(e.get("message")) for e in errors[:3]
+    )
+    return BatchStatus(
+        _STATES.get(vendor, "running"),
+        vendor,
+        int(counts.get("completed") or 0),
+        int(counts.get("failed") or 0),
+        int(counts.get("total") or 0),
+        quoted(words) or None,
+    )
