@@ -63,10 +63,13 @@ def read_answer(
     return with_finish(_standard(text or "", tuple(labels), tuple(choices), language), finish)
 
 
-@lru_cache(maxsize=65_536)
 def _standard(text: str, labels: Labels, choices: Labels, language: str | None) -> Answer:
-    asked = question(labels, choices)
-    return read_fast(text, asked) or read_standard(text, asked, language)
+    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language)
+
+
+@lru_cache(maxsize=65_536)
+def _climb(text: str, labels: Labels, choices: Labels, language: str | None) -> Answer:
+    return read_standard(text, question(labels, choices), language)
 
 
 def read_first_letter(text: str, labels: Labels, choices: Labels, language: str | None = None) -> Answer:
@@ -150,18 +153,20 @@ def read_answers(
         raise ValueError(f"finish has {len(finish)} entries for {count} texts")
     function = READINGS[reading].function if reading in READINGS else _unknown(reading)
     codes = np.zeros((count, 3), dtype=np.int16)
-    known: dict[Answer, tuple[int, int, int]] = {}
+    known: dict[int, tuple[Answer, tuple[int, int, int]]] = {}
+    """By identity, which is much faster than by value; the entry keeps its Answer, and so the id, alive."""
     ends = finish if finish is not None else [None] * count
     found: list[tuple[int, int, int]] = []
     for text, shown, options, end in zip(texts, labels_of, choices_of, ends, strict=True):
         answer = function(text or "", shown, options, language)
         if end is not None and answer.choice is None:
             answer = with_finish(answer, end)
-        code = known.get(answer)
-        if code is None:
+        entry = known.get(id(answer))
+        if entry is None:
             choice = -1 if answer.choice is None else answer.choice
-            code = known[answer] = (choice, REASONS.index(answer.reason or ""), RULES.index(answer.rule))
-        found.append(code)
+            code = (choice, REASONS.index(answer.reason or ""), RULES.index(answer.rule))
+            entry = known[id(answer)] = (answer, code)
+        found.append(entry[1])
     if found:
         codes[:] = found
     return ReadAnswers(codes[:, 0].astype(np.int8), codes[:, 1].astype(np.uint8), codes[:, 2].astype(np.uint8))

@@ -195,7 +195,7 @@ class Reply:
         joint = ""
         for ahead in range(at, min(at + 8, len(self.tokens))):
             token = self.tokens[ahead]
-            if token.choice is not None and joint and (token.strict or token.is_label):
+            if token.choice is not None and joint and (token.strict or token.shown):
                 return joint, ahead
             if token.kind == "sign" and token.text in JOINTS:
                 joint = joint or token.text
@@ -253,7 +253,7 @@ class Reply:
 
     def _announced(self, at: int) -> int:
         """2 behind a word for answer, final or correct; 1 behind a verb of choosing or `option:`; else 0."""
-        gathered, colon, gap = Role(0), False, False
+        gathered, colon, gap = 0, False, False
         for back in range(at - 1, max(-1, at - 40), -1):
             token = self.tokens[back]
             if token.kind == "sign":
@@ -359,7 +359,10 @@ class Reply:
         if any(self.tokens[i].role & Role.WRONG for i in members):
             return True
         roles = [self.tokens[i].role for i in members[:4]]
-        return any(r & Role.NOT for r in roles) and any(r & (Role.CORRECT | Role.ANSWER | Role.IS) for r in roles)
+        verdict = Role.CORRECT | Role.ANSWER | Role.IS
+        return any(
+            a & Role.NOT and b & verdict for n, a in enumerate(roles) for m, b in enumerate(roles) if n != m
+        )
 
     def _set_off(self, at: int) -> bool:
         token, after = self.tokens[at], self.get(at + 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from clika_client.answer_reading.normalise import clean, fold
@@ -106,6 +106,12 @@ class LabelSet:
         """Whether the labels shown are of the letter's own alphabet, so that it is plainly one not shown."""
         block = ord(folded[0]) >> 7
         return any(ord(label[0]) >> 7 == block and not label.isascii() for label in self.shown if label)
+
+
+@lru_cache(maxsize=1_024)
+def label_set(labels: tuple[str, ...], numeric_options: bool) -> LabelSet:
+    """The prepared labels, shared by all questions that show them."""
+    return LabelSet(labels, numeric_options)
 
 
 def _unique(pairs: object) -> dict[str, int]:

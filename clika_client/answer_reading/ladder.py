@@ -145,7 +145,7 @@ def _answer_values(value: object, depth: int) -> list[object]:
     found: list[object] = []
     for key, content in value.items():
         parts = fold(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(key)).replace("_", " ").replace("-", " ")).split()
-        role = Role(0)
+        role = 0
         for part in (*parts, " ".join(parts)):
             for _, one in words().single.get(part, ()):
                 role |= one

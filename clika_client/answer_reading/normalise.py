@@ -103,6 +103,9 @@ _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"[ \t]*\n\s*")
 
 
+_PLAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9,.'!?():;&/-]| (?=[^ ]))*)?")
+
+
 def bounded(text: str) -> str:
     """The text itself, or the head and tail of a very long one, with a line break between."""
     return text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
@@ -113,6 +116,8 @@ def clean(text: str) -> str:
 
     Letter case and line breaks stay: both are evidence to later rules.
     """
+    if _PLAIN.fullmatch(text):
+        return text
     if "<" in text or "[" in text or "▁" in text:
         cut = _END_TOKEN.search(text)
         while cut and not text[: cut.start()].strip():

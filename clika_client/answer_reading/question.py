@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from clika_client.answer_reading.labels import AMBIGUOUS, LabelSet
+from clika_client.answer_reading.labels import AMBIGUOUS, label_set
 from clika_client.answer_reading.normalise import clean, core, lower
 from clika_client.answer_reading.result import Answer
 
@@ -18,7 +18,8 @@ class Question:
     def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
-        self.labels = LabelSet(labels, numeric_options=any(c and c.replace(".", "").isdecimal() for c in self.cores))
+        numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
+        self.labels = label_set(tuple(labels), numeric)
         self.by_core: dict[str, int] = {}
         for index, text in enumerate(self.cores):
             if text:

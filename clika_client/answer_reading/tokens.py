@@ -14,20 +14,19 @@ from clika_client.answer_reading.words import UNSPACED, Role, words
 
 # Letters that are words of their own in some language: bare, they name an option only where nothing follows.
 WORDY = frozenset("AIEOYUKVZSWАВИКОСУЯІЄЗЕЙΑΕΗΟ")
-NO_ROLE = Role(0)
 
 
 class Token:
     """One word, number, sign, line break or option text of a reply."""
 
-    __slots__ = ("choice", "end", "index", "is_label", "kind", "native", "role", "start", "strict", "text")
+    __slots__ = ("choice", "end", "index", "is_label", "kind", "native", "role", "shown", "start", "strict", "text")
 
     def __init__(self, kind: str, text: str, start: int, end: int) -> None:
         self.kind = kind
         """`word`, `number`, `sign`, `line` or `option` (an option's text)."""
         self.text = text
         self.start, self.end = start, end
-        self.role = NO_ROLE
+        self.role = 0
         self.native = False
         """Whether the role comes from the reply's own language."""
         self.choice: int | None = None
@@ -35,6 +34,8 @@ class Token:
         self.index = AMBIGUOUS
         """The label's own index, also where `choice` is AMBIGUOUS because an option's text reads the same."""
         self.is_label = False
+        self.shown = False
+        """Whether the label is one of those shown, by letter or shape, not one meant by position."""
         self.strict = False
         """Whether it would pass for a label even in running text: right case, or in brackets."""
 
@@ -183,7 +184,7 @@ def _cut_run(value: str, start: int, tokens: list[Token]) -> None:
 def _assign_roles(tokens: list[Token], language: str | None) -> None:
     index = words()
     votes: Counter[str] = Counter({language: 3} if language else {})
-    found: list[tuple[Token, tuple[tuple[str, Role], ...]]] = []
+    found: list[tuple[Token, tuple[tuple[str, int], ...]]] = []
     for token in tokens:
         if token.kind == "word":
             entries = index.single.get(fold(token.text))
@@ -235,7 +236,8 @@ def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
             right_case = not labels.upper or token.text == token.text.upper()
         else:
             right_case = token.kind == "word"
-        if not bracketed and not labels.shows(token.text):
+        token.shown = labels.shows(token.text)
+        if not bracketed and not token.shown:
             numbered = token.kind == "number" and at and tokens[at - 1].role & Role.OPTION
             right_case = right_case or bool(numbered)
             if token.native or (UNSPACED.match(token.text) and token.role) or (choice == NOT_SHOWN and not right_case):
@@ -281,8 +283,8 @@ def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool
         if beyond is not None and beyond.kind in ("word", "number"):
             if after.text == "-":
                 return not beyond.role
-            if after.text == "." and beyond.kind == "word" and not UNSPACED.match(beyond.text):
-                return len(beyond.text) < 3 or not beyond.text[:1].isupper()
+            if after.text == "." and beyond.kind == "word":
+                return len(beyond.text) < 3 and beyond.text.isascii() == token.text.isascii()
             if after.text in "&'" and not quoted:
                 return len(beyond.text) > 1 or (not token.strict and after.text == "'")
     if before is not None and before.kind == "sign":

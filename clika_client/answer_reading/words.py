@@ -12,7 +12,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import IntFlag
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,8 +22,11 @@ from clika_client.errors import UserError
 ENVIRONMENT = "CLIKA_ANSWER_WORDS"
 
 
-class Role(IntFlag):
-    """What a word does in a reply; a word may have several roles, in one language or across languages."""
+class Role:
+    """What a word does in a reply; a word may have several roles, in one language or across languages.
+
+    Bits of plain integers: an enum.IntFlag costs a microsecond an operation, too much here.
+    """
 
     ANSWER = 1
     OPTION = 2
@@ -46,7 +48,7 @@ class Role(IntFlag):
     QUESTION = 32768
 
 
-ROLES: Mapping[str, Role] = {role.name.lower(): role for role in Role if role.name}
+ROLES: Mapping[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if name.isupper()}
 PHRASES = ("none", "unknown", "refusal", "all")
 
 UNSPACED = re.compile(
@@ -60,9 +62,9 @@ UNSPACED = re.compile(
 class Words:
     """The tables of all languages, inverted for look-up."""
 
-    single: Mapping[str, tuple[tuple[str, Role], ...]]
+    single: Mapping[str, tuple[tuple[str, int], ...]]
     """Folded word → (language, roles) pairs."""
-    phrases: Mapping[str, tuple[tuple[tuple[str, ...], Role], ...]]
+    phrases: Mapping[str, tuple[tuple[tuple[str, ...], int], ...]]
     """First folded word of a multi-word entry → (its words, roles), longest first."""
     unspaced: Mapping[str, tuple[str, ...]]
     """First letter → entries of unspaced scripts that begin with it, longest first."""
@@ -131,8 +133,8 @@ def extension_digest() -> str:
 @cache
 def words() -> Words:
     """All languages' tables as one index; built once, on the first reply that needs words."""
-    single: dict[str, dict[str, Role]] = {}
-    phrases: dict[tuple[str, ...], Role] = {}
+    single: dict[str, dict[str, int]] = {}
+    phrases: dict[tuple[str, ...], int] = {}
     unspaced: set[str] = set()
     statements: dict[str, dict[str, bool]] = {kind: {} for kind in PHRASES}
     articles: set[str] = set()
@@ -148,10 +150,10 @@ def words() -> Words:
                     articles.add(text)
                 role = ROLES.get(key, Role.FILL)
                 if len(parts) > 1:
-                    phrases[parts] = phrases.get(parts, Role(0)) | role
+                    phrases[parts] = phrases.get(parts, 0) | role
                     continue
                 roles = single.setdefault(text, {})
-                roles[language] = roles.get(language, Role(0)) | role
+                roles[language] = roles.get(language, 0) | role
                 if UNSPACED.match(text):
                     unspaced.add(text)
     return Words(
