@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,21 +26,35 @@ def read_bytes(path: Path) -> bytes:
 
 def decode(path: Path, data: bytes) -> str:
     """UTF-8 text, with or without a byte order mark; raises UserError naming the line that is not."""
+    _refuse_utf16(path, data)
+    return _decode(path, 1, data)
+
+
+def _refuse_utf16(path: Path, data: bytes) -> None:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UserError(f"{path}: this is UTF-16; save it as UTF-8")
+
+
+def _decode(path: Path, line: int, data: bytes) -> str:
+    """The text of `data`, which begins at a line of that number."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig" if line == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise UserError(f"{path}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8") from None
+        # The codec that skips the mark counts bytes after it.
+        start = error.start + (len(data) - len(error.object))
+        number = line + data.count(b"\n", 0, start)
+        raise UserError(
+            f"{path}, line {number}: byte 0x{data[start]:02x} is not UTF-8; save the file as UTF-8"
+        ) from None
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) for every line that is not blank; raises UserError naming file and line."""
-    text = decode(path, read_bytes(path))
+    data = read_bytes(path)
+    _refuse_utf16(path, data)
     # Only \n ends a line: JSON strings may hold U+2028 and its like, which splitlines would break at.
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, raw in enumerate(io.BytesIO(data), 1):
+        line = _decode(path, number, raw)
         if not line.strip():
             continue
         try:

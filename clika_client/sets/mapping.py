@@ -52,7 +52,11 @@ def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
 
     Raises Missing for a column that the row lacks; optional parts are None then, unless they were mapped.
     """
-    source = mapped.get(part, Source(columns=(part,)))
+    source = mapped.get(part)
+    if source is None:
+        if part in row:
+            return row[part]
+        source = Source(columns=(part,))
     if source.value is not None:
         return source.value
     absent = [column for column in source.columns if column not in row]

@@ -47,9 +47,10 @@ def read_user_set(
     mapped = parse_mapping(mapping)
     rows: list[_Row] = []
     seen: dict[tuple[str, str], str] = {}
+    pool = _Pool()
     for place, raw in read_rows(path):
         try:
-            row = _read(place, raw, mapped)
+            row = _read(place, raw, mapped, pool)
         except (_Bad, Missing, UserError) as error:
             raise UserError(f"{path}, {place}: {error}") from None
         _check_beside(path, row, rows, seen)
@@ -57,27 +58,42 @@ def read_user_set(
     if not rows:
         raise UserError(f"{path}: the file holds no item; give it at least one")
     _check_gold(path, rows)
-    items, probes = _assemble(rows)
+    items, probes = _assemble(rows, pool)
     return build(name or path.stem, items, probes, where=str(path), reference=reference, source=path.name)
 
 
-def _read(place: str, raw: Mapping[str, Any], mapped: Mapped) -> _Row:
+class _Pool:
+    """One object for all equal ids and tags: a set of a million questions holds each of them many times."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._tags: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    def text(self, text: str) -> str:
+        return self._texts.setdefault(text, text)
+
+    def tags(self, tags: dict[str, str]) -> dict[str, str]:
+        """Tags are read and never changed, so that probes may share them."""
+        return self._tags.setdefault(tuple(tags.items()), tags)
+
+
+def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> _Row:
     choices = _choices(part_of(raw, "choices", mapped))
     gold = _gold(part_of(raw, "gold", mapped), choices)
-    tags = dict(_texts_of(part_of(raw, "tags", mapped), "tags"))
+    tags = _texts_of(part_of(raw, "tags", mapped), "tags")
     found = ambiguity(choices, gold)
     if found is not None:
         tags[AMBIGUOUS] = found
     cluster = part_of(raw, "cluster", mapped)
     of_item = part_of(raw, "item_tags", mapped)
     probe = Probe(
-        _text(part_of(raw, "item_id", mapped), "item_id"),
+        pool.text(_text(part_of(raw, "item_id", mapped), "item_id")),
         canonical(_text(part_of(raw, "language", mapped), "language")),
         _text(part_of(raw, "question", mapped), "question"),
         choices,
         gold,
-        tags,
-        _texts_of(part_of(raw, "fields", mapped), "fields"),
+        pool.tags(tags),
+        pool.tags(_texts_of(part_of(raw, "fields", mapped), "fields")),
     )
     if cluster is not None and not isinstance(cluster, str):
         raise _Bad(f"`cluster` must be a text, got {cluster!r}")
@@ -203,7 +219,7 @@ def _check_gold(path: Path, rows: Iterable[_Row]) -> None:
             )
 
 
-def _assemble(rows: Sequence[_Row]) -> tuple[list[Item], list[Probe]]:
+def _assemble(rows: Sequence[_Row], pool: _Pool) -> tuple[list[Item], list[Probe]]:
     """Items in the order they first occur; tags shared by all languages of an item move to the item."""
     versions: dict[str, list[_Row]] = {}
     for row in rows:
@@ -211,14 +227,16 @@ def _assemble(rows: Sequence[_Row]) -> tuple[list[Item], list[Probe]]:
     items = []
     own: dict[str, frozenset[str]] = {}
     for item_id, group in versions.items():
-        tags = _shared_tags(group)
+        tags = pool.tags(_shared_tags(group))
         own[item_id] = frozenset(tags)
         items.append(Item(item_id, tags, group[0].cluster))
-    probes = [
-        replace(row.probe, tags={k: v for k, v in row.probe.tags.items() if k not in own[row.probe.item_id]})
-        for row in rows
-    ]
-    return items, probes
+    return items, [_without_tags(row.probe, own[row.probe.item_id], pool) for row in rows]
+
+
+def _without_tags(probe: Probe, names: frozenset[str], pool: _Pool) -> Probe:
+    if not names:
+        return probe
+    return replace(probe, tags=pool.tags({key: value for key, value in probe.tags.items() if key not in names}))
 
 
 def _shared_tags(group: Sequence[_Row]) -> dict[str, str]:
