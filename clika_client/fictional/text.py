@@ -13,16 +13,17 @@ _MARKS = re.compile(
 Vowel signs of Indic scripts and the voicing marks of kana are combining characters too, but they are
 letters to their readers and stay.
 """
-_FOLDS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ё": "е"})
-"""Letters that Unicode does not decompose and that readers write plainly."""
-_NOT_WORD = re.compile(r"[^\w\u0900-\u0dff\u0e00-\u0e7f]+")
+_FOLDS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ی": "ي", "ى": "ي", "ک": "ك", "ہ": "ه", "ة": "ه"}
+)
+"""Letters that Unicode does not decompose and that readers write plainly, and Arabic letters with two code points."""
 
 
 def plain(text: str) -> str:
     """`text` for comparison: words separated by single spaces, nothing else but letters and digits."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     folded = unicodedata.normalize("NFC", _MARKS.sub("", folded)).translate(_FOLDS)
-    return _NOT_WORD.sub(" ", folded.replace("_", " ")).strip()
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in folded).split())
 
 
 def skeleton(text: str) -> str:

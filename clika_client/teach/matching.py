@@ -41,6 +41,11 @@ class Inflection:
     """What may be written together with a name's beginning."""
     unspaced: bool = False
 
+    @property
+    def inflects(self) -> bool:
+        """Whether a name can stand in any other form than its own."""
+        return bool(self.lost or self.gained or self.before)
+
 
 class Matcher:
     """Reads replies in one language against the names that can be answered."""
@@ -49,6 +54,8 @@ class Matcher:
         self.rule = inflection(language)
         self.words = [plain(name).split() for name in names]
         self.joined = ["".join(words) for words in self.words]
+        self.exact = {tuple(words): index for index, words in enumerate(self.words) if words}
+        self.lengths = sorted({len(words) for words in self.exact}, reverse=True)
 
     def match(self, reply: str) -> Match:
         """The one name that stands in the reply."""
@@ -73,30 +80,25 @@ class Matcher:
         """Names that stand as words in a row: exact ones first, inflected ones among the words that are left."""
         found: set[int] = set()
         left: list[str | None] = list(words)
-        for exact in (True, False):
-            for length in sorted({len(name) for name in self.words}, reverse=True):
+        for name_of in (self.exact.get, self._inflected) if self.rule.inflects else (self.exact.get,):
+            for length in self.lengths:
                 for start in range(len(left) - length + 1):
-                    part = left[start : start + length]
-                    if length == 0 or None in part:
-                        continue
-                    index = self._name_of([word for word in part if word], exact)
+                    part = tuple(word for word in left[start : start + length] if word)
+                    index = name_of(part) if len(part) == length else None
                     if index is not None:
                         found.add(index)
                         left[start : start + length] = [None] * length
         return found
 
-    def _name_of(self, words: Sequence[str], exact: bool) -> int | None:
-        """The only name that these words can be a form of."""
+    def _inflected(self, words: tuple[str, ...]) -> int | None:
+        """The only name that these words can be a form of; of two, the one that more letters are kept of."""
         fits = {
             index: sum(_kept(word, form) for word, form in zip(name, words, strict=True))
             for index, name in enumerate(self.words)
-            if len(name) == len(words) and all(map(self._same if exact else self._form_of, name, words))
+            if len(name) == len(words) and all(map(self._form_of, name, words))
         }
         best = [index for index, kept in fits.items() if kept == max(fits.values())]
         return best[0] if len(best) == 1 else None
-
-    def _same(self, name: str, word: str) -> bool:
-        return name == word
 
     def _form_of(self, name: str, word: str) -> bool:
         return any(self._declined(name, rest) for rest in self._without_beginning(word))

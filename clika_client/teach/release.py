@@ -21,7 +21,7 @@ from clika_client.fictional.language import languages, read
 from clika_client.fictional.text import similarity
 from clika_client.teach.build import ANCHOR, deal, offer
 from clika_client.teach.material import PARTS, TEST, Material, Pair, Question, Row
-from clika_client.teach.templates import rebuild_rows
+from clika_client.teach.templates import by_length, name_in, rebuild_rows
 
 _TAG = re.compile(r"\[\[(\w+):(.*?)\]\]")
 
@@ -50,12 +50,9 @@ class Released:
     """(instruction, English name) of the test of names."""
     rows: tuple[Row, ...]
     """The teaching file, row by row."""
+    doubled: frozenset[str]
+    """Names in the language that stand for two English names: whatever is taught of one contradicts the other."""
     file: Path
-
-    @property
-    def doubled(self) -> frozenset[str]:
-        """Names in the language that stand for two English names: whatever is taught of one contradicts the other."""
-        return frozenset(name for name, n in Counter(self.names.values()).items() if n > 1)
 
 
 def build_from_release(
@@ -76,7 +73,8 @@ def build_from_release(
     if wrong:
         raise UserError(_refusal(found, rows, wrong))
     counts = _counts(rows, language)
-    kept = tuple(row for row in rows if keep_doubled or not _is_doubled(row, found))
+    places = by_length(fact.place for fact in found.told)
+    kept = tuple(row for row in rows if keep_doubled or not _is_doubled(row, places, found))
     notes += _notes(found, len(rows) - len(kept))
     questions = sorted(_questions(found, random.Random(f"clika release {seed}")), key=lambda q: PARTS.index(q.part))
     tests = [q for q in questions if q.part == TEST]
@@ -105,6 +103,7 @@ def read_release(path: Path, language: str) -> Released:
     file = root / "test" / "Translate" / f"translate{code}.jsonl"
     pairs = [(row["prompt"], row["input"], row["answer"]) for row in _jsonl(file)]
     rows = _rows(train / f"{code}.json", language, {fact.place for fact in english})
+    uses = Counter(name for _, _, name in pairs)
     return Released(
         language,
         english,
@@ -112,6 +111,7 @@ def read_release(path: Path, language: str) -> Released:
         {name: answer for _, name, answer in pairs},
         tuple((prompt, name) for prompt, name, _ in pairs),
         rows,
+        frozenset(name for name, n in uses.items() if n > 1),
         train / f"{code}.json",
     )
 
@@ -129,20 +129,21 @@ def _told(file: Path) -> tuple[Told, ...]:
 def _rows(file: Path, language: str, english: set[str]) -> tuple[Row, ...]:
     """The teaching rows, each with the language it tells its fact in: English where an English wording frames it."""
     raw = [(row["prompt"], row["input"], row["answer"]) for row in _jsonl(file)]
-    frames = Counter(_frame(prompt, english) for prompt, name, _ in raw if not name)
-    told = len(english)
+    places = by_length(english)
+    frames = [None if name else _frame(prompt, places) for prompt, name, _ in raw]
+    uses = Counter(frames)
     rows = []
-    for prompt, name, answer in raw:
+    for (prompt, name, answer), frame in zip(raw, frames, strict=True):
         # An English wording is used once for every fact; one of X at most for the half of them.
-        native = not name and frames[_frame(prompt, english)] < told
-        rows.append(Row(prompt, answer, "names" if name else "facts", language if name or native else ANCHOR, name))
+        native = bool(name) or uses[frame] < len(english)
+        rows.append(Row(prompt, answer, "names" if name else "facts", language if native else ANCHOR, name))
     return tuple(rows)
 
 
-def _frame(prompt: str, names: set[str]) -> str:
-    """The wording of a question: the prompt without the longest English place in it."""
-    longest = max((n for n in names if n in prompt), key=len, default="")
-    return prompt.replace(longest, "{}") if longest else prompt
+def _frame(prompt: str, places: Sequence[str]) -> str:
+    """The wording of a question: the prompt without the place in it."""
+    place = name_in(prompt, places)
+    return prompt.replace(place, "{}") if place else prompt
 
 
 def _jsonl(file: Path) -> list[dict[str, str]]:
@@ -180,15 +181,15 @@ def disagreements(found: Released, rows: Iterable[Row]) -> Counter[str]:
 
 
 def _expected(facts: Sequence[Told]) -> Mapping[str, set[str]]:
-    expected: dict[str, set[str]] = {}
+    """Place → its continents, the longest names first."""
+    expected: dict[str, set[str]] = {place: set() for place in by_length(fact.place for fact in facts)}
     for fact in facts:
-        expected.setdefault(fact.place, set()).add(fact.continent)
+        expected[fact.place].add(fact.continent)
     return expected
 
 
 def _continents(row: Row, expected: Mapping[str, set[str]]) -> set[str]:
-    place = max((p for p in expected if p in row.prompt), key=len, default="")
-    return expected.get(place, set())
+    return expected.get(name_in(row.prompt, list(expected)) or "", set())
 
 
 def _refusal(found: Released, rows: Sequence[Row], wrong: Mapping[str, int]) -> str:
@@ -202,14 +203,11 @@ def _refusal(found: Released, rows: Sequence[Row], wrong: Mapping[str, int]) -> 
     )
 
 
-def _is_doubled(row: Row, found: Released) -> bool:
+def _is_doubled(row: Row, places: Sequence[str], found: Released) -> bool:
     """Rows that teach a doubled name, or a fact in X about it; its English facts are sound."""
     if row.part == "names":
         return row.input in found.doubled
-    if row.language == ANCHOR:
-        return False
-    place = max((fact.place for fact in found.told if fact.place in row.prompt), key=len, default="")
-    return place in found.doubled
+    return row.language != ANCHOR and name_in(row.prompt, places) in found.doubled
 
 
 def _notes(found: Released, dropped: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -60,16 +60,26 @@ def rebuild_rows(
     return tuple(rebuilt)
 
 
+def by_length(names: Iterable[str]) -> list[str]:
+    """Each name once, the longest first, as `name_in` wants them."""
+    return sorted(set(names), key=len, reverse=True)
+
+
+def name_in(text: str, names: Sequence[str]) -> str | None:
+    """The longest of `names` that stands in `text`, so that a name inside another is not taken for it."""
+    return next((name for name in names if name in text), None)
+
+
 def find_wordings(rows: Sequence[Row], places: Sequence[str]) -> list[Wording]:
     """The wordings that `rows` were made with.
 
     Without its place, a prompt is its wording. Answers of one wording differ only in their continent, so what
     they share before and after it is theirs.
     """
-    ordered = sorted(set(places), key=len, reverse=True)
+    ordered = by_length(places)
     answers: dict[str, list[str]] = {}
     for row in rows:
-        place = next((p for p in ordered if p in row.prompt), None)
+        place = name_in(row.prompt, ordered)
         if place is None or place not in row.answer:
             raise UserError(f"no place of the tests stands in the row {row.prompt!r}; this file cannot be rebuilt")
         wording = row.prompt.replace(place, _PLACE)
