@@ -1,0 +1,117 @@
+"""`clika import`: bring in responses that others collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from clika_client.importers.common import ImportReport, Progress
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="A checkout of the authors' release, or a log, result file or table.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="clika-release, lm-eval, inspect, openai-batch, anthropic-batch or table [default: look]."),
+    ] = None,
+    probe_set: Annotated[
+        str | None, typer.Option("--set", help="Probe set (name or file) that the replies answer, matched by item id.")
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="PART=COLUMN of a table, e.g. item_id=qid,text=answer; PART==VALUE for all rows."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Name of the model, where the file has none.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="Language of all rows, where the file does not say.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the probe set built from the file's own questions.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Name of the way the questions were asked.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the replies come from; shown in every report.")] = None,
+    custom_id: Annotated[
+        str | None, typer.Option(help="How a batch's custom_id is made, e.g. '{language}/{item_id}'.")
+    ] = None,
+    requests: Annotated[Path | None, typer.Option(help="The batch's input file, to keep the prompts too.")] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import responses others collected. Importing twice changes nothing; nothing is mixed with our own answers."""
+    from clika_client.importers.detect import ImportOptions, import_path
+    from clika_client.languages import canonical
+    from clika_client.sets.catalogue import resolve
+    from clika_client.store import Store
+
+    options = ImportOptions(
+        format=format,
+        probe_set=None if probe_set is None else resolve(probe_set),
+        mapping=tuple(map_ or ()),
+        model=model,
+        language=None if language is None else canonical(language),
+        set_name=name,
+        prompt=prompt,
+        source=source,
+        custom_id=custom_id,
+        requests=requests,
+    )
+    with Store(database_path(db)) as store, _bar(err()) as progress:
+        report = import_path(store, path, options, progress)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        show_report(report, out())
+
+
+def show_report(report: ImportReport, console: Console) -> None:
+    """What was taken and what was not, with reasons."""
+    from clika_client.report.terminal import cleaned
+
+    stored = f"{report.new:,} new" + (
+        f", {report.replies - report.new:,} already stored" if report.replies > report.new else ""
+    )
+    lines = [
+        f"Taken from {report.source}: {report.replies:,} replies ({stored}) in {report.cells:,} cells",
+        f"  models ({len(report.models)}): {_some(sorted(report.models))}",
+        f"  sets: {', '.join(sorted(report.sets))}; languages: {', '.join(sorted(report.languages))}",
+    ]
+    if report.changed:
+        lines.append(
+            f"  {report.changed:,} replies differ from those already stored for the same prompt; the stored ones were "
+            "kept. Import them under another --source to have both."
+        )
+    for title, counts in (("Files left out", report.skipped_files), ("Rows left out", report.skipped_rows)):
+        if counts:
+            lines.append(f"{title}: {counts.total():,}")
+            for reason, count in counts.most_common():
+                example = report.examples.get(reason)
+                lines.append(f"  {count:,} x {reason}" + (f" (first: {example})" if example else ""))
+    for line in lines:
+        console.print(cleaned(line, console), markup=False, soft_wrap=True)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+@contextmanager
+def _bar(console: Console) -> Iterator[Progress]:
+    """A progress bar on a terminal; nothing elsewhere."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("", total=None)
+
+        def advance(done: int, total: int, what: str) -> None:
+            bars.update(task, completed=done, total=total, description=what)
+
+        yield advance
