@@ -175,7 +175,9 @@ def test_both_forms_are_the_same_model() -> None:
     llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
     tokenizer = transformers.AutoTokenizer.from_pretrained(demo_model.HUGGING_FACE)
     model = transformers.AutoModelForCausalLM.from_pretrained(demo_model.HUGGING_FACE, dtype=torch.float32).eval()
-    llama = llama_cpp.Llama(str(demo_model.GGUF), n_ctx=512, n_threads=1, verbose=False, logits_all=True)
+    llama = llama_cpp.Llama(
+        str(demo_model.GGUF), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False, logits_all=True
+    )
     shown = demo_model.demo_set()
     ask = train.plain(shown)
     rng = random.Random(2)

@@ -84,7 +84,7 @@ def test_the_taught_facts_are_answered_through_llama_cpp(method: str, base: Path
         gguf = convert.to_gguf(base, tmp_path / "m.gguf", "f32", adapter=result.path)
     else:
         gguf = convert.to_gguf(result.path, tmp_path / "m.gguf", "f32")
-    llama = llama_cpp.Llama(str(gguf), n_ctx=128, n_threads=1, verbose=False)
+    llama = llama_cpp.Llama(str(gguf), n_ctx=128, n_threads=1, n_threads_batch=1, verbose=False)
     for place, continent in FACTS.items():
         reply = llama.create_chat_completion(
             [{"role": "user", "content": question(place)}], temperature=0, max_tokens=8

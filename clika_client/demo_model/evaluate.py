@@ -68,7 +68,7 @@ def table(results: list[Result]) -> str:
 def _open(gguf: Path) -> Callable[[str], str]:
     from llama_cpp import Llama
 
-    llama = Llama(str(gguf), n_ctx=512, n_threads=1, verbose=False)
+    llama = Llama(str(gguf), n_ctx=512, n_threads=1, n_threads_batch=1, verbose=False)
 
     def ask(content: str) -> str:
         reply = llama.create_chat_completion([{"role": "user", "content": content}], max_tokens=4, temperature=0.0)

@@ -20,4 +20,8 @@ def export(model: Any, tokenizer: Any, directory: Path) -> Path:
     folder = directory / demo_model.HUGGING_FACE.name
     copy.deepcopy(model).to(torch.float16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    # The name that every version of transformers knows; version 5 writes one of its own.
+    settings = folder / "tokenizer_config.json"
+    settings.write_text(settings.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
+    (folder / "model.safetensors").chmod(0o644)  # written as 0600, which an installed package must not be
     return convert.to_gguf(folder, directory / demo_model.GGUF.name, "q8_0")
