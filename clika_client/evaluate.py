@@ -15,7 +15,7 @@ from clika_cache import CachedProvider, Writer
 from clika_client.errors import UserError
 from clika_client.plan import Asking, Plan, Selection, make_plan, select
 from clika_client.probes import ProbeSet
-from clika_client.prompts import Style
+from clika_client.prompts import Style, style_digest, style_notes
 from clika_client.runner import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.store import Store
 from clika_providers import Json, Provider, ProviderOptions, RunError, UnreachableError
@@ -45,6 +45,7 @@ class RunConfig:
             "sets": [s.name for s in self.sets],
             "models": list(self.models),
             "prompt": self.style.name,
+            "prompt_digest": style_digest(self.style),
             "read": "auto" if self.auto_read else self.asking.read,
             "languages": None if self.languages is None else list(self.languages),
             "limit": self.limit,
@@ -107,6 +108,7 @@ class _Evaluation:
             parse_spec(spec)
         try:
             selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
+            self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
             plans = [self._plan(spec, selections) for spec in config.models]
             run_id = self.store.start_run(config.record())
             self._note_cells(run_id, plans)

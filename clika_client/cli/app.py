@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli import cache_cmd, doctor_cmd, prompt_cmd, run_cmd, sets_cmd
+from clika_client.cli import (
+    cache_cmd,
+    compare_cmd,
+    demo_cmd,
+    doctor_cmd,
+    prompt_cmd,
+    run_cmd,
+    score_cmd,
+    sets_cmd,
+)
 from clika_client.cli.plain_text import shown
 
 EPILOG = (
@@ -47,9 +56,13 @@ def _main(
     """Does a language model know the same things in every language?"""
 
 
+app.command("demo")(demo_cmd.demo)
 app.command("run")(run_cmd.run)
-app.command("prompt")(prompt_cmd.prompt)
+app.command("score")(score_cmd.score)
+app.command("report")(score_cmd.score)
+app.command("compare")(compare_cmd.compare)
 app.add_typer(sets_cmd.sets_app, name="sets")
+app.command("prompt")(prompt_cmd.prompt)
 app.add_typer(cache_cmd.app, name="cache")
 app.command("doctor")(doctor_cmd.doctor)
 

@@ -31,19 +31,22 @@ def llama_server(gguf: Path, alias: str = "tiny") -> Iterator[str]:
         sys.executable, "-m", "llama_cpp.server", "--model", str(gguf), "--model_alias", alias, "--host", "127.0.0.1",
         "--port", str(port), "--n_ctx", "512", "--n_threads", "1", "--verbose", "false",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        url = f"http://127.0.0.1:{port}/v1"
-        for _ in range(300):
-            if process.poll() is not None:
-                assert process.stderr is not None
-                raise RuntimeError(process.stderr.read().decode()[-2000:])
-            try:
-                with urllib.request.urlopen(f"{url}/models", timeout=1):
-                    break
-            except OSError:
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
+    url = f"http://127.0.0.1:{port}/v1"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait(process, url)
+            yield url
+        finally:
+            process.terminate()
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise RuntimeError(f"llama_cpp.server ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"{url}/models", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("llama_cpp.server did not start within 30 s")
