@@ -58,8 +58,17 @@ class Reply:
                     continue
                 sentence += 1
                 clause += 1
-            elif token.text == "," or (token.role & Role.NOT_BEFORE and not token.role & NEUTRAL):
+            elif (token.text in "()" and self._aside(at)) or token.text == "," or (token.role & Role.NOT_BEFORE and not token.role & NEUTRAL):
                 clause += 1
+
+    def _aside(self, at: int) -> bool:
+        """Whether a bracket belongs to a remark of several words: `B (A is wrong)`."""
+        step = 1 if self.tokens[at].text == "(" else -1
+        other = ")" if step == 1 else "("
+        words = 0
+        while (token := self.get(at := at + step)) is not None and token.kind != "line" and token.text != other:
+            words += token.kind == "word"
+        return words > 2
 
     def _inside(self, at: int) -> bool:
         """A full stop within a word or abbreviation: `e.g`, `Ans. B`."""
@@ -201,9 +210,22 @@ class Reply:
                 joint = joint or token.text
             elif token.role & (Role.AND | Role.OR):
                 joint = "and"
-            elif not ((token.kind == "sign" and token.text in "()[]{}\"'.") or token.role & (Role.OPTION | Role.FILL)):
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'.:") or token.role & (Role.OPTION | Role.FILL)):
                 break
         return joint, None
+
+    def _joined_before(self, at: int) -> bool:
+        """Whether another option stands before a mention and is joined to it: `A and C are right`."""
+        joint = False
+        for back in range(at - 1, max(-1, at - 8), -1):
+            token = self.tokens[back]
+            if token.choice is not None and joint and (token.strict or token.shown):
+                return token.choice != self.tokens[at].choice and back not in self.rejected
+            if (token.kind == "sign" and token.text in JOINTS) or token.role & (Role.AND | Role.OR):
+                joint = True
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'") or token.role & Role.OPTION):
+                break
+        return False
 
     def _list_end(self, at: int) -> bool:
         token = self.get(at)
@@ -232,6 +254,8 @@ class Reply:
                 strength = self._called_correct(at)
             if strength:
                 choice, beyond = self.coordinated(at)
+                if self._joined_before(at):
+                    choice = AMBIGUOUS
                 found.append(Hit(at, choice, strength))
         return found
 
@@ -287,7 +311,20 @@ class Reply:
             return 2
         if gathered & Role.OPTION and (colon or gathered & Role.IS) and not gap:
             return 1
+        if self._after_colon(at):
+            return 1
         return 0
+
+    def _after_colon(self, at: int) -> bool:
+        """Whether the reply ends in a colon and this mention, whatever stands before: `By elimination: B`."""
+        before = self.get(at - 1)
+        while before is not None and before.kind == "sign" and before.text in "([\"'":
+            at -= 1
+            before = self.get(at - 1)
+        if before is None or before.text != ":" or at < 2 or self.tokens[at - 2].choice is not None:
+            return False
+        rest = [token for token in self.tokens[at:] if token.kind not in ("sign", "line")]
+        return len(rest) == 1
 
     def _called_correct(self, at: int) -> int:
         """1 when what follows calls the mention correct or the answer: `B is right`, `B が正解です`."""
@@ -331,6 +368,8 @@ class Reply:
             return None
         choice, ahead = self.coordinated(at)
         own_text = ahead > at + 1 and choice == token.choice
+        if self._names_another(at):
+            return AMBIGUOUS
         if at in self.rejected and not own_text and self._denied(at):
             return None
         others = {
@@ -341,6 +380,20 @@ class Reply:
         if others - {choice}:
             return AMBIGUOUS
         return choice
+
+    def _names_another(self, at: int) -> bool:
+        """Whether another label follows a leading one at once: `A: C`, `A → C`."""
+        ahead = at + 1
+        while (token := self.get(ahead)) is not None and token.kind == "sign" and token.text in ".):]}>\"'([":
+            ahead += 1
+        return (
+            token is not None
+            and token.is_label
+            and token.strict
+            and token.choice != self.tokens[at].choice
+            and ahead not in self.rejected
+            and self.closes(ahead)
+        )
 
     def _lists(self, at: int) -> bool:
         """Whether a label introduces an option, as in a repeated list: at a line's start, or with its text."""
@@ -371,6 +424,8 @@ class Reply:
         if after.kind == "sign":
             if after.text in ".):]}>;!\"":
                 return True
+            if after.text == "?":
+                return at + 2 >= len(self.tokens)
             if after.text == ",":
                 beyond = self.get(at + 2)
                 if beyond is None or beyond.kind != "word" or token.text not in WORDY:
@@ -398,7 +453,7 @@ class Reply:
                 if place in self.rejected:
                     continue
                 choice, beyond = self.coordinated(place)
-                choices.add(choice)
+                choices.add(AMBIGUOUS if self._joined_before(place) else choice)
                 while at < len(members) and members[at] < beyond:
                     at += 1
             elif token.kind == "number" or (token.kind == "word" and not token.role):
@@ -409,7 +464,12 @@ class Reply:
 
     def _initial(self, members: list[int]) -> bool:
         """Whether the "sentence" is a letter and a full stop within a line, as in `Dr. B. Smith`."""
-        if members[0] == 0 or len(members) != 2 or not self.tokens[members[0]].is_label:
+        if members[0] == 0 or not self.tokens[members[0]].is_label or len(members) > 2:
+            return False
+        title = self.get(members[0] - 2)
+        if title is not None and title.kind == "word" and not title.role and len(title.text) < 4:
+            return True
+        if len(members) != 2:
             return False
         after = self.get(members[-1] + 1)
         return after is not None and after.kind != "line" and self.tokens[members[0] - 1].kind != "line"

@@ -85,6 +85,15 @@ class LabelSet:
         """Whether the token is one of the labels shown, by letter or by shape, rather than by position."""
         return key(token) in self.lowered or key(shape(token)) in self.by_shape
 
+    def runs(self, token: str) -> bool:
+        """Whether the token is several labels written together: `AC`, `ABD`."""
+        return (
+            1 < len(token) <= len(self.shown)
+            and token == token.upper() != token.lower()
+            and len(set(token)) == len(token)
+            and all(char in self.exact for char in token)
+        )
+
     def _by_position(self, token: str, folded: str) -> int | None:
         if token.isdecimal():
             number = int(token)

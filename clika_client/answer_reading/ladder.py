@@ -269,7 +269,7 @@ _ECHO_JOINTS = re.compile(r"[\s,/|]|\bor\b|\band\b|-")
 
 def _without_echo(text: str, question: Question) -> str:
     """Drop a repeated list of all labels before a colon: `A/B/C/D: B`."""
-    head, tail = ([*re.split(r"[:?]", text, maxsplit=1), ""])[:2]
+    head, tail = ([*re.split(r"[:?\n]|\.\s", text, maxsplit=1), ""])[:2]
     if len(head) > 80 or not tail.strip():
         return text
     rest = re.sub(r"[()\[\]{}]", " ", head)

@@ -97,7 +97,8 @@ _COMMAND = re.compile(
 _UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 _STRUCK = re.compile(r"~~[^~\n]{1,300}~~|<(?:s|del|strike)>[^<\n]{1,300}</(?:s|del|strike)>", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*[\w+-]{0,20}[ \t]*$", re.MULTILINE)
-_LINE_MARK = re.compile(r"^[ \t]*(?:>[ \t]*|#{1,6}[ \t]+|[*+•·▪◦●○■□‣–-][ \t]+)+", re.MULTILINE)
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+_LINE_MARK = re.compile(r"^[ \t]*(?:>[ \t]*|\[[xX✓✔]\][ \t]+|#{1,6}[ \t]+|[*+•·▪◦●○■□‣–-][ \t]+)+", re.MULTILINE)
 _LITERAL_BREAK = re.compile(r"\\n(?![a-z])")
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"[ \t]*\n\s*")
@@ -140,6 +141,7 @@ def clean(text: str) -> str:
     if "_" in text:
         text = _UNDERSCORES.sub(" ", text)
     if not text.isascii():
+        text = _FLAG.sub(" ", text)
         text = unicodedata.normalize("NFKC", text.translate(_TABLE)).translate(_TABLE)
     elif not text.isprintable():
         text = text.translate(_TABLE)

@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN, LabelSet, key
+from clika_client.answer_reading.labels import AMBIGUOUS, LabelSet, key
 from clika_client.answer_reading.normalise import fold, lower
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.words import UNSPACED, Role, words
@@ -229,6 +229,8 @@ def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
         if token.kind not in ("word", "number"):
             continue
         choice = labels.resolve(token.text) if len(token.text) <= 8 else None
+        if choice is None and labels.runs(token.text):
+            token.choice, token.is_label, token.strict = AMBIGUOUS, True, True
         if choice is None or _embedded(text, tokens, at, labels):
             continue
         bracketed = _bracketed(tokens, at)
@@ -240,7 +242,8 @@ def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
         if not bracketed and not token.shown:
             numbered = token.kind == "number" and at and tokens[at - 1].role & Role.OPTION
             right_case = right_case or bool(numbered)
-            if token.native or (UNSPACED.match(token.text) and token.role) or (choice == NOT_SHOWN and not right_case):
+            as_number = token.kind == "number" and choice >= 0
+            if token.native or (UNSPACED.match(token.text) and token.role) or not (right_case or as_number):
                 continue
         token.index = choice
         if key(token.text) in question.clash:
@@ -286,7 +289,7 @@ def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool
             if after.text == "." and beyond.kind == "word":
                 return len(beyond.text) < 3 and beyond.text.isascii() == token.text.isascii()
             if after.text in "&'" and not quoted:
-                return len(beyond.text) > 1 or (not token.strict and after.text == "'")
+                return len(beyond.text) > 1 or beyond.text == token.text or (not token.strict and after.text == "'")
     if before is not None and before.kind == "sign":
         if before.text in "°@_^" or (before.text == "#" and token.kind == "word"):
             return True
