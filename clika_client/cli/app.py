@@ -13,6 +13,7 @@ from clika_client.cli import (
     compare_cmd,
     demo_cmd,
     doctor_cmd,
+    models_cmd,
     prompt_cmd,
     run_cmd,
     score_cmd,
@@ -63,6 +64,7 @@ app.command("report")(score_cmd.score)
 app.command("compare")(compare_cmd.compare)
 app.add_typer(sets_cmd.sets_app, name="sets")
 app.command("prompt")(prompt_cmd.prompt)
+app.add_typer(models_cmd.app, name="models")
 app.add_typer(cache_cmd.app, name="cache")
 app.command("doctor")(doctor_cmd.doctor)
 

@@ -29,10 +29,11 @@ def database_path(given: Path | None) -> Path:
 
 
 def out() -> Console:
-    """Results: stdout."""
+    """Results: stdout; into a file or pipe as wide as `COLUMNS` says, else wide enough for ten languages."""
     from rich.console import Console
 
-    return Console(soft_wrap=False, highlight=False)
+    wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 120
+    return Console(width=wide, highlight=False)
 
 
 def err() -> Console:

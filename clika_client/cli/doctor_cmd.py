@@ -35,7 +35,7 @@ def doctor(db: Db = None, as_json: AsJson = False) -> None:
         return
     console = out()
     for line in _lines(found):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _version(package: str) -> str | None:
@@ -79,6 +79,19 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines.append(f"[{name}]: {state}")
     lines.append("local models:")
     for name, value in found["local"].items():
-        shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-        lines.append(f"  {name.replace('_', ' ')}: {shown}")
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if name == "advice":
+            lines += [f"  advice: {advice}" for advice in values]
+        else:
+            lines.append(f"  {name.replace('_', ' ')}: {', '.join(_said(name, v) for v in values)}")
     return lines
+
+
+def _said(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return (
+            f"{value['name']} ({value['description']}, {value['free'] / 1e9:.1f} of {value['total'] / 1e9:.1f} GB free)"
+        )
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value / 1e9:.1f} GB" if name.endswith("memory") and isinstance(value, int) else str(value)

@@ -1,0 +1,143 @@
+"""`clika models`: which models there are, here and at a provider, and whether one works."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clika_client.cli.common import AsJson, out, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.errors import IncompleteRun
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from clika_providers.gguf.find import LocalModel
+
+app = typer.Typer(help="Find models and try them.", no_args_is_help=True)
+
+BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")]
+KeyCommand = Annotated[str | None, typer.Option(help="Command that prints the API key.")]
+ModelsDir = Annotated[Path | None, typer.Option(help="Folder to look for GGUF files in.")]
+
+
+@app.command("list")
+def list_(
+    provider: Annotated[str | None, typer.Argument(help="Ask this provider which models it offers.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="GGUF files on this machine.")] = False,
+    base_url: BaseUrl = None,
+    key_command: KeyCommand = None,
+    models_dir: ModelsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List providers, one provider's models, or the GGUF files on this machine."""
+    if provider is not None:
+        _offered(provider, base_url, key_command, as_json)
+    elif local or models_dir is not None:
+        _local(models_dir, as_json)
+    else:
+        _providers(as_json)
+
+
+@app.command("check")
+def check(
+    model: Annotated[str, typer.Argument(help="provider/model")],
+    base_url: BaseUrl = None,
+    key_command: KeyCommand = None,
+    models_dir: ModelsDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send one probe and say what a run with this model would meet; costs a few tokens."""
+    from clika_providers import ProviderOptions
+    from clika_providers.model_check import check as check_model
+
+    options = ProviderOptions(base_url=base_url, key_command=key_command, models_dir=models_dir)
+    report = asyncio.run(check_model(model, options))
+    if as_json:
+        print_json({**dataclasses.asdict(report), "ok": report.ok})
+    else:
+        for name, value in dataclasses.asdict(report).items():
+            if name not in ("notes", "error"):
+                out().print(f"{name.replace('_', ' ')}: {_word(value)}", markup=False, soft_wrap=True)
+        for note in report.notes:
+            out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)
+    if not report.ok:
+        raise IncompleteRun(f"{model} cannot be used now: {report.error}")
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.2f}" if isinstance(value, float) else shown(str(value))
+
+
+def _providers(as_json: bool) -> None:
+    from clika_providers.registry import provider_table
+
+    rows = [dataclasses.asdict(row) for row in provider_table()]
+    if as_json:
+        print_json({"providers": rows})
+        return
+    table = _table("provider", "address", "key in", "logprobs")
+    for row in rows:
+        table.add_row(row["name"], row["base_url"] or "–", row["key_env"] or "–", row["logprobs"] or "–")
+    out().print(table)
+    out().print("Models of one: clika models list PROVIDER. On this machine: clika models list --local.", markup=False)
+
+
+def _offered(provider: str, base_url: str | None, key_command: str | None, as_json: bool) -> None:
+    from clika_providers import ProviderOptions
+    from clika_providers.model_check import list_models
+
+    found = asyncio.run(list_models(provider, ProviderOptions(base_url=base_url, key_command=key_command)))
+    if as_json:
+        print_json({"models": [dataclasses.asdict(model) for model in found]})
+        return
+    for model in found:
+        ending = f"  (shut down on {model.shutdown_date})" if model.shutdown_date else ""
+        out().print(shown(f"{provider}/{model.id}{ending}"), markup=False, soft_wrap=True)
+
+
+def _local(models_dir: Path | None, as_json: bool) -> None:
+    from clika_providers.gguf import list_local
+
+    found = list_local(models_dir)
+    if as_json:
+        print_json({"models": [{**dataclasses.asdict(m), "path": str(m.path)} for m in found]})
+        return
+    if not found:
+        out().print(
+            "No GGUF file was found in the usual places (LM Studio, Ollama, Hugging Face and llama.cpp caches). "
+            "Name a folder with --models-dir, or download one: clika run SET -m gguf/hf:OWNER/REPO:FILE",
+            markup=False,
+            soft_wrap=True,
+        )
+        return
+    table = _table("write as", "size", "quantization", "context", "architecture", "found in")
+    for model in found:
+        _add_local(table, model)
+    out().print(table)
+
+
+def _add_local(table: Table, model: LocalModel) -> None:
+    from rich.markup import escape
+
+    kind = model.problem or model.architecture
+    size = f"{model.size / 1e9:.2f} GB"
+    cells = (f"gguf/{model.name}", size, model.quantization, str(model.context_length), kind, model.source)
+    table.add_row(*(escape(shown(cell)) for cell in cells))
+
+
+def _table(*names: str) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
