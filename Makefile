@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The CPU build is all that tests and the demo need; override to train on a GPU.
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
+# Compiled once per machine, outside the tree, so that a second clone does not compile again.
+WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client/wheels
 
 .PHONY: help test check demo demo-model docs lock bench clean
 
@@ -27,7 +29,10 @@ $(VENV)/.core: requirements/core.txt pyproject.toml
 	@touch $@
 
 $(VENV)/.local: $(VENV)/.core requirements/local.txt tools/build_llama.sh
-	PYTHON=$(abspath $(BIN)/python) sh tools/build_llama.sh
+	PYTHON=$(abspath $(BIN)/python) sh tools/build_llama.sh $(WHEELS)
+	awk '/^[^ #]/ { wanted = !/^llama-cpp-python==/ } wanted' requirements/local.txt > $(VENV)/local-deps.txt
+	$(PIP) install --require-hashes -r $(VENV)/local-deps.txt
+	$(PIP) install --no-deps --no-index --find-links $(WHEELS) llama-cpp-python==0.3.36
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
