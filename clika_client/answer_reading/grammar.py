@@ -388,8 +388,9 @@ class Reply:
             ahead += 1
         return (
             token is not None
-            and token.is_label
+            and token.shown
             and token.strict
+            and token.text.isascii() == self.tokens[at].text.isascii()
             and token.choice != self.tokens[at].choice
             and ahead not in self.rejected
             and self.closes(ahead)

@@ -192,7 +192,10 @@ def _whole(text: str, question: Question, rule: str = "") -> Answer | None:
     if len(bare) <= 8 and " " not in bare:
         # Letter case is evidence for look-alikes, so the label is taken from the text as written.
         start = text.lower().find(bare)
-        named = question.labels.resolve(text[start : start + len(bare)] if start >= 0 else bare)
+        written = text[start : start + len(bare)] if start >= 0 else bare
+        named = question.labels.resolve(written)
+        if named is not None and named >= 0 and not question.labels.shows(written) and question.begins(bare):
+            return None  # cut off within an option's text, or a label by position: no telling which
         if named is not None and (named != NOT_SHOWN or len(bare) == 1 or bare.isdecimal()):
             return _answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
     return _label_and_text(text, question, rule) or _loosely(bare, question, rule) or _alone(bare, rule)

@@ -38,6 +38,10 @@ class Question:
         self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
         self.loose_cache: dict[str, int] | None = None
 
+    def begins(self, text: str) -> bool:
+        """Whether some option's text goes on after `text`."""
+        return any(own.startswith(text) and own != text for own in self.cores)
+
 
 @lru_cache(maxsize=16_384)
 def question(labels: tuple[str, ...], choices: tuple[str, ...]) -> Question:
