@@ -26,6 +26,8 @@ from clika_client.probes import ProbeSet
 from clika_client.records import to_plain
 
 NAN = float("nan")
+OTHERS = "others"
+"""Stands in a Change for the mean over several languages."""
 Groups = Mapping[str, tuple[str, ...]]
 """Name of a group → its models; the first group is the one the others are compared with."""
 
@@ -48,7 +50,7 @@ class Change:
     ra_p_value: float
     ra_p_holm: float
     ra_verdict: str
-    """`gain`, `loss`, `cannot tell`, or `not defined`."""
+    """`gain`, `loss`, `cannot tell`, `not defined`, or `not ranked` (an answerer that gives one letter)."""
     en_co_base: float
     en_co_group: float
     en_co_change: float
@@ -87,12 +89,17 @@ def parse_groups(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def group_changes(
-    blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], groups: Groups, options: Options | None = None
+    blocks: Sequence[AnswerBlock],
+    sets: Mapping[int, ProbeSet],
+    groups: Groups,
+    options: Options | None = None,
+    pool: str | None = None,
 ) -> list[Change]:
     """Changes from the first group to each other one, in every set and language that all their models answered.
 
-    p-values are adjusted by Holm over all languages and sets of one pair of groups. Raises UserError for a model
-    without answers, or with several rows for one set.
+    `pool` adds, per set, the mean change over the languages other than the one it names (empty: other than the
+    anchor) under the name `others`. p-values are adjusted by Holm over all languages and sets of one pair of
+    groups, the means apart. Raises UserError for a model without answers, or with several rows for one set.
     """
     options = options or Options()
     options.check()
@@ -103,7 +110,7 @@ def group_changes(
         wanted = [block for block in blocks if block.key.model in (*groups[base], *groups[group])]
         found: list[Change] = []
         for part in make_parts(wanted, sets, options):
-            found += _part_changes(part, base, group, groups, options)
+            found += _part_changes(part, base, group, groups, options, pool)
         changes += _with_holm(found)
     if not changes:
         raise UserError("the models of these groups have no set and language in common")
@@ -130,34 +137,29 @@ def _check(blocks: Sequence[AnswerBlock], groups: Groups) -> None:
         seen.add(key)
 
 
-def _part_changes(part: Part, base: str, group: str, groups: Groups, options: Options) -> list[Change]:
+def _part_changes(
+    part: Part, base: str, group: str, groups: Groups, options: Options, pool: str | None
+) -> list[Change]:
     """One set, or nothing when a model of either group has not answered it."""
     rows = {block.key.model: index for index, block in enumerate(part.blocks)}
     members = [[rows[model] for model in groups[name] if model in rows] for name in (base, group)]
     if any(len(found) < len(groups[name]) for found, name in zip(members, (base, group), strict=True)):
         return []
     languages = [t for t in part.blocks[0].languages if all(t in block.languages for block in part.blocks)]
-    ra, en_co = _points(part, languages, options)
-    drawn = _draws(part, languages, options)
+    measured = zip(("ra", "en_co"), _points(part, languages, options), _draws(part, languages, options), strict=True)
+    series = list(measured)
+    taken = {language: [i] for i, language in enumerate(languages)}
+    if pool is not None:
+        taken[OTHERS] = [i for i, language in enumerate(languages) if language != (pool or options.anchor)]
+    stuck = {language: _degenerate(part, language) for language in languages}
     changes = []
-    for i, language in enumerate(languages):
+    for language, chosen in taken.items():
         values: dict[str, float] = {}
-        for name, points, draws in (("ra", ra, drawn[0]), ("en_co", en_co, drawn[1])):
-            before, after = (float(points[found, i].mean()) for found in members)
-            low, high, p = NAN, NAN, NAN
-            if draws is not None:
-                difference = draws[members[1], i].mean(0) - draws[members[0], i].mean(0)
-                bounds = percentile_interval(difference)
-                low, high, p = float(bounds[0]), float(bounds[1]), bootstrap_p(difference)
-            values |= {
-                f"{name}_base": before,
-                f"{name}_group": after,
-                f"{name}_change": after - before,
-                f"{name}_low": low,
-                f"{name}_high": high,
-                f"{name}_p_value": p,
-                f"{name}_p_holm": NAN,
-            }
+        for name, points, draws in series:
+            # The anchor has no en-CO with itself.
+            defined = [i for i in chosen if name == "ra" or languages[i] != options.anchor]
+            values |= _values(name, points, draws, members, defined)
+        hollow = 2 * sum(bool(stuck[languages[i]]) for i in chosen) >= max(len(chosen), 1)
         changes.append(
             Change(
                 set=part.probe_set.name,
@@ -166,13 +168,34 @@ def _part_changes(part: Part, base: str, group: str, groups: Groups, options: Op
                 base=base,
                 group=group,
                 n=len(part.positions),
-                ra_verdict="",
-                en_co_verdict="",
-                degenerate=_degenerate(part, language),
+                ra_verdict="not ranked" if hollow else "",
+                en_co_verdict="not ranked" if hollow or stuck.get(options.anchor) else "",
+                degenerate=stuck.get(language, ()),
                 **values,
             )
         )
     return changes
+
+
+def _values(
+    name: str, points: Floats, draws: Floats | None, members: Sequence[list[int]], chosen: list[int]
+) -> dict[str, float]:
+    """Means of both groups over the chosen languages, their change, and its interval and p-value."""
+    before, after = (float(points[np.ix_(rows, chosen)].mean()) if chosen else NAN for rows in members)
+    low = high = p = NAN
+    if draws is not None and chosen:
+        then, now = (draws[np.ix_(rows, chosen)].mean((0, 1)) for rows in members)
+        bounds = percentile_interval(now - then)
+        low, high, p = float(bounds[0]), float(bounds[1]), bootstrap_p(now - then)
+    return {
+        f"{name}_base": before,
+        f"{name}_group": after,
+        f"{name}_change": after - before,
+        f"{name}_low": low,
+        f"{name}_high": high,
+        f"{name}_p_value": p,
+        f"{name}_p_holm": NAN,
+    }
 
 
 def _points(part: Part, languages: Sequence[str], options: Options) -> tuple[Floats, Floats]:
@@ -217,24 +240,33 @@ def _degenerate(part: Part, language: str) -> tuple[str, ...]:
 
 
 def _with_holm(changes: Sequence[Change]) -> list[Change]:
+    """Adjust over two families, single languages and means; what is not ranked is in neither."""
     adjusted = list(changes)
     for name in ("ra", "en_co"):
-        family = [i for i, c in enumerate(adjusted) if getattr(c, f"{name}_p_value") == getattr(c, f"{name}_p_value")]
-        values = holm([getattr(adjusted[i], f"{name}_p_value") for i in family])
-        corrected = dict(zip(family, values, strict=True))
+        for pooled in (False, True):
+            family = [i for i, c in enumerate(adjusted) if (c.language == OTHERS) == pooled and _testable(c, name)]
+            values = holm([getattr(adjusted[i], f"{name}_p_value") for i in family])
+            for i, p in zip(family, values, strict=True):
+                verdict = _verdict(p, getattr(adjusted[i], f"{name}_change"))
+                adjusted[i] = _with(adjusted[i], name, p, verdict)
         for i, change in enumerate(adjusted):
-            p = corrected.get(i, NAN)
-            fields: dict[str, Any] = {
-                f"{name}_p_holm": p,
-                f"{name}_verdict": _verdict(p, getattr(change, f"{name}_change")),
-            }
-            adjusted[i] = replace(change, **fields)
+            if not getattr(change, f"{name}_verdict"):
+                unclear = getattr(change, f"{name}_change")
+                adjusted[i] = _with(change, name, NAN, "cannot tell" if unclear == unclear else "not defined")
     return adjusted
 
 
+def _testable(change: Change, name: str) -> bool:
+    p = getattr(change, f"{name}_p_value")
+    return not getattr(change, f"{name}_verdict") and bool(p == p)
+
+
+def _with(change: Change, name: str, p: float, verdict: str) -> Change:
+    fields: dict[str, Any] = {f"{name}_p_holm": p, f"{name}_verdict": verdict}
+    return replace(change, **fields)
+
+
 def _verdict(p_holm: float, change: float) -> str:
-    if change != change:
-        return "not defined"
     if not p_holm < LIMIT:
         return "cannot tell"
     return "gain" if change > 0 else "loss"
@@ -244,7 +276,8 @@ def summary(changes: Sequence[Change]) -> list[str]:
     """One sentence per set and pair of groups: gains, losses, and whether one was paid for by the other."""
     said = []
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
-        rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
+        key = (name, split, base, group)
+        rows = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language != OTHERS]
         title = name if split is None else f"{name} ({split})"
         said.append(f"{title}, {base} to {group}: {_trade(rows, 'ra', 'RA')}. {_trade(rows, 'en_co', 'en-CO')}.")
     return said
@@ -254,14 +287,16 @@ def _trade(rows: Sequence[Change], field: str, title: str) -> str:
     gains = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "gain"]
     losses = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "loss"]
     unclear = sum(getattr(c, f"{field}_verdict") == "cannot tell" for c in rows)
+    hollow = [c.language for c in rows if getattr(c, f"{field}_verdict") == "not ranked"]
     rest = f"; {unclear} languages cannot be told" if unclear else ""
+    rest += f"; not ranked in {', '.join(hollow)} (one letter is the answer)" if hollow else ""
     if gains and losses:
         return f"{title} gained in {', '.join(gains)} and lost in {', '.join(losses)}: the gain was paid for{rest}"
     if gains:
         return f"{title} gained in {', '.join(gains)}, with no loss that these items can show{rest}"
     if losses:
         return f"{title} lost in {', '.join(losses)}, with no gain that these items can show{rest}"
-    return f"no change of {title} that these items can show"
+    return f"no change of {title} that these items can show" + (rest if hollow else "")
 
 
 def _signed(change: Change, field: str) -> str:

@@ -62,7 +62,7 @@ def import_(
         custom_id=custom_id,
         requests=requests,
     )
-    with Store(database_path(db)) as store, _bar(err()) as progress:
+    with Store(database_path(db)) as store, show_bar(err()) as progress:
         report = import_path(store, path, options, progress)
     if as_json:
         print_json(report.to_json())
@@ -102,7 +102,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Progress]:
+def show_bar(console: Console) -> Iterator[Progress]:
     """A progress bar on a terminal; nothing elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

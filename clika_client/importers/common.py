@@ -120,8 +120,9 @@ def _changed(store: Store, key: CellKey, rows: Sequence[ImportedReply]) -> int:
         return 0
     stored = store.replies(cell)
     kept = dict(zip(stored.positions.tolist(), stored.texts, strict=True))
-    return sum(kept.get(row.position, row.text) != _storable(row.text) for row in rows)
+    return sum(kept.get(row.position, row.text) != sound(row.text) for row in rows)
 
 
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+def sound(text: str) -> str:
+    """Text that can be stored: half of a surrogate pair, which JSON escapes can carry, becomes U+FFFD."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

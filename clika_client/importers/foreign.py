@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clika_client.errors import UserError
-from clika_client.importers.common import ImportReport, Progress, identity_of, store_cell
+from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
 from clika_client.probes import Item, Probe, ProbeSet, build
 from clika_client.store import CellKey, ImportedReply, Store
 from clika_providers import Message, ReadMode
@@ -181,8 +181,3 @@ def gold_index(target: object, choices: Sequence[str], labels: Sequence[str] = (
         if text.upper() == label.upper():
             return i
     return int(text) if text.isdecimal() and int(text) < len(choices) else None
-
-
-def sound(text: str) -> str:
-    """Text that can be stored: half of a surrogate pair, which JSON escapes can carry, becomes U+FFFD."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.errors import UserError
-from clika_client.importers.common import ImportReport, Progress, identity_of, store_cell
+from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
 from clika_client.probes import ProbeSet
 from clika_client.sets.release import read_release
 from clika_client.sets.release_layout import ResponseFile, response_files
@@ -54,14 +54,32 @@ def _questions(store: Store, path: Path, name: str, report: ImportReport) -> tup
 
 
 def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport) -> None:
+    rows = read_responses(file, probe_set, report)
+    if not rows:
+        return
+    key = CellKey(
+        model=file.model,
+        identity=identity_of(SOURCE, file.model),
+        set_id=set_id,
+        language=file.language,
+        prompt=file.style,
+        read="text",
+        source=SOURCE,
+    )
+    report.files += 1
+    store_cell(store, key, tuple(LETTERS[: probe_set.k]), rows, probe_set, report)
+
+
+def read_responses(file: ResponseFile, probe_set: ProbeSet, report: ImportReport) -> list[ImportedReply]:
+    """The replies of one file in its own order; what cannot be used is counted in `report`, never an error."""
     if file.language not in probe_set.probes:
         report.skip_file("no questions in this language", str(file.file))
-        return
+        return []
     try:
         lines = file.file.read_bytes().split(b"\n")
     except OSError as error:
         report.skip_file(f"cannot be read ({error.strerror})", str(file.file))
-        return
+        return []
     position_of = {item.item_id: i for i, item in enumerate(probe_set.items)}
     gold = [probe.gold for probe in probe_set.probes[file.language]]
     rows: dict[int, ImportedReply] = {}
@@ -77,18 +95,7 @@ def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: Probe
             rows[row.position] = row
     if not rows:
         report.skip_file("no usable row", str(file.file))
-        return
-    key = CellKey(
-        model=file.model,
-        identity=identity_of(SOURCE, file.model),
-        set_id=set_id,
-        language=file.language,
-        prompt=file.style,
-        read="text",
-        source=SOURCE,
-    )
-    report.files += 1
-    store_cell(store, key, LETTERS[: probe_set.k], list(rows.values()), probe_set, report)
+    return list(rows.values())
 
 
 def _parse(line: bytes, position_of: Mapping[str, int], gold: list[int]) -> tuple[ImportedReply | None, str]:
@@ -107,4 +114,4 @@ def _parse(line: bytes, position_of: Mapping[str, int], gold: list[int]) -> tupl
         return None, "no reply text or no prompt"
     if label != LETTERS[gold[position]]:
         return None, "label differs from the question's answer"
-    return ImportedReply(position, item_id, (Message("user", prompt),), text), ""
+    return ImportedReply(position, item_id, (Message("user", sound(prompt)),), sound(text)), ""
