@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clika_client.answer_reading.compare import Difference, Differences, UnreadGroup, group_unread
+from clika_client.answer_reading.compare import differences as compare_answers
 from clika_client.answer_reading.fast import read_fast
 from clika_client.answer_reading.ladder import RULES, read_standard
 from clika_client.answer_reading.question import question
@@ -26,8 +28,13 @@ __all__ = [
     "REASONS",
     "RULES",
     "Answer",
+    "Difference",
+    "Differences",
     "ReadAnswers",
     "Reading",
+    "UnreadGroup",
+    "differences",
+    "group_unread",
     "read_answer",
     "read_answers",
     "read_first_letter",
@@ -183,3 +190,23 @@ def _per_reply(what: str, given: Sequence[Sequence[str]] | Sequence[str], count:
     if len(given) != count:
         raise ValueError(f"{what} has {len(given)} entries for {count} texts")
     return [tuple(entry) for entry in given]
+
+
+def differences(
+    first: str,
+    second: str,
+    texts: Sequence[str | None],
+    labels: Sequence[Sequence[str]] | Sequence[str],
+    choices: Sequence[Sequence[str]] | Sequence[str],
+    language: str | None = None,
+    gold: Sequence[int] | None = None,
+    finish: Sequence[str | None] | None = None,
+) -> Differences:
+    """Where the readings named `first` and `second` disagree about the same replies; `gold` as shown positions.
+
+    Raises as `read_answers` does.
+    """
+    one = read_answers(texts, labels, choices, language, first, finish)
+    other = read_answers(texts, labels, choices, language, second, finish)
+    count = len(texts)
+    return compare_answers(texts, [one.answer(i) for i in range(count)], [other.answer(i) for i in range(count)], gold)

@@ -52,7 +52,18 @@ def shape(label: str) -> str:
 class LabelSet:
     """The labels of one prompt, and the answer to "which of them is this?"."""
 
-    __slots__ = ("by_shape", "cased", "digits", "exact", "foreign", "letters", "lowered", "numeric_options", "shown", "upper")
+    __slots__ = (
+        "by_shape",
+        "cased",
+        "digits",
+        "exact",
+        "foreign",
+        "letters",
+        "lowered",
+        "numeric_options",
+        "shown",
+        "upper",
+    )
 
     def __init__(self, labels: Sequence[str], numeric_options: bool) -> None:
         self.shown = tuple(clean(label).strip("().[]{}:, ") or label for label in labels)

@@ -177,6 +177,9 @@ def core(text: str) -> str:
     return strip_symbols(lower(text)).replace("\n", " ")
 
 
+_OUTER_KINDS = ("So", "Ps", "Pe", "Pi", "Pf", "Po", "Pd", "Sk", "Cc", "Cf")
+
+
 def strip_symbols(text: str) -> str:
     """Cut punctuation and symbols (emoji, ticks) from both ends, but keep signs that carry meaning in numbers."""
     start, end = 0, len(text)
@@ -194,7 +197,9 @@ def _is_outer(char: str) -> bool:
         return False
     if char in OUTER:
         return char not in "+#"
-    return char.isspace() or (unicodedata.category(char) in ("So", "Ps", "Pe", "Pi", "Pf", "Po", "Pd", "Sk", "Cc", "Cf") and char not in "%°‰")
+    if char.isspace():
+        return True
+    return unicodedata.category(char) in _OUTER_KINDS and char not in "%°‰"
 
 
 _NON_WORD = re.compile(r"[^\w%°+#-]+")

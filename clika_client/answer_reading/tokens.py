@@ -168,8 +168,9 @@ def _cut_run(value: str, start: int, tokens: list[Token]) -> None:
         end = at + 1
         if UNSPACED.match(char):
             for entry in index.get(char, ()):
-                if value.startswith(entry, at) and not (at + len(entry) < len(value) and _is_mark(value[at + len(entry)])):
-                    end = at + len(entry)
+                stop = at + len(entry)
+                if value.startswith(entry, at) and not (stop < len(value) and _is_mark(value[stop])):
+                    end = stop
                     break
             else:
                 while end < len(value) and _is_mark(value[end]):

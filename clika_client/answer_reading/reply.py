@@ -1,0 +1,250 @@
+"""A tokenised reply: its clauses and sentences, what it rejects, and what stands beside and is joined to what."""
+
+from __future__ import annotations
+
+from clika_client.answer_reading.labels import AMBIGUOUS
+from clika_client.answer_reading.tokens import WORDY, Token, joined
+from clika_client.answer_reading.words import Role
+
+REJECT = Role.NOT | Role.WRONG
+NEUTRAL = Role.FILL | Role.IS | Role.OPTION | Role.CORRECT | Role.FINAL | Role.ANSWER | Role.CHOOSE
+JOINTS = frozenset(",/&+|-;~·・•×")
+
+
+class Reply:
+    """A tokenised reply, its clauses and sentences, and what is rejected in it."""
+
+    __slots__ = ("clause", "cores", "low", "rejected", "sentence", "sentences", "tokens")
+
+    def __init__(self, tokens: list[Token], low: str, cores: tuple[str, ...]) -> None:
+        self.tokens = tokens
+        self.low = low
+        """The cleaned reply in lower case; tokens give positions in it."""
+        self.cores = cores
+        self.clause: list[int] = []
+        self.sentence: list[int] = []
+        self._divide()
+        self.sentences: dict[int, list[int]] = {}
+        for at, number in enumerate(self.sentence):
+            self.sentences.setdefault(number, []).append(at)
+        self.rejected = self._rejections()
+
+    def _divide(self) -> None:
+        clause = sentence = 0
+        for at, token in enumerate(self.tokens):
+            is_name = token.strict and token.choice is not None
+            if token.role & (Role.BUT | Role.NOT_AFTER) and not token.role & NEUTRAL and not is_name:
+                clause += 1
+            self.clause.append(clause)
+            self.sentence.append(sentence)
+            if token.kind == "line" or (token.kind == "sign" and token.text in ".!?;"):
+                if token.text == "." and (self.enumerates(at - 1) or self._inside(at)):
+                    continue
+                sentence += 1
+                clause += 1
+            elif token.text == "," or (token.text in "()" and self._aside(at)) or (token.role & Role.NOT_BEFORE and not token.role & NEUTRAL):
+                clause += 1
+
+    def _aside(self, at: int) -> bool:
+        """Whether a bracket belongs to a remark of several words: `B (A is wrong)`."""
+        step = 1 if self.tokens[at].text == "(" else -1
+        other = ")" if step == 1 else "("
+        words = 0
+        for place in range(at + step, at + 40 * step, step):
+            token = self.get(place)
+            if token is None or token.kind == "line" or token.text == other:
+                break
+            words += token.kind == "word"
+        return words > 2
+
+    def _inside(self, at: int) -> bool:
+        """A full stop within a word or abbreviation: `e.g`, `Ans. B`."""
+        following = self.get(at + 1)
+        if following is not None and following.start == self.tokens[at].end and following.kind in ("word", "number"):
+            return following.choice is None and following.kind == "word" and following.text[:1].islower()
+        before = self.get(at - 1)
+        if before is None or following is None:
+            return False
+        return bool(before.role & Role.ANSWER) and len(before.text) <= 4
+
+    def enumerates(self, at: int) -> bool:
+        """Whether the token at `at` is a label that opens a line: `A. London`."""
+        if at < 0 or not self.tokens[at].is_label:
+            return False
+        back = at - 1
+        while back >= 0 and self.tokens[back].kind == "sign" and self.tokens[back].text in "([{\"'<-":
+            back -= 1
+        return back < 0 or self.tokens[back].kind == "line"
+
+    def get(self, at: int) -> Token | None:
+        """The token at a position, or None outside the reply."""
+        return self.tokens[at] if 0 <= at < len(self.tokens) else None
+
+    def _rejections(self) -> set[int]:
+        """Mentions in a clause that denies, excludes or conditions them."""
+        rejected: set[int] = set()
+        by_clause: dict[int, list[int]] = {}
+        for at, number in enumerate(self.clause):
+            by_clause.setdefault(number, []).append(at)
+        for members in by_clause.values():
+            roles = [self.tokens[at].role for at in members]
+            mentions = [at for at in members if self.tokens[at].choice is not None]
+            if not mentions:
+                continue
+            if any(role & (REJECT | Role.NOT_AFTER) and not role & Role.NOT_BEFORE for role in roles):
+                rejected.update(mentions)
+            for place, role in zip(members, roles, strict=True):
+                if role & Role.NOT_BEFORE:
+                    rejected.update(at for at in mentions if at < place)
+        return rejected
+
+
+    def closes(self, at: int) -> bool:
+        """Whether a mention ends where it should: at a sign, the end, or before a word that may follow a label."""
+        token, after = self.tokens[at], self.get(at + 1)
+        if after is None or after.kind in ("line", "sign"):
+            return True
+        if after.kind == "option":
+            return after.choice == token.choice or token.text not in WORDY
+        if (after.is_label and after.strict) or self._labels_around(at + 1):
+            return True
+        if after.kind == "number":
+            return False
+        if token.is_label and token.text in WORDY:
+            allowed = Role.IS | Role.BECAUSE | Role.AND | Role.OR | Role.NOT | Role.BUT | Role.NOT_BEFORE
+            return (bool(after.role & allowed) and not after.role & (Role.FILL | Role.CORRECT)) or bool(
+                after.role and after.start == token.end
+            )
+        return bool(after.role)
+
+    def _labels_around(self, at: int) -> bool:
+        """Whether the word at a position stands between two labels, joining them in a language unknown: `A x B`."""
+        beyond = self.get(at + 1)
+        return beyond is not None and beyond.is_label and beyond.strict and beyond.choice != self.tokens[at - 1].choice
+
+    def states(self, at: int) -> bool:
+        """Whether what follows describes the mention (`A is London`) rather than ending the statement."""
+        after = self.get(at + 1)
+        if after is None or after.kind != "word" or not after.role & Role.IS or after.role & (Role.AND | Role.OR):
+            return False
+        ahead = at + 2
+        while (token := self.get(ahead)) is not None and token.kind == "word" and token.role & (Role.IS | Role.FILL):
+            ahead += 1
+        token = self.get(ahead)
+        return not (token is None or token.kind in ("line", "sign") or token.role & Role.BECAUSE)
+
+    def beside(self, at: int) -> tuple[int, int]:
+        """The choice that a mention and the text or label right beside it name, and the position after both.
+
+        An option's text outranks the label when it is all that stands beside it; other contradictions
+        are AMBIGUOUS.
+        """
+        token = self.tokens[at]
+        choice = token.choice if token.choice is not None else AMBIGUOUS
+        ahead = at + 1
+        signs = ""
+        while (nxt := self.get(ahead)) is not None:
+            if nxt.kind == "sign" and nxt.text in ".):]}-=\"'(,[>|":
+                signs += nxt.text
+            elif not (nxt.kind == "word" and nxt.role & Role.OPTION and not signs):
+                break
+            ahead += 1
+        nxt = self.get(ahead)
+        if token.index >= 0 and nxt is not None and (own := self._own_text(nxt.start, token.index)):
+            while ahead < len(self.tokens) and self.tokens[ahead].start < own:
+                ahead += 1
+            return token.index, ahead
+        if nxt is None or nxt.choice is None or nxt.is_label == token.is_label or nxt.kind == "line":
+            return choice, at + 1
+        if not signs and token.text in WORDY and token.is_label and nxt.choice != choice:
+            return choice, at + 1
+        if nxt.choice == choice:
+            return choice, ahead + 1
+        if "," in signs or (not token.is_label and "(" not in signs and "[" not in signs):
+            return (AMBIGUOUS, ahead + 1) if "," in signs else (choice, at + 1)
+        after = self.get(ahead + 1)
+        if after is not None and after.kind not in ("line", "sign"):
+            return choice, at + 1
+        return (nxt.choice if nxt.kind == "option" else choice), ahead + 1
+
+    def _own_text(self, start: int, choice: int) -> int:
+        """Where the text of option `choice` ends if it stands at `start`, else 0."""
+        text = self.cores[choice]
+        end = start + len(text)
+        return end if text and self.low.startswith(text, start) and not joined(self.low, end) else 0
+
+    def coordinated(self, at: int) -> tuple[int, int]:
+        """`beside`, with what is joined to it: `A and C`, `A, C`, `A/C` are AMBIGUOUS."""
+        choice, ahead = self.beside(at)
+        while True:
+            joint, nxt = self._joint(ahead)
+            if nxt is None:
+                return choice, ahead
+            following, beyond = self.beside(nxt)
+            if following != choice:
+                if joint == "," and not self._list_end(beyond):
+                    return choice, ahead
+                return AMBIGUOUS, beyond
+            ahead = beyond
+
+    def _joint(self, at: int) -> tuple[str, int | None]:
+        """The connective at a position and the mention it leads to."""
+        joint = ""
+        for ahead in range(at, min(at + 8, len(self.tokens))):
+            token = self.tokens[ahead]
+            if token.choice is not None and joint and (token.strict or token.shown):
+                return joint, ahead
+            if token.kind == "sign" and token.text in JOINTS:
+                joint = joint or token.text
+            elif token.role & (Role.AND | Role.OR):
+                joint = "and"
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'.:") or token.role & (Role.OPTION | Role.FILL)):
+                break
+        return joint, None
+
+    def joined_before(self, at: int) -> bool:
+        """Whether another option stands before a mention and is joined to it: `A and C are right`."""
+        joint = False
+        for back in range(at - 1, max(-1, at - 8), -1):
+            token = self.tokens[back]
+            if token.choice is not None and joint and (token.strict or token.shown):
+                return token.choice != self.tokens[at].choice and back not in self.rejected
+            if (token.kind == "sign" and token.text in JOINTS) or token.role & (Role.AND | Role.OR):
+                joint = True
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'") or token.role & Role.OPTION):
+                break
+        return False
+
+    def _list_end(self, at: int) -> bool:
+        token = self.get(at)
+        return (
+            token is None
+            or token.kind == "line"
+            or token.kind == "sign"
+            or bool(token.role & (Role.AND | Role.OR))
+        )
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+    def named(self, labels: bool = True) -> set[int]:
+        """Every option that the reply names without rejecting it; labels only in a form safe in running text."""
+        found: set[int] = set()
+        for at, token in enumerate(self.tokens):
+            if token.choice is None or token.choice == AMBIGUOUS or at in self.rejected:
+                continue
+            if token.kind == "option" or (labels and token.strict and token.choice >= 0 and self.closes(at)):
+                found.add(token.choice)
+        return found
