@@ -32,6 +32,8 @@ class Plan:
     continents: int = CONTINENTS
     places: int = PLACES
     """Per continent."""
+    repeats: int = 1
+    """How often each row is taught; as multiple choice, with other choices in another order each time."""
 
     def pairs(self) -> tuple[Pair, ...]:
         """One per language; raises UserError for an unknown language, English, or none."""
@@ -64,7 +66,7 @@ class _Builder:
         self.rng = random.Random(f"clika teach {plan}")
 
     def build(self) -> Material:
-        rows = [*self.fact_rows(), *self.name_rows()]
+        rows = [row for _ in range(self.plan.repeats) for row in (*self.fact_rows(), *self.name_rows())]
         self.rng.shuffle(rows)
         questions = [q for pair in self.pairs for q in sorted(self.questions(pair), key=lambda q: PARTS.index(q.part))]
         tests = [q for q in questions if q.part == TEST]
