@@ -299,3 +299,23 @@ def test_csv_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert rows[0].startswith("model,")
     assert "out.csv" in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir() if "csv" in p.name) == ["out.csv"]
+
+
+def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 150)
+    with Loopback(lambda seen: Answer(body=chat("B"), delay_s=0.05)) as server:
+        command = [*COMMAND, "run", probes, "-m", "openai/test", "--base-url", server.url, "--db", tmp_path / "c.db",
+            "--concurrency", "4",
+        ]  # fmt: skip
+        process = subprocess.Popen(map(str, command), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        deadline = time.monotonic() + 60
+        while server.server.answered < 40 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        answered = server.server.answered
+    assert process.returncode == 3
+    assert "same command resumes" in said
+    # Four were in flight: the server may have counted them before they arrived.
+    assert 36 <= count(tmp_path / "c.db") <= answered
+    assert sqlite3.connect(tmp_path / "c.db").execute("SELECT status FROM runs").fetchall() == [("stopped",)]

@@ -13,8 +13,10 @@ from clika_client.cli import (
     compare_cmd,
     demo_cmd,
     doctor_cmd,
+    import_cmd,
     models_cmd,
     prompt_cmd,
+    reproduce_cmd,
     run_cmd,
     score_cmd,
     sets_cmd,
@@ -26,6 +28,12 @@ EPILOG = (
     "2 usage or bad input, also a key or model name the provider refuses; 3 stopped by budget or by you, resumable; "
     "70 an error in clika itself."
 )
+
+# typer carries click inside and exports only the leaf of its family of usage errors.
+_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+# typer turns Ctrl-C into this exit code before we see it.
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="clika",
@@ -62,6 +70,8 @@ app.command("run")(run_cmd.run)
 app.command("score")(score_cmd.score)
 app.command("report")(score_cmd.score)
 app.command("compare")(compare_cmd.compare)
+app.command("import")(import_cmd.import_)
+app.command("reproduce")(reproduce_cmd.reproduce)
 app.add_typer(sets_cmd.sets_app, name="sets")
 app.command("prompt")(prompt_cmd.prompt)
 app.add_typer(models_cmd.app, name="models")
@@ -75,8 +85,14 @@ def run(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("CLIKA_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
     try:
-        app(args=arguments, prog_name="clika")
-    except KeyboardInterrupt:
+        code = app(args=arguments, prog_name="clika", standalone_mode=False)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code if isinstance(code, int) else 0)
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
         _say("stopped; everything that arrived is kept, the same command resumes")
         sys.exit(3)
     except BrokenPipeError:
