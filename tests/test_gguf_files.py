@@ -69,10 +69,12 @@ def test_a_damaged_header_never_ends_in_anything_but_a_message(tiny: Path, at: i
     data[at : at + len(value)] = value
     damaged = tiny.with_name("damaged.gguf")
     damaged.write_bytes(data)
+    told = "damaged.gguf"
     try:
         open_model(damaged)
     except BadModelFile as error:
-        assert "damaged.gguf" in str(error)
+        told = str(error)
+    assert "damaged.gguf" in told
 
 
 def test_other_files_are_refused_by_what_they_are(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_a_missing_part_of_a_split_model_is_named(tmp_path: Path) -> None:
     assert whole.parts == tuple(parts)
     assert open_model(parts[2]).path == parts[0]
     parts[1].unlink()
-    with pytest.raises(BadModelFile, match="split-00002-of-00003.gguf"):
+    with pytest.raises(BadModelFile, match=r"split-00002-of-00003\.gguf"):
         open_model(parts[0])
 
 
