@@ -92,7 +92,7 @@ def _sentences(text: str, question: Question, language: str | None, rule: str = 
         same = {h.choice for h in strong if reply.clause[h.at] == reply.clause[strong[-1].at]}
         return as_answer(AMBIGUOUS if contradicted or len(same) > 1 else last, rule or "anchored")
     if lead is not None:
-        weak = {hit.choice for hit in found if hit.choice >= 0}
+        weak = {hit.choice for hit in found if hit.choice != NOT_SHOWN}
         return as_answer(AMBIGUOUS if weak - {lead} and lead >= 0 else lead, rule or "leading")
     if found:
         choices = {hit.choice for hit in found}

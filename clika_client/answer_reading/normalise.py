@@ -34,7 +34,7 @@ def _table() -> dict[int, str | None]:
     table |= dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－⁃➖"), "-")
     table |= {0x0130: "I", 0x00DF: "ss", 0x1E9E: "SS", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", ord("״"): '"'}
     table |= dict.fromkeys(map(ord, "।॥۔։።᙮។၊။؞"), ".") | {ord("、"): ",", ord("،"): ","}
-    table |= {ord("؟"): "?", ord(";"): "?", ord("；"): ";", ord("؛"): ";", ord("。"): ".", ord("｡"): "."}
+    table |= {ord("؟"): "?", ord("；"): ";", ord("؛"): ";", ord("。"): ".", ord("｡"): "."}
     table |= {ord("፡"): " ", ord("："): ":", ord("︰"): ":", ord("→"): ":", ord("⇒"): ":"}
     table |= {ord("➜"): ":", ord("➡"): ":", ord("➔"): ":", ord("፦"): ":", ord("׃"): ":"}
     return table

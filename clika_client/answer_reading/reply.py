@@ -42,8 +42,9 @@ class Reply:
                     continue
                 sentence += 1
                 clause += 1
-            elif token.text == "," or (token.text in "()" and self._aside(at)) or (token.role & Role.NOT_BEFORE and not token.role & NEUTRAL):
-                clause += 1
+            else:
+                denies_before = token.role & Role.NOT_BEFORE and not token.role & NEUTRAL
+                clause += token.text == "," or bool(denies_before) or (token.text in "()" and self._aside(at))
 
     def _aside(self, at: int) -> bool:
         """Whether a bracket belongs to a remark of several words: `B (A is wrong)`."""
@@ -120,7 +121,9 @@ class Reply:
     def _labels_around(self, at: int) -> bool:
         """Whether the word at a position stands between two labels, joining them in a language unknown: `A x B`."""
         beyond = self.get(at + 1)
-        return beyond is not None and beyond.is_label and beyond.strict and beyond.choice != self.tokens[at - 1].choice
+        if beyond is None or not beyond.is_label or beyond.choice == self.tokens[at - 1].choice:
+            return False
+        return beyond.strict or (beyond.kind == "number" and beyond.shown)
 
     def states(self, at: int) -> bool:
         """Whether what follows describes the mention (`A is London`) rather than ending the statement."""
@@ -194,13 +197,28 @@ class Reply:
             token = self.tokens[ahead]
             if token.choice is not None and joint and (token.strict or token.shown):
                 return joint, ahead
-            if token.kind == "sign" and token.text in JOINTS:
+            if (token.kind == "sign" and token.text in JOINTS) or self._alone_below(ahead):
                 joint = joint or token.text
-            elif token.role & (Role.AND | Role.OR):
+            elif token.role & (Role.AND | Role.OR) or self._may_join(ahead):
                 joint = "and"
             elif not ((token.kind == "sign" and token.text in "()[]{}\"'.:") or token.role & (Role.OPTION | Role.FILL)):
                 break
         return joint, None
+
+    def _alone_below(self, at: int) -> bool:
+        """Whether a line break leads to a line that is one mention and no more."""
+        mention, after = self.get(at + 1), self.get(at + 2)
+        if self.tokens[at].kind != "line" or mention is None or mention.choice is None:
+            return False
+        return after is None or after.kind == "line" or (after.kind == "sign" and self.get(at + 3) is None)
+
+    def _may_join(self, at: int) -> bool:
+        """Whether a word of unknown meaning stands between two labels, as an unlisted `and` or `or` would."""
+        token, before = self.tokens[at], self.get(at - 1)
+        if token.kind != "word" or before is None or before.choice is None or not self._labels_around(at):
+            return False
+        telling = NEUTRAL & ~Role.FILL | Role.BECAUSE | Role.NOT | Role.WRONG | Role.NOT_AFTER | Role.NOT_BEFORE
+        return not token.role & telling and at + 1 not in self.rejected
 
     def joined_before(self, at: int) -> bool:
         """Whether another option stands before a mention and is joined to it: `A and C are right`."""
@@ -209,9 +227,9 @@ class Reply:
             token = self.tokens[back]
             if token.choice is not None and joint and (token.strict or token.shown):
                 return token.choice != self.tokens[at].choice and back not in self.rejected
-            if (token.kind == "sign" and token.text in JOINTS) or token.role & (Role.AND | Role.OR):
+            if (token.kind == "sign" and token.text in JOINTS) or token.role & (Role.AND | Role.OR) or self._may_join(back):
                 joint = True
-            elif not ((token.kind == "sign" and token.text in "()[]{}\"'") or token.role & Role.OPTION):
+            elif not ((token.kind == "sign" and token.text in "()[]{}\"'") or token.role & (Role.OPTION | Role.FILL)):
                 break
         return False
 
