@@ -133,9 +133,11 @@ class Store:
         replies: list[StoredReply] = []
         for row in rows:
             request = Request(row.messages, repeat=key.repeat, extra=(*extra, ("item", row.item_id)))
-            completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
             content_key = maker.key(request)
             keys[row.position] = content_key
+            if row.text is None:
+                continue
+            completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
             replies.append(StoredReply(content_key, model_id, prompt_text(row.messages), completion, key.source))
         with self.database.writing() as connection:
             new = cached.insert(connection, replies)

@@ -135,7 +135,8 @@ class ImportedReply:
     position: int
     item_id: str
     messages: tuple[Message, ...]
-    text: str
+    text: str | None
+    """None: the question was asked and the request failed, a missing answer."""
     finish_reason: str | None = None
     raw: str | None = None
     choice_logprobs: tuple[float | None, ...] | None = None

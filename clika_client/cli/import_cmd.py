@@ -82,6 +82,8 @@ def show_report(report: ImportReport, console: Console) -> None:
         f"  models ({len(report.models)}): {_some(sorted(report.models))}",
         f"  sets: {', '.join(sorted(report.sets))}; languages: {', '.join(sorted(report.languages))}",
     ]
+    if report.missing:
+        lines.append(f"  {report.missing:,} requests had failed: missing answers, not wrong ones")
     if report.changed:
         lines.append(
             f"  {report.changed:,} replies differ from those already stored for the same prompt; the stored ones were "

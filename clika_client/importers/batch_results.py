@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,36 +51,50 @@ def read_results(
     """
     resolve = _resolver(pattern, probe_set)
     prompts = _prompts(requests) if requests is not None else {}
+    models: set[str] = set()
+    failed: list[ForeignReply] = []
+    for where, row in _rows(path, report):
+        named = resolve(str(row["custom_id"]))
+        if named is None:
+            report.skip_row("custom_id names no item and language of the set: describe it with --custom-id", where)
+            continue
+        text, finish, served = _anthropic(row) if kind_of(row) == "anthropic-batch" else _openai(row)
+        model = defaults.get("model") or named.get("model") or served
+        repeat = named.get("repeat", "0")
+        reply = ForeignReply(
+            where=where,
+            model=model,
+            language=named["language"],
+            item_id=named["item_id"],
+            text=text,
+            messages=prompts.get(str(row["custom_id"]), ()),
+            finish=finish,
+            repeat=int(repeat) if repeat.isdecimal() else 0,
+            prompt=defaults.get("prompt") or "batch",
+        )
+        if model:
+            models.add(model)
+            yield reply
+        else:
+            failed.append(reply)
+    # A failed request does not say which model it was for; the others do, when they agree.
+    for reply in failed:
+        if len(models) == 1:
+            yield replace(reply, model=next(iter(models)))
+        else:
+            report.skip_row("a failed request of an unknown model: name it with --model", reply.where)
+
+
+def _rows(path: Path, report: ImportReport) -> Iterator[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            where = f"{path}, line {number}"
             row = _object(line)
             if row is None or kind_of(row) is None:
-                report.skip_row("not a batch result", where)
-                continue
-            named = resolve(str(row["custom_id"]))
-            if named is None:
-                report.skip_row("custom_id names no item and language of the set: describe it with --custom-id", where)
-                continue
-            outcome = _anthropic(row) if kind_of(row) == "anthropic-batch" else _openai(row)
-            if isinstance(outcome, str):
-                report.skip_row(f"{outcome}: a missing answer", where)
-                continue
-            text, finish, model = outcome
-            repeat = named.get("repeat", "0")
-            yield ForeignReply(
-                where=where,
-                model=defaults.get("model") or named.get("model") or model,
-                language=named["language"],
-                item_id=named["item_id"],
-                text=text,
-                messages=prompts.get(str(row["custom_id"]), ()),
-                finish=finish,
-                repeat=int(repeat) if repeat.isdecimal() else 0,
-                prompt=defaults.get("prompt") or "batch",
-            )
+                report.skip_row("not a batch result", f"{path}, line {number}")
+            else:
+                yield f"{path}, line {number}", row
 
 
 class _Resolver:
@@ -156,30 +171,28 @@ def _object(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _openai(row: Mapping[str, Any]) -> tuple[str, str | None, str] | str:
-    """(text, finish, model), or why there is none."""
+def _openai(row: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
+    """(text, finish, model); no text for a failed request."""
     response = row.get("response")
     body = response.get("body") if isinstance(response, dict) else None
+    body = body if isinstance(body, dict) else {}
+    model = str(body.get("model") or "")
     if row.get("error") or not isinstance(response, dict) or response.get("status_code") != 200:
-        return "the request failed"
+        return None, None, model
     try:
-        choice = body["choices"][0]  # type: ignore[index]
-        content = choice["message"]["content"]
-    except (KeyError, IndexError, TypeError):
-        return "no reply in the result"
-    refusal = choice["message"].get("refusal")
+        choice = body["choices"][0]
+        message = choice["message"]
+        refusal, content = message.get("refusal"), message.get("content")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return None, None, model
     finish = "refusal" if refusal else _FINISH.get(str(choice.get("finish_reason")))
-    return str(content or refusal or ""), finish, str(body.get("model") or "unknown")  # type: ignore[union-attr]
+    return str(content or refusal or ""), finish, model
 
 
-def _anthropic(row: Mapping[str, Any]) -> tuple[str, str | None, str] | str:
-    result = row["result"]
-    if result.get("type") != "succeeded":
-        return f"the request was {result.get('type')}"
-    message = result.get("message")
-    if not isinstance(message, dict) or not isinstance(message.get("content"), list):
-        return "no reply in the result"
-    text = "".join(
-        str(b.get("text", "")) for b in message["content"] if isinstance(b, dict) and b.get("type") == "text"
-    )
+def _anthropic(row: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
+    message = row["result"].get("message")
+    blocks = message.get("content") if isinstance(message, dict) else None
+    if row["result"].get("type") != "succeeded" or not isinstance(blocks, list):
+        return None, None, ""
+    text = "".join(str(b.get("text", "")) for b in blocks if isinstance(b, dict) and b.get("type") == "text")
     return text, _FINISH.get(str(message.get("stop_reason"))), str(message.get("model") or "unknown")

@@ -29,6 +29,8 @@ class ImportReport:
     replies: int = 0
     """Replies taken, new or already stored."""
     new: int = 0
+    missing: int = 0
+    """Questions that were asked and whose request failed: missing answers, never wrong ones."""
     changed: int = 0
     """Replies whose text differs from the one stored for the same question; the stored one was kept."""
     cells: int = 0
@@ -57,6 +59,7 @@ class ImportReport:
             "files": self.files,
             "replies": self.replies,
             "new": self.new,
+            "missing": self.missing,
             "changed": self.changed,
             "cells": self.cells,
             "models": sorted(self.models),
@@ -84,18 +87,19 @@ def store_cell(
     """Store one cell's replies and read them; counts into `report`."""
     if not rows:
         return
+    replied = [row for row in rows if row.text is not None]
     new = store.add_replies(key, labels, rows)
-    report.replies += len(rows)
+    report.replies += len(replied)
+    report.missing += len(rows) - len(replied)
     report.new += new
     report.cells += 1
     report.models.add(key.model)
     report.sets.add(probe_set.name)
     report.languages.add(key.language)
-    if new == len(rows):
-        if key.read == "text":
-            _read_now(store, key, labels, rows, probe_set)
-    else:
-        report.changed += _changed(store, key, rows)
+    if new < len(replied):
+        report.changed += _changed(store, key, replied)
+    elif key.read == "text" and new == len(rows):
+        _read_now(store, key, labels, rows, probe_set)
 
 
 def _read_now(
@@ -106,7 +110,7 @@ def _read_now(
     if cell is None or len(cell.asked()) != len(positions):
         return
     probes = [probe_set.probes[key.language][row.position] for row in rows]
-    texts, finish = [row.text for row in rows], [row.finish_reason for row in rows]
+    texts, finish = [row.text or "" for row in rows], [row.finish_reason for row in rows]
     for reading in READ_AT_IMPORT:
         codes, reasons = read_texts(texts, labels, probes, reading, finish=finish, rotation=key.rotation)
         answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.k), reasons)
@@ -120,7 +124,7 @@ def _changed(store: Store, key: CellKey, rows: Sequence[ImportedReply]) -> int:
         return 0
     stored = store.replies(cell)
     kept = dict(zip(stored.positions.tolist(), stored.texts, strict=True))
-    return sum(kept.get(row.position, row.text) != sound(row.text) for row in rows)
+    return sum(kept.get(row.position, row.text) != row.text for row in rows)
 
 
 def sound(text: str) -> str:

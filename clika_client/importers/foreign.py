@@ -30,7 +30,8 @@ class ForeignReply:
     language: str
     """BCP 47."""
     item_id: str
-    text: str
+    text: str | None
+    """None: the request failed, a missing answer."""
     set: str = "imported"
     messages: tuple[Message, ...] = ()
     finish: str | None = None
@@ -104,13 +105,18 @@ def _store_rows(store: Store, probe_set: ProbeSet, rows: Sequence[ForeignReply],
             repeat=row.repeat,
         )
         held = cells.setdefault(key, {})
-        if position in held:
+        if position in held and held[position].text is not None:
             report.skip_row("second reply to a question", row.where)
             continue
         labels.setdefault(key, row.labels or tuple(LETTERS[: probe_set.k]))
         messages = tuple(Message(m.role, sound(m.content)) for m in row.messages)
         held[position] = ImportedReply(
-            position, row.item_id, messages, sound(row.text), row.finish, choice_logprobs=row.logprobs
+            position,
+            row.item_id,
+            messages,
+            None if row.text is None else sound(row.text),
+            row.finish,
+            choice_logprobs=row.logprobs,
         )
     for key, held in cells.items():
         ordered = [held[position] for position in sorted(held)]

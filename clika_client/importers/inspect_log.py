@@ -57,9 +57,7 @@ def read_log(path: Path, defaults: Mapping[str, str], report: ImportReport) -> I
         if spoken is None:
             report.skip_row("language unknown: give it with --language, or log it as metadata 'language'", where)
             continue
-        reply = _reply(sample, metadata, where, model, spoken, defaults.get("set") or base, defaults, report)
-        if reply is not None:
-            yield reply
+        yield _reply(sample, metadata, where, model, spoken, defaults.get("set") or base, defaults)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -101,14 +99,10 @@ def _reply(
     language: str,
     set_name: str,
     defaults: Mapping[str, str],
-    report: ImportReport,
-) -> ForeignReply | None:
+) -> ForeignReply:
     spoken = (_mapping(sample.get("output")).get("choices") or [None])[0]
-    if sample.get("error") or not isinstance(spoken, dict):
-        report.skip_row("the sample failed: a missing answer", where)
-        return None
-    message = spoken.get("message")
-    text = _text(message.get("content") if isinstance(message, dict) else None)
+    failed = bool(sample.get("error")) or not isinstance(spoken, dict)
+    text = None if failed else _text(_mapping(spoken.get("message")).get("content"))
     choices = tuple(str(choice) for choice in sample.get("choices") or ())
     epoch = sample.get("epoch")
     return ForeignReply(
@@ -119,7 +113,7 @@ def _reply(
         text=text,
         set=set_name,
         messages=_messages(sample),
-        finish=_FINISH.get(str(spoken.get("stop_reason"))),
+        finish=_FINISH.get(str(_mapping(spoken).get("stop_reason"))),
         repeat=epoch - 1 if isinstance(epoch, int) and epoch > 0 else 0,
         prompt=defaults.get("prompt") or "inspect",
         question=_question(sample.get("input")),
