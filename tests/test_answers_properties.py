@@ -26,9 +26,11 @@ SETS = {
 }
 ALPHABET = "ABCDEabcde12 .,:;()[]{}<>*_`$\\|/&+-'\"\n\u200f\u200bАБВабвאבأبক们はถ가🅱②Ｂ"
 WORDS = (
-    ["answer", "the", "is", "not", "and", "or", "correct", "Paris", "London", "A", "B", "C", "<think>", "</think>"]
-    + ["{", '"answer":', "}", "\\boxed{", "**", "\n", "Ответ", "答案", "是", "不是", "または", "정답은", "입니다", "none of the above"]
+    *("answer", "the", "is", "not", "and", "or", "correct", "Paris", "London", "A", "B", "C", "<think>", "</think>"),
+    *("{", '"answer":', "}", "\\boxed{", "**", "\n", "Ответ", "答案", "是", "不是", "または", "정답은", "입니다"),
+    "none of the above",
 )
+LANGUAGES = (None, "en", "ru", "zh", "he", "xx-Latn")
 texts = st.one_of(
     st.text(max_size=200),
     st.text(alphabet=ALPHABET, max_size=60),
@@ -37,7 +39,7 @@ texts = st.one_of(
 )
 
 
-@given(text=texts, shown=st.sampled_from(list(SETS)), language=st.sampled_from([None, "en", "ru", "zh", "he", "xx-Latn"]))
+@given(text=texts, shown=st.sampled_from(list(SETS)), language=st.sampled_from(LANGUAGES))
 @settings(max_examples=400, deadline=None)
 @example(text="\ud800", shown="latin", language=None)
 @example(text="{" * 3000, shown="latin", language=None)
@@ -140,6 +142,7 @@ def test_decorating_a_right_answer_never_changes_it(
 JOINTS = sorted(
     {(tag, word) for tag, table in tables().items() for key in ("and", "or") for word in table.get(key, ())}
 )
+SAYINGS_OF_TWO = ("Both {}", "Either {}", "I'm torn between {}", "{} are correct", "Ответ: {}", "答案：{}")
 PUNCTUATED = (", ", "/", " / ", " & ", " + ", "; ", "\n", " | ", "、", " and/or ", ", and ", " or maybe ")
 
 
@@ -158,7 +161,7 @@ def test_two_labels_joined_in_any_language_are_never_one(frame: str) -> None:
     pair=st.permutations(range(4)).map(lambda p: p[:2]),
     joint=st.one_of(st.sampled_from([f" {word} " for _, word in JOINTS]), st.sampled_from(PUNCTUATED)),
     as_text=st.booleans(),
-    saying=st.sampled_from((*SAYINGS, "Both {}", "Either {}", "I'm torn between {}", "{} are correct", "Ответ: {}", "答案：{}")),
+    saying=st.sampled_from((*SAYINGS, *SAYINGS_OF_TWO)),
     layers=st.lists(st.sampled_from(DECORATIONS[:36]), max_size=2),
 )
 @settings(max_examples=500, deadline=None)

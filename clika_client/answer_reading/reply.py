@@ -207,10 +207,16 @@ class Reply:
 
     def _alone_below(self, at: int) -> bool:
         """Whether a line break leads to a line that is one mention and no more."""
-        mention, after = self.get(at + 1), self.get(at + 2)
-        if self.tokens[at].kind != "line" or mention is None or mention.choice is None:
+        if self.tokens[at].kind != "line":
             return False
-        return after is None or after.kind == "line" or (after.kind == "sign" and self.get(at + 3) is None)
+        mentions = 0
+        for token in self.tokens[at + 1 : at + 10]:
+            if token.kind == "line":
+                break
+            if token.choice is None and token.kind != "sign":
+                return False
+            mentions += token.choice is not None
+        return mentions > 0
 
     def _may_join(self, at: int) -> bool:
         """Whether a word of unknown meaning stands between two labels, as an unlisted `and` or `or` would."""
@@ -222,14 +228,17 @@ class Reply:
 
     def joined_before(self, at: int) -> bool:
         """Whether another option stands before a mention and is joined to it: `A and C are right`."""
-        joint = False
+        joint = direct = False
         for back in range(at - 1, max(-1, at - 8), -1):
             token = self.tokens[back]
-            if token.choice is not None and joint and (token.strict or token.shown):
+            if token.choice is not None and joint and (token.strict or (token.shown and direct)):
                 return token.choice != self.tokens[at].choice and back not in self.rejected
-            if (token.kind == "sign" and token.text in JOINTS) or token.role & (Role.AND | Role.OR) or self._may_join(back):
-                joint = True
-            elif not ((token.kind == "sign" and token.text in "()[]{}\"'") or token.role & (Role.OPTION | Role.FILL)):
+            joins = bool(token.role & (Role.AND | Role.OR)) or self._may_join(back)
+            if joins or (token.kind == "sign" and token.text in JOINTS):
+                joint = direct = True
+            elif token.role & (Role.OPTION | Role.FILL):
+                direct = False
+            elif not (token.kind == "sign" and token.text in "()[]{}\"'"):
                 break
         return False
 
