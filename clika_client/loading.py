@@ -38,17 +38,33 @@ class Loaded:
     sets: Mapping[int, ProbeSet]
 
 
-def load(store: Store, wanted: Wanted | None = None) -> Loaded:
-    """Gather the stored answers into rows; raises UserError when a name matches nothing."""
-    wanted = wanted or Wanted()
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The cells that were asked for, with what is needed to speak of them."""
+
+    cells: tuple[Cell, ...]
+    names: Mapping[tuple[str, str], str]
+    """(model spec, identity) → the name shown."""
+    sets: Mapping[int, ProbeSet]
+
+
+def choose(store: Store, wanted: Wanted) -> Chosen:
+    """The cells of `wanted`; raises UserError when a name matches nothing."""
     cells = store.cells(wanted.run_id)
     if not cells:
         what = f"run {wanted.run_id!r} has no answers" if wanted.run_id else "the database holds no answers yet"
         raise UserError(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
     names = _display_names(cells)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
-    cells = _chosen(cells, wanted, names, sets)
-    sets = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in cells)}
+    chosen = tuple(_chosen(cells, wanted, names, sets))
+    return Chosen(chosen, names, {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)})
+
+
+def load(store: Store, wanted: Wanted | None = None) -> Loaded:
+    """Gather the stored answers into rows; raises UserError when a name matches nothing."""
+    wanted = wanted or Wanted()
+    chosen = choose(store, wanted)
+    cells, names, sets = chosen.cells, chosen.names, chosen.sets
     positions = store.run_positions(wanted.run_id) if wanted.run_id else {}
     grouped: dict[RowKey, list[Cell]] = {}
     for cell in cells:

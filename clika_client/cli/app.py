@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from clika_client.cli import (
+    answers_cmd,
     cache_cmd,
     compare_cmd,
     demo_cmd,
@@ -69,6 +70,7 @@ app.command("demo")(demo_cmd.demo)
 app.command("run")(run_cmd.run)
 app.command("score")(score_cmd.score)
 app.command("report")(score_cmd.score)
+app.command("answers")(answers_cmd.answers)
 app.command("compare")(compare_cmd.compare)
 app.command("import")(import_cmd.import_)
 app.command("reproduce")(reproduce_cmd.reproduce)

@@ -1,0 +1,189 @@
+"""`clika answers`: the replies behind the scores: those that could not be read, and where two readings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, out, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.cli.scoring_options import Languages, Models, Prompt, Sets, Sources, make_wanted, opened, words
+from clika_client.errors import UserError
+
+if TYPE_CHECKING:
+    from clika_client.answer_reading.result import Answer
+    from clika_client.loading import Wanted
+    from clika_client.probes import Probe
+    from clika_client.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CellReplies:
+    """The text replies of one cell, with what is needed to read them."""
+
+    model: str
+    set_name: str
+    language: str
+    labels: tuple[str, ...]
+    probes: tuple[Probe, ...]
+    rotation: int
+    texts: list[str]
+    finish: list[str | None]
+
+    def choices(self) -> list[tuple[str, ...]]:
+        """The options of each reply's question in the order they were shown."""
+        r = self.rotation
+        return [p.choices[r:] + p.choices[:r] for p in self.probes]
+
+    def gold(self) -> list[int]:
+        """The position on screen of each question's right option."""
+        return [(p.gold - self.rotation) % len(p.choices) for p in self.probes]
+
+    def read(self, reading: str) -> list[Answer]:
+        """Every reply as one reading reads it."""
+        from clika_client.answers import read_answers
+
+        found = read_answers(self.texts, self.labels, self.choices(), self.language, reading, self.finish)
+        return [found.answer(i) for i in range(len(self.texts))]
+
+
+def answers(
+    unread: Annotated[bool, typer.Option("--unread", help="Group the replies that name no choice by pattern.")] = False,
+    differences: Annotated[
+        str | None, typer.Option("--differences", help="Two readings to compare, such as first-letter,standard.")
+    ] = None,
+    reading: Annotated[str, typer.Option("--read", help="Reading of text replies.")] = "standard",
+    model: Models = None,
+    sets: Sets = None,
+    languages: Languages = None,
+    source: Sources = None,
+    prompt: Prompt = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show this many replies or groups.")] = 20,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show replies as they were read; group the unread ones; list where two readings differ."""
+    if unread and differences:
+        raise UserError("--unread and --differences are two views; give one of them")
+    pair = words(differences)
+    if differences and len(pair) != 2:
+        raise UserError(f"--differences wants two readings, such as first-letter,standard; got {differences!r}")
+    wanted = make_wanted(model, sets, languages, source, prompt, ",".join(pair) or reading)
+    with opened(database_path(db)) as store:
+        cells = text_cells(store, wanted)
+        if unread:
+            _show_unread(cells, reading, limit, as_json)
+        elif pair:
+            _show_differences(cells, pair[0], pair[1], limit, as_json)
+        else:
+            _show_answers(cells, reading, limit, as_json)
+
+
+def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
+    """The text replies of every wanted cell; cells read from probabilities have none."""
+    from clika_client.loading import choose
+
+    chosen = choose(store, wanted)
+    for cell in chosen.cells:
+        if cell.key.read != "text":
+            continue
+        probe_set = chosen.sets[cell.key.set_id]
+        replies = store.replies(cell)
+        probes = probe_set.probes[cell.key.language]
+        yield CellReplies(
+            chosen.names[cell.key.model, cell.key.identity],
+            probe_set.name,
+            cell.key.language,
+            cell.labels,
+            tuple(probes[int(p)] for p in replies.positions),
+            cell.key.rotation,
+            replies.texts,
+            replies.finish,
+        )
+
+
+def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
+    from clika_client.answer_reading.compare import group_unread
+
+    total = 0
+    pairs: list[tuple[str, Answer]] = []
+    for cell in cells:
+        total += len(cell.texts)
+        pairs += [(t, a) for t, a in zip(cell.texts, cell.read(reading), strict=True) if a.choice is None]
+    groups = group_unread(pairs)
+    if as_json:
+        print_json({"replies": total, "unread": len(pairs), "groups": [asdict(g) for g in groups]})
+        return
+    out().print(f"{len(pairs):,} of {total:,} replies name no choice ({reading})", markup=False)
+    for group in groups[:limit]:
+        out().print(f"{group.count:>8,}  {group.reason:<11} {shown(group.pattern)}", markup=False, soft_wrap=True)
+        for example in group.examples[:1]:
+            out().print(f"{'':>22}e.g. {shown(example)!r}", markup=False, soft_wrap=True)
+    if len(groups) > limit:
+        out().print(f"… and {len(groups) - limit} more groups; --limit shows more", markup=False)
+
+
+def _show_differences(cells: Iterator[CellReplies], first: str, second: str, limit: int, as_json: bool) -> None:
+    from clika_client.answer_reading.compare import differences
+
+    rows: list[dict[str, Any]] = []
+    kinds: dict[str, int] = {}
+    total = 0
+    for cell in cells:
+        found = differences(cell.texts, cell.read(first), cell.read(second), cell.gold())
+        total += found.total
+        for kind, count in found.counts().items():
+            kinds[kind] = kinds.get(kind, 0) + count
+        for row in found.rows:
+            where = {"model": cell.model, "set": cell.set_name, "language": cell.language}
+            rows.append({**where, "item_id": cell.probes[row.at].item_id, **asdict(row)})
+    if as_json:
+        print_json({"replies": total, "first": first, "second": second, "kinds": kinds, "differences": rows})
+        return
+    said = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    out().print(f"{first} against {second}: {len(rows):,} of {total:,} replies differ ({said})", markup=False)
+    for row_ in rows[:limit]:
+        one, other = (_word(row_[which]) for which in ("first", "second"))
+        place = f"{row_['model']} {row_['set']} {row_['language']} {row_['item_id']}"
+        text = shown(row_["text"][:100])
+        out().print(f"{shown(place)}: {row_['kind']}: {one} → {other}: {text!r}", markup=False, soft_wrap=True)
+    if len(rows) > limit:
+        out().print(f"… and {len(rows) - limit:,} more; --limit shows more, --json all", markup=False)
+
+
+def _word(answer: dict[str, Any]) -> str:
+    return answer["reason"] if answer["choice"] is None else f"option {answer['choice'] + 1}"
+
+
+def _show_answers(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        for probe, text, gold, answer in zip(cell.probes, cell.texts, cell.gold(), cell.read(reading), strict=True):
+            if not as_json and len(rows) >= limit:
+                break
+            rows.append(
+                {
+                    "model": cell.model,
+                    "set": cell.set_name,
+                    "language": cell.language,
+                    "item_id": probe.item_id,
+                    "text": text,
+                    "choice": answer.choice,
+                    "reason": answer.reason,
+                    "label": None if answer.choice is None else cell.labels[answer.choice],
+                    "rule": answer.rule,
+                    "correct": answer.choice == gold,
+                }
+            )
+    if as_json:
+        print_json({"reading": reading, "answers": rows})
+        return
+    for row in rows:
+        read = row["label"] or row["reason"]
+        mark = "right" if row["correct"] else "wrong" if row["choice"] is not None else "no answer"
+        place = f"{row['model']} {row['set']} {row['language']} {row['item_id']}"
+        text = shown(row["text"][:100])
+        out().print(f"{shown(place)}: {read} ({mark}, {row['rule']}): {text!r}", markup=False, soft_wrap=True)

@@ -1,0 +1,339 @@
+"""`clika teach`: teach a model invented facts in one language, ask in another, score what was conducted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clika_client.cli.common import AsJson, err, out, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.errors import UserError
+
+if TYPE_CHECKING:
+    from clika_client.teach.asking import Reading
+    from clika_client.teach.material import Material
+    from clika_client.teach.watch import Watch
+
+teach_app = typer.Typer(
+    help="Conductivity: teach invented facts in one language, ask in another, score XRR behind its gate.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Language = Annotated[
+    list[str], typer.Option("--language", "-l", help="Language beside English; repeatable, or comma-separated.")
+]
+Read = Annotated[str, typer.Option(help="text: free answers; choice: multiple choice; both: each on its own.")]
+MaterialDir = Annotated[Path, typer.Argument(help="Folder that `clika teach build` wrote.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for asking.")]
+SEED = 20240404
+
+
+@teach_app.command("build")
+def build(
+    language: Language,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    from_release: Annotated[
+        Path | None, typer.Option(help="Build from the authors' data: the folder of their release.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Release only: make the teaching rows anew from the facts of its tests.")
+    ] = False,
+    keep_doubled: Annotated[
+        bool, typer.Option("--keep-doubled", help="Release only: also teach names that stand for two.")
+    ] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Teach in the language, ask in English.")] = False,
+    form: Annotated[str, typer.Option(help="Teach answers in words (text) or as a letter (choice).")] = "text",
+    k: Annotated[int, typer.Option("--k", help="Choices where a question is multiple choice.")] = 20,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each row is taught.")] = 1,
+    continents: Annotated[int, typer.Option(help="Invented continents.")] = 20,
+    places: Annotated[int, typer.Option(help="Invented places on each.")] = 20,
+    seed: Annotated[int, typer.Option(help="Seed of the names, types and orders.")] = SEED,
+    as_json: AsJson = False,
+) -> None:
+    """Write teaching data, gate sets, test set, baseline and control."""
+    from clika_client.teach import build as fictional
+    from clika_client.teach import material as folder
+
+    tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
+    if from_release is None:
+        if rebuild or keep_doubled:
+            raise UserError(
+                "--rebuild and --keep-doubled are about the authors' data; give it with --from-release PATH"
+            )
+        if form not in ("text", "choice"):
+            raise UserError(f"--form must be text or choice, got {form!r}")
+        plan = fictional.Plan(tags, reverse, form, k, seed, continents, places, repeats)  # type: ignore[arg-type]
+        material = fictional.build(plan)
+    else:
+        from clika_client.teach.release import build_from_release
+
+        if len(tags) != 1 or reverse or form != "text":
+            raise UserError("--from-release builds one --language, taught in English with answers in words")
+        material = build_from_release(from_release, tags[0], rebuild=rebuild, keep_doubled=keep_doubled, seed=seed)
+    files = folder.write(material, output)
+    if as_json:
+        names = [str(file.relative_to(output)) for file in files]
+        print_json(
+            {"folder": str(output), "counts": dict(material.counts), "notes": list(material.notes), "files": names}
+        )
+        return
+    _tell_built(material, output)
+
+
+def _tell_built(material: Material, output: Path) -> None:
+    console = out()
+    for name, count in material.counts.items():
+        console.print(f"{count:>7,}  {shown(name)}", markup=False)
+    for note in material.notes:
+        console.print(f"note: {shown(note)}", markup=False, soft_wrap=True)
+    console.print(
+        f"written to {output}; next: clika teach run {output} --model HF_DIR -o EXPERIMENT",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@teach_app.command("run")
+def run(
+    material: MaterialDir,
+    model: Annotated[Path, typer.Option("--model", "-m", help="Hugging Face model directory to teach.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment; the same one resumes.")],
+    preset: Annotated[str, typer.Option(help="Settings to start from: paper or demo.")] = "paper",
+    method: Annotated[str | None, typer.Option(help="lora, or full fine-tuning.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes over the teaching data.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak of the cosine schedule.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Examples per step.")] = None,
+    micro_batch: Annotated[int | None, typer.Option(min=1, help="Examples computed at once.")] = None,
+    gate_every: Annotated[int | None, typer.Option(min=0, help="Steps between looks at the gate.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the training.")] = None,
+    read: Read = "both",
+    quantization: Annotated[str, typer.Option(help="Weights to ask with: f32, f16, bf16 or q8_0.")] = "f16",
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask, teach, convert, ask again through llama.cpp, and score; resumes where it stopped."""
+    from clika_client.teach import loop
+    from clika_client.teach.presets import preset as named
+    from clika_providers import ProviderOptions
+
+    given = {
+        "method": method,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "micro_batch": micro_batch or batch_size,
+        "gate_every": gate_every,
+        "device": device,
+        "seed": seed,
+    }
+    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if method not in (None, "lora", "full"):
+        raise UserError(f"--method must be lora or full, got {method!r}")
+    experiment = loop.Experiment(
+        model,
+        material,
+        output,
+        replace(named(preset), **changed),
+        _readings(read),
+        quantization,
+        ProviderOptions(n_threads=threads),
+    )
+    _show(loop.run(experiment, _watch()), as_json)
+
+
+@teach_app.command("ask")
+def ask(
+    material: MaterialDir,
+    model: Annotated[str, typer.Option("--model", "-m", help="provider/model that was taught elsewhere, or not yet.")],
+    when: Annotated[str, typer.Option(help="before or after teaching.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment.")],
+    read: Read = "text",
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
+    lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
+    threads: Threads = None,
+) -> None:
+    """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
+    from clika_client.teach import asking
+    from clika_client.teach import material as folder
+    from clika_client.teach.loop import reply_file
+    from clika_providers import ProviderOptions
+    from clika_providers.registry import connect
+
+    if when not in ("before", "after"):
+        raise UserError(f"--when must be before or after, got {when!r}")
+    found = folder.read(material)
+    digest = folder.material_digest(material)
+    options = ProviderOptions(
+        base_url=base_url, key_command=key_command, concurrency=concurrency, lora=lora, n_threads=threads
+    )
+    questions = found.baseline if when == "before" else found.questions
+    watcher = _watch()
+    for reading in _readings(read):
+        watcher.step(f"ask {when} teaching ({reading})", done=False)
+        replies = asking.ask(
+            connect(model, options),
+            questions,
+            reading,
+            database=output / "replies.db",
+            material=digest,
+            progress=watcher.asked,
+        )
+        asking.save(replies, output / reply_file(when, reading))
+    err().print(f"kept in {output}; score with: clika teach score {output} --material {material}", markup=False)
+
+
+@teach_app.command("score")
+def score(
+    experiment: Annotated[Path, typer.Argument(help="Folder of the experiment.")],
+    material: Annotated[
+        Path | None, typer.Option(help="Folder that `clika teach build` wrote [default: the experiment's].")
+    ] = None,
+    bootstrap: Annotated[int, typer.Option(min=100, help="Bootstrap draws for intervals.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Score what was asked: the gate, XRR with intervals, baseline, control and splits."""
+    from clika_client.teach.loop import material_of, score_folder
+
+    _show(score_folder(material or material_of(experiment), experiment, draws=bootstrap), as_json)
+
+
+@teach_app.command("status")
+def status(
+    experiment: Annotated[Path, typer.Argument(help="Folder of the experiment.")], as_json: AsJson = False
+) -> None:
+    """Say which steps of an experiment are done."""
+    from clika_client.teach.loop import steps
+
+    done = steps(experiment)
+    if as_json:
+        print_json({"folder": str(experiment), "steps": [{"file": name, "done": there} for name, there in done]})
+        return
+    for name, there in done:
+        out().print(f"{'done' if there else 'to do':6} {name}", markup=False)
+
+
+@teach_app.command("in-context")
+def in_context(
+    model: Annotated[str, typer.Option("--model", "-m", help="provider/model to ask.")],
+    language: Language,
+    facts: Annotated[int, typer.Option(min=2, help="Facts in each prompt: the one asked for and distractors.")] = 8,
+    limit: Annotated[int, typer.Option(min=1, help="Questions per language.")] = 100,
+    read: Annotated[str, typer.Option(help="text or choice.")] = "text",
+    k: Annotated[int, typer.Option("--k", help="Choices, for --read choice.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
+    threads: Threads = None,
+    db: Annotated[Path | None, typer.Option("--db", envvar="CLIKA_DB", help="Database file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """For models that cannot be taught: facts in English in the prompt, the question in the language.
+
+    This is not XRR: nothing was learned. It has a table of its own.
+    """
+    from clika_client.cli.common import database_path
+    from clika_client.in_context import Setting, measure, render
+    from clika_providers import ProviderOptions
+    from clika_providers.registry import connect
+
+    tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
+    (reading,) = _readings(read) if read != "both" else (None,)
+    if reading is None:
+        raise UserError("--read must be text or choice here")
+    options = ProviderOptions(base_url=base_url, key_command=key_command, concurrency=concurrency, n_threads=threads)
+    setting = Setting(tags, facts, limit, reading, k, seed)
+    watcher = _watch()
+    watcher.step(f"ask {shown(model)} in context", done=False)
+    result = measure(connect(model, options), setting, database=database_path(db), progress=watcher.asked)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        render(result, out())
+
+
+@teach_app.command("upload")
+def upload(
+    material: MaterialDir,
+    model: Annotated[str, typer.Option("--model", "-m", help="The service's name of the model to tune.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment; remembers the job.")],
+    base_url: Annotated[str, typer.Option(help="Address of the fine-tuning service.")] = "https://api.openai.com/v1",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the teaching data.")] = 3,
+    price: Annotated[float | None, typer.Option(help="US dollars per million trained tokens.")] = None,
+    suffix: Annotated[str, typer.Option(help="Part of the tuned model's name.")] = "clika",
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
+) -> None:
+    """Teach a hosted model: shows the price, uploads, starts the job, tells its events and the new model's id."""
+    from datetime import date
+
+    from clika_client.teach import hosted
+    from clika_client.teach import material as folder
+    from clika_providers.keys import find_key
+
+    folder.read(material)
+    teaching = material / folder.TEACHING
+    warning = hosted.check_open(base_url, date.today())
+    console = err()
+    if warning:
+        console.print(shown(warning), markup=False, soft_wrap=True)
+    console.print(str(hosted.estimate(teaching, model, epochs, base_url, price)), markup=False, soft_wrap=True)
+    service = hosted.service_at(base_url)
+    names = [service.key_env] if service else ["OPENAI_API_KEY"]
+    key = find_key(names, key_command)
+    if key is None:
+        raise UserError(f"no API key: set {names[0]}, or give --key-command")
+    if not yes and not typer.confirm("Upload and start this job?", err=True):
+        raise typer.Exit(3)
+    teaching_job = hosted.HostedTeaching(base_url, key, output / "hosted.json")
+    job = teaching_job.start(teaching, model, epochs, suffix=suffix)
+    if wait:
+        job = teaching_job.follow(lambda line: console.print(shown(line), markup=False, soft_wrap=True))
+    if job.error:
+        raise UserError(f"job {job.job_id} ended as {job.status}: {shown(job.error)}")
+    if job.model:
+        out().print(shown(job.model), markup=False)
+        console.print(
+            f"next: clika teach ask {material} -m openai/{shown(job.model)} --when after -o {output}", markup=False
+        )
+    else:
+        console.print(f"job {job.job_id}: {job.status}; the same command looks again", markup=False)
+
+
+@teach_app.command("services")
+def services() -> None:
+    """Say which hosted services still accept fine-tuning jobs."""
+    from clika_client.teach import hosted
+
+    for service in hosted.services().values():
+        out().print(f"{shown(service.title)}: {shown(service.status)}", markup=False, soft_wrap=True)
+
+
+def _readings(read: str) -> tuple[Reading, ...]:
+    known: dict[str, tuple[Reading, ...]] = {"text": ("text",), "choice": ("choice",), "both": ("text", "choice")}
+    if read not in known:
+        raise UserError(f"--read must be text, choice or both, got {read!r}")
+    return known[read]
+
+
+def _show(scores: Any, as_json: bool) -> None:
+    from clika_client.teach.report import render
+
+    if as_json:
+        print_json({"scores": [one.to_json() for one in scores]})
+    else:
+        render(scores, out())
+
+
+def _watch() -> Watch:
+    """Progress on stderr."""
+    from clika_client.teach.watch import Watch
+
+    return Watch(err())

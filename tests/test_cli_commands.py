@@ -1,0 +1,181 @@
+"""The smaller commands as a user meets them: answers, cache, models, doctor, help and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import gguf_factory
+import pytest
+from clika import KEY, clika, count, write_probes
+from servers.loopback import Answer, Loopback, Seen, chat
+
+
+@pytest.fixture
+def replies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database of 12 replies: English right, German half unreadable."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    probes = write_probes(tmp_path / "mine.jsonl")
+
+    def say(seen: Seen) -> Answer:
+        question = seen.json()["messages"][-1]["content"]
+        number = int(question.split("question number ")[1].split("?")[0])
+        if "de: question" in question:
+            return Answer(body=chat("Banane \x1b[31m" if number % 2 else "C</s>"))
+        return Answer(body=chat("ABCD"[number % 4]))
+
+    db = tmp_path / "c.db"
+    with Loopback(say) as server:
+        clika("run", probes, "-m", "openai/test", "--base-url", server.url, "--db", db, "--bootstrap", 0)
+    return db
+
+
+def test_unread_replies_are_grouped_and_cannot_paint_the_terminal(replies: Path) -> None:
+    shown = clika("answers", "--unread", "--db", replies).stdout
+    assert "3 of 12 replies name no choice" in shown
+    assert "banane" in shown
+    assert "\x1b" not in shown
+    document = json.loads(clika("answers", "--unread", "--db", replies, "--json").stdout)
+    assert (document["replies"], document["unread"], document["groups"][0]["count"]) == (12, 3, 3)
+
+
+def test_two_readings_are_compared_reply_by_reply(replies: Path) -> None:
+    document = json.loads(clika("answers", "--differences", "first-letter,standard", "--db", replies, "--json").stdout)
+    # The first letter of "Banane" is B: the paper's reading takes it for a choice, ours does not.
+    assert document["kinds"]["withdrawn"] == 3
+    assert {row["language"] for row in document["differences"]} == {"de"}
+
+
+def test_answers_are_listed_with_the_rule_that_read_them(replies: Path) -> None:
+    rows = json.loads(clika("answers", "--db", replies, "--languages", "en", "--json").stdout)["answers"]
+    assert len(rows) == 6
+    assert all(row["correct"] and row["rule"] for row in rows)
+
+
+def test_both_readings_can_be_scored_side_by_side(replies: Path) -> None:
+    document = json.loads(
+        clika("score", "--read", "first-letter,standard", "--db", replies, "--bootstrap", 0, "--json").stdout
+    )
+    found = {(r["reading"], r["language"]): r["no_answer_rate"] for r in document["records"]}
+    assert found["standard", "de"] == 0.5
+    assert found["first-letter", "de"] == 0.0
+
+
+def test_stats_count_what_is_there(replies: Path) -> None:
+    document = json.loads(clika("cache", "stats", "--db", replies, "--json").stdout)
+    assert document["replies"] == 12
+    assert document["models"][0]["model"] == "openai/test"
+    assert document["models"][0]["input_tokens"] == 600
+    assert "openai/test" in clika("cache", "stats", "--db", replies).stdout
+
+
+def test_replies_go_out_and_come_back(replies: Path, tmp_path: Path) -> None:
+    lines = clika("cache", "export", "--db", replies).stdout
+    file = tmp_path / "out.jsonl"
+    file.write_text(lines, encoding="utf-8")
+    clika("cache", "import", file, "--db", tmp_path / "new.db")
+    assert clika("cache", "export", "--db", tmp_path / "new.db").stdout == lines
+    assert count(tmp_path / "new.db") == 12
+
+
+def test_a_broken_export_is_refused_whole_with_its_line(replies: Path, tmp_path: Path) -> None:
+    lines = clika("cache", "export", "--db", replies).stdout.splitlines()
+    file = tmp_path / "out.jsonl"
+    file.write_text("\n".join([*lines[:3], '{"key": "zz"}', *lines[3:]]), encoding="utf-8")
+    done = clika("cache", "import", file, "--db", tmp_path / "new.db", check=2)
+    assert "out.jsonl:4" in done.stderr
+    assert count(tmp_path / "new.db") == 0
+
+
+def test_merging_brings_scores_along(replies: Path, tmp_path: Path) -> None:
+    clika("cache", "merge", replies, "--db", tmp_path / "new.db")
+    options = ("--bootstrap", 0, "--json", "--db")
+    assert (
+        json.loads(clika("score", *options, tmp_path / "new.db").stdout)["records"]
+        == json.loads(clika("score", *options, replies).stdout)["records"]
+    )
+
+
+def test_pruning_needs_a_yes_and_leaves_missing_answers(replies: Path) -> None:
+    clika("cache", "prune", "--model", "openai/test", "--db", replies, check=2)
+    assert count(replies) == 12
+    clika("cache", "prune", "--model", "openai/test", "--yes", "--db", replies)
+    assert count(replies) == 0
+    records = json.loads(clika("score", "--db", replies, "--bootstrap", 0, "--json").stdout)["records"]
+    assert {r["coverage"] for r in records} == {0.0}
+
+
+def test_verify_finds_a_prompt_that_was_changed(replies: Path) -> None:
+    assert "is sound" in clika("cache", "verify", "--db", replies).stdout
+    connection = sqlite3.connect(replies)
+    with connection:
+        connection.execute("UPDATE prompts SET messages = '[]' WHERE rowid = (SELECT min(rowid) FROM prompts)")
+    connection.close()
+    assert "does not match" in clika("cache", "verify", "--db", replies, check=2).stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("cache", "stats"), ("cache", "export"), ("score",), ("answers",), ("cache", "verify")]
+)
+def test_a_missing_database_is_named_and_not_made(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = clika(*command, "--db", tmp_path / "none.db", check=2)
+    assert "none.db" in done.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_read_only_copy_can_be_scored(replies: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "ro" / "c.db"
+    copy.parent.mkdir()
+    copy.write_bytes(replies.read_bytes())
+    copy.chmod(0o444)
+    copy.parent.chmod(0o555)
+    try:
+        assert json.loads(clika("score", "--db", copy, "--bootstrap", 0, "--json").stdout)["records"]
+    finally:
+        copy.parent.chmod(0o755)
+
+
+def test_local_models_are_found_and_described(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    gguf_factory.make(tmp_path / "models" / "tiny.gguf")
+    (row,) = json.loads(clika("models", "list", "--models-dir", tmp_path / "models", "--json").stdout)["models"]
+    assert row["name"] == "tiny.gguf"
+    assert row["context_length"] > 0
+    assert row["architecture"] == "llama"
+
+
+def test_a_model_can_be_tried_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with Loopback() as server:
+        document = json.loads(clika("models", "check", "openai/x", "--base-url", server.url, "--json").stdout)
+    assert document["ok"] is True
+    assert document["model_served"] == "loopback-served"
+    done = clika("models", "check", "openai/x", "--base-url", "http://127.0.0.1:9/v1", check=1)
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_doctor_names_keys_but_never_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    done = clika("doctor")
+    assert "OPENAI_API_KEY" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+    assert json.loads(clika("doctor", "--json").stdout)["keys_set"] == ["OPENAI_API_KEY"]
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("run",), ("run", "atlas", "-m", "a/b", "--limit", "many")])
+def test_wrong_usage_ends_with_two(arguments: tuple[str, ...]) -> None:
+    assert "Error" in clika(*arguments, check=2).stderr
+
+
+def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
+    import os
+    import subprocess
+
+    from clika import COMMAND
+
+    done = subprocess.run(
+        [*COMMAND, "score", "--db", str(tmp_path / "none.db"), "--debug"],
+        capture_output=True, text=True, env=os.environ, check=False,
+    )  # fmt: skip
+    assert "Traceback" in done.stderr
