@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from clika_client.errors import UserError
 from clika_client.fictional.facts import CONTINENTS, PLACES, SEED, Fact, World, make_world
@@ -16,6 +17,7 @@ from clika_client.probes import Probe, ProbeSet
 from clika_client.teach.material import PARTS, TEST, Form, Material, Pair, Question, Row
 
 ANCHOR = "en"
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class _Builder:
             )
 
 
-def offer(names: Sequence[str], gold: int, k: int, rng: random.Random) -> tuple[tuple[str, ...], int]:
+def offer(names: Sequence[Name], gold: int, k: int, rng: random.Random) -> tuple[tuple[Name, ...], int]:
     """`k` of the names in random order, the right one among them, and where it stands."""
     others = [n for n in range(len(names)) if n != gold]
     chosen = [gold, *rng.sample(others, k - 1)]

@@ -128,9 +128,8 @@ class _Loop:
                     f"{do.out} holds an experiment with other {' and '.join(other)}; name another folder with -o, or "
                     "delete this one to start over"
                 )
-        else:
-            do.out.mkdir(parents=True, exist_ok=True)
-            write_json(path, now)
+        do.out.mkdir(parents=True, exist_ok=True)
+        write_json(path, {**now, "material_path": str(do.material.resolve())})
 
     def convert(self, model_dir: Path, name: str, adapter: Path | None) -> None:
         """A GGUF file for llama.cpp."""
@@ -176,6 +175,21 @@ class _Loop:
             self.convert(do.model_dir, TAUGHT, result.path)
         else:
             self.convert(result.path, TAUGHT, None)
+
+
+def steps(out: Path) -> list[tuple[str, bool]]:
+    """What an experiment's folder is to hold in the end, and whether it does; raises UserError for another folder."""
+    if not (out / STATE).is_file():
+        raise UserError(f"{out} holds no experiment; `clika teach run` begins one")
+    asked = sorted(path.name for path in out.glob("before.*.json"))
+    names = [BASE, *(asked or ["before.text.json"]), TAUGHT, *(n.replace("before", "after") for n in asked), SCORE]
+    return [(name, (out / name).exists()) for name in names]
+
+
+def material_of(out: Path) -> Path:
+    """The material an experiment was begun with; raises UserError for a folder without an experiment."""
+    steps(out)
+    return Path(json.loads((out / STATE).read_text("utf-8"))["material_path"])
 
 
 def reply_file(when: str, reading: Reading) -> str:
