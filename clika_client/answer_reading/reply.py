@@ -234,7 +234,7 @@ class Reply:
             if token.choice is not None and joint and (token.strict or (token.shown and direct)):
                 return token.choice != self.tokens[at].choice and back not in self.rejected
             joins = bool(token.role & (Role.AND | Role.OR)) or self._may_join(back)
-            if joins or (token.kind == "sign" and token.text in JOINTS):
+            if joins or self._alone_below(back) or (token.kind == "sign" and token.text in JOINTS):
                 joint = direct = True
             elif token.role & (Role.OPTION | Role.FILL):
                 direct = False
