@@ -2,9 +2,10 @@
 
 The bits of an answer depend on its prompt alone: not on what was asked before, in which order, or where a run
 was interrupted. Kernels are chosen by batch size, so dividing a prompt in other places may give other bits.
-When a model is loaded it is checked whether all divisions at multiples of 8 agree. Where they do, a prefix is
-reused up to a multiple of 8 and the rest is evaluated in one go. Elsewhere every prompt is divided at the
-multiples of 32, and reuse stops there too: slower, and the same bits again.
+When a model is loaded it is found out which divisions agree: all of them, those at multiples of 4 (kernels
+that take tokens by fours) or of 8. A prefix is then reused up to such a border, and the rest is evaluated in one
+go. Where none agree every prompt is divided at the multiples of 32, and reuse stops there: slower, and again
+the same bits.
 
 Not thread-safe: one thread owns an Engine from load to close.
 """
@@ -32,7 +33,14 @@ Found = TypeVar("Found")
 ENGINE_VERSION = 1
 """Changes whenever the same weights and prompt may give other bits or another reading."""
 BLOCK = 32
-STEP = 8
+LEAST = 8
+"""Fewest tokens evaluated at once where borders are free: batches of one or two take other kernels."""
+_DIVISIONS = {
+    1: ((0, 45), (0, 9, 45), (0, 22, 35, 45)),
+    4: ((0, 45), (0, 12, 45), (0, 20, 36, 45)),
+    8: ((0, 45), (0, 8, 24, 45)),
+}
+"""Ways to divide 45 tokens at multiples of a step, tried against the division at BLOCK."""
 FIRST_CONTEXT = 1024
 MAX_OUTPUTS = 32
 
@@ -68,7 +76,7 @@ class Engine:
             if settings.adapter is not None:
                 self._adapter = native.load_adapter(self._model, settings.adapter)
             self._open_context(min(FIRST_CONTEXT * settings.n_sequences, settings.n_ctx_limit))
-            self.step = STEP if self._divisions_agree() else BLOCK
+            self.step = self._find_step()
         except BaseException:
             self.close()
             raise
@@ -184,7 +192,8 @@ class Engine:
         self._cached = list(tokens[:start])
         for begin, end in self._blocks(start, len(tokens)):
             self.decode(tokens[begin:end], begin, last_only=end == len(tokens))
-        self._cached = list(tokens)
+        # A prompt of a few tokens went through the kernels of small batches: nothing to build on.
+        self._cached = list(tokens) if len(tokens) >= LEAST else []
 
     def shared(self, tokens: Sequence[int]) -> int:
         """How many leading tokens agree with what is in the cache."""
@@ -196,8 +205,7 @@ class Engine:
 
     def _keep(self, tokens: Sequence[int]) -> int:
         """Cut the cache back to what may be reused for these tokens; returns where evaluation starts."""
-        # With free borders the last block holds at least STEP tokens: batches of very few take other kernels.
-        spare = STEP if self.step == STEP else 1
+        spare = 1 if self.step == BLOCK else LEAST
         start = max(0, min(self.shared(tokens), len(tokens) - spare)) // self.step * self.step
         if start and not self.lib.llama_memory_seq_rm(self._memory, 0, start, -1):
             start = 0  # recurrent models cannot go back
@@ -206,10 +214,13 @@ class Engine:
         return start
 
     def _blocks(self, start: int, end: int) -> list[tuple[int, int]]:
-        size = BLOCK if self.step == BLOCK else self.n_batch - BLOCK
+        fixed = self.step == BLOCK
+        size = BLOCK if fixed else self.n_batch - BLOCK
         borders = [start, *range((start // size + 1) * size, end, size), end]
-        if self.step == STEP and len(borders) > 2 and end - borders[-2] < STEP:
+        if not fixed and len(borders) > 2 and end - borders[-2] < LEAST:
             del borders[-2]
+        if not fixed and len(borders) > 2 and borders[1] - start < LEAST:
+            del borders[1]
         return list(pairwise(borders))
 
     def decode(self, tokens: Sequence[int], at: int, *, last_only: bool, all_logits: bool = False) -> None:
@@ -267,17 +278,22 @@ class Engine:
         raw = self.lib.llama_get_logits_ith(self._context, index)
         return np.ctypeslib.as_array(raw, (self.n_vocab,))
 
-    def _divisions_agree(self) -> bool:
-        """Whether dividing a prompt at other multiples of STEP gives the same bits as blocks of BLOCK."""
+    def _find_step(self) -> int:
+        """The smallest step at whose multiples a prompt may be divided without changing a bit; BLOCK if none."""
+        length = 45
         spread = max(1, self.n_vocab // 64)
-        tokens = [(17 + 31 * at * spread) % self.n_vocab for at in range(min(45, self.n_ctx - 1))]
-        if len(tokens) < 45:
-            return False
-        found = []
-        for borders in ((0, 32, 45), (0, 45), (0, 8, 24, 45)):
+        tokens = [(17 + 31 * at * spread) % self.n_vocab for at in range(length)]
+        if self.n_ctx <= length:
+            return BLOCK
+
+        def bits(borders: Sequence[int]) -> bytes:
             self.lib.llama_memory_clear(self._memory, True)
             for begin, end in pairwise(borders):
-                self.decode(tokens[begin:end], begin, last_only=end == 45)
-            found.append(self.logits().copy())
+                self.decode(tokens[begin:end], begin, last_only=end == length)
+            return self.logits().tobytes()
+
+        wanted = bits((0, BLOCK, length))
+        found = (step for step, divisions in _DIVISIONS.items() if all(bits(one) == wanted for one in divisions))
+        step = next(found, BLOCK)
         self.lib.llama_memory_clear(self._memory, True)
-        return all(np.array_equal(found[0], other) for other in found[1:])
+        return step
