@@ -16,10 +16,9 @@ from clika_client.errors import UserError
 from clika_client.groups import Change, group_changes, summary
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.release import LETTERS, SOURCE, read_responses
-from clika_client.metrics.codes import MISSING, Answers
 from clika_client.parts import Options
 from clika_client.probes import ProbeSet
-from clika_client.readings import read_texts
+from clika_client.readings import CellAnswers, read_texts, spread
 from clika_client.records import Scores
 from clika_client.scoring import score
 from clika_client.sets.release import read_release
@@ -144,7 +143,7 @@ def release_blocks(
     report.skipped_files.update(found.skipped)
     numbers = {name: i for i, name in enumerate(dict.fromkeys(file.set for file in found.files))}
     sets = {i: read_release(path, name) for name, i in numbers.items()}
-    rows: dict[RowKey, dict[str, Answers]] = {}
+    rows: dict[RowKey, dict[str, CellAnswers]] = {}
     for number, file in enumerate(found.files):
         if progress is not None:
             progress(number, len(found.files), f"{file.set} {file.language} {file.model}")
@@ -154,24 +153,24 @@ def release_blocks(
             continue
         probes = probe_set.probes[file.language]
         asked = [probes[reply.position] for reply in replies]
-        codes, _ = read_texts([r.text for r in replies], tuple(LETTERS[: probe_set.k]), asked, READING)
-        answers = np.full(probe_set.n, MISSING, np.int8)
-        answers[[reply.position for reply in replies]] = codes
+        codes, reasons = read_texts([r.text or "" for r in replies], tuple(LETTERS[: probe_set.k]), asked, READING)
+        positions = np.array([reply.position for reply in replies], np.int64)
         key = RowKey(file.model, numbers[file.set], file.style, "text", READING, SOURCE)
-        rows.setdefault(key, {})[file.language] = answers
+        rows.setdefault(key, {})[file.language] = spread(probe_set.n, positions, codes, reasons)
         report.files += 1
         report.replies += len(replies)
         report.cells += 1
         report.models.add(file.model)
         report.sets.add(file.set)
         report.languages.add(file.language)
-    blocks = [_block(key, answers) for key, answers in rows.items()]
+    blocks = [_block(key, cells) for key, cells in rows.items()]
     return blocks, sets, report
 
 
-def _block(key: RowKey, answers: Mapping[str, Answers]) -> AnswerBlock:
-    grid = np.stack(list(answers.values()))
-    return AnswerBlock(key, tuple(answers), grid, np.ones(grid.shape, np.bool_))
+def _block(key: RowKey, cells: Mapping[str, CellAnswers]) -> AnswerBlock:
+    answers = np.stack([cell.choices for cell in cells.values()])
+    reasons = np.stack([cell.reasons for cell in cells.values()])
+    return AnswerBlock(key, tuple(cells), answers, np.ones(answers.shape, np.bool_), reasons)
 
 
 def _findings(

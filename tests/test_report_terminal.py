@@ -1,0 +1,137 @@
+"""Score tables as text: what stands in them, what stands under them, and that nothing is cut or injected."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from clika_client.blocks import AnswerBlock, RowKey, block_of
+from clika_client.parts import Options
+from clika_client.probes import Item, Probe, ProbeSet
+from clika_client.records import Scores
+from clika_client.report.table import to_csv
+from clika_client.report.terminal import render
+from clika_client.scoring import score
+
+LANGUAGES = ("en", "zh", "ja", "de", "fr", "it", "pl", "ru", "ar", "he")
+GOLD = [i % 4 for i in range(40)]
+
+
+def a_set(languages: tuple[str, ...] = LANGUAGES, reference: float | None = 0.97) -> ProbeSet:
+    probes = {
+        tag: tuple(Probe(str(i), tag, "q", ("a", "b", "c", "d"), g) for i, g in enumerate(GOLD)) for tag in languages
+    }
+    return ProbeSet("toy", tuple(Item(str(i)) for i in range(40)), probes, reference=reference)
+
+
+def model(name: str, right: int, languages: tuple[str, ...] = LANGUAGES, prompt: str = "plain") -> AnswerBlock:
+    line = [g if i < right else (g + 1) % 4 for i, g in enumerate(GOLD)]
+    return block_of(RowKey(name, 1, prompt, "text", "standard"), languages, [line] * len(languages))
+
+
+STUCK = block_of(RowKey("stuck", 1, "plain", "text", "standard"), LANGUAGES, [[0] * 40] * 10)
+
+
+def shown(
+    *blocks: AnswerBlock, width: int = 120, probe_set: ProbeSet | None = None, encoding: str = "utf-8", **options: int
+) -> str:
+    buffer = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    wanted = Options(**{"bootstrap": 100, **options})  # type: ignore[arg-type]
+    render(score(blocks, {1: probe_set or a_set()}, wanted), Console(file=buffer, width=width))
+    buffer.flush()
+    return buffer.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+
+
+def test_the_better_model_stands_first_and_the_anchor_is_marked() -> None:
+    text = shown(model("poor", 20), model("good", 36))
+    assert text.index("good") < text.index("poor")
+    assert "en*" in text
+    assert "toy · 40 items · 4 choices" in text
+
+
+def test_a_degenerate_answerer_comes_last_marked_and_explained() -> None:
+    text = shown(STUCK, model("good", 36), model("poor", 10))
+    assert text.index("good") < text.index("poor") < text.index("stuck")
+    assert ".000†" in text
+    assert "stuck (en, zh, ja, de, fr, it, pl, ru, ar, he)" in text
+    assert "not ranked" in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_no_language_is_cut_off_at_any_width(width: int) -> None:
+    text = shown(model("vendor/a-model-with-a-long-name-instruct-v0.1", 30), width=width)
+    header = " ".join(line for line in text.splitlines() if line.startswith("model"))
+    assert all(tag in header for tag in LANGUAGES)
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_intervals_are_shown_under_few_rows_and_not_under_many() -> None:
+    assert "±" in shown(model("one", 30)).split("Asked with")[0]
+    many = [model(f"m{i}", 20 + i) for i in range(8)]
+    assert "±" not in shown(*many).split("Asked with")[0]
+    assert "No intervals were computed" in shown(model("one", 30), bootstrap=0)
+
+
+def test_a_row_asked_differently_says_so_beside_its_name() -> None:
+    text = shown(model("a", 30), model("b", 30), model("c", 30, prompt="paper-one-shot"), width=140)
+    assert "c (paper-one-shot)" in text
+    assert "a (plain)" not in text
+    assert "prompt style plain" in text
+
+
+def test_where_the_reference_comes_from_is_said() -> None:
+    assert "stored with this set" in shown(model("m", 30), width=400)
+    assert "no published reference" in shown(model("m", 30), probe_set=a_set(reference=None), width=400)
+
+
+def test_missing_and_unreadable_replies_are_said_apart() -> None:
+    block = model("m", 30)
+    answers = block.answers.copy()
+    answers[1, :4] = -2
+    answers[2, :8] = -1
+    reasons = block.reasons.copy()
+    reasons[2, :8] = 2
+    text = shown(replace(block, answers=answers, reasons=reasons), width=400)
+    assert "m zh 90.0% of 40" in text
+    assert "m ja 20.0% (refusal 8)" in text
+
+
+def test_models_that_cannot_be_told_apart_are_named() -> None:
+    assert "cannot tell apart: b and a" in shown(model("a", 30), model("b", 31), width=400, bootstrap=400)
+    assert "cannot tell apart" not in shown(model("a", 10), model("b", 36), width=400, bootstrap=400)
+
+
+def test_a_name_from_outside_can_neither_colour_nor_drive_the_terminal() -> None:
+    text = shown(model("[bold]x[/] \x1b[31mred\x07", 30))
+    assert "[bold]x[/]" in text
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_a_terminal_without_unicode_still_gets_its_tables() -> None:
+    text = shown(STUCK, model("good", 36), encoding="ascii")
+    assert ".000!" in text
+
+
+def test_without_the_anchor_the_report_says_how_to_choose_another() -> None:
+    text = shown(model("m", 30, languages=("de", "fr")), probe_set=a_set(("de", "fr")), width=400)
+    assert "--anchor" in text
+
+
+def test_csv_holds_every_record_and_runs_nothing_in_a_spreadsheet() -> None:
+    scores: Scores = score([model("=cmd()", 30)], {1: a_set()}, Options(bootstrap=0))
+    rows = list(csv.DictReader(io.StringIO(to_csv(scores))))
+    assert len(rows) == 10
+    assert rows[0]["model"] == "'=cmd()"
+    assert rows[0]["en_co"] == ""
+    assert float(rows[1]["accuracy"]) == 0.75
+
+
+def test_no_records_at_all_is_said_plainly() -> None:
+    buffer = io.StringIO()
+    render(score([], {}, Options()), Console(file=buffer))
+    assert "No answers" in buffer.getvalue()
