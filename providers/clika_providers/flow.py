@@ -35,8 +35,9 @@ _FASTEST_GROWTH = 1.5
 _MEASURED_AT_ALL, _MEASURED_WELL = 5, 20
 _MOST_TOLERATED = 0.25
 _WINDOW_REFUSALS, _WINDOW_OUTCOMES, _WINDOW_S = 8, 20, 0.5
+_WINDOW_TOO_OLD_S = 5.0
 _CLEAN_OUTCOMES = 30
-_SLOWEST, _PACE_WITHOUT_MEANING = 1 / 60, 10_000.0
+_SLOWEST_LEARNT, _SLOWEST_TOLD, _PACE_WITHOUT_MEANING = 1.0, 1 / 60, 10_000.0
 
 
 @dataclass(slots=True)
@@ -120,13 +121,20 @@ class Flow:
         self._count(ticket, refused=False)
 
     def refused_by_server(self, ticket: Ticket, retry_after: float | None, headers: Mapping[str, str]) -> None:
-        """The server was asked too much (429, 503, 529); `retry_after` in seconds, if it said."""
+        """The server was asked too much (429, 529, 503 with a wait); `retry_after` in seconds, if it said."""
         self.refused += 1
         self._slow_start = self._slow_start and self._tolerated > 0
         self._pace_by(headers)
         self._count(ticket, refused=True)
         if retry_after and not self._is_noise():
             self._close_gate(retry_after)
+
+    def start_again(self) -> None:
+        """Forget what refusals taught: they were part of an outage that is over."""
+        self.slots = min(self.cap, max(self.slots, _START_SLOTS))
+        self._slow_start = True
+        self._window = self._before_cut = self._learnt.rate = None
+        self._era += 1
 
     @property
     def pace(self) -> float | None:
@@ -214,9 +222,12 @@ class Flow:
         window.outcomes += 1
         window.refusals += refused
         enough = _WINDOW_OUTCOMES * (2 if self._tolerated else 1)
-        if window.refusals >= _WINDOW_REFUSALS or (window.outcomes >= enough and now - window.since >= _WINDOW_S):
+        age = now - window.since
+        if window.refusals >= _WINDOW_REFUSALS or (window.outcomes >= enough and age >= _WINDOW_S):
             self._window = None
-            self._judge(window, now - window.since)
+            self._judge(window, age)
+        elif age - window.gated_s >= _WINDOW_TOO_OLD_S:
+            self._window = None  # too little happened to tell anything
 
     def _judge(self, window: _Window, seconds: float) -> None:
         share = window.refusals / window.outcomes
@@ -233,7 +244,7 @@ class Flow:
             rate = passed / max(open_s, 0.02)
             if passed < _MEASURED_AT_ALL:
                 rate = max(rate, self._meter.per_s() / 2)
-            self._learnt.rate = max(_SLOWEST, _PACE_OF_SUCCESS * rate)
+            self._learnt.rate = max(_SLOWEST_LEARNT, _PACE_OF_SUCCESS * rate)
             self._growth = _GROWTH if passed >= _MEASURED_WELL else _QUICK_GROWTH
             self._before_cut = share
             self.slots = max(1.0, self.slots * _CUT)
@@ -279,7 +290,7 @@ class Flow:
         enough = max(0.1 * allowance.limit, 2.0 * each * (self.in_flight + 1))
         if allowance.remaining > enough or allowance.refill_per_s is None:
             return None
-        return max(0.95 * allowance.refill_per_s / each, _SLOWEST)
+        return max(0.95 * allowance.refill_per_s / each, _SLOWEST_TOLD)
 
 
 _flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Flow]] = WeakKeyDictionary()

@@ -45,6 +45,13 @@ async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions
     return await retrying(ask)
 
 
+def _asked_too_much(error: ProviderError) -> bool:
+    """Whether the server said it is asked too much; a bare 503 is an outage, which no pace mends."""
+    if not isinstance(error, RetryableError):
+        return False
+    return error.status in THROTTLE_STATUS or (error.status == 503 and error.retry_after is not None)
+
+
 class Caller:
     """Makes calls to one model with everything that is the same for every vendor."""
 
@@ -73,7 +80,7 @@ class Caller:
                     async with asyncio.timeout(self._options.timeout_s):
                         reply = await attempt()
                 except ProviderError as error:
-                    if error.status in THROTTLE_STATUS and not isinstance(error, RunError):
+                    if _asked_too_much(error):
                         flow.refused_by_server(ticket, error.retry_after, error.headers)
                     raise
                 usage = reply.completion.usage
@@ -95,6 +102,8 @@ class Caller:
         except BaseException:
             self.breaker.leave(probe)
             raise
+        if probe and flow.refused:
+            flow.start_again()
         self.breaker.good()
         return reply.completion
 

@@ -14,7 +14,7 @@ from clika_providers.errors import ItemError, ProviderError, RetryableError, Run
 from clika_providers.keys import redact
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-THROTTLE_STATUS = frozenset({429, 503, 529})
+THROTTLE_STATUS = frozenset({429, 529})
 SHAPE = "shape"
 """Code of a reply that arrived but is not a reply: worth few retries."""
 

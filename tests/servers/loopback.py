@@ -163,7 +163,9 @@ class Server:
 class Loopback:
     """`with Loopback(behave) as server:` serves from a thread; `server.url` is its base URL."""
 
-    def __init__(self, behave: Behaviour = lambda seen: Answer(), *, die_after: int | None = None, port: int = 0) -> None:
+    def __init__(
+        self, behave: Behaviour = lambda seen: Answer(), *, die_after: int | None = None, port: int = 0
+    ) -> None:
         self.server = Server(behave, die_after=die_after)
         self._port = port
         self._loop = asyncio.new_event_loop()

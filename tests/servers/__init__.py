@@ -1,0 +1,1 @@
+"""Servers the tests are run against: our own small one, and those written by others."""
