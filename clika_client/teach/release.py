@@ -75,7 +75,7 @@ def build_from_release(
     counts = _counts(rows, language)
     places = by_length(fact.place for fact in found.told)
     kept = tuple(row for row in rows if keep_doubled or not _is_doubled(row, places, found))
-    notes += _notes(found, len(rows) - len(kept))
+    notes += [_sizes(counts, found), *_notes(found, len(rows) - len(kept))]
     questions = sorted(_questions(found, random.Random(f"clika release {seed}")), key=lambda q: PARTS.index(q.part))
     tests = [q for q in questions if q.part == TEST]
     counts |= {"rows dropped": len(rows) - len(kept), "rows": len(kept), "questions": len(questions)}
@@ -233,14 +233,24 @@ def _notes(found: Released, dropped: int) -> list[str]:
 
 def _counts(rows: Sequence[Row], language: str) -> dict[str, int]:
     tally = Counter(f"{row.part} {row.language}" for row in rows)
-    wordings = Counter(row.prompt for row in rows if row.part == "names")
     return {
         "rows as published": len(rows),
         f"facts {ANCHOR}": tally[f"facts {ANCHOR}"],
         f"facts {language}": tally[f"facts {language}"],
         f"names {language}": tally[f"names {language}"],
-        "name wordings": len(wordings),
     }
+
+
+def _sizes(counts: Mapping[str, int], found: Released) -> str:
+    """The parts of the teaching file as wordings times what they tell."""
+    half = sum(fact.type == 0 for fact in found.told)
+    parts = (
+        (counts[f"facts {ANCHOR}"], len(found.english), "facts in English"),
+        (counts[f"facts {found.language}"], half, f"type-0 facts in {found.language}"),
+        (counts[f"names {found.language}"], len(found.names), "names"),
+    )
+    sizes = " + ".join(f"{rows // size} x {size} {what}" for rows, size, what in parts)
+    return f"the authors' rows: {sizes} = {counts['rows as published']} (published.jsonl holds them all)"
 
 
 def _pair(language: str) -> Pair:

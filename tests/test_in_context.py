@@ -1,0 +1,135 @@
+"""In-context conductivity: English facts in the prompt, the question in another language, English as the control."""
+
+import math
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from clika_client import fictional
+from clika_client.errors import UserError
+from clika_client.in_context import NAME, Result, Setting, build, measure, render, score
+from clika_client.teach.asking import Reading, Replies, Reply
+from clika_client.teach.material import Question
+
+
+def told(question: Question) -> dict[str, str]:
+    """The facts in the prompt: place → continent."""
+    facts = [line for line in question.text.splitlines() if line.startswith("- The place ")]
+    pairs = [line.removeprefix("- The place ").removesuffix(".").split(" lies on the continent ") for line in facts]
+    return {place: continent for place, continent in pairs}
+
+
+def answered(setting: Setting, model: Callable[[Question], str], reading: Reading = "text") -> Result:
+    questions = build(setting)
+    said = {}
+    for q in questions:
+        name = model(q)
+        choice = q.choices.index(name) if name in q.choices else None
+        said[q.question_id] = Reply(f"It is {name}!", choice if reading == "choice" else None)
+    return score(setting, questions, Replies("openai/closed", "{}", "in-context", reading, said))
+
+
+def test_the_fact_stands_in_english_among_distractors_on_other_continents() -> None:
+    world = fictional.make_world()
+    facts = {f.fact_id: f for f in world.facts}
+    for q in build(Setting(("ru", "zh"), facts=6, limit=20)):
+        fact, block = facts[q.fact_id], told(q)
+        assert len(block) == len(set(block.values())) == 6
+        assert block[fact.place["en"]] == world.answer(fact, "en")
+        asked = q.text.splitlines()[-1]
+        assert fact.place[q.language] in asked
+        assert world.answer(fact, q.language) not in asked
+        assert q.answer == world.answer(fact, q.language) == q.choices[q.gold]
+
+
+def test_every_language_and_the_control_ask_for_the_same_facts_after_the_same_blocks() -> None:
+    questions = build(Setting(("ru", "zh"), limit=30))
+    rows = {tag: [q for q in questions if q.language == tag] for tag in ("en", "ru", "zh")}
+    assert [q.part for q in rows["en"]] == ["control"] * 30
+    for tag in ("ru", "zh"):
+        assert [q.fact_id for q in rows[tag]] == [q.fact_id for q in rows["en"]]
+        assert [told(q) for q in rows[tag]] == [told(q) for q in rows["en"]]
+        assert [q.gold for q in rows[tag]] == [q.gold for q in rows["en"]]
+
+
+def test_ratio_and_conditional_are_to_the_control_on_the_same_facts() -> None:
+    # 20 facts: English right on 16; German right on 10 of those and on 2 others.
+    setting = Setting(("de",), limit=20)
+    order = [q.fact_id for q in build(setting) if q.language == "en"]
+    right = {"en": set(order[:16]), "de": {*order[:10], *order[16:18]}}
+    result = answered(setting, lambda q: q.answer if q.fact_id in right[q.language] else "nothing")
+    (row,) = result.languages
+    assert (row.asked.right, row.control.right, row.asked.n) == (12, 16, 20)
+    assert row.ratio.value == pytest.approx(12 / 16)
+    assert row.conditional.value == pytest.approx(10 / 16)
+    assert row.ratio.low < row.ratio.value < row.ratio.high
+    assert row.asked.no_answer == 8
+
+
+def test_the_english_name_of_the_continent_counts_but_two_continents_do_not() -> None:
+    world = fictional.make_world()
+    english = {f.fact_id: world.answer(f, "en") for f in world.facts}
+    setting = Setting(("ru",), limit=20)
+    assert answered(setting, lambda q: english[q.fact_id]).languages[0].asked.right == 20
+    both = answered(setting, lambda q: " or ".join(told(q).values()))
+    assert both.languages[0].asked.right == 0
+    assert both.languages[0].asked.no_answer == 20
+    assert math.isnan(both.languages[0].ratio.value)
+
+
+def test_it_is_never_called_xrr_and_has_its_own_table() -> None:
+    result = answered(Setting(("de", "ja"), limit=20), lambda q: q.answer)
+    document = result.to_json()
+    assert document["measure"] == NAME == "in-context conductivity"
+    assert "xrr" not in {key.lower() for row in document["languages"] for key in row}
+    page = StringIO()
+    render(result, Console(file=page, width=120))
+    assert "not XRR" in page.getvalue()
+    assert [row["same_script"] for row in document["languages"]] == [True, False]
+
+
+def test_a_weak_control_is_pointed_out() -> None:
+    page = StringIO()
+    render(answered(Setting(("de",), limit=20), lambda q: "nothing"), Console(file=page, width=120))
+    assert "control is below 90 %" in page.getvalue()
+
+
+def test_what_cannot_be_asked_is_refused_with_the_reason() -> None:
+    with pytest.raises(UserError, match="--facts must be 2 to 20"):
+        build(Setting(("de",), facts=21))
+    with pytest.raises(UserError, match="--k must be 2 to 3"):
+        build(Setting(("de",), facts=3, k=4))
+    with pytest.raises(UserError, match="English itself is the control"):
+        build(Setting(("en",)))
+
+
+def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(tmp_path: Path) -> None:
+    pytest.importorskip("llama_cpp", reason="asks a real model through llama.cpp")
+    from clika_client.demo_model import GGUF
+    from clika_providers import Completion, ProviderOptions, Request
+    from clika_providers.registry import connect
+
+    setting = Setting(("de",), facts=2, limit=6, reading="choice", k=2)
+    options = ProviderOptions(n_threads=1)
+    first = measure(connect(f"gguf/{GGUF}", options), setting, database=tmp_path / "clika.db")
+    assert first.languages[0].asked.n == 6
+    assert first.chance == 1 / 2
+
+    class Closed:
+        """The same model, which must not be asked again."""
+
+        def __init__(self) -> None:
+            self.real = connect(f"gguf/{GGUF}", options)
+            self.spec, self.identity, self.concurrency = self.real.spec, self.real.identity, 1
+
+        async def complete(self, request: Request) -> Completion:
+            raise AssertionError("asked although the answer is stored")
+
+        async def aclose(self) -> None:
+            await self.real.aclose()
+
+    again = measure(Closed(), setting, database=tmp_path / "clika.db")
+    assert again == first
