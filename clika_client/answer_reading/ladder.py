@@ -82,32 +82,35 @@ def bounded_thinking(text: str) -> str:
 def _sentences(text: str, question: Question, language: str | None, rule: str = "") -> Answer | None:
     text = _without_echo(text, question)
     reply = Reply(tokenise(text, question, language), lower(text), question.cores)
-    lead = leading(reply)
+    lead, first = leading(reply), _first_line(reply)
     found = [hit for hit in hits(reply) if not (hit.choice == NOT_SHOWN and reply.tokens[hit.at].role)]
     strong = [hit for hit in found if hit.strength == 2]
     if strong:
         last = strong[-1].choice
         later = {hit.choice for hit in found if hit.at > strong[-1].at and hit.choice >= 0}
-        contradicted = bool(later - {last}) or (lead is not None and lead >= 0 and lead != last and _only_label(reply))
+        contradicted = bool(later - {last}) or first not in (None, last)
         same = {h.choice for h in strong if reply.clause[h.at] == reply.clause[strong[-1].at]}
         return as_answer(AMBIGUOUS if contradicted or len(same) > 1 else last, rule or "anchored")
     if lead is not None:
         weak = {hit.choice for hit in found if hit.choice != NOT_SHOWN}
         return as_answer(AMBIGUOUS if weak - {lead} and lead >= 0 else lead, rule or "leading")
     if found:
-        choices = {hit.choice for hit in found}
+        choices = {hit.choice for hit in found} | ({first} if first is not None else set())
         return as_answer(choices.pop() if len(choices) == 1 else AMBIGUOUS, rule or "chosen")
     return _plain(reply, rule) or statements(reply, text, question, rule) or contained(reply, text, rule)
 
 
-def _only_label(reply: Reply) -> bool:
-    """Whether the first line is a label alone."""
-    first = []
-    for token in reply.tokens:
+def _first_line(reply: Reply) -> int | None:
+    """The choice that the first line names, if it is a mention alone and more lines follow."""
+    mention = None
+    for at, token in enumerate(reply.tokens):
         if token.kind == "line":
-            break
-        first.append(token)
-    return sum(token.kind in ("word", "number", "option") for token in first) == 1 and len(first) < len(reply.tokens)
+            return mention
+        if token.choice is not None and mention is None and at not in reply.rejected:
+            mention = token.choice
+        elif token.kind != "sign":
+            return None
+    return None
 
 
 def _plain(reply: Reply, rule: str) -> Answer | None:

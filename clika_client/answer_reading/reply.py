@@ -107,7 +107,7 @@ class Reply:
             return True
         if after.kind == "option":
             return after.choice == token.choice or token.text not in WORDY
-        if (after.is_label and after.strict) or self._labels_around(at + 1):
+        if (after.is_label and after.strict) or self._between_names(at + 1):
             return True
         if after.kind == "number":
             return False
@@ -118,10 +118,11 @@ class Reply:
             )
         return bool(after.role)
 
-    def _labels_around(self, at: int) -> bool:
-        """Whether the word at a position stands between two labels, joining them in a language unknown: `A x B`."""
+    def _between_names(self, at: int) -> bool:
+        """Whether the word at a position stands between two names of options: `A x B`, in a language unknown."""
         beyond = self.get(at + 1)
-        if beyond is None or not beyond.is_label or beyond.choice == self.tokens[at - 1].choice:
+        before = self.tokens[at - 1]
+        if beyond is None or beyond.choice in (None, before.choice) or beyond.is_label != before.is_label:
             return False
         return beyond.strict or (beyond.kind == "number" and beyond.shown)
 
@@ -219,9 +220,9 @@ class Reply:
         return mentions > 0
 
     def _may_join(self, at: int) -> bool:
-        """Whether a word of unknown meaning stands between two labels, as an unlisted `and` or `or` would."""
+        """Whether a word of unknown meaning stands between two names, as an unlisted `and` or `or` would."""
         token, before = self.tokens[at], self.get(at - 1)
-        if token.kind != "word" or before is None or before.choice is None or not self._labels_around(at):
+        if token.kind != "word" or before is None or before.choice is None or not self._between_names(at):
             return False
         telling = NEUTRAL & ~Role.FILL | Role.BECAUSE | Role.NOT | Role.WRONG | Role.NOT_AFTER | Role.NOT_BEFORE
         return not token.role & telling and at + 1 not in self.rejected
