@@ -8,9 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from clika_providers.prices import Price, find_price
-from clika_providers.registry import connect, parse_spec
-
 from clika_cache import CachedProvider, Writer
 from clika_client.errors import UserError
 from clika_client.plan import Asking, Plan, Selection, make_plan, select
@@ -19,6 +16,8 @@ from clika_client.prompts import Style, style_digest, style_notes
 from clika_client.runner import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.store import Store
 from clika_providers import Json, Provider, ProviderOptions, RunError, UnreachableError
+from clika_providers.prices import Price, find_price
+from clika_providers.registry import connect, parse_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +86,22 @@ class RunResult:
 
 def evaluate(store: Store, config: RunConfig, listener: Listener) -> RunResult:
     """Ask what is missing and store it; raises UserError for what can be known before asking."""
-    return asyncio.run(_Evaluation(store, config, listener).go())
+    return asyncio.run(_evaluate(Evaluation(store, config, listener)))
 
 
-class _Evaluation:
-    """The state of one `evaluate` call."""
+async def _evaluate(evaluation: Evaluation) -> RunResult:
+    try:
+        return await evaluation.ask_all(*evaluation.prepare())
+    finally:
+        await evaluation.close()
+
+
+class Evaluation:
+    """The state of one invocation: prepare, then ask or submit, then close."""
 
     def __init__(self, store: Store, config: RunConfig, listener: Listener) -> None:
+        for spec in (*config.models, *([config.fallback] if config.fallback else [])):
+            parse_spec(spec)
         self.store = store
         self.config = config
         self.listener = listener
@@ -102,22 +110,22 @@ class _Evaluation:
         self.providers: list[Provider] = []
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
 
-    async def go(self) -> RunResult:
+    def prepare(self) -> tuple[str, list[Plan], list[Selection]]:
+        """(run id, plan per model, selections): everything is known and stored, nothing is asked yet."""
         config = self.config
-        for spec in (*config.models, *([config.fallback] if config.fallback else [])):
-            parse_spec(spec)
-        try:
-            selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
-            self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
-            plans = [self._plan(spec, selections) for spec in config.models]
-            run_id = self.store.start_run(config.record())
-            self._note_cells(run_id, plans)
-            self.listener.planned(plans)
-            return await self._ask_all(run_id, plans, selections)
-        finally:
-            for provider in self.providers:
-                await provider.aclose()
-            self.writer.close()
+        selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
+        self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
+        plans = [self._plan(spec, selections) for spec in config.models]
+        run_id = self.store.start_run(config.record())
+        self._note_cells(run_id, plans)
+        self.listener.planned(plans)
+        return run_id, plans, selections
+
+    async def close(self) -> None:
+        """Close the models, and wait until everything is on disk."""
+        for provider in self.providers:
+            await provider.aclose()
+        self.writer.close()
 
     def _plan(self, spec: str, selections: Sequence[Selection]) -> Plan:
         provider = connect(spec, self.config.options)
@@ -140,7 +148,8 @@ class _Evaluation:
             for cell in plan.cells:
                 self.store.add_run_cell(run_id, cell.cell_id, cell.selection.positions)
 
-    async def _ask_all(self, run_id: str, plans: Sequence[Plan], selections: Sequence[Selection]) -> RunResult:
+    async def ask_all(self, run_id: str, plans: Sequence[Plan], selections: Sequence[Selection]) -> RunResult:
+        """Ask what is missing, hosted models side by side, local ones one after the other."""
         local = [p for p in plans if p.provider.spec.startswith("gguf/")]
         remote = [p for p in plans if p not in local]
         status = "stopped"

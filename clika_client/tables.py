@@ -68,9 +68,10 @@ MIGRATIONS: tuple[Migration, ...] = (
         CREATE TABLE batches (
             id INTEGER PRIMARY KEY,
             run_id TEXT NOT NULL REFERENCES runs(id),
-            spec TEXT NOT NULL,
+            model_id INTEGER NOT NULL REFERENCES models(id),
             ticket TEXT NOT NULL,
-            status TEXT NOT NULL,
+            state TEXT NOT NULL,
+            requests BLOB NOT NULL,
             created_at REAL NOT NULL,
             updated_at REAL NOT NULL
         );

@@ -1,6 +1,6 @@
 """clika_cache: completions kept in SQLite; a provider that asks another only once."""
 
-from clika_cache.completions import StoredAttempt, StoredReply
+from clika_cache.completions import StoredAttempt, StoredReply, entry_for
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.keys import KeyMaker, canonical, prompt_hash, prompt_text
@@ -18,6 +18,7 @@ __all__ = [
     "StoredReply",
     "Writer",
     "canonical",
+    "entry_for",
     "prompt_hash",
     "prompt_text",
 ]

@@ -51,6 +51,17 @@ class StoredAttempt:
     created_at: float = field(default_factory=time.time)
 
 
+def entry_for(
+    key: bytes, model_id: int, prompt: str, completion: Completion, cost: float | None, *, replace: bool = False
+) -> StoredReply | StoredAttempt:
+    """How a reply is kept: as an answer, or as an attempt when it was filtered or cut before a word was said."""
+    if completion.is_answer:
+        return StoredReply(key, model_id, prompt, completion, cost=cost, replace=replace)
+    kind = "filtered" if completion.finish_reason == "content_filter" else "truncated"
+    said = f"reply was {kind}"
+    return StoredAttempt(key, model_id, kind, said, None, completion.raw, completion.usage, cost)
+
+
 def model_id(database: Database, spec: str, identity: str) -> int:
     """The row number of a model, made when new. `identity` is canonical JSON."""
     row = database.connection.execute("SELECT id FROM models WHERE identity = ?", (identity,)).fetchone()

@@ -132,7 +132,6 @@ def prune(database: Database, *, model: str | None = None, before: float | None 
             {"model": model, "before": before},
         )
         deleted = cursor.rowcount
-        connection.execute("DELETE FROM prompts WHERE hash NOT IN (SELECT prompt FROM completions)")
         connection.execute("UPDATE generation SET value = value + 1")
     with database.mapped_errors():
         database.connection.execute("VACUUM")

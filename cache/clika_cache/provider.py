@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from clika_cache import completions
-from clika_cache.completions import StoredAttempt, StoredReply
+from clika_cache.completions import StoredAttempt
 from clika_cache.database import Database
 from clika_cache.keys import KeyMaker, canonical, prompt_text
 from clika_cache.writer import Writer
@@ -110,12 +110,6 @@ class CachedProvider:
     def _store(self, key: bytes, request: Request, completion: Completion) -> None:
         if not self.enabled:
             return
-        cost = self._cost_of(completion.usage)
-        if completion.is_answer:
-            text = prompt_text(request.messages)
-            self._writer.put(StoredReply(key, self.model_id, text, completion, cost=cost, replace=self.refresh))
-            return
-        kind = "filtered" if completion.finish_reason == "content_filter" else "truncated"
-        self._writer.put(
-            StoredAttempt(key, self.model_id, kind, f"reply was {kind}", None, completion.raw, completion.usage, cost)
-        )
+        text, cost = prompt_text(request.messages), self._cost_of(completion.usage)
+        entry = completions.entry_for(key, self.model_id, text, completion, cost, replace=self.refresh)
+        self._writer.put(entry)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from clika_client.cli import (
     answers_cmd,
+    batch_cmd,
     cache_cmd,
     compare_cmd,
     demo_cmd,
@@ -31,7 +32,7 @@ EPILOG = (
 )
 
 # typer carries click inside and exports only the leaf of its family of usage errors.
-_UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+_UsageError: type[Any] = next(b for b in typer.BadParameter.__mro__ if b.__name__ == "ClickException")
 
 # typer turns Ctrl-C into this exit code before we see it.
 _INTERRUPTED = 130
@@ -68,6 +69,7 @@ def _main(
 
 app.command("demo")(demo_cmd.demo)
 app.command("run")(run_cmd.run)
+app.add_typer(batch_cmd.app, name="batch")
 app.command("score")(score_cmd.score)
 app.command("report")(score_cmd.score)
 app.command("answers")(answers_cmd.answers)
@@ -92,7 +94,7 @@ def run(arguments: list[str] | None = None) -> None:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except _UsageError as error:
-        error.show()  # type: ignore[attr-defined]
+        error.show()
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         _say("stopped; everything that arrived is kept, the same command resumes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,28 @@ class Job:
                 return
         self._report(result)
         self._finish(result)
+
+    def submit_batches(self) -> None:
+        """Send what is missing as batches and say how to collect them."""
+        from clika_client.batch_run import submit
+        from clika_client.progress import RunProgress
+
+        if self.config.fallback:
+            raise UserError("--batch and --fallback do not go together: a batch is either accepted or refused")
+        # The display is not started: nothing moves while files are uploaded.
+        listener = _Listener(self, RunProgress(err()), show=False)
+        try:
+            done = submit(self.store, self.config, listener)
+        except _OnlyPlanned:
+            return
+        if self.as_json:
+            print_json({"submitted": [dataclasses.asdict(d) for d in done]})
+        for d in done:
+            waiting = f"; {d.waiting} more are in earlier batches" if d.waiting else ""
+            err().print(
+                f"{d.spec}: {d.requests} requests in {d.batches} batches{waiting}", markup=False, soft_wrap=True
+            )
+        err().print("Collect them with `clika batch collect`; this program need not stay open.", markup=False)
 
     def show_plan(self, plans: Sequence[Plan]) -> None:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
@@ -115,15 +138,17 @@ class _OnlyPlanned(ClikaError):
 class _Listener:
     """Shows the plan before asking begins, then passes everything to the progress display."""
 
-    def __init__(self, job: Job, progress: Any) -> None:
+    def __init__(self, job: Job, progress: Any, *, show: bool = True) -> None:
         self._job = job
         self._progress = progress
+        self._show = show
 
     def planned(self, plans: Sequence[Plan]) -> None:
         self._job.show_plan(plans)
         if self._job.dry_run:
             raise _OnlyPlanned
-        self._progress.planned(plans)
+        if self._show:
+            self._progress.planned(plans)
 
     def started(self, plan: Plan) -> None:
         self._progress.started(plan)

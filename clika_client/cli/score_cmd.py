@@ -25,6 +25,7 @@ from clika_client.cli.scoring_options import (
     make_options,
     make_wanted,
     opened,
+    words,
 )
 
 
@@ -47,6 +48,12 @@ def score(
         bool | None,
         typer.Option("--intervals/--no-intervals", help="Show half-widths under each figure [default: if few rows]."),
     ] = None,
+    show: Annotated[
+        str, typer.Option(help="Figures to show: ra, en_co, accuracy, kappa_correct, transfer, …; comma-separated.")
+    ] = "ra,en_co",
+    details: Annotated[
+        bool, typer.Option("--details", help="Also what is said of all languages at once: gap, AC3, Fleiss, all pairs.")
+    ] = False,
     db: Db = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the records as CSV to this file.")] = None,
@@ -65,4 +72,4 @@ def score(
     if as_json:
         print_json(scores.to_json())
     else:
-        render(scores, out(), intervals=intervals)
+        render(scores, out(), intervals=intervals, show=words(show), details=details)
