@@ -30,6 +30,7 @@ def cell_records(part: Part, block: AnswerBlock, draws: RowDraws | None, options
     covered = performance.coverage(answers, block.asked)
     shown = answers if block.shown is None else block.shown
     share, bias = position.top_choice_share(shown, k), position.total_variation(shown, part.gold, k)
+    combined = position.total_variation(answers, part.gold, k)
     right, received = performance.correct(answers, part.gold).sum(-1), replied.sum(-1)
     asked, answered = block.asked.sum(-1), (answers >= 0).sum(-1)
     records = []
@@ -65,6 +66,7 @@ def cell_records(part: Part, block: AnswerBlock, draws: RowDraws | None, options
                 en_co_variant=options.variant,
                 top_choice_share=float(share[i]),
                 position_bias=float(bias[i]),
+                position_bias_combined=float(combined[i]) if block.orders > 1 else NAN,
                 flags=flags,
                 orders=block.orders,
                 repeats=block.repeats,

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from clika_client.reading_differences import ReadingDifference
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -57,7 +59,9 @@ class Record:
     """P(right in the anchor given right in this language)."""
     top_choice_share: float
     position_bias: float
-    """Total variation between the positions chosen and the gold positions."""
+    """Total variation between the positions chosen on screen, in the order first asked, and the gold positions."""
+    position_bias_combined: float
+    """The same after the answers to several orders of the options were combined; null for a single order."""
     rankc: float
     rankc_chance_corrected: float
     flags: tuple[str, ...]
@@ -141,6 +145,8 @@ class Scores:
     """Per set name: items left out by --drop."""
     drop: tuple[str, ...] = ()
     runs: tuple[Mapping[str, Any], ...] = ()
+    reading_differences: tuple[ReadingDifference, ...] = ()
+    """Where the readings that were asked for disagree; empty for one reading."""
     notes: tuple[str, ...] = ()
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -153,6 +159,7 @@ class Scores:
             "records": self.to_records(),
             "runs": [dict(run) for run in self.runs],
             "rows": [row.to_dict() for row in self.rows],
+            "reading_differences": [to_plain(difference) for difference in self.reading_differences],
             "scoring": {
                 "anchor": self.anchor,
                 "en_co_variant": self.variant,

@@ -17,6 +17,7 @@ from clika_client.metrics.codes import Floats
 from clika_client.metrics.intervals import DRAWS
 from clika_client.parts import Options, Part, make_parts
 from clika_client.probes import ProbeSet
+from clika_client.reading_differences import reading_differences
 from clika_client.records import Record, RowSummary, Scores, Tie
 from clika_client.row_scores import find_ties, other_ra_draws, row_summary
 from clika_client.store import RunRow, Store
@@ -91,7 +92,12 @@ def score_store(
     loaded = load(store, wanted)
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
     notes = [f"Run {run.run_id}: {note}" for run in runs for note in run.notes]
-    return replace(score(loaded.blocks, loaded.sets, options), runs=tuple(map(_run, runs)), notes=tuple(notes))
+    return replace(
+        score(loaded.blocks, loaded.sets, options),
+        runs=tuple(map(_run, runs)),
+        notes=tuple(notes),
+        reading_differences=reading_differences(loaded.blocks, loaded.sets),
+    )
 
 
 def _run(run: RunRow) -> dict[str, Any]:

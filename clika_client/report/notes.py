@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from clika_client.reading_differences import ReadingDifference
 from clika_client.records import Record, Scores
 from clika_client.report.layout import ScoreTable, TableRow
 
@@ -21,6 +22,7 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
         _biased(table),
         _coverage(table),
         _no_answer(table),
+        _orders(table),
         _dropped(table, scores),
         _intervals(table, scores),
         _ties(table, scores),
@@ -122,6 +124,16 @@ def _reasons(cell: Record) -> str:
     return f" ({listed})" if listed else ""
 
 
+def _orders(table: ScoreTable) -> str:
+    said = [
+        f"{row.label} {cell.language} {cell.position_bias:.3f} to {cell.position_bias_combined:.3f}"
+        for row in table.rows
+        for cell in row.cells.values()
+        if cell.orders > 1
+    ]
+    return f"Position bias (total variation) in one order and over all orders: {_some(said)}." if said else ""
+
+
 def _dropped(table: ScoreTable, scores: Scores) -> str:
     if not scores.drop:
         return ""
@@ -159,6 +171,22 @@ def _ties(table: ScoreTable, scores: Scores) -> str:
 
 def _cells(table: ScoreTable) -> Iterator[Record]:
     return (cell for row in table.rows for cell in row.cells.values())
+
+
+def reading_notes(scores: Scores) -> list[str]:
+    """Where two readings disagree, one sentence per pair of readings."""
+    said = []
+    for first, second in dict.fromkeys((d.first, d.second) for d in scores.reading_differences):
+        found = [d for d in scores.reading_differences if (d.first, d.second) == (first, second)]
+        listed = [_difference(d) for d in found]
+        total = sum(d.differ for d in found)
+        said.append(f"The readings {first} and {second} differ on {total:,} replies: {_some(listed)}.")
+    return said
+
+
+def _difference(d: ReadingDifference) -> str:
+    change = f"accuracy {d.accuracy_first:.3f}, {d.accuracy_second:.3f}"
+    return f"{d.model} {d.set} {d.language} {d.differ} of {d.n} ({change})"
 
 
 def _some(said: Sequence[str]) -> str:

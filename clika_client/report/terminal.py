@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clika_client.cli.plain_text import shown
+from clika_client.errors import UserError
 from clika_client.records import Record, Scores
+from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
-from clika_client.report.notes import notes
+from clika_client.report.notes import notes, reading_notes
 
 _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""
+NAN = float("nan")
+FIGURES = tuple(f.name for f in fields(Record) if f.type == "float" and not f.name.endswith(("_low", "_high")))
+"""Figures of a record that a table can show."""
+_OF_PAIRS = frozenset(
+    {"en_co", "en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong", "transfer"}
+)
+_WITH_INTERVALS = frozenset({"ra", "en_co", "accuracy"})
+_TITLES = {"ra": "RA", "en_co": "en-CO", "en_co_chance_corrected": "en-CO cc", "no_answer_rate": "no answer"}
 _GREY = "grey50 italic"
 _INTERVALS_UP_TO = 6
 _MARKS = {"degenerate": "†", "biased": "‡", "missing": "~"}
 _ASCII = str.maketrans({"†": "!", "‡": "?", "±": "+", "–": "-", "·": "-", "…": "."})
 
 
-def render(scores: Scores, console: Console, *, intervals: bool | None = None) -> None:
-    """Print every table. `intervals` adds half-widths under each figure; None: only where rows are few."""
+def render(
+    scores: Scores,
+    console: Console,
+    *,
+    intervals: bool | None = None,
+    show: Sequence[str] = ("ra", "en_co"),
+    details: bool = False,
+) -> None:
+    """Print every table.
+
+    `intervals` adds half-widths under each figure (None: only where rows are few), `show` names the figures of a
+    record to print, `details` adds what is said of all languages at once. Raises UserError for an unknown figure.
+    """
+    _check_figures(show)
     if not scores.records:
         console.print("No answers to score yet.")
     for number, table in enumerate(tables(scores)):
@@ -33,10 +56,12 @@ def render(scores: Scores, console: Console, *, intervals: bool | None = None) -
             len(table.rows) <= _INTERVALS_UP_TO if intervals is None else intervals
         )
         for languages in _chunks(table, console.width):
-            console.print(_grid(table, languages, scores, console, with_intervals))
+            console.print(_grid(table, languages, scores, console, show, with_intervals))
+        if details:
+            render_details(table, console)
         for note in notes(table, scores):
             console.print(_line(note, console, "dim"))
-    for note in scores.notes:
+    for note in (*reading_notes(scores), *scores.notes):
         console.print(_line(note, console, "dim"))
 
 
@@ -46,7 +71,14 @@ def _title(table: ScoreTable) -> str:
     return f"{table.set}{split} · {table.items} items · {round(1 / cell.chance)} choices"
 
 
-def _grid(table: ScoreTable, languages: Sequence[str], scores: Scores, console: Console, intervals: bool) -> Table:
+def _grid(
+    table: ScoreTable,
+    languages: Sequence[str],
+    scores: Scores,
+    console: Console,
+    show: Sequence[str],
+    intervals: bool,
+) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
     grid.add_column("model", overflow="fold", max_width=_name_width(console.width))
     grid.add_column("", no_wrap=True)
@@ -56,23 +88,21 @@ def _grid(table: ScoreTable, languages: Sequence[str], scores: Scores, console: 
         )
     grid.add_column("others", justify="right", no_wrap=True)
     for row in table.rows:
-        _add(grid, row, languages, console, intervals)
+        _add(grid, row, languages, console, show, intervals)
     return grid
 
 
-def _add(grid: Table, row: TableRow, languages: Sequence[str], console: Console, intervals: bool) -> None:
-    """One model: RA over en-CO, each with half-widths below when wanted."""
-    summary = row.summary
-    lines = (
-        ("RA", "ra", (summary.other_ra, summary.other_ra_low, summary.other_ra_high)),
-        ("en-CO", "en_co", (summary.other_en_co, summary.other_en_co_low, summary.other_en_co_high)),
-    )
+def _add(
+    grid: Table, row: TableRow, languages: Sequence[str], console: Console, show: Sequence[str], intervals: bool
+) -> None:
+    """One model: a line per figure, each with half-widths below when wanted and known."""
     columns: list[list[Text]] = [[] for _ in range(len(languages) + 2)]
-    for title, field, (mean, low, high) in lines:
+    for field in show:
+        mean, low, high = _over_others(row, field)
         values = [_value(row, language, field, console) for language in languages]
         last = Text(_number(mean), style="bold" if row.ranked else _GREY)
-        _extend(columns, [Text(title), *values, last])
-        if intervals:
+        _extend(columns, [Text(_TITLES.get(field, field)), *values, last])
+        if intervals and field in _WITH_INTERVALS:
             halves = [_half(*_bounds(row.cells.get(language), field)) for language in languages]
             _extend(columns, [Text(_encodable("±", console), style="dim"), *halves, _half(low, high)])
     name = Text(shown(row.label), style="" if row.ranked else _GREY)
@@ -84,13 +114,31 @@ def _extend(columns: list[list[Text]], line: Sequence[Text]) -> None:
         column.append(cell)
 
 
+def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
+    """(mean, low, high) over the languages other than the anchor."""
+    summary = row.summary
+    if field == "ra":
+        return summary.other_ra, summary.other_ra_low, summary.other_ra_high
+    if field == "en_co":
+        return summary.other_en_co, summary.other_en_co_low, summary.other_en_co_high
+    values = [getattr(cell, field) for language, cell in row.cells.items() if language != summary.anchor]
+    known = [value for value in values if value == value]
+    return (sum(known) / len(known) if known else NAN), NAN, NAN
+
+
+def _check_figures(show: Sequence[str]) -> None:
+    for field in show:
+        if field not in FIGURES:
+            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
+
+
 def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
     cell = row.cells.get(language)
     if cell is None:
         return Text("")
     value: float = getattr(cell, field)
     anchor = row.cells.get(row.summary.anchor)
-    hollow = "degenerate" in cell.flags or (field == "en_co" and anchor is not None and "degenerate" in anchor.flags)
+    hollow = "degenerate" in cell.flags or (field in _OF_PAIRS and anchor is not None and "degenerate" in anchor.flags)
     mark = "degenerate" if hollow else "biased" if "biased" in cell.flags else "missing" if cell.coverage < 1 else ""
     text = _number(value) + (_MARKS[mark] if mark and value == value else "")
     return Text(_encodable(text, console), style=_GREY if hollow else _shade(value))
@@ -106,7 +154,7 @@ def _number(value: float) -> str:
     """Two or three places without a leading zero; a dash where undefined."""
     if value != value:
         return "-"
-    return f"{value:.2f}" if value >= 0.9995 else f"{value:.3f}"[1:]
+    return f"{value:.2f}" if abs(value) >= 0.9995 else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _bounds(cell: Record | None, field: str) -> tuple[float, float]:

@@ -1,0 +1,70 @@
+"""What is said of all languages of a row at once, as terminal tables under the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clika_client.cli.plain_text import shown
+from clika_client.report.layout import ScoreTable, TableRow
+
+_COLUMNS = {
+    "gap": "language_gap",
+    "sd": "language_sd",
+    "AC3": "ac3",
+    "AC3 of 3": "ac3_3",
+    "Fleiss": "fleiss_kappa",
+    "transfer from source": "source_transfer",
+}
+
+
+def render_details(table: ScoreTable, console: Console) -> None:
+    """Spread over languages, agreement of all, transfer from the source language, and en-CO of all pairs."""
+    console.print(Text("All languages: gap and sd of accuracy, AC3, Fleiss' kappa", style="bold"))
+    console.print(_summary(table))
+    mother = [(row, language) for row in table.rows for language in row.summary.mother_tongue]
+    if mother:
+        title = "Mother tongue: accuracy on the items of a language, in it and in the anchor (McNemar's exact p)"
+        console.print(Text(title, style="bold"))
+        console.print(_mother_tongue(mother))
+    for row in table.rows:
+        console.print(Text(shown(f"{row.label}: en-CO of all pairs (row: pivot)"), style="bold"))
+        console.print(_pairs(row))
+
+
+def _grid(headers: Iterable[str]) -> Table:
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for i, header in enumerate(headers):
+        grid.add_column(Text(shown(header)), justify="right" if i else "left", overflow="fold")
+    return grid
+
+
+def _summary(table: ScoreTable) -> Table:
+    grid = _grid(["model", *_COLUMNS])
+    for row in table.rows:
+        values = [_number(getattr(row.summary, field)) for field in _COLUMNS.values()]
+        grid.add_row(Text(shown(row.label)), *values)
+    return grid
+
+
+def _mother_tongue(rows: Iterable[tuple[TableRow, str]]) -> Table:
+    grid = _grid(["model", "language", "items", "own", "anchor", "effect", "p"])
+    for row, language in rows:
+        found = row.summary.mother_tongue[language]
+        figures = [_number(found[name]) for name in ("own", "pivot", "effect", "p_value")]
+        grid.add_row(Text(shown(row.label)), Text(shown(language)), f"{found['n']:.0f}", *figures)
+    return grid
+
+
+def _pairs(row: TableRow) -> Table:
+    grid = _grid(["", *row.summary.languages])
+    for language, values in zip(row.summary.languages, row.summary.pairs, strict=True):
+        grid.add_row(Text(shown(language)), *map(_number, values))
+    return grid
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.3f}"
