@@ -9,7 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
 # Compiled once per machine, outside the tree, so that a second clone does not compile again.
-WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client/wheels
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
+SERVERS ?= $(CACHE)/test-servers
+WHEELS ?= $(CACHE)/wheels
 
 .PHONY: help test check demo demo-model docs lock bench clean
 
@@ -39,13 +41,20 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Servers written by others that the tests talk to; without npm those tests skip and say so.
+$(VENV)/.servers: $(VENV)/.core tests/servers/package.json
+	mkdir -p $(SERVERS)
+	cp tests/servers/package.json $(SERVERS)/
+	-npm install --no-package-lock --no-audit --no-fund --silent --prefix $(SERVERS)
+	@touch $@
+
 # torch is left out of the lock: its CPU and GPU builds share a version but not a hash.
 $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
 	$(PIP) install "$(TORCH)"
 	$(PIP) install --require-hashes --no-deps -r requirements/teach.txt
 	@touch $@
 
-test: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach
+test: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach $(VENV)/.servers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.dev

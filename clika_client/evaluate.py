@@ -207,8 +207,8 @@ class Evaluation:
         return "done"
 
 
-def estimate(plans: Sequence[Plan], max_cost: float | None) -> Mapping[str, float | None]:
-    """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
+def estimate(plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False) -> Mapping[str, float | None]:
+    """Estimated US dollars per model, at the batch price if asked; raises UserError when a ceiling is set and a price is unknown."""
     costs: dict[str, float | None] = {}
     for plan in plans:
         spec = plan.provider.spec
@@ -220,7 +220,8 @@ def estimate(plans: Sequence[Plan], max_cost: float | None) -> Mapping[str, floa
             )
         # Per request, never on totals: long requests have a price of their own.
         each = plan.input_tokens / max(plan.missing, 1)
-        costs[spec] = None if price is None else plan.missing * price.estimate(each, min(plan.asking.max_tokens, 8))
+        reply = min(plan.asking.max_tokens, 8)
+        costs[spec] = None if price is None else plan.missing * price.estimate(each, reply, batch=batch)
     return costs
 
 

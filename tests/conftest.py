@@ -38,3 +38,25 @@ def official_data() -> Path:
     if not path:
         pytest.skip("CLIKA_OFFICIAL_DATA is not set: name a checkout of the authors' release to run this test")
     return Path(path)
+
+
+_lacking: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note tests that skipped for lack of a server program; CI must have had them all."""
+    if report.skipped and os.environ.get("CLIKA_REQUIRE_SERVERS") and "is not installed" in str(report.longrepr):
+        _lacking.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the whole run when something that was required had to be skipped."""
+    if _lacking:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was lacking."""
+    for nodeid in _lacking:
+        terminalreporter.write_line(f"FAILED {nodeid} - needs a program that is not installed", red=True)

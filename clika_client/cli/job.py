@@ -38,6 +38,7 @@ class Job:
         self.csv = csv
         self.anchor = anchor
         self.bootstrap = bootstrap
+        self.batch = False
 
     def ask(self) -> None:
         """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
@@ -58,6 +59,7 @@ class Job:
         from clika_client.batch_run import submit
         from clika_client.progress import RunProgress
 
+        self.batch = True
         if self.config.fallback:
             raise UserError("--batch and --fallback do not go together: a batch is either accepted or refused")
         # The display is not started: nothing moves while files are uploaded.
@@ -79,7 +81,7 @@ class Job:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
         from clika_client.evaluate import estimate
 
-        costs = estimate(plans, self.config.max_cost)
+        costs = estimate(plans, self.config.max_cost, batch=self.batch)
         rows = [
             {
                 "model": plan.provider.spec,
