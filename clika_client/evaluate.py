@@ -208,7 +208,7 @@ class Evaluation:
 
 
 def estimate(plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False) -> Mapping[str, float | None]:
-    """Estimated US dollars per model, at the batch price if asked; raises UserError when a ceiling is set and a price is unknown."""
+    """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
     costs: dict[str, float | None] = {}
     for plan in plans:
         spec = plan.provider.spec
