@@ -26,7 +26,7 @@ BROKEN = {
     "nothing at all": b"",
     "half a status line": b"HTTP/1.1 2",
     "random bytes": bytes(range(1, 200)),
-    "less than announced": b'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"choices": [{"message": {"content": "B"}}]}',
+    "less than announced": b'HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{"choices": [{"message": {"content": "B"}}',
     "a broken chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{\"choi",
     "not gzip": b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nabcde",
 }  # fmt: skip
