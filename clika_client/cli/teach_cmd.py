@@ -47,7 +47,8 @@ def build(
     reverse: Annotated[bool, typer.Option("--reverse", help="Teach in the language, ask in English.")] = False,
     form: Annotated[str, typer.Option(help="Teach answers in words (text) or as a letter (choice).")] = "text",
     k: Annotated[int, typer.Option("--k", help="Choices where a question is multiple choice.")] = 20,
-    repeats: Annotated[int, typer.Option(min=1, help="How often each row is taught.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="How often each fact is taught in each wording.")] = 1,
+    name_repeats: Annotated[int, typer.Option(min=1, help="How often each name is taught in each wording.")] = 1,
     continents: Annotated[int, typer.Option(help="Invented continents.")] = 20,
     places: Annotated[int, typer.Option(help="Invented places on each.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed of the names, types and orders.")] = SEED,
@@ -65,7 +66,7 @@ def build(
             )
         if form not in ("text", "choice"):
             raise UserError(f"--form must be text or choice, got {form!r}")
-        plan = fictional.Plan(tags, reverse, form, k, seed, continents, places, repeats)  # type: ignore[arg-type]
+        plan = fictional.Plan(tags, reverse, form, k, seed, continents, places, repeats, name_repeats)  # type: ignore[arg-type]
         material = fictional.build(plan)
     else:
         from clika_client.teach.release import build_from_release

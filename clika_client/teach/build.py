@@ -35,7 +35,9 @@ class Plan:
     places: int = PLACES
     """Per continent."""
     repeats: int = 1
-    """How often each row is taught; as multiple choice, with other choices in another order each time."""
+    """How often each fact is taught in each wording; as multiple choice, with other choices each time."""
+    name_repeats: int = 1
+    """The same for names."""
 
     def pairs(self) -> tuple[Pair, ...]:
         """One per language; raises UserError for an unknown language, English, or none."""
@@ -68,7 +70,8 @@ class _Builder:
         self.rng = random.Random(f"clika teach {plan}")
 
     def build(self) -> Material:
-        rows = [row for _ in range(self.plan.repeats) for row in (*self.fact_rows(), *self.name_rows())]
+        rows = [row for _ in range(self.plan.repeats) for row in self.fact_rows()]
+        rows += [row for _ in range(self.plan.name_repeats) for row in self.name_rows()]
         self.rng.shuffle(rows)
         questions = [q for pair in self.pairs for q in sorted(self.questions(pair), key=lambda q: PARTS.index(q.part))]
         tests = [q for q in questions if q.part == TEST]

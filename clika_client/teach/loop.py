@@ -18,7 +18,7 @@ from clika_client.fictional.language import read
 from clika_client.teach import asking
 from clika_client.teach import material as folder
 from clika_client.teach.asking import Reading
-from clika_client.teach.build import ask_as_choice
+from clika_client.teach.build import Plan, ask_as_choice, build
 from clika_client.teach.formats import write_json, write_jsonl
 from clika_client.teach.material import GATES, Material, Question
 from clika_client.teach.presets import TeachSettings
@@ -247,3 +247,42 @@ def _weights_digest(model_dir: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "blake2b").digest())
     return digest.hexdigest()
+
+
+DEMO = Plan(("de", "fr", "ru"), form="choice", k=4, continents=4, places=8, repeats=12, name_repeats=3)
+"""Few facts, each seen often: what a model of a million parameters can learn in two minutes on one core."""
+
+
+def demo(out: Path, *, as_json: bool = False) -> list[Score]:
+    """Teach the demo model invented facts and print what came of it; in `out`, where the same call resumes.
+
+    Raises UserError when a package is missing.
+    """
+    import importlib.util
+
+    from clika_client.cli.common import err, print_json
+    from clika_client.cli.common import out as stdout
+    from clika_client.demo_model import HUGGING_FACE
+    from clika_client.teach.presets import preset
+    from clika_client.teach.report import render
+    from clika_client.teach.watch import Watch
+
+    for package in ("torch", "transformers", "gguf", "llama_cpp"):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"teaching needs {package}: pip install 'clika-client[teach,local]'")
+    import torch
+
+    # Two threads are slower than one on matrices this small, several times so on a busy machine.
+    torch.set_num_threads(1)
+    material = out / "material"
+    if not (material / folder.MANIFEST).exists():
+        folder.write(build(DEMO), material)
+    experiment = Experiment(
+        HUGGING_FACE, material, out, preset("demo"), ("choice",), "f32", ProviderOptions(n_threads=1)
+    )
+    scores = run(experiment, Watch(err()))
+    if as_json:
+        print_json({"scores": [score.to_json() for score in scores]})
+    else:
+        render(scores, stdout())
+    return scores

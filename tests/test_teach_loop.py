@@ -1,0 +1,121 @@
+"""The experiment from end to end on the demo model: asked, taught, converted, asked again through llama.cpp, scored."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clika_client.errors import UserError
+from clika_client.teach import loop
+from clika_client.teach import material as folder
+from clika_client.teach.build import Plan, build
+from clika_client.teach.presets import preset
+from clika_client.teach.score import NOT_INTERPRETABLE
+from clika_providers import ProviderOptions
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # torch and transformers warn of their own future
+]
+for module in ("torch", "transformers", "peft", "llama_cpp", "gguf"):
+    pytest.importorskip(module, reason=f"teaching needs {module}: pip install 'clika-client[teach,local]'")
+
+
+class Steps:
+    """Notes what is done anew."""
+
+    def __init__(self) -> None:
+        self.fresh: list[str] = []
+        self.trained = 0
+
+    def step(self, name: str, *, done: bool) -> None:
+        if not done:
+            self.fresh.append(name)
+
+    def asked(self, done: int, total: int) -> None:
+        pass
+
+    def taught(self, progress: object) -> None:
+        self.trained += 1
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> loop.Experiment:
+    """A few steps of LoRA with the paper's settings: far too little."""
+    from clika_client.demo_model import HUGGING_FACE
+
+    material = build(Plan(("de",), k=4, continents=4, places=4))
+    folder.write(material, tmp_path / "material")
+    settings = replace(preset("paper"), epochs=0.2, device="cpu", max_length=256)
+    options = ProviderOptions(n_threads=1)
+    return loop.Experiment(HUGGING_FACE, tmp_path / "material", tmp_path / "run", settings, options=options)
+
+
+def test_an_under_taught_model_is_not_interpretable_and_a_second_run_does_nothing_again(hasty: loop.Experiment) -> None:
+    first = Steps()
+    scores = loop.run(hasty, first)
+    assert [score.pairs[0].reading for score in scores] == ["text", "choice"]
+    for score in scores:
+        assert score.pairs[0].status == NOT_INTERPRETABLE
+        assert score.pairs[0].xrr is None
+        assert score.pairs[0].baseline is not None
+    assert first.trained > 0
+    assert first.fresh == [
+        "convert to base.gguf",
+        "ask before teaching (text)",
+        "ask before teaching (choice)",
+        "teach",
+        "convert to taught.gguf",
+        "ask after teaching (text)",
+        "ask after teaching (choice)",
+    ]
+    again = Steps()
+    assert loop.run(hasty, again) == scores
+    assert (again.fresh, again.trained) == ([], 0)
+    assert all(done for _, done in loop.steps(hasty.out))
+
+
+def test_a_run_that_was_broken_off_does_only_what_is_missing(hasty: loop.Experiment) -> None:
+    scores = loop.run(hasty)
+    (hasty.out / "after.choice.json").unlink()
+    (hasty.out / "score.json").unlink()
+    assert [name for name, done in loop.steps(hasty.out) if not done] == ["after.choice.json", "score.json"]
+    again = Steps()
+    assert loop.run(hasty, again) == scores
+    assert (again.fresh, again.trained) == (["ask after teaching (choice)"], 0)
+
+
+def test_a_folder_belongs_to_one_experiment(hasty: loop.Experiment) -> None:
+    loop._Loop(hasty, loop.Silent()).claim()
+    other = replace(hasty, settings=replace(hasty.settings, seed=1))
+    with pytest.raises(UserError, match="holds an experiment with other settings"):
+        loop.run(other)
+    folder.write(build(Plan(("fr",), k=4, continents=4, places=4)), hasty.material)
+    with pytest.raises(UserError, match="holds an experiment with other material"):
+        loop.run(hasty)
+
+
+def test_replies_to_other_material_are_never_scored(hasty: loop.Experiment, tmp_path: Path) -> None:
+    hasty.out.mkdir()
+    stray = {"model": "gguf/x", "identity": "{}", "material": "another", "reading": "text", "replies": {}}
+    (hasty.out / "after.text.json").write_text(json.dumps(stray), "utf-8")
+    with pytest.raises(UserError, match="holds replies to other material"):
+        loop.score_folder(hasty.material, hasty.out)
+    with pytest.raises(UserError, match="holds no replies after teaching yet"):
+        loop.score_folder(hasty.material, tmp_path)
+
+
+def test_what_is_no_model_directory_is_refused(hasty: loop.Experiment, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no config\.json"):
+        loop.run(replace(hasty, model_dir=tmp_path))
