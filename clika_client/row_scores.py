@@ -80,6 +80,8 @@ def find_ties(rows: Sequence[RowSummary], draws: Sequence[Floats], first: int) -
     order = sorted(range(len(rows)), key=lambda i: -rows[i].other_ra)
     ties = []
     for higher, lower in pairwise(i for i in order if rows[i].other_ra == rows[i].other_ra):
+        if rows[higher].model == rows[lower].model:
+            continue
         low, high = percentile_interval(draws[higher] - draws[lower])
         if low <= 0 <= high:
             ties.append(Tie(rows[higher].set, rows[higher].split, first + higher, first + lower))

@@ -7,4 +7,11 @@ undefined is NaN in an array and becomes null where records are made.
 
 from clika_client.metrics.codes import MISSING, NO_ANSWER
 
-__all__ = ["MISSING", "NO_ANSWER"]
+__all__ = ["MISSING", "NO_ANSWER", "metric_table"]
+
+
+def metric_table() -> list[dict[str, str]]:
+    """One row per metric, for the documentation: name, JSON field, formula, null rule, value on a toy set."""
+    from clika_client.metrics.toy import metric_table as make
+
+    return make()
