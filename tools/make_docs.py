@@ -102,13 +102,17 @@ def _table(rows: list[dict[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def _made(part: re.Match[str], skip: set[str]) -> str:
+    return part[0] if part[2] in skip else f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[3]}"
+
+
 def stale(check: bool) -> list[str]:
     """Write the generated parts of every page, or with `check` only name the pages that would change."""
+    skip = UNCHECKED if check else set[str]()
     changed = []
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = page.read_text(encoding="utf-8")
-        skip: set[str] = UNCHECKED if check else set()
-        made = _PART.sub(lambda m: m[0] if m[2] in skip else f"{m[1]}\n{PARTS[m[2]]().strip()}\n\n{m[3]}", text)
+        made = _PART.sub(lambda m: _made(m, skip), text)
         if made != text:
             changed.append(page.name)
             if not check:
