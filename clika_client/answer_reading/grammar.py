@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clika_client.answer_reading.labels import AMBIGUOUS
+from clika_client.answer_reading.normalise import fold
 from clika_client.answer_reading.reply import NEUTRAL, Reply
 from clika_client.answer_reading.tokens import WORDY
-from clika_client.answer_reading.words import Role
+from clika_client.answer_reading.words import FINAL_COPULA, Role, words
 
 STOP = Role.NOT | Role.WRONG | Role.NOT_BEFORE | Role.NOT_AFTER | Role.BUT | Role.AND | Role.OR | Role.BECAUSE
 ANNOUNCE = frozenset(":=-~|>")
@@ -165,7 +166,7 @@ def leading(reply: Reply) -> int | None:
         for other in range(at + 1, len(reply.tokens))
         if other not in reply.rejected and _lists(reply, other)
     }
-    if others - {choice}:
+    if others - {choice} or _corrected(reply, at, choice):
         return AMBIGUOUS
     return choice
 
@@ -195,6 +196,25 @@ def _lists(reply: Reply, at: int) -> bool:
         return _set_off(reply, at)
     after = reply.get(at + 1)
     return after is not None and after.text in ".):" and reply.beside(at)[1] > at + 1
+
+
+def _corrected(reply: Reply, at: int, choice: int) -> bool:
+    """Whether a later clause of known words names another label: `A. No wait, B.`"""
+    clauses: dict[int, list[int]] = {}
+    for place in range(at + 1, len(reply.tokens)):
+        clauses.setdefault(reply.clause[place], []).append(place)
+    for members in clauses.values():
+        labels = [p for p in members if reply.tokens[p].shown and reply.tokens[p].strict and p not in reply.rejected]
+        if not any(reply.tokens[p].choice != choice and reply.closes(p) for p in labels):
+            continue
+        known = (reply.tokens[p].role or reply.tokens[p].choice is not None for p in members if _is_word(reply, p))
+        if all(known) and not any(reply.states(p) for p in labels):
+            return True
+    return False
+
+
+def _is_word(reply: Reply, at: int) -> bool:
+    return reply.tokens[at].kind in ("word", "number")
 
 
 def _denied(reply: Reply, at: int) -> bool:
@@ -236,7 +256,7 @@ def _set_off(reply: Reply, at: int) -> bool:
 def plain(reply: Reply, members: list[int]) -> int | None:
     """The choice of a sentence in which every word is known and the mentions agree; AMBIGUOUS if they do not."""
     choices: set[int] = set()
-    if _asked(reply, members[0]) or _initial(reply, members):
+    if _asked(reply, members[0]) or _initial(reply, members) or _dangles(reply, members):
         return None
     at = 0
     while at < len(members):
@@ -255,6 +275,19 @@ def plain(reply: Reply, members: list[int]) -> int | None:
     if not choices:
         return None
     return choices.pop() if len(choices) == 1 else AMBIGUOUS
+
+
+def _dangles(reply: Reply, members: list[int]) -> bool:
+    """Whether the reply breaks off behind a mention: `B is`, `A and`, `B The`."""
+    if members[-1] != len(reply.tokens) - 1 or len(members) < 2 or reply.tokens[members[-2]].choice is None:
+        return False
+    token = reply.tokens[members[-1]]
+    if token.kind != "word" or not token.role:
+        return False
+    if token.role & (Role.AND | Role.OR | Role.BUT | Role.BECAUSE) or fold(token.text) in words().articles:
+        return token.start > reply.tokens[members[-2]].end
+    languages = {tag for tag, roles in words().single.get(fold(token.text), ()) if roles & Role.IS}
+    return bool(languages) and not languages & FINAL_COPULA
 
 
 def _initial(reply: Reply, members: list[int]) -> bool:

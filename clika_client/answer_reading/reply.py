@@ -31,7 +31,15 @@ class Reply:
 
     def _divide(self) -> None:
         clause = sentence = 0
+        named = judged = False  # in this clause: an option, and then a word that calls it wrong
         for at, token in enumerate(self.tokens):
+            if self.clause and self.clause[-1] != clause:
+                named = judged = False
+            if judged and token.role & Role.AND and token.choice is None:
+                clause += 1
+                named = judged = False
+            named = named or token.choice is not None
+            judged = judged or (named and bool(token.role & Role.WRONG))
             is_name = token.strict and token.choice is not None
             if token.role & (Role.BUT | Role.NOT_AFTER) and not token.role & NEUTRAL and not is_name:
                 clause += 1
@@ -97,8 +105,18 @@ class Reply:
             for place, role in zip(members, roles, strict=True):
                 if role & Role.NOT_BEFORE:
                     rejected.update(at for at in mentions if at < place)
+                elif role & Role.WRONG and place > mentions[0]:
+                    rejected.update(self._listed_before(mentions[0]))
         return rejected
 
+
+    def _listed_before(self, at: int) -> list[int]:
+        """Mentions that a comma joins to the one at `at`: all of `A, C and D are wrong`."""
+        found: list[int] = []
+        while at >= 2 and self.tokens[at - 1].text == "," and self.tokens[at - 2].choice is not None:
+            at -= 2
+            found.append(at)
+        return found
 
     def closes(self, at: int) -> bool:
         """Whether a mention ends where it should: at a sign, the end, or before a word that may follow a label."""
@@ -161,6 +179,8 @@ class Reply:
         if nxt is None or nxt.choice is None or nxt.is_label == token.is_label or nxt.kind == "line":
             return choice, at + 1
         if not signs and token.text in WORDY and token.is_label and nxt.choice != choice:
+            return choice, at + 1
+        if nxt.is_label and not nxt.strict and not signs:
             return choice, at + 1
         if nxt.choice == choice:
             return choice, ahead + 1

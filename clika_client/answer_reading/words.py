@@ -130,6 +130,20 @@ def extension_digest() -> str:
     return hashlib.blake2b(own.encode(), digest_size=4).hexdigest()
 
 
+def _is_verb(key: str, text: str) -> bool:
+    """Whether a phrase of one word tells by itself: a declined answer does (`yanıtlayamam`), an "all" does not."""
+    return key in ("unknown", "refusal") or bool(UNSPACED.search(text))
+
+
+FINAL_COPULA = frozenset(
+    [
+        *("am", "az", "bn", "eu", "fa", "gu", "hi", "hy", "ja", "ka", "kk", "kn", "ko"),
+        *("ml", "mr", "my", "ne", "pa", "si", "ta", "te", "tr", "ur"),
+    ]
+)
+"""Languages in which a statement may end in "is": `B है` is whole, `B is` breaks off."""
+
+
 @cache
 def words() -> Words:
     """All languages' tables as one index; built once, on the first reply that needs words."""
@@ -144,7 +158,8 @@ def words() -> Words:
                 text = fold(clean(entry))
                 parts = tuple(text.split())
                 if key in PHRASES:
-                    statements[key][text] = len(parts) > 1 or (bool(UNSPACED.search(text)) and len(text) > 2)
+                    telling = len(text) > (2 if UNSPACED.search(text) else 5)
+                    statements[key][text] = len(parts) > 1 or (telling and _is_verb(key, text))
                     continue
                 if key == "article":
                     articles.add(text)
