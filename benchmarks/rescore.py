@@ -105,16 +105,17 @@ def write_read_cells(models: int, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Measure the release's size, and with --growth ten times it."""
+    """Measure the release's size; with --growth, scoring at one, three and ten times that size instead."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=MODELS, help="models to import")
-    parser.add_argument("--growth", action="store_true", help="also score 1, 3 and 10 times as many models")
+    parser.add_argument("--models", type=int, default=MODELS)
+    parser.add_argument("--growth", action="store_true", help="score 1, 3 and 10 times as many models, without import")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        measure(options.models, Path(name))
-    for times in (1, 3, 10) if options.growth else ():
+    for times in (1, 3, 10) if options.growth else (1,):
         models = times * options.models
         with tempfile.TemporaryDirectory() as name:
+            if not options.growth:
+                measure(models, Path(name))
+                continue
             database = write_read_cells(models, Path(name))
             print(f"{models} models, {models * REPLIES_PER_MODEL:,} replies, written as read", flush=True)
             measure_scoring(models, database, Path(name) / "out.json")

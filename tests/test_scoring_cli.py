@@ -147,3 +147,18 @@ def test_compare_of_groups_prints_the_change_per_language(database: Path) -> Non
 def test_a_comparison_that_makes_no_sense_is_refused_with_the_cure(database: Path, arguments: tuple[str, ...]) -> None:
     message = clika("compare", *arguments, "--db", database, check=2).stderr
     assert "error:" in message
+
+
+def test_any_figure_can_be_shown_and_all_languages_together(database: Path) -> None:
+    options = ("--db", database, "--bootstrap", 0, "--show", "accuracy,kappa_correct", "--details")
+    text = clika("score", *options).stdout
+    assert "kappa_correct" in text
+    assert "en-CO of all pairs" in text
+    assert "Mother tongue" in text
+    message = clika("score", "--db", database, "--show", "acuracy", check=2).stderr
+    assert "choose from coverage, accuracy, ra" in message
+
+
+def test_where_two_readings_differ_is_said_under_the_tables(database: Path) -> None:
+    document = json.loads(clika("score", "--db", database, "--read", "first-letter,standard", "--json").stdout)
+    assert document["reading_differences"] == []
