@@ -22,6 +22,7 @@ from clika_client.cli import (
     run_cmd,
     score_cmd,
     sets_cmd,
+    teach_cmd,
 )
 from clika_client.cli.plain_text import shown
 
@@ -81,6 +82,7 @@ app.command("prompt")(prompt_cmd.prompt)
 app.add_typer(models_cmd.app, name="models")
 app.add_typer(cache_cmd.app, name="cache")
 app.command("doctor")(doctor_cmd.doctor)
+app.add_typer(teach_cmd.teach_app, name="teach")
 
 
 def run(arguments: list[str] | None = None) -> None:
