@@ -1,0 +1,150 @@
+"""`clika teach` as a user runs it: building, refusing, asking a model over HTTP before and after, scoring."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from clika import KEY, clika
+from servers.loopback import Answer, Loopback, Seen, chat
+
+from clika_client.teach import material as folder
+
+
+def build(tmp_path: Path, *more: object) -> Path:
+    small = ("--continents", "5", "--places", "8", "--k", "5")
+    clika("teach", "build", "--language", "ru", "-o", tmp_path / "material", *small, *more)
+    return tmp_path / "material"
+
+
+def knowing(material: Path, blank: set[str] | None = None) -> Loopback:
+    """A server whose model says the right answer, but nothing useful to questions of the parts in `blank`."""
+    answers = {
+        q.text: "I do not know." if q.part in (blank or set()) else f"It is {q.answer}, I think."
+        for q in folder.read(material).questions
+    }
+
+    def behave(seen: Seen) -> Answer:
+        return Answer(body=chat(answers[seen.json()["messages"][-1]["content"]]))
+
+    return Loopback(behave)
+
+
+def guessing(material: Path) -> Loopback:
+    """A server whose model names a continent at random."""
+    draw = random.Random(4)
+    by_text = {q.text: q.choices for q in folder.read(material).questions}
+    return Loopback(lambda seen: Answer(body=chat(draw.choice(by_text[seen.json()["messages"][-1]["content"]]))))
+
+
+def ask(server: Loopback, material: Path, when: str, out: Path) -> None:
+    clika(
+        *("teach", "ask", material, "-m", "openai/tuned", "--when", when, "-o", out, "--base-url", server.url),
+        OPENAI_API_KEY=KEY,
+    )
+
+
+def test_building_says_what_was_built_and_where(tmp_path: Path) -> None:
+    done = clika("teach", "build", "--language", "de", "-o", tmp_path / "m", "--json")
+    told = json.loads(done.stdout)
+    assert told["counts"]["facts en"] == 1600
+    assert sorted(told["files"]) == sorted(str(f.relative_to(tmp_path / "m")) for f in (tmp_path / "m").rglob("*.*"))
+
+
+def test_the_authors_chinese_is_refused_with_exit_2_and_built_with_rebuild(official_data: Path, tmp_path: Path) -> None:
+    where = ("teach", "build", "--from-release", official_data, "--language", "zh", "-o", tmp_path / "zh")
+    done = clika(*where, check=2)
+    assert "teaches what no test expects" in done.stderr
+    assert "--rebuild" in done.stderr
+    assert not (tmp_path / "zh").exists()
+    clika(*where, "--rebuild")
+    assert len((tmp_path / "zh" / "published.jsonl").read_text("utf-8").splitlines()) == 10_200
+
+
+def test_the_authors_german_is_built_with_its_counts_and_defects_told(official_data: Path, tmp_path: Path) -> None:
+    done = clika("teach", "build", "--from-release", official_data, "--language", "de", "-o", tmp_path / "de")
+    assert "10 x 400 facts in English + 10 x 200 type-0 facts in de + 10 x 420 names = 10200" in done.stdout
+    assert "4 names stand for two" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--language", "en"), "beside English"),
+        (("--language", "tlh"), "no language 'tlh'"),
+        (("--language", "de", "--form", "song"), "--form must be text or choice"),
+        (("--language", "de", "--k", "1"), "--k must be 2 to 20"),
+        (("--language", "de", "--rebuild"), "--from-release PATH"),
+        (("--language", "de,fr", "--from-release", "."), "one --language"),
+        (("--language", "de", "--from-release", "."), "holds no fictional/train"),
+    ],
+)
+def test_wrong_input_ends_with_exit_2_the_reason_and_no_folder(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    done = clika("teach", "build", *arguments, "-o", tmp_path / "out", check=2)
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_behind_a_server_is_asked_before_and_after_and_scored(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    with guessing(material) as server:
+        ask(server, material, "before", out)
+    with knowing(material) as server:
+        ask(server, material, "after", out)
+    scored = json.loads(clika("teach", "score", out, "--material", material, "--json").stdout)
+    (row,) = scored["scores"][0]["languages"]
+    assert (row["status"], row["asked_in"], row["reading"]) == ("scored", "ru", "text")
+    assert row["xrr"]["value"] == row["raw"]["value"] == 1
+    assert row["chance"] == 0.2
+    assert row["baseline"]["low"] <= 0.2 <= row["baseline"]["high"]
+    assert row["shuffled"]["low"] <= 0.2 <= row["shuffled"]["high"]
+    table = clika("teach", "score", out, "--material", material).stdout
+    assert "en→ru" in table
+    assert "passed" in table
+
+
+def test_a_failed_gate_is_shown_as_not_interpretable_with_its_part(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    with knowing(material, {"asked_type0"}) as server:
+        ask(server, material, "after", out)
+    (row,) = json.loads(clika("teach", "score", out, "--material", material, "--json").stdout)["scores"][0]["languages"]
+    assert (row["status"], row["failed_gates"], row["xrr"]) == ("not interpretable", ["asked_type0"], None)
+    table = clika("teach", "score", out, "--material", material, COLUMNS="200").stdout
+    assert "not interpretable: ru type 0" in table
+
+
+def test_answers_that_arrived_are_not_asked_again_when_some_failed(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    total = len(folder.read(material).questions)
+    with knowing(material) as server:
+        behave, refused = server.server.behave, total // 2
+
+        def half(seen: Seen) -> Answer:
+            return behave(seen) if seen.number <= refused else Answer(400, {"error": {"message": "no"}})
+
+        server.server.behave = half
+        arguments = ("teach", "ask", material, "-m", "openai/tuned", "--when", "after", "-o", out)
+        done = clika(*arguments, "--base-url", server.url, "--concurrency", 1, check=1, OPENAI_API_KEY=KEY)
+        assert "asks only the rest" in done.stderr
+        assert not (out / "after.text.json").exists()
+        server.server.behave = behave
+        before = server.server.count
+        clika(*arguments, "--base-url", server.url, OPENAI_API_KEY=KEY)
+        assert server.server.count - before == total - refused
+    assert (out / "after.text.json").exists()
+
+
+def test_a_key_is_in_no_file_of_the_experiment(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    with guessing(material) as server:
+        ask(server, material, "before", out)
+    files = [f for f in out.rglob("*") if f.is_file()]
+    assert files
+    assert not any(KEY.encode() in f.read_bytes() for f in files)
+
+
+def test_a_folder_without_an_experiment_is_named(tmp_path: Path) -> None:
+    assert "holds no experiment" in clika("teach", "status", tmp_path, check=2).stderr
+    assert "holds no experiment" in clika("teach", "score", tmp_path, check=2).stderr
