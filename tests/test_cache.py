@@ -278,7 +278,12 @@ def test_a_folder_is_not_a_database(tmp_path: Path) -> None:
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     with Database(tmp_path / "c.db") as database:
-        with pytest.raises(ZeroDivisionError), database.writing() as connection:
-            connection.execute("INSERT INTO models (spec, identity) VALUES ('a', 'b')")
-            raise ZeroDivisionError
+
+        def fail() -> None:
+            with database.writing() as connection:
+                connection.execute("INSERT INTO models (spec, identity) VALUES ('a', 'b')")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
         assert database.connection.execute("SELECT count(*) FROM models").fetchone() == (0,)

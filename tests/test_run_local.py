@@ -50,8 +50,8 @@ def test_generation_bound_to_the_labels_always_answers(tmp_path: Path, tiny: Pat
     probes = write_probes(tmp_path / "mine.jsonl", 4)
     found = records(
         clika(
-            "run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json", "--read", "text",
-            "--grammar",
+            "run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json",
+            "--read", "text", "--grammar",
         )
     )  # fmt: skip
     assert all(r["no_answer_rate"] == 0 for r in found)
