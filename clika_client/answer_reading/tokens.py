@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from clika_client.answer_reading.labels import AMBIGUOUS, LabelSet, key
+from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN, LabelSet, key
 from clika_client.answer_reading.normalise import fold, lower
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.words import UNSPACED, Role, words
@@ -227,12 +227,21 @@ def _assign_phrases(tokens: list[Token]) -> None:
 def _assign_labels(text: str, tokens: list[Token], question: Question) -> None:
     labels = question.labels
     for at, token in enumerate(tokens):
+        if token.kind == "option" and token.text.isdecimal() and at and tokens[at - 1].role & Role.OPTION:
+            # "option 4": the fourth, or the option that says 4?
+            ordinal = int(token.text) - 1 if len(token.text) < 3 and not labels.digits else token.choice
+            if ordinal != token.choice and ordinal in range(len(labels.shown)):
+                token.choice = AMBIGUOUS
         if token.kind not in ("word", "number"):
             continue
         choice = labels.resolve(token.text) if len(token.text) <= 8 else None
         if choice is None and labels.runs(token.text):
             token.choice, token.is_label, token.strict = AMBIGUOUS, True, True
         if choice is None or _embedded(text, tokens, at, labels):
+            continue
+        own = question.by_core.get(token.text.lower())
+        if choice == NOT_SHOWN and own is not None and not token.native:
+            token.kind, token.choice, token.strict = "option", own, True
             continue
         bracketed = _bracketed(tokens, at)
         if labels.cased and token.kind == "word" and token.text.isalpha():

@@ -9,6 +9,7 @@ from clika_client.answer_reading.normalise import core, fold
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.reply import Reply
 from clika_client.answer_reading.result import Answer
+from clika_client.answer_reading.tokens import Token
 from clika_client.answer_reading.whole import STATEMENTS
 from clika_client.answer_reading.words import UNSPACED, Role, words
 
@@ -75,6 +76,10 @@ def _freestanding(reply: Reply, at: int) -> bool:
     return True
 
 
+def _fragment(token: Token) -> bool:
+    return token.kind == "word" and len(token.text) < 3
+
+
 def _breaks_off(reply: Reply, text: str) -> bool:
     """Whether the reply ends while announcing an answer: `The correct answer i`."""
     if not text or text[-1] in ".!?)\"']}" or not reply.tokens:
@@ -83,5 +88,10 @@ def _breaks_off(reply: Reply, text: str) -> bool:
     roles = [reply.tokens[at].role for at in last]
     for place, role in enumerate(roles):
         if role & (Role.ANSWER | Role.CORRECT | Role.CHOOSE) and len(roles) - place <= 5:
-            return not any(r & Role.NOT for r in roles)
+            if any(r & Role.NOT for r in roles):
+                return False
+            # Whole words that mean nothing here are an answer nobody offered; a fragment is a cut.
+            after = [reply.tokens[at] for at in last[place + 1 :]]
+            known = all(t.role or t.kind == "sign" for t in after[:-1])
+            return known and (not after or after[-1].role > 0 or after[-1].kind == "sign" or _fragment(after[-1]))
     return False
