@@ -112,7 +112,7 @@ def test_a_failed_gate_is_shown_as_not_interpretable_with_its_part(tmp_path: Pat
     (row,) = json.loads(clika("teach", "score", out, "--material", material, "--json").stdout)["scores"][0]["languages"]
     assert (row["status"], row["failed_gates"], row["xrr"]) == ("not interpretable", ["asked_type0"], None)
     table = clika("teach", "score", out, "--material", material, COLUMNS="200").stdout
-    assert "not interpretable: ru type 0" in table
+    assert "en→ru not interpretable: ru type 0 0.0%" in table
 
 
 def test_answers_that_arrived_are_not_asked_again_when_some_failed(tmp_path: Path) -> None:

@@ -31,7 +31,10 @@ def render(scores: Sequence[Score], console: Console) -> None:
         title = f"Conductivity of {shown(score.model)} · {READS[first.reading]} · chance {first.chance:.3f}"
         console.print(Text(title, style="bold"))
         console.print(_gates(score))
+        console.print()
         console.print(_results(score))
+        for line in _verdicts(score):
+            console.print(line)
         for note in (*_legend(score), *score.notes):
             console.print(Text(shown(note), style="dim"))
 
@@ -43,9 +46,8 @@ def part_name(row: PairScore, part: str) -> str:
 
 def _gates(score: Score) -> Table:
     """One line per language: accuracy of each part, and whether teaching counts as complete."""
-    table = _table(
-        f"gate: each above {GATE_LIMIT:.0%}", "names", "taught, type 0", "taught, type 1", "asked, type 0", ""
-    )
+    columns = ("names", "taught, type 0", "taught, type 1", "asked, type 0", f"each > {GATE_LIMIT:.0%}")
+    table = _table("gate", *columns)
     for row in score.pairs:
         cells = [_gate_cell(part.count, part.passed) for part in row.gate]
         verdict = Text("passed", style="green") if not row.failed else Text("failed", style="red")
@@ -54,25 +56,18 @@ def _gates(score: Score) -> Table:
 
 
 def _gate_cell(count: Count, passed: bool) -> Text:
-    value = count.figure.value
-    shown_value = "not asked" if math.isnan(value) else f"{value:.1%}"
-    return Text(f"{'✓' if passed else '✗'} {shown_value}", style="" if passed else "red")
+    return Text(_percent(count.figure.value), style="" if passed else "red")
 
 
 def _results(score: Score) -> Table:
-    columns = ("XRR", "raw", "if right when taught", "above chance", "before", "shuffled", "alike", "unlike")
-    table = _table("type 1, asked in the other language", *columns)
+    """One line per language: XRR where it can be interpreted, and the controls always."""
+    table = _table("type 1", "XRR", "raw", "cond.", "> chance", "before", "shuffled", "alike", "unlike")
     for row in score.pairs:
-        controls = [_count(row.baseline), _count(row.shuffled)]
-        if row.xrr is None:
-            failed = ", ".join(part_name(row, part) for part in row.failed)
-            table.add_row(
-                _direction(row), Text(f"{NOT_INTERPRETABLE}: {failed}", style="yellow"), "", "", "", *controls
-            )
-            continue
-        figures = (row.xrr.ratio, row.xrr.raw, row.xrr.conditional, row.xrr.above_chance)
-        split = [_count(row.splits["alike"]), _count(row.splits["unlike"])]
-        table.add_row(_direction(row), *map(_figure, figures), *controls, *split)
+        figures = (
+            (None,) * 4 if row.xrr is None else (row.xrr.ratio, row.xrr.raw, row.xrr.conditional, row.xrr.above_chance)
+        )
+        split = ("", "") if row.xrr is None else (_count(row.splits["alike"]), _count(row.splits["unlike"]))
+        table.add_row(_direction(row), *map(_figure, figures), _count(row.baseline), _count(row.shuffled), *split)
     return table
 
 
@@ -87,10 +82,15 @@ def _direction(row: PairScore) -> Text:
     return Text(f"{row.pair.taught}→{row.pair.asked}")
 
 
-def _figure(figure: Figure) -> str:
-    if math.isnan(figure.value):
+def _figure(figure: Figure | None) -> str:
+    if figure is None or math.isnan(figure.value):
         return "–"
-    return f"{figure.value:.3f}\n{figure.low:.2f}–{figure.high:.2f}"
+    return f"{figure.value:.3f}\n{_short(figure.low)}–{_short(figure.high)}"
+
+
+def _short(value: float) -> str:
+    """Two decimals without the zero before the point: an interval has to fit under its figure."""
+    return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
 
 
 def _count(count: Count | None) -> str:
@@ -99,17 +99,32 @@ def _count(count: Count | None) -> str:
     return f"{count.figure.value:.3f}\n{count.right}/{count.n}"
 
 
+def _verdicts(score: Score) -> list[Text]:
+    """What failed, in words: a result that cannot be interpreted is no zero."""
+    lines = []
+    for row in score.pairs:
+        if row.failed:
+            parts = {part.part: part.count.figure.value for part in row.gate}
+            failed = ", ".join(f"{part_name(row, part)} {_percent(parts[part])}" for part in row.failed)
+            lines.append(Text(f"{row.pair.taught}→{row.pair.asked} {NOT_INTERPRETABLE}: {failed}", style="yellow"))
+    return lines
+
+
+def _percent(value: float) -> str:
+    return "not asked" if math.isnan(value) else f"{value:.1%}"
+
+
 def _legend(score: Score) -> list[str]:
-    lines = ["XRR = raw / accuracy on the same facts in the language they were taught in. Intervals: 95 %."]
-    lines.append(
-        "before: the same questions to the untaught model. shuffled: the same replies against continents dealt at "
-        "random. alike, unlike: accuracy by similarity of the place's name to the taught one."
-    )
+    lines = [
+        "XRR: raw / accuracy of the same facts in the language they were taught in. cond.: right where that is right. "
+        "> chance: (raw - c) / (taught - c). before: asked of the untaught model. shuffled: the same replies against "
+        "continents dealt at random. alike, unlike: by the place's name beside the taught one. Intervals: 95 %."
+    ]
     identical = sum(row.splits["identical"].n for row in score.pairs if row.xrr)
     if identical:
         right = sum(row.splits["identical"].right for row in score.pairs if row.xrr)
         lines.append(f"{right} of {identical} questions with a name identical to the taught one are right: copied?")
     for name, figure in score.by_script.items():
-        if figure is not None:
+        if figure is not None and len(score.pairs) > 1:
             lines.append(f"{name}: mean XRR {figure.value:.3f} (languages {figure.low:.3f} to {figure.high:.3f})")
     return lines
