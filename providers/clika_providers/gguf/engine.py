@@ -69,6 +69,8 @@ class Engine:
         self._cached: list[int] = []
         """Tokens of sequence 0 whose keys and values are in the cache and may be reused."""
         self.step = BLOCK
+        self.stopping = False
+        """Set from another thread to end at the next batch."""
         self._model = native.load_model(model.path, settings.n_gpu_layers)
         try:
             self._vocabulary = self.lib.llama_model_get_vocab(self._model)
@@ -229,6 +231,8 @@ class Engine:
         self._run(self._batch)
 
     def _run(self, batch: native.Batch) -> None:
+        if self.stopping:
+            raise RunError("the model was stopped.")
         code = self.lib.llama_decode(self._context, batch.raw)
         if code:
             self._cached = []

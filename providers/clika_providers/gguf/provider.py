@@ -58,6 +58,7 @@ class GgufProvider:
         self._wake = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._session: Session | None = None
 
     @property
     def spec(self) -> str:
@@ -90,9 +91,11 @@ class GgufProvider:
         return await job.future
 
     async def aclose(self) -> None:
-        """Finish the evaluation under way, drop the others, and release the memory."""
+        """Stop at the end of the batch under way, drop what waits, and release the memory."""
         with self._wake:
             self._closing = True
+            if self._session is not None:
+                self._session.engine.stopping = True
             self._wake.notify()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
@@ -100,24 +103,20 @@ class GgufProvider:
     # --- everything below runs in the model's thread ---------------------------------------------
 
     def _work(self) -> None:
-        session: Session | None = None
         failure: ProviderError | None = None
         while waiting := self._waiting():
-            if session is None and failure is None:
-                try:
-                    session = self._load()
-                except ProviderError as error:
-                    failure = error  # the same for every request to come
-                except Exception as error:
-                    failure = RunError(f"{self.spec} could not be loaded: {type(error).__name__}: {error}")
-            if session is None:
+            if self._session is None and failure is None:
+                failure = self._load()
+            if self._session is None:
                 done = waiting
                 for job in waiting:
                     job.settle(failure or RunError(f"{self.spec} could not be loaded."))
             else:
-                done = self._serve(session, waiting)
+                done = self._serve(self._session, waiting)
             with self._wake:
                 self._jobs = [job for job in self._jobs if job not in done]
+        with self._wake:
+            session, self._session = self._session, None
         if session is not None:
             session.close()
 
@@ -134,12 +133,20 @@ class GgufProvider:
                     return list(self._jobs)
                 self._wake.wait()
 
-    def _load(self) -> Session:
-        from clika_providers.gguf.session import Session
+    def _load(self) -> ProviderError | None:
+        """Load the model; the error, if there is one, is the same for every request to come."""
+        try:
+            from clika_providers.gguf.session import Session
 
-        if fingerprint(self._model.parts) != self._unchanged:
-            raise RunError(f"{self._model.path.name!r} was changed while the program ran. Start again.")
-        return Session(self._model, self._settings, str(self._identity["llama_cpp_python"]))
+            if fingerprint(self._model.parts) != self._unchanged:
+                return RunError(f"{self._model.path.name!r} was changed while the program ran. Start again.")
+            session = Session(self._model, self._settings, str(self._identity["llama_cpp_python"]))
+        except Exception as error:
+            return self._told(error)
+        with self._wake:
+            self._session = session
+            session.engine.stopping = self._closing
+        return None
 
     def _serve(self, session: Session, waiting: list[_Job]) -> list[_Job]:
         """Answer one request, or several packed together; returns those that were settled."""
