@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
 
 from clika_cache.completions import StoredAttempt, StoredReply, insert, insert_attempts
 from clika_cache.database import Database
@@ -12,7 +10,6 @@ from clika_cache.errors import CacheError
 
 BATCH_ROWS = 1000
 BATCH_SECONDS = 0.25
-_Entry = StoredReply | StoredAttempt | threading.Event | None
 
 
 class Writer:
@@ -20,11 +17,18 @@ class Writer:
 
     A failure to write stops acceptance: the next `put` raises the CacheError, so that no run goes on
     paying for replies that cannot be kept.
+
+    The thread is woken once per batch, not once per reply: each wake-up takes the interpreter from the
+    event loop, which at hundreds of replies a second costs more than writing them.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: queue.SimpleQueue[_Entry] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._entries: list[StoredReply | StoredAttempt] = []
+        self._waiting: list[threading.Event] = []
+        self._arrived, self._hurry = threading.Event(), threading.Event()
+        self._closing = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="clika-writer", daemon=True)
         self._thread.start()
@@ -32,12 +36,20 @@ class Writer:
     def put(self, entry: StoredReply | StoredAttempt) -> None:
         """Queue one entry; raises CacheError when an earlier one could not be written."""
         self._raise_if_failed()
-        self._queue.put(entry)
+        with self._lock:
+            self._entries.append(entry)
+            queued = len(self._entries)
+        if queued == 1:
+            self._arrived.set()
+        elif queued == BATCH_ROWS:
+            self._hurry.set()
 
     def flush(self) -> None:
         """Return once everything put before is committed."""
         done = threading.Event()
-        self._queue.put(done)
+        with self._lock:
+            self._waiting.append(done)
+        self._wake()
         while not done.wait(0.1):
             if not self._thread.is_alive():
                 break
@@ -45,10 +57,14 @@ class Writer:
 
     def close(self) -> None:
         """Commit what is queued and end the thread."""
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
+        self._closing = True
+        self._wake()
+        self._thread.join()
         self._raise_if_failed()
+
+    def _wake(self) -> None:
+        self._hurry.set()
+        self._arrived.set()
 
     def _raise_if_failed(self) -> None:
         if self._error is not None:
@@ -59,13 +75,11 @@ class Writer:
         waiting: list[threading.Event] = []
         try:
             database = self._database.twin()
-            running = True
-            while running:
-                entries, waiting, running = self._collect()
-                if entries:
-                    with database.writing() as connection:
-                        insert(connection, [e for e in entries if isinstance(e, StoredReply)])
-                        insert_attempts(connection, [e for e in entries if isinstance(e, StoredAttempt)])
+            closing = False
+            while not closing:
+                entries, waiting, closing = self._collect()
+                for start in range(0, len(entries), BATCH_ROWS):
+                    _write(database, entries[start : start + BATCH_ROWS])
                 for event in waiting:
                     event.set()
         except BaseException as error:
@@ -77,19 +91,18 @@ class Writer:
                 database.close()
 
     def _collect(self) -> tuple[list[StoredReply | StoredAttempt], list[threading.Event], bool]:
-        """Entries for one transaction, the events to set after it, and whether to go on."""
-        entries: list[StoredReply | StoredAttempt] = []
-        deadline: float | None = None
-        while len(entries) < BATCH_ROWS:
-            try:
-                wait = None if deadline is None else max(0.0, deadline - time.monotonic())
-                entry = self._queue.get(timeout=wait)
-            except queue.Empty:
-                break
-            if entry is None:
-                return entries, [], False
-            if isinstance(entry, threading.Event):
-                return entries, [entry], True
-            entries.append(entry)
-            deadline = deadline or time.monotonic() + BATCH_SECONDS
-        return entries, [], True
+        """What came since the last batch, the events to set once it is written, and whether to end after it."""
+        self._arrived.wait()
+        self._hurry.wait(BATCH_SECONDS)
+        with self._lock:
+            self._arrived.clear()
+            self._hurry.clear()
+            entries, self._entries = self._entries, []
+            waiting, self._waiting = self._waiting, []
+            return entries, waiting, self._closing
+
+
+def _write(database: Database, entries: list[StoredReply | StoredAttempt]) -> None:
+    with database.writing() as connection:
+        insert(connection, [e for e in entries if isinstance(e, StoredReply)])
+        insert_attempts(connection, [e for e in entries if isinstance(e, StoredAttempt)])
