@@ -148,3 +148,49 @@ def test_a_key_is_in_no_file_of_the_experiment(tmp_path: Path) -> None:
 def test_a_folder_without_an_experiment_is_named(tmp_path: Path) -> None:
     assert "holds no experiment" in clika("teach", "status", tmp_path, check=2).stderr
     assert "holds no experiment" in clika("teach", "score", tmp_path, check=2).stderr
+
+
+def test_a_hosted_job_shows_its_price_first_and_without_a_yes_nothing_is_sent(tmp_path: Path) -> None:
+    material = build(tmp_path)
+    with Loopback() as server:
+        done = clika(
+            *(
+                "teach",
+                "upload",
+                material,
+                "-m",
+                "gpt-4.1-mini",
+                "--base-url",
+                server.url,
+                "--price",
+                5,
+                "-o",
+                tmp_path,
+            ),
+            check=3,
+            OPENAI_API_KEY=KEY,
+        )
+        assert server.server.count == 0
+    assert "at $5 per million trained tokens" in done.stderr
+    assert KEY not in done.stderr + done.stdout
+
+
+def test_a_model_is_measured_in_context_beside_its_english_control(tmp_path: Path) -> None:
+    def behave(seen: Seen) -> Answer:
+        """Finds the place that is asked for among the facts when it is spelled as in the question."""
+        *told, asked = [line for line in seen.json()["messages"][-1]["content"].splitlines() if line]
+        facts = dict(
+            line.removeprefix("- The place ").rstrip(".").split(" lies on the continent ") for line in told[1:]
+        )
+        return Answer(body=chat(next((facts[place] for place in facts if place in asked), "unknown")))
+
+    with Loopback(behave) as server:
+        done = clika(
+            *("teach", "in-context", "-m", "openai/closed", "-l", "de,ja", "--limit", 20, "--json"),
+            *("--base-url", server.url, "--db", tmp_path / "c.db"),
+            OPENAI_API_KEY=KEY,
+        )
+    rows = json.loads(done.stdout)["languages"]
+    assert [row["language"] for row in rows] == ["de", "ja"]
+    assert all(row["control_accuracy"]["value"] == 1 and row["accuracy"]["value"] == 0 for row in rows)
+    assert all(row["no_answer"] == 20 for row in rows)

@@ -1,0 +1,114 @@
+"""`clika teach upload`, `services` and `in-context`: conductivity of models that run elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.cli.plain_text import shown
+from clika_client.errors import UserError
+
+SEED = 20240404
+Language = Annotated[
+    list[str], typer.Option("--language", "-l", help="Language beside English; repeatable, or comma-separated.")
+]
+MaterialDir = Annotated[Path, typer.Argument(help="Folder that `clika teach build` wrote.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for asking.")]
+
+
+def in_context(
+    model: Annotated[str, typer.Option("--model", "-m", help="provider/model to ask.")],
+    language: Language,
+    facts: Annotated[int, typer.Option(min=2, help="Facts in each prompt: the one asked for and distractors.")] = 8,
+    limit: Annotated[int, typer.Option(min=1, help="Questions per language.")] = 100,
+    read: Annotated[str, typer.Option(help="text or choice.")] = "text",
+    k: Annotated[int, typer.Option("--k", help="Choices, for --read choice.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
+    threads: Threads = None,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
+    """For models that cannot be taught: facts in English in the prompt, the question in the language.
+
+    This is not XRR: nothing was learned. It has a table of its own.
+    """
+    from clika_client.in_context import Setting, measure, render
+    from clika_client.teach.asking import READINGS
+    from clika_client.teach.watch import Watch
+    from clika_providers import ProviderOptions
+    from clika_providers.registry import connect
+
+    tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
+    if read not in READINGS:
+        raise UserError(f"--read must be text or choice, got {read!r}")
+    options = ProviderOptions(base_url=base_url, key_command=key_command, concurrency=concurrency, n_threads=threads)
+    setting = Setting(tags, facts, limit, "choice" if read == "choice" else "text", k, seed)
+    watcher = Watch(err())
+    watcher.step(f"ask {shown(model)} in context", done=False)
+    result = measure(connect(model, options), setting, database=database_path(db), progress=watcher.asked)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        render(result, out())
+
+
+def upload(
+    material: MaterialDir,
+    model: Annotated[str, typer.Option("--model", "-m", help="The service's name of the model to tune.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment; remembers the job.")],
+    base_url: Annotated[str, typer.Option(help="Address of the fine-tuning service.")] = "https://api.openai.com/v1",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the teaching data.")] = 3,
+    price: Annotated[float | None, typer.Option(help="US dollars per million trained tokens.")] = None,
+    suffix: Annotated[str, typer.Option(help="Part of the tuned model's name.")] = "clika",
+    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
+) -> None:
+    """Teach a hosted model: shows the price, uploads, starts the job, tells its events and the new model's id."""
+    from datetime import date
+
+    from clika_client.teach import hosted
+    from clika_client.teach import material as folder
+    from clika_providers.keys import find_key
+
+    folder.read(material)
+    teaching = material / folder.TEACHING
+    warning = hosted.check_open(base_url, date.today())
+    console = err()
+    if warning:
+        console.print(shown(warning), markup=False, soft_wrap=True)
+    console.print(str(hosted.estimate(teaching, model, epochs, base_url, price)), markup=False, soft_wrap=True)
+    service = hosted.service_at(base_url)
+    names = [service.key_env] if service else ["OPENAI_API_KEY"]
+    key = find_key(names, key_command)
+    if key is None:
+        raise UserError(f"no API key: set {names[0]}, or give --key-command")
+    if not yes and not typer.confirm("Upload and start this job?", err=True):
+        raise typer.Exit(3)
+    teaching_job = hosted.HostedTeaching(base_url, key, output / "hosted.json")
+    job = teaching_job.start(teaching, model, epochs, suffix=suffix)
+    if wait:
+        job = teaching_job.follow(lambda line: console.print(shown(line), markup=False, soft_wrap=True))
+    if job.error:
+        raise UserError(f"job {job.job_id} ended as {job.status}: {shown(job.error)}")
+    if job.model:
+        out().print(shown(job.model), markup=False)
+        console.print(
+            f"next: clika teach ask {material} -m openai/{shown(job.model)} --when after -o {output}", markup=False
+        )
+    else:
+        console.print(f"job {job.job_id}: {job.status}; the same command looks again", markup=False)
+
+
+def services() -> None:
+    """Say which hosted services still accept fine-tuning jobs."""
+    from clika_client.teach import hosted
+
+    for service in hosted.services().values():
+        out().print(f"{shown(service.title)}: {shown(service.status)}", markup=False, soft_wrap=True)
