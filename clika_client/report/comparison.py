@@ -22,7 +22,9 @@ def render_comparison(comparison: Comparison, console: Console) -> None:
         rows = [d for d in comparison.differences if (d.set, d.split) == (name, split)]
         title = f"{name} · {split}" if split else name
         console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
-        console.print(_differences(comparison, rows, console))
+        console.print(_accuracy(rows, console))
+        if any(d.en_co_diff == d.en_co_diff for d in rows):
+            console.print(_en_co(rows, console))
         console.print()
     for sentence in summary(comparison):
         console.print(Text(cleaned(sentence, console)))
@@ -36,7 +38,8 @@ def render_changes(changes: Sequence[Change], console: Console, bootstrap: int, 
         rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
         title = f"{name} · {split}" if split else name
         console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
-        console.print(_changes(rows, console))
+        for field, title in (("ra", "RA"), ("en_co", "en-CO")):
+            console.print(_changes(rows, field, title, console))
         console.print()
     for sentence in group_summary(changes):
         console.print(Text(cleaned(sentence, console)))
@@ -47,12 +50,10 @@ def render_changes(changes: Sequence[Change], console: Console, bootstrap: int, 
     console.print(Text(cleaned(method, console), style="dim"))
 
 
-def _differences(comparison: Comparison, rows: Sequence[Difference], console: Console) -> Table:
-    grid = _grid("language", "n", "A", "B", "B - A", "95 %", "only A", "only B", "p (Holm)", "accuracy", "en-CO A")
-    for header in ("en-CO B", "B - A", "p (Holm)", "en-CO"):
-        grid.add_column(header, justify="right", no_wrap=True)
+def _accuracy(rows: Sequence[Difference], console: Console) -> Table:
+    grid = _grid("accuracy", "n", "A", "B", "B - A", "95 %", "only A", "only B", "p Holm", "")
     for d in rows:
-        said, co_said = _who(d.verdict, comparison), _who(d.en_co_verdict, comparison)
+        said = _who(d.verdict)
         grid.add_row(
             cleaned(d.language, console),
             str(d.n),
@@ -64,37 +65,44 @@ def _differences(comparison: Comparison, rows: Sequence[Difference], console: Co
             str(d.only_b),
             _p(d.p_holm),
             Text(said, style=_FAINT.get(said, "bold")),
-            _share(d.en_co_a),
-            _share(d.en_co_b),
-            _signed(d.en_co_diff),
-            _p(d.en_co_p_holm),
-            Text(co_said, style=_FAINT.get(co_said, "bold")),
         )
     return grid
 
 
-def _changes(rows: Sequence[Change], console: Console) -> Table:
-    grid = _grid(
-        "language", "RA before", "after", "change", "95 %", "p (Holm)", "RA", "en-CO before", "after", "change"
-    )
-    for header in ("95 %", "p (Holm)", "en-CO"):
-        grid.add_column(header, justify="right", no_wrap=True)
-    for c in rows:
-        mark = " (one letter: " + ", ".join(c.degenerate) + ")" if c.degenerate else ""
+def _en_co(rows: Sequence[Difference], console: Console) -> Table:
+    grid = _grid("en-CO", "n", "A", "B", "B - A", "95 %", "p Holm", "")
+    for d in (d for d in rows if d.en_co_diff == d.en_co_diff):
+        said = _who(d.en_co_verdict)
         grid.add_row(
-            cleaned(c.language + mark, console),
-            _share(c.ra_base),
-            _share(c.ra_group),
-            _signed(c.ra_change),
-            _range(c.ra_low, c.ra_high),
-            _p(c.ra_p_holm),
-            Text(c.ra_verdict, style=_FAINT.get(c.ra_verdict, "bold")),
-            _share(c.en_co_base),
-            _share(c.en_co_group),
-            _signed(c.en_co_change),
-            _range(c.en_co_low, c.en_co_high),
-            _p(c.en_co_p_holm),
-            Text(c.en_co_verdict, style=_FAINT.get(c.en_co_verdict, "bold")),
+            cleaned(d.language, console),
+            str(d.n),
+            _share(d.en_co_a),
+            _share(d.en_co_b),
+            _signed(d.en_co_diff),
+            _range(d.en_co_diff_low, d.en_co_diff_high),
+            _p(d.en_co_p_holm),
+            Text(said, style=_FAINT.get(said, "bold")),
+        )
+    return grid
+
+
+def _changes(rows: Sequence[Change], field: str, title: str, console: Console) -> Table:
+    grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "")
+    for change in rows:
+        before, after, value, low, high, p, verdict = (
+            getattr(change, f"{field}_{end}") for end in ("base", "group", "change", "low", "high", "p_holm", "verdict")
+        )
+        if value != value:
+            continue
+        mark = " (one letter: " + ", ".join(change.degenerate) + ")" if change.degenerate else ""
+        grid.add_row(
+            cleaned(change.language + mark, console),
+            _share(before),
+            _share(after),
+            _signed(value),
+            _range(low, high),
+            _p(p),
+            Text(verdict, style=_FAINT.get(verdict, "bold")),
         )
     return grid
 
@@ -106,7 +114,7 @@ def _grid(*headers: str) -> Table:
     return grid
 
 
-def _who(verdict: str, comparison: Comparison) -> str:
+def _who(verdict: str) -> str:
     return {"a": "A better", "b": "B better"}.get(verdict, verdict)
 
 
