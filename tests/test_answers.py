@@ -99,6 +99,11 @@ def test_a_missing_text_is_empty() -> None:
     assert read_answer(None, LABELS, CITIES).reason == "empty"
 
 
+def test_labels_and_options_must_be_equally_many() -> None:
+    with pytest.raises(ValueError, match="3 labels for 4 options"):
+        read_answer("A", LABELS[:3], CITIES)
+
+
 def test_the_finish_reason_explains_a_reply_without_a_choice_and_leaves_a_choice_alone() -> None:
     assert read_answer("Let us consider the", LABELS, CITIES, finish="length").reason == "truncated"
     assert read_answer("", LABELS, CITIES, finish="length").reason == "truncated"

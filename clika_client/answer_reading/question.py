@@ -16,6 +16,8 @@ class Question:
     __slots__ = ("answers", "by_core", "clash", "cores", "labels", "loose_cache", "spans", "text_answers")
 
     def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
+        if len(labels) != len(choices):
+            raise ValueError(f"{len(labels)} labels for {len(choices)} options: {list(labels)!r}; give one label to each")
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
         numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
