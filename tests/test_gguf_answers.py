@@ -329,6 +329,7 @@ def test_thinking_that_cannot_be_turned_off_is_cut_at_a_limit_and_told_apart(ope
     assert cut.thinking
     assert cut.finish_reason == "length"
     assert not cut.is_answer
+    assert cut.usage.reasoning_tokens == cut.usage.output_tokens
     scored = one.prepare(request(question(1)))
     assert b"".join(one.engine.piece(t) for t in scored.tokens).endswith(b"<think>\n\n</think>\n\n")
 

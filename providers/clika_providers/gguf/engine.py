@@ -99,7 +99,8 @@ class Engine:
         self._close_context()
         params = lib.llama_context_default_params()
         params.n_ctx = n_ctx
-        params.n_batch = params.n_ubatch = max(2 * BLOCK, min(UBATCH, n_ctx))
+        widest = UBATCH if settings.n_sequences == 1 else 4 * UBATCH  # a GPU wants more at once
+        params.n_batch = params.n_ubatch = max(2 * BLOCK, min(widest, n_ctx))
         params.n_seq_max = settings.n_sequences + 1 if settings.n_sequences > 1 else 1
         params.kv_unified = True
         params.n_outputs_max = min(max(MAX_OUTPUTS, settings.n_sequences), params.n_batch)

@@ -24,6 +24,8 @@ class Generated:
     thinking: str | None
     finish_reason: str
     n_tokens: int
+    n_thinking: int
+    """How many of the tokens were thinking."""
 
 
 def grammar_of(labels: Sequence[str]) -> str:
@@ -62,7 +64,7 @@ def generate(engine: Engine, tokens: Sequence[int], request: Request, marks: Mar
     text, thinking = split_thinking(raw.decode("utf-8", "replace"), marks, inside)
     for stop in request.stop:
         text = text.partition(stop)[0]
-    return Generated(text, thinking, finish, count)
+    return Generated(text, thinking, finish, count, count - answered)
 
 
 def _thinks(raw: bytes, marks: Marks | None, inside: bool) -> bool:

@@ -70,7 +70,11 @@ class Session:
             text=made.text,
             finish_reason=made.finish_reason,
             thinking=made.thinking,
-            usage=Usage(input_tokens=len(prompt.tokens), output_tokens=made.n_tokens),
+            usage=Usage(
+                input_tokens=len(prompt.tokens),
+                output_tokens=made.n_tokens,
+                reasoning_tokens=made.n_thinking or None,
+            ),
             model_served=self._label,
             latency_s=time.perf_counter() - began,
             fingerprint=self._fingerprint,
