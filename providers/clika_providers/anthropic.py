@@ -19,7 +19,7 @@ from clika_providers.capabilities import Capabilities, capabilities_for
 from clika_providers.chat_reply import broken, parse_body
 from clika_providers.errors import RetryableError, RunError
 from clika_providers.flow import Flow
-from clika_providers.keys import holds_secret, redact
+from clika_providers.keys import without_keys
 from clika_providers.learning import Lessons
 from clika_providers.openai_chat import connection_error, estimated_tokens, flow_for, key_for, patience
 from clika_providers.options import ProviderOptions
@@ -107,7 +107,8 @@ class Anthropic:
 
     def read(self, body: bytes, request: Request) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""
-        return read_message(parse_body(body), body, self.where)
+        body = without_keys(body)
+        return read_message(parse_body(body), body.decode("utf-8", "replace"), self.where)
 
     async def get(self, path: str) -> dict[str, Any] | list[Any]:
         """The JSON of a GET (models, batches); raises ProviderError."""
@@ -211,8 +212,8 @@ def messages_body(
     return body
 
 
-def read_message(data: dict[str, Any], body: bytes | str, where: Where) -> Completion:
-    """The Completion in a Messages reply; `body` is kept as the raw reply."""
+def read_message(data: dict[str, Any], raw: str, where: Where) -> Completion:
+    """The Completion in a Messages reply; `raw` is its text, kept as it is."""
     if data.get("type") == "error" or data.get("error"):
         failure = failure_of(data)
         found = classify(400, failure, {}, where)
@@ -225,7 +226,6 @@ def read_message(data: dict[str, Any], body: bytes | str, where: Where) -> Compl
     thought = [b["thinking"] for b in blocks if isinstance(b, dict) and isinstance(b.get("thinking"), str)]
     if not said and not thought and finish not in ("refusal", "length", "stop"):
         raise broken("its content is empty")
-    raw = body if isinstance(body, str) else body.decode("utf-8", "replace")
     model = data.get("model")
     return Completion(
         text="".join(said),
@@ -233,7 +233,7 @@ def read_message(data: dict[str, Any], body: bytes | str, where: Where) -> Compl
         thinking="".join(thought) or None,
         usage=read_usage(data.get("usage")),
         model_served=model if isinstance(model, str) else None,
-        raw=redact(raw) if holds_secret(raw) else raw,
+        raw=raw,
     )
 
 

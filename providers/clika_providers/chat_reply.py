@@ -6,11 +6,12 @@ Every server that calls itself compatible differs; and proxies answer 200 with a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from clika_providers import logprobs
 from clika_providers.errors import ProviderError, RetryableError
-from clika_providers.keys import holds_secret, redact
+from clika_providers.keys import without_keys
 from clika_providers.taxonomy import SHAPE, Where, classify, failure_of, quoted
 from clika_providers.types import Completion, Request, Usage
 
@@ -44,21 +45,15 @@ def parse_body(body: bytes) -> dict[str, Any]:
 
 def read_chat(body: bytes, request: Request, where: Where) -> Completion:
     """The Completion in a 200 reply; raises ProviderError when there is none (shape faults are retryable)."""
+    body = without_keys(body)
     data = parse_body(body)
     if data.get("error"):
         raise _error_inside(data, where)
     choices = data.get("choices")
     if not isinstance(choices, list):
         raise broken("it holds no choices")
-    raw = body.decode("utf-8", "replace")
     completion = _blocked(data) if not choices else _read_choice(choices[0], data, request, where)
-    return _with_raw(completion, raw)
-
-
-def _with_raw(completion: Completion, raw: str) -> Completion:
-    from dataclasses import replace
-
-    return replace(completion, raw=redact(raw) if holds_secret(raw) else raw)
+    return replace(completion, raw=body.decode("utf-8", "replace"))
 
 
 def _blocked(data: dict[str, Any]) -> Completion:

@@ -8,7 +8,7 @@ from typing import Any
 
 from clika_providers.chat_reply import broken, parse_body
 from clika_providers.errors import RunError
-from clika_providers.keys import redact
+from clika_providers.keys import without_keys
 from clika_providers.taxonomy import Where, classify, failure_of
 from clika_providers.types import Completion, Json, Request, Usage
 
@@ -33,6 +33,7 @@ def body(request: Request, model: str, extra: Mapping[str, Json]) -> dict[str, J
 
 def read(data: bytes, request: Request, where: Where) -> Completion:
     """The Completion in a Decisions reply: text is the chosen label, choice_logprobs the logs of the probabilities."""
+    data = without_keys(data)
     reply = parse_body(data)
     if reply.get("error"):
         raise classify(400, failure_of(reply), {}, where)
@@ -40,7 +41,7 @@ def read(data: bytes, request: Request, where: Where) -> Completion:
     if not isinstance(answers, list) or len(answers) != 1 or not isinstance(answers[0], dict):
         raise broken("it holds no answer")
     answer, usage = answers[0], _usage(reply.get("usage"))
-    model, raw = reply.get("model"), redact(data.decode("utf-8", "replace"))
+    model, raw = reply.get("model"), data.decode("utf-8", "replace")
     served = model if isinstance(model, str) else None
     if answer.get("type") == "refusal":
         return Completion("", "refusal", usage=usage, model_served=served, raw=raw)

@@ -286,8 +286,8 @@ class Flow:
     def _rate_of(self, allowance: Allowance) -> float | None:
         """Requests per second at which this allowance neither runs out nor is wasted; None while plenty is left."""
         each = 1.0 if allowance.unit == "requests" else max(1.0, self._tokens_each)
-        # Replies overtake each other and others in flight are not counted yet: keep room for all of them twice.
-        enough = max(0.1 * allowance.limit, 2.0 * each * (self.in_flight + 1))
+        # Replies overtake each other, and what starts meanwhile is not counted yet: keep room for every slot twice.
+        enough = max(0.1 * allowance.limit, min(2.0 * each * self.slots, 0.5 * allowance.limit))
         if allowance.remaining > enough or allowance.refill_per_s is None:
             return None
         return max(0.95 * allowance.refill_per_s / each, _SLOWEST_TOLD)

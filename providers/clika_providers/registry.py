@@ -72,3 +72,16 @@ def _row(server: Server) -> ProviderRow:
     return ProviderRow(
         server.name, server.title, server.base_url or "", keys, server.logprobs, server.thinking_off, server.note
     )
+
+
+def provider_markdown() -> str:
+    """The table of providers as Markdown, for docs/providers.md."""
+    head = (
+        "| name | server | address | key | label probabilities | thinking off | note |\n|---|---|---|---|---|---|---|"
+    )
+    rows = [
+        f"| `{r.name}` | {r.title} | {r.base_url and f'`{r.base_url}`'} | {r.key_env} | {r.logprobs} | {r.thinking_off}"
+        f" | {r.note} |"
+        for r in provider_table()
+    ]
+    return "\n".join([head, *rows])

@@ -19,7 +19,7 @@ from clika_providers.types import Completion
 
 T = TypeVar("T")
 _SHAPE_ATTEMPTS = 3
-_THROTTLED_ATTEMPTS = 10
+_PATIENT, _MORE_WHEN_THROTTLED = 3, 3
 _LONGEST_PAUSE_S = 30.0
 NOT_CONNECTED = "not-connected"
 """Code of a failure before any server was reached."""
@@ -143,6 +143,6 @@ def enough(state: RetryCallState, options: ProviderOptions) -> bool:
     if isinstance(error, ProviderError):
         if error.code == SHAPE:
             return state.attempt_number >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
-        if error.status == 429 and options.max_retries > 0:
-            return state.attempt_number >= _THROTTLED_ATTEMPTS
+        if error.status == 429 and options.max_retries >= _PATIENT:
+            return state.attempt_number > options.max_retries + _MORE_WHEN_THROTTLED
     return state.attempt_number > options.max_retries

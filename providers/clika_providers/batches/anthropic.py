@@ -10,6 +10,7 @@ from typing import Any
 from clika_providers.anthropic import Anthropic, read_message
 from clika_providers.batches.ticket import BatchStatus, BatchTicket, Chunk, Keyed, RequestOf, split_lines
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.keys import without_keys
 from clika_providers.options import ProviderOptions
 from clika_providers.retry import persistently
 from clika_providers.servers import known_servers
@@ -96,7 +97,7 @@ class AnthropicBatches:
 
     def _result(self, line: str, request_of: RequestOf) -> tuple[str, Completion | ProviderError] | None:
         try:
-            row = json.loads(line)
+            row = json.loads(without_keys(line.encode()))
             key, result = row["custom_id"], row["result"]
             kind = result["type"]
         except (ValueError, KeyError, TypeError):

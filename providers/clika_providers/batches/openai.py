@@ -92,7 +92,10 @@ class OpenAIBatches:
         return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
     async def _send(self, file: IO[bytes], lines: int) -> BatchTicket:
-        file_id = await persistently(lambda: self._upload(file), self._options)
+        async def upload() -> str:
+            return await self._upload(file)
+
+        file_id = await persistently(upload, self._options)
         body: Any = {"input_file_id": file_id, "endpoint": _URL, "completion_window": "24h"}
         # Not repeated after a broken connection: the batch may exist already, and would be paid twice.
         batch = _mapping(await self._chat.post("/batches", body))

@@ -1,0 +1,330 @@
+"""Batches: split by the vendor's limits, joined by custom id, whole or not; against own and others' servers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from servers.asking import QUICK, question
+from servers.loopback import Answer, Loopback, Seen, chat
+from servers.programs import aimock_server, llmock_server
+
+from clika_providers import Completion, ItemError, ProviderError, ProviderOptions, Request, RetryableError, RunError
+from clika_providers.batches import BatchTicket, batch_door
+from clika_providers.batches.anthropic import AnthropicBatches
+from clika_providers.batches.openai import OpenAIBatches
+
+REQUESTS = {f"{n:032x}": question(f"question {n}") for n in range(7)}
+
+
+def options(**changes: Any) -> ProviderOptions:
+    return ProviderOptions(**{**QUICK, **changes})
+
+
+class Vendor:
+    """OpenAI's files and batches, small: results come in reverse order, some as errors, some not at all."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.fate: Callable[[int], str] = lambda number: "good"
+        self.state = "completed"
+
+    def __call__(self, seen: Seen) -> Answer:
+        if seen.path == "/v1/files":
+            name = f"file-{len(self.files)}"
+            self.files[name] = re.split(rb"\r\n\r\n", seen.body.split(b'filename="', 1)[1], maxsplit=1)[1].rsplit(
+                b"\r\n--", 2
+            )[0]
+            return Answer(200, {"id": name, "object": "file", "purpose": "batch"})
+        if seen.path == "/v1/batches":
+            name = f"batch_{len(self.batches)}"
+            self.batches[name] = {"id": name, "status": "validating", "input_file_id": seen.json()["input_file_id"]}
+            return Answer(200, self.batches[name])
+        if match := re.fullmatch(r"/v1/batches/(\w+)(/cancel)?", seen.path):
+            batch = self.batches[match[1]]
+            if match[2]:
+                batch["status"] = "cancelling"
+            elif batch["status"] == "cancelling":
+                batch["status"] = "cancelled"
+            else:
+                self._finish(batch)
+            return Answer(200, batch)
+        if match := re.fullmatch(r"/v1/files/([\w-]+)/content", seen.path):
+            return Answer(200, self.files[match[1]], {"content-type": "application/octet-stream"})
+        return Answer(404, {"error": {"message": seen.path}})
+
+    def _finish(self, batch: dict[str, Any]) -> None:
+        out, err = [], []
+        rows = [json.loads(line) for line in self.files[batch["input_file_id"]].splitlines()]
+        for number, row in reversed(list(enumerate(rows))):
+            fate, key = self.fate(number), row["custom_id"]
+            if fate == "good":
+                body = chat(f"B {row['body']['messages'][0]['content']}")
+                out.append({"custom_id": key, "response": {"status_code": 200, "body": body}, "error": None})
+            elif fate == "bad":
+                body = {"error": {"message": "Invalid value"}}
+                err.append({"custom_id": key, "response": {"status_code": 400, "body": body}, "error": None})
+            elif fate == "expired":
+                err.append(
+                    {"custom_id": key, "response": None, "error": {"code": "batch_expired", "message": "expired"}}
+                )
+        batch |= {
+            "status": self.state,
+            "request_counts": {"total": len(rows), "completed": len(out), "failed": len(err)},
+        }
+        for name, lines in (("output_file_id", out), ("error_file_id", err)):
+            if lines:
+                self.files[f"{name}-{batch['id']}"] = "\n".join(
+                    json.dumps(line, ensure_ascii=False) for line in lines
+                ).encode()
+                batch[name] = f"{name}-{batch['id']}"
+
+
+async def _submitted(door: Any, requests: dict[str, Request]) -> list[BatchTicket]:
+    return [ticket async for ticket in door.submit(requests.items())]
+
+
+async def _collected(door: Any, ticket: BatchTicket, requests: dict[str, Request]) -> dict[str, Any]:
+    return {key: found async for key, found in door.collect(ticket, requests.get)}
+
+
+def run(work: Callable[[Any], Any], door: Callable[[], Any]) -> Any:
+    async def whole() -> Any:
+        made = door()
+        try:
+            return await work(made)
+        finally:
+            await made.aclose()
+
+    return asyncio.run(whole())
+
+
+def test_results_in_any_order_are_joined_by_their_id() -> None:
+    async def work(door: Any) -> Any:
+        (ticket,) = await _submitted(door, REQUESTS)
+        return ticket, await door.status(ticket), await _collected(door, ticket, REQUESTS)
+
+    with Loopback(Vendor()) as server:
+        ticket, status, found = run(work, lambda: batch_door("openai/gpt-4o-mini", options(base_url=server.url)))
+    assert (status.state, status.done, status.is_over, ticket.requests) == ("done", 7, True, 7)
+    assert {key: got.text for key, got in found.items()} == {k: f"B question {n}" for n, k in enumerate(REQUESTS)}
+
+
+def test_a_ticket_is_found_again_by_another_process() -> None:
+    vendor = Vendor()
+    with Loopback(vendor) as server:
+
+        def door() -> Any:
+            return batch_door("openai/gpt-4o-mini", options(base_url=server.url))
+
+        (ticket,) = run(lambda d: _submitted(d, REQUESTS), door)
+        again = BatchTicket.from_json(json.loads(json.dumps(ticket.to_json())))
+        found = run(lambda d: _collected(d, again, REQUESTS), door)
+    assert found.keys() == REQUESTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("most_lines", "most_bytes", "files"), [(3, 10**6, [3, 3, 1]), (100, 500, [2, 2, 2, 1]), (7, 10**6, [7])]
+)
+def test_files_stay_within_lines_and_bytes(most_lines: int, most_bytes: int, files: list[int]) -> None:
+    vendor = Vendor()
+    with Loopback(vendor) as server:
+        tickets = run(
+            lambda door: _submitted(door, REQUESTS),
+            lambda: OpenAIBatches(
+                "openai", "m", options(base_url=server.url), most_lines=most_lines, most_bytes=most_bytes
+            ),
+        )
+    assert [t.requests for t in tickets] == files
+    assert all(len(data) <= most_bytes for data in vendor.files.values())
+    ids = [json.loads(line)["custom_id"] for data in vendor.files.values() for line in data.splitlines()]
+    assert ids == list(REQUESTS)
+
+
+def test_tickets_are_given_out_one_by_one_so_that_none_is_lost() -> None:
+    vendor = Vendor()
+
+    async def work(door: Any) -> int:
+        stream = door.submit(REQUESTS.items())
+        await anext(stream)
+        await stream.aclose()
+        return len(vendor.batches)
+
+    with Loopback(vendor) as server:
+        door = lambda: OpenAIBatches("openai", "m", options(base_url=server.url), most_lines=3)  # noqa: E731
+        assert run(work, door) == 1
+
+
+def test_errors_expiry_and_gaps_are_told_apart() -> None:
+    vendor = Vendor()
+    vendor.fate = lambda number: {1: "bad", 2: "expired", 3: "lost"}.get(number, "good")
+    vendor.state = "expired"
+
+    async def work(door: Any) -> Any:
+        (ticket,) = await _submitted(door, REQUESTS)
+        status = await door.status(ticket)
+        return status, await _collected(door, ticket, REQUESTS)
+
+    with Loopback(vendor) as server:
+        status, found = run(work, lambda: batch_door("openai/m", options(base_url=server.url)))
+    keys = list(REQUESTS)
+    assert status.state == "expired"
+    assert type(found[keys[1]]) is ItemError
+    assert type(found[keys[2]]) is RetryableError
+    assert keys[3] not in found
+    assert sum(isinstance(got, Completion) for got in found.values()) == 4
+
+
+def test_results_nobody_asked_for_are_passed_over() -> None:
+    with Loopback(Vendor()) as server:
+
+        async def work(door: Any) -> Any:
+            (ticket,) = await _submitted(door, REQUESTS)
+            return await _collected(door, ticket, dict(list(REQUESTS.items())[:2]))
+
+        assert len(run(work, lambda: batch_door("openai/m", options(base_url=server.url)))) == 2
+
+
+def test_a_cancelled_batch_says_so() -> None:
+    async def work(door: Any) -> Any:
+        (ticket,) = await _submitted(door, REQUESTS)
+        await door.cancel(ticket)
+        return await door.status(ticket)
+
+    with Loopback(Vendor()) as server:
+        status = run(work, lambda: batch_door("openai/m", options(base_url=server.url)))
+    assert (status.state, status.is_over) == ("cancelled", True)
+
+
+def test_a_file_the_vendor_rejects_is_told_with_its_line() -> None:
+    rejected = {"id": "b", "status": "failed", "errors": {"data": [{"line": 3, "message": "Invalid JSON"}]}}
+    with Loopback(lambda seen: Answer(200, rejected)) as server:
+        ticket = BatchTicket("openai/m", "b", 1, 0.0, "openai")
+        status = run(lambda door: door.status(ticket), lambda: batch_door("openai/m", options(base_url=server.url)))
+    assert (status.state, status.message) == ("failed", "line 3: Invalid JSON")
+
+
+def test_a_batch_is_not_made_twice_when_the_answer_gets_lost() -> None:
+    vendor = Vendor()
+
+    def behave(seen: Seen) -> Answer:
+        answer = vendor(seen)
+        return Answer(raw=b"") if seen.path == "/v1/batches" else answer
+
+    with Loopback(behave) as server, pytest.raises(RetryableError):
+        run(lambda door: _submitted(door, REQUESTS), lambda: batch_door("openai/m", options(base_url=server.url)))
+    assert len(vendor.batches) == 1
+
+
+def test_a_lost_upload_is_sent_again() -> None:
+    vendor = Vendor()
+
+    def behave(seen: Seen) -> Answer:
+        return Answer(500, {"error": {"message": "oops"}}) if seen.number == 1 else vendor(seen)
+
+    with Loopback(behave) as server:
+        tickets = run(
+            lambda door: _submitted(door, REQUESTS), lambda: batch_door("openai/m", options(base_url=server.url))
+        )
+    assert tickets[0].requests == 7
+    assert len(vendor.files["file-0"].splitlines()) == 7
+
+
+def test_claudes_results_are_read_by_their_kind() -> None:
+    def message(text: str) -> dict[str, Any]:
+        return {"type": "message", "model": "claude-x", "content": [{"type": "text", "text": text}],
+                "stop_reason": "end_turn", "usage": {"input_tokens": 5, "output_tokens": 1}}  # fmt: skip
+
+    keys = list(REQUESTS)
+    overloaded = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    invalid = {"type": "error", "error": {"type": "invalid_request_error", "message": "bad"}}
+    lines = [
+        {"custom_id": keys[1], "result": {"type": "succeeded", "message": message("B\u2028 one")}},
+        {"custom_id": keys[0], "result": {"type": "succeeded", "message": message("A")}},
+        {"custom_id": keys[2], "result": {"type": "errored", "error": overloaded}},
+        {"custom_id": keys[3], "result": {"type": "errored", "error": invalid}},
+        {"custom_id": keys[4], "result": {"type": "expired"}},
+        {"custom_id": keys[5], "result": {"type": "canceled"}},
+    ]
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + '\n{"custom_id": "half'
+
+    def behave(seen: Seen) -> Answer:
+        if seen.path.endswith("/results"):
+            return Answer(200, text.encode(), {"content-type": "application/x-jsonl"})
+        counts = {"processing": 0, "succeeded": 2, "errored": 2, "expired": 1, "canceled": 0}
+        # An address that a reply names is not followed: the key would go there.
+        return Answer(200, {"id": "msgbatch_1", "processing_status": "ended", "request_counts": counts,
+                            "results_url": "http://127.0.0.1:1/elsewhere"})  # fmt: skip
+
+    async def work(door: Any) -> Any:
+        (ticket,) = await _submitted(door, REQUESTS)
+        return await door.status(ticket), await _collected(door, ticket, REQUESTS)
+
+    with Loopback(behave) as server:
+        status, found = run(work, lambda: batch_door("anthropic/claude-haiku-4-5", options(base_url=server.url)))
+        sent = server.seen[0].json()["requests"]
+    assert (status.state, status.done, status.failed) == ("expired", 2, 3)
+    assert [row["custom_id"] for row in sent] == keys
+    assert sent[0]["params"]["max_tokens"] == 64
+    assert (found[keys[0]].text, found[keys[1]].text) == ("A", "B\u2028 one")
+    assert [type(found[k]) for k in keys[2:6]] == [RetryableError, ItemError, RetryableError, RetryableError]
+    assert keys[6] not in found
+
+
+def test_claudes_requests_are_split_by_number() -> None:
+    made: list[int] = []
+
+    def behave(seen: Seen) -> Answer:
+        made.append(len(seen.json()["requests"]))
+        return Answer(200, {"id": f"msgbatch_{len(made)}", "processing_status": "in_progress"})
+
+    with Loopback(behave) as server:
+        run(
+            lambda door: _submitted(door, REQUESTS),
+            lambda: AnthropicBatches("anthropic", "claude-haiku-4-5", options(base_url=server.url), most_lines=5),
+        )
+    assert made == [5, 2]
+
+
+def test_vendors_without_batches_are_named() -> None:
+    with pytest.raises(RunError, match="not for groq"):
+        batch_door("groq/llama-3.1-8b-instant")
+
+
+async def _wait(door: Any, ticket: BatchTicket, seconds: float) -> Any:
+    until = time.monotonic() + seconds
+    while not (status := await door.status(ticket)).is_over and time.monotonic() < until:
+        await asyncio.sleep(0.3)
+    return status
+
+
+async def _whole(door: Any) -> tuple[Any, dict[str, Completion | ProviderError]]:
+    (ticket,) = await _submitted(door, REQUESTS)
+    status = await _wait(door, ticket, 15)
+    return status, await _collected(door, ticket, REQUESTS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"), [("openai/gpt-4o-mini", "/v1"), ("anthropic/claude-haiku-4-5", "/anthropic")]
+)
+def test_a_batch_goes_all_the_way_through_llmock(spec: str, path: str) -> None:
+    with llmock_server() as root:
+        status, found = run(_whole, lambda: batch_door(spec, options(base_url=root + path)))
+    assert status.state == "done"
+    assert found.keys() == REQUESTS.keys()
+    assert all(isinstance(got, Completion) and got.text for got in found.values())
+
+
+def test_a_batch_goes_through_aimocks_steps(tmp_path: Path) -> None:
+    fixtures = [{"match": {"userMessage": "question"}, "response": {"content": "B"}}]
+    with aimock_server(fixtures, tmp_path) as root:
+        status, found = run(_whole, lambda: batch_door("openai/gpt-4o-mini", options(base_url=f"{root}/v1")))
+    assert status.state == "done"
+    assert found.keys() == REQUESTS.keys()
