@@ -65,7 +65,8 @@ def read_answer(
     """What a reply chooses among `choices`, shown under `labels`, by the `standard` reading.
 
     `language` (BCP 47) breaks ties between words that several languages share; without it the reply's own words
-    decide. `finish` is the provider's finish reason, if any: see `with_finish`. No text makes it fail; ValueError if labels and choices differ in number.
+    decide. `finish` is the provider's finish reason, if any: see `with_finish`. No text makes it fail.
+    Raises ValueError if labels and choices differ in number.
     """
     return with_finish(_standard(text or "", tuple(labels), tuple(choices), language), finish)
 

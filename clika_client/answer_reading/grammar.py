@@ -37,7 +37,7 @@ def hits(reply: Reply) -> list[Hit]:
             strength = 0
         if strength and token.is_label and not token.strict and not _lower_label(reply, at):
             strength = 0
-        if not strength and token.strict and not _asked(reply, at):
+        if not strength and (token.strict or token.kind == "number") and not _asked(reply, at):
             strength = _called_correct(reply, at)
         if strength:
             choice, beyond = reply.coordinated(at)
@@ -133,6 +133,8 @@ def _called_correct(reply: Reply, at: int) -> int:
         elif after.kind != "word" or not after.role or after.choice is not None:
             return 0
         elif after.role & (Role.CORRECT | Role.ANSWER):
+            if token.kind == "number" and not token.strict:
+                return int(told and token.shown)  # `2 is right`, but not `2 correct answers`
             return 1 if told or after.role & Role.CORRECT or after.start == token.end else 0
         elif after.role & STOP and not after.role & NEUTRAL:
             return 0
@@ -174,12 +176,12 @@ def leading(reply: Reply) -> int | None:
 def _names_another(reply: Reply, at: int) -> bool:
     """Whether another label follows a leading one at once: `A: C`, `A → C`."""
     ahead = at + 1
-    while (token := reply.get(ahead)) is not None and token.kind == "sign" and token.text in ".):]}>\"'([":
+    while (token := reply.get(ahead)) is not None and token.kind == "sign" and token.text in ".):]}>\"'([,;":
         ahead += 1
     return (
         token is not None
         and token.shown
-        and token.strict
+        and (token.strict or token.kind == "number")
         and token.text.isascii() == reply.tokens[at].text.isascii()
         and token.choice != reply.tokens[at].choice
         and ahead not in reply.rejected

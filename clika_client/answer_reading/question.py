@@ -17,7 +17,8 @@ class Question:
 
     def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
         if len(labels) != len(choices):
-            raise ValueError(f"{len(labels)} labels for {len(choices)} options: {list(labels)!r}; give one label to each")
+            counts = f"{len(labels)} labels for {len(choices)} options"
+            raise ValueError(f"{counts}: {list(labels)!r}; give each option one label")
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
         numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
