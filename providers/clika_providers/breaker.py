@@ -15,6 +15,7 @@ from clika_providers.errors import ProviderError, RunError, UnreachableError
 _FAILURES = 10
 _QUIET_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 20.0
+_OPENING_PAUSE_S = 0.1
 _UNREACHABLE_AFTER = 3
 
 
@@ -31,7 +32,7 @@ class Breaker:
         self._failures = 0
         self._last_good: float | None = None
         self._started: float | None = None
-        self._pause_s = self._first_pause_s
+        self._pause_s = _OPENING_PAUSE_S
         self._next_probe = 0.0
         self._open = True
         self._probing = False
