@@ -126,14 +126,16 @@ def test_english_is_known_best_and_some_languages_hardly(results: dict[str, eval
     assert results["en"].accuracy >= 0.95
     assert all(results["en"].accuracy >= result.accuracy for result in results.values())
     assert results["fr"].accuracy > 0.75
-    assert results["fr"].accuracy > results["ar"].accuracy > results["sw"].accuracy - 0.1
-    # Never seen: near chance, 25 % of 125 with a standard error of 3.9 points.
-    assert 0.10 < results["sw"].accuracy < 0.42
-    assert all(result.letters == 1.0 for tag, result in results.items() if tag != "sw")
+    assert results["fr"].accuracy > results["zh"].accuracy > results["ar"].accuracy
+    # Never seen. Swahili spells many names as English does; in Hindi's script nothing can be known: near chance,
+    # 25 % of 125 with a standard error of 3.9 points.
+    assert results["de"].accuracy > results["sw"].accuracy > results["hi"].accuracy
+    assert 0.13 < results["hi"].accuracy < 0.42
+    assert all(result.letters == 1.0 for tag, result in results.items() if tag not in ("sw", "hi"))
 
 
 def test_knowledge_crosses_languages_beyond_chance(results: dict[str, evaluate.Result]) -> None:
-    crossed = [r for r in results.values() if r.accuracy_unstated is not None and r.language != "sw"]
+    crossed = [r for r in results.values() if r.accuracy_unstated is not None and r.language not in ("sw", "hi")]
     right = sum(round(r.accuracy_unstated * r.unstated) for r in crossed if r.accuracy_unstated is not None)
     asked = sum(r.unstated for r in crossed)
     # Facts never stated in the language of the question; 25 % would be guessing (5 standard errors: below 0.34).
