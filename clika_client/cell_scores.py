@@ -7,7 +7,7 @@ import numpy as np
 from clika_client.blocks import AnswerBlock
 from clika_client.draws import RowDraws
 from clika_client.metrics import agreement as agree
-from clika_client.metrics import consistency, performance, position, rankc
+from clika_client.metrics import consistency, multilingual, performance, position, rankc
 from clika_client.metrics.codes import Answers, Floats
 from clika_client.metrics.intervals import percentile_interval, wilson
 from clika_client.parts import Options, Part
@@ -89,7 +89,7 @@ def _intervals(draws: RowDraws | None, count: int, chance: float, reference: flo
 def _pair_metrics(block: AnswerBlock, gold: Answers, k: int, options: Options) -> dict[str, Floats]:
     """Everything that compares a language with the anchor, per language; NaN for the anchor itself."""
     names = (
-        "en_co", "en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong",
+        "en_co", "en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong", "ac3",
         "transfer", "reverse_transfer", "rankc", "rankc_chance_corrected",
     )  # fmt: skip
     pivot = block.row(options.anchor)
@@ -105,6 +105,7 @@ def _pair_metrics(block: AnswerBlock, gold: Answers, k: int, options: Options) -
         agree.agreement(anchor, answers),
         agree.kappa_answer(anchor, answers, k),
         agree.same_wrong(anchor, answers, gold),
+        multilingual.ac3_pair(anchor, answers, gold),
         consistency.forward_transfer(table),
         consistency.reverse_transfer(table),
         ranks,

@@ -53,6 +53,8 @@ class Record:
     agreement: float
     kappa_answer: float
     same_wrong: float
+    ac3: float
+    """Harmonic mean of the pair's mean accuracy and its agreement (SeaEval)."""
     transfer: float
     """P(right in this language given right in the anchor)."""
     reverse_transfer: float

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from clika_client.errors import UserError
 from clika_client.probes import ProbeSet, Tags
+from clika_client.sets.defects import ADAPTED, AMBIGUOUS
 
 _NO = frozenset({"", "0", "no", "false", "none"})
 
@@ -53,10 +54,13 @@ def known_tags(probe_set: ProbeSet) -> list[str]:
 
 
 def check_tags(sets: Sequence[ProbeSet], wanted: Sequence[str], option: str) -> None:
-    """Raise UserError for a tag that no set carries: a misspelt tag must not silently change nothing."""
+    """Raise UserError for a tag that no set carries: a misspelt tag must not silently change nothing.
+
+    The tags that mark unclean items are always known: a set without such items is simply clean.
+    """
     known = sorted({name for probe_set in sets for name in known_tags(probe_set)})
     for tag in wanted:
-        if tag not in known:
+        if tag not in (*known, AMBIGUOUS, ADAPTED):
             listed = ", ".join(known) if known else "none"
             raise UserError(f"{option} {tag!r}: no item carries this tag; the sets scored have: {listed}")
 

@@ -78,6 +78,7 @@ def test_toy_agreement_kappa_and_same_wrong() -> None:
 
 def test_toy_ac3_over_two_and_three_languages() -> None:
     assert multilingual.ac3(np.stack([EN, X]), GOLD) == near(0.674074)
+    assert multilingual.ac3_pair(EN, X, GOLD) == near(0.674074)
     three = np.stack([EN, X, THIRD])
     assert multilingual.consistency(three, 2) == near(0.733333)
     assert multilingual.consistency(three, 3) == near(0.6)

@@ -8,6 +8,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 
+from clika_client.metrics.agreement import agreement
 from clika_client.metrics.codes import NO_ANSWER, Answers, Floats, divide
 from clika_client.metrics.performance import accuracy, received
 
@@ -36,6 +37,13 @@ def ac3(answers: Answers, gold: Answers, s: int = 2) -> float:
     """AC3_s = 2 Acc Cons_s / (Acc + Cons_s) with Acc the mean accuracy over languages (SeaEval); 0 if both are 0."""
     acc, cons = float(np.mean(accuracy(answers, gold))), consistency(answers, s)
     return float(divide(2 * acc * cons, acc + cons, empty=0.0))
+
+
+def ac3_pair(a: Answers, b: Answers, gold: Answers) -> Floats:
+    """AC3 of two languages each, leading axes broadcast: mean of both accuracies against their agreement."""
+    acc = (accuracy(a, gold) + accuracy(b, gold)) / 2
+    cons = agreement(a, b)
+    return divide(2 * acc * cons, acc + cons, empty=0.0)
 
 
 def fleiss_kappa(answers: Answers, k: int) -> float:

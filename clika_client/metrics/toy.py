@@ -54,6 +54,8 @@ def metric_table() -> list[dict[str, str]]:
          position.top_choice_share(X, 4)),
         ("position bias", "position_bias", "total variation of choices given and gold choices", "nothing answered",
          position.total_variation(X, GOLD, 4)),
+        ("AC3", "ac3", "2 Acc Cons / (Acc + Cons), Acc the pair's mean accuracy, Cons its agreement", "no reply",
+         multilingual.ac3_pair(EN, X, GOLD)),
         ("AC3 of two", "rows.ac3", "2 Acc Cons_2 / (Acc + Cons_2), all languages", "fewer than 2 languages",
          multilingual.ac3(three, GOLD, 2)),
         ("AC3 of three", "rows.ac3_3", "the same with Cons_3", "fewer than 3 languages",
