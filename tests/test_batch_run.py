@@ -10,7 +10,9 @@ from clika import KEY, clika, count, write_probes
 from servers.programs import llmock_server
 
 
-@pytest.mark.parametrize(("model", "path"), [("openai/gpt-6-luna", "/v1"), ("anthropic/claude-haiku-5-5", "")])
+@pytest.mark.parametrize(
+    ("model", "path"), [("openai/gpt-6-luna", "/v1"), ("anthropic/claude-haiku-5-5", "/anthropic")]
+)
 def test_a_batch_outlives_the_process_that_sent_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, path: str
 ) -> None:

@@ -159,9 +159,15 @@ class _Listener:
         self._progress.event(plan, event)
 
 
+def _dollars(cost: float) -> str:
+    if cost == 0:
+        return "free"
+    return f"about ${cost:.4f}" if cost >= 0.0001 else "under $0.0001"
+
+
 def _plan_line(row: dict[str, Any]) -> str:
     cost = row["estimated_cost_usd"]
-    price = "price unknown" if cost is None else "free" if cost == 0 else f"about ${cost:.4f}"
+    price = "price unknown" if cost is None else _dollars(cost)
     if row["to_send"] == 0:
         return f"{row['model']}: all {row['requests']} replies are stored; nothing to send"
     return (
