@@ -59,7 +59,8 @@ def _label_and_text(text: str, question: Question, rule: str) -> Answer | None:
         return None
     said = core(rest)
     own = question.cores[index]
-    if said and (own == said or (joint and own.startswith(said))):
+    listed = not joint or "," in joint or "-" in joint  # `C, B` is a list, `C. B` the start of Berlin
+    if said and (own == said or (not listed and own.startswith(said))):
         return as_answer(index, rule or "label-text")
     return None
 
