@@ -273,7 +273,7 @@ def child(way: str, path: Path) -> None:
         assert kept.n_ctx() == CONTEXT
     else:
         ours = Ours(path, 1)
-        for request in synthetic(0.6, 6, lambda text: len(text) // 3).by_item():
+        for request in synthetic(0.6, 3, lambda text: len(text) // 3).by_item():
             ours.runner.run(ours.complete(request))
     print(_peak_of_this_process())
 
@@ -350,10 +350,12 @@ def main() -> None:
         # A prompt takes the demo model milliseconds, so that it needs many for a figure.
         items = 24 if model == demo else 3 if options.quick else 16
         sets = [lambda count, share=share, n=items: synthetic(share, n, count) for share in (0.60, 0.84)]
-        if not options.quick or not model.stem.endswith("Q8_0"):
+        second = options.quick and model.stem.endswith("Q8_0")
+        if not second:
             sets += [lambda _, style=style, n=items: real(style, n) for style in ("paper-one-shot", "plain")]
         rows += measure(model, sets, options.threads)
-        memory[model.stem] = (peak("load", model), peak("ours", model))
+        if not second:
+            memory[model.stem] = (peak("load", model), peak("ours", model))
     show(rows, memory)
     print(json.dumps(summary(rows, memory, options.quick, options.threads)))
 
