@@ -115,10 +115,7 @@ def test_both_forms_of_the_model_are_small() -> None:
 @pytest.fixture(scope="module")
 def results() -> dict[str, evaluate.Result]:
     pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
-    shown = demo_model.demo_set()
-    world = corpus.build_world(shown, demo_model.schooling(), RECIPE.seed)
-    stated = {tag: {fact.item_id for fact in facts} for tag, facts in world.stated.items()}
-    found = evaluate.evaluate(demo_model.GGUF, shown, stated, train.plain(shown))
+    found = train.assess(demo_model.GGUF, RECIPE)
     return {result.language: result for result in found}
 
 
@@ -204,7 +201,6 @@ def test_training_is_repeatable_step_by_step(tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
     pytest.importorskip("sentencepiece", reason="needs sentencepiece: pip install 'clika-client[teach]'")
     pytest.importorskip("gguf", reason="needs gguf: pip install 'clika-client[teach]'")
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
     from safetensors.torch import load_file
 
     short = replace(RECIPE, steps=2, batch=8, vocabulary=3000)

@@ -213,8 +213,8 @@ def plain(questions: ProbeSet) -> Render:
     return render
 
 
-def make(recipe: Recipe, out: Path, say: Callable[[str], None]) -> list[evaluate.Result]:
-    """Train, write both forms of the model below `out`, and evaluate the GGUF file."""
+def make(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Path:
+    """Train and write both forms of the model below `out`; returns the GGUF file's path."""
     import torch
 
     from clika_client.demo_model import export, tokenizer
@@ -222,27 +222,33 @@ def make(recipe: Recipe, out: Path, say: Callable[[str], None]) -> list[evaluate
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     questions = demo_model.demo_set()
-    render = plain(questions)
     world = build_world(questions, demo_model.schooling(), recipe.seed)
     pieces = tokenizer.train_pieces(tokenizer_text(world, questions), recipe.vocabulary)
     coder = tokenizer.build(pieces)
     model = new_model(recipe, len(pieces), pieces.index("<s>"), pieces.index("<|end|>"))
     say(f"{model.num_parameters():,} parameters; {questions.n} facts; {len(world.names)} names")
-    teacher = Teacher(world, render, recipe.seed)
+    teacher = Teacher(world, plain(questions), recipe.seed)
     train(model, coder, teacher, recipe, say)
-    gguf = export.export(model.eval(), coder, out)
+    return export.export(model.eval(), coder, out)
+
+
+def assess(gguf: Path, recipe: Recipe) -> list[evaluate.Result]:
+    """What the model in `gguf` knows of the demo questions, through llama.cpp."""
+    questions = demo_model.demo_set()
+    world = build_world(questions, demo_model.schooling(), recipe.seed)
     stated = {tag: {fact.item_id for fact in facts} for tag, facts in world.stated.items()}
-    return evaluate.evaluate(gguf, questions, stated, render)
+    return evaluate.evaluate(gguf, questions, stated, plain(questions))
 
 
 def main() -> None:
-    """The command: train with the recipe and print the evaluation."""
+    """Train the demo model and print its evaluation."""
     parser = argparse.ArgumentParser(prog="python -m clika_client.demo_model.train", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=demo_model.DATA, help="directory to write to")
-    parser.add_argument("--steps", type=int, default=Recipe().steps, help="training steps")
+    parser.add_argument("--steps", type=int, default=Recipe().steps, help="training steps (default: %(default)s)")
     arguments = parser.parse_args()
-    results = make(replace(Recipe(), steps=arguments.steps), arguments.out, lambda line: print(line, flush=True))
-    print(evaluate.table(results))
+    recipe = replace(Recipe(), steps=arguments.steps)
+    gguf = make(recipe, arguments.out, lambda line: print(line, flush=True))
+    print(evaluate.table(assess(gguf, recipe)))
 
 
 if __name__ == "__main__":
