@@ -29,7 +29,7 @@ def fields(text: str) -> list[tuple[str, str]]:
     if "\\" in text:
         boxes = [content for match in _BOXED.finditer(text) if (content := _braced(text, match.end())) is not None]
         if boxes:
-            found.append((" , ".join(dict.fromkeys(box.strip() for box in boxes)), "boxed"))
+            found.append((" , ".join(dict.fromkeys(map(clean, boxes))), "boxed"))
     return found
 
 

@@ -73,6 +73,8 @@ def _announced(reply: Reply, at: int) -> int:
         if token.kind == "sign":
             if token.text in ANNOUNCE:
                 colon = True
+            elif token.text == "," and not (colon or gathered or _links(reply, back - 1)):
+                break  # "B is correct, A …" announces B, not A
             elif token.text in "!?;" or (token.text == "." and reply.sentence[back] != reply.sentence[at]):
                 break
         elif token.kind == "line":
@@ -102,6 +104,11 @@ def _announced(reply: Reply, at: int) -> int:
     if _after_colon(reply, at):
         return 1
     return 0
+
+
+def _links(reply: Reply, at: int) -> bool:
+    token = reply.get(at)
+    return token is not None and bool(token.role & Role.IS)
 
 
 def _after_colon(reply: Reply, at: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 HEAD, TAIL = 4_000, 8_000
 """Characters kept from the start and end of a long reply: answers stand there, and work stays bounded."""
@@ -168,6 +169,9 @@ def fold(word: str) -> str:
     bare = _MARKS.sub("", unicodedata.normalize("NFD", low))
     return unicodedata.normalize("NFC", bare).translate(_ALEF)
 
+
+fold_word = lru_cache(maxsize=32_768)(fold)
+"""`fold` for single words, which come back in reply after reply."""
 
 OUTER = " \t\n\"'()[]{}<>.,;:!?-=~^|/\\+&#@¡¿·…•"
 

@@ -8,7 +8,7 @@ from collections import Counter
 from functools import cache
 
 from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN, LabelSet, key
-from clika_client.answer_reading.normalise import fold, lower
+from clika_client.answer_reading.normalise import fold_word, lower
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.words import UNSPACED, Role, words
 
@@ -149,9 +149,9 @@ def _scan(text: str, start: int, end: int, tokens: list[Token]) -> None:
 def _cut_apostrophe(value: str, start: int, tokens: list[Token]) -> None:
     """`l'option` and `B'dir` are two words each; `isn't` is one."""
     index = words()
-    if fold(value) not in index.single:
+    if fold_word(value) not in index.single:
         head, _, tail = value.partition("'")
-        if fold(tail) in index.single:
+        if fold_word(tail) in index.single:
             cut = start + len(head)
             tokens.append(Token("word", head, start, cut))
             tokens.append(Token("word", tail, cut + 1, start + len(value)))
@@ -188,7 +188,7 @@ def _assign_roles(tokens: list[Token], language: str | None) -> None:
     found: list[tuple[Token, tuple[tuple[str, int], ...]]] = []
     for token in tokens:
         if token.kind == "word":
-            entries = index.single.get(fold(token.text))
+            entries = index.single.get(fold_word(token.text))
             if entries:
                 found.append((token, entries))
                 weight = min(len(token.text), 8) if len(token.text) > 1 or UNSPACED.match(token.text) else 0
@@ -213,10 +213,9 @@ def _assign_phrases(tokens: list[Token]) -> None:
         token = tokens[at]
         step = 1
         if token.kind == "word":
-            for parts, role in phrases.get(fold(token.text), ()):
-                if at + len(parts) <= len(tokens) and all(
-                    tokens[at + n].kind == "word" and fold(tokens[at + n].text) == part for n, part in enumerate(parts)
-                ):
+            for parts, role in phrases.get(fold_word(token.text), ()):
+                following = tokens[at : at + len(parts)]
+                if all(t.kind == "word" for t in following) and [fold_word(t.text) for t in following] == [*parts]:
                     for n in range(len(parts)):
                         tokens[at + n].role = role
                     step = len(parts)
@@ -270,7 +269,7 @@ def _bracketed(tokens: list[Token], at: int) -> bool:
 
 def _suffix(word: str) -> bool:
     """Whether what follows an apostrophe is a Turkic ending (`B'dir`), not a word elided before (`C'est`)."""
-    languages = {tag for tag, _ in words().single.get(fold(word), ())}
+    languages = {tag for tag, _ in words().single.get(fold_word(word), ())}
     return bool(languages & {"tr", "az"}) and not languages & {"fr", "it", "ca", "en"}
 
 

@@ -11,7 +11,7 @@ from clika_client.answer_reading.reply import Reply
 from clika_client.answer_reading.result import Answer
 from clika_client.answer_reading.tokens import Token
 from clika_client.answer_reading.whole import STATEMENTS
-from clika_client.answer_reading.words import UNSPACED, Role, words
+from clika_client.answer_reading.words import UNSPACED, Role, openings, words
 
 
 def statements(reply: Reply, text: str, question: Question, rule: str) -> Answer | None:
@@ -19,12 +19,15 @@ def statements(reply: Reply, text: str, question: Question, rule: str) -> Answer
     folded = re.sub(r"\s+", " ", fold(text))
     alone = core(folded)
     opening = re.split(r"[.,;:!?\n]", folded, maxsplit=1)[0].strip(" \"'([-")
-    for kind, reason in STATEMENTS:
-        for phrase, anywhere in words().statements[kind]:
-            if phrase in folded and (alone == phrase or opening == phrase or (anywhere and _stands(folded, phrase))):
-                if kind == "none" and len(reply.named(labels=False)) == 1 and alone != phrase and opening != phrase:
-                    continue
-                return Answer(None, reason, rule or kind)
+    index = words().statements
+    likely = sorted(entry for start in openings(folded) for entry in index.get(start, ()))
+    for rank, phrase, anywhere in likely:
+        whole = phrase in (alone, opening)
+        if whole or (anywhere and _stands(folded, phrase)):
+            kind, reason = STATEMENTS[rank]
+            if kind == "none" and len(reply.named(labels=False)) == 1 and not whole:
+                continue
+            return Answer(None, reason, rule or kind)
     mentions = {t.choice for t in reply.tokens if t.choice is not None and t.choice >= 0}
     if len(mentions) == len(question.cores) == len({reply.tokens[a].choice for a in reply.rejected} & mentions):
         return Answer(None, "none", rule or "none")

@@ -8,10 +8,10 @@ from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN
 from clika_client.answer_reading.normalise import core, fold, loose
 from clika_client.answer_reading.question import Question
 from clika_client.answer_reading.result import Answer
-from clika_client.answer_reading.words import words
+from clika_client.answer_reading.words import PHRASES, words
 
-STATEMENTS = (("none", "none"), ("all", "multiple"), ("unknown", "none"), ("refusal", "refusal"))
-"""Kinds of set phrases and the reason each gives, in order of precedence."""
+STATEMENTS = tuple(zip(PHRASES, ("none", "multiple", "none", "refusal"), strict=True))
+"""Kinds of set phrases and the reason each gives."""
 _LEAD = re.compile(r"[(\[\"']?([^\W_]{1,3})(\s?[.):\]\-,]{1,3}|(?=\s))\s*(\S[^\n]*)")
 
 

@@ -49,7 +49,8 @@ class Role:
 
 
 ROLES: Mapping[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if name.isupper()}
-PHRASES = ("none", "unknown", "refusal", "all")
+PHRASES = ("none", "all", "unknown", "refusal")
+"""Keys of set phrases, in order of precedence."""
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
@@ -68,8 +69,9 @@ class Words:
     """First folded word of a multi-word entry → (its words, roles), longest first."""
     unspaced: Mapping[str, tuple[str, ...]]
     """First letter → entries of unspaced scripts that begin with it, longest first."""
-    statements: Mapping[str, tuple[tuple[str, bool], ...]]
-    """Kind of PHRASES → (folded text, whether it may stand anywhere in a reply and not only alone)."""
+    statements: Mapping[str, tuple[tuple[int, str, bool], ...]]
+    """`opening` of a phrase → (rank of its kind in PHRASES, folded text, whether it may stand anywhere in a
+    reply and not only alone)."""
     alone: Mapping[str, frozenset[str]]
     """Kind of PHRASES → folded texts, for replies that are nothing else."""
     articles: frozenset[str]
@@ -130,6 +132,26 @@ def extension_digest() -> str:
     return hashlib.blake2b(own.encode(), digest_size=4).hexdigest()
 
 
+_RUN = re.compile(r"\w+")
+
+
+def openings(text: str) -> set[str]:
+    """What the phrases within a folded text may begin with: the first letters of its words, or single letters of
+    unspaced scripts."""
+    found = {run[:4] for run in _RUN.findall(text)}
+    return found | set(text) if UNSPACED.search(text) else found
+
+
+def _by_opening(statements: Mapping[str, Mapping[str, bool]]) -> dict[str, tuple[tuple[int, str, bool], ...]]:
+    found: dict[str, list[tuple[int, str, bool]]] = {}
+    for rank, kind in enumerate(PHRASES):
+        for text, anywhere in statements[kind].items():
+            run = _RUN.search(text)
+            opening = text[0] if UNSPACED.match(text) or run is None else run.group()[:4]
+            found.setdefault(opening, []).append((rank, text, anywhere))
+    return {opening: tuple(entries) for opening, entries in found.items()}
+
+
 def _is_verb(key: str, text: str) -> bool:
     """Whether a phrase of one word tells by itself: a declined answer does (`yanıtlayamam`), an "all" does not."""
     return key in ("unknown", "refusal") or bool(UNSPACED.search(text))
@@ -175,7 +197,7 @@ def words() -> Words:
         single={word: tuple(roles.items()) for word, roles in single.items()},
         phrases=_by_first((parts[0], (parts, role)) for parts, role in phrases.items()),
         unspaced=_by_first((text[0], text) for text in unspaced),
-        statements={kind: tuple(found.items()) for kind, found in statements.items()},
+        statements=_by_opening(statements),
         alone={kind: frozenset(found) for kind, found in statements.items()},
         articles=frozenset(articles),
     )
