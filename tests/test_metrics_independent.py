@@ -38,6 +38,7 @@ def test_mcnemar_is_exact_far_beyond_float_range() -> None:
     assert significance.mcnemar_exact(2000, 2100) == pytest.approx(stats.binomtest(2000, 4100).pvalue, rel=1e-9)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
     assert significance.holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), abs=1e-12)
