@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import gguf_factory
 import pytest
-from clika import KEY, clika, count, write_probes
+from clika import COMMAND, KEY, clika, count, write_probes
 from servers.loopback import Answer, Loopback, Seen, chat
 
 
@@ -60,6 +63,20 @@ def test_both_readings_can_be_scored_side_by_side(replies: Path) -> None:
     found = {(r["reading"], r["language"]): r["no_answer_rate"] for r in document["records"]}
     assert found["standard", "de"] == 0.5
     assert found["first-letter", "de"] == 0.0
+
+
+def test_scoring_needs_no_provider_package(replies: Path) -> None:
+    packages = ("openai", "httpx", "httpx2", "llama_cpp", "tenacity")
+    code = (
+        "import sys\n"
+        f"for name in {packages!r}: sys.modules[name] = None\n"
+        "from clika_client.cli.app import run\n"
+        "run(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", code, "score", "--db", str(replies), "--bootstrap", "100", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["records"]) == 2
 
 
 def test_stats_count_what_is_there(replies: Path) -> None:
@@ -169,11 +186,6 @@ def test_wrong_usage_ends_with_two(arguments: tuple[str, ...]) -> None:
 
 
 def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
-    import os
-    import subprocess
-
-    from clika import COMMAND
-
     done = subprocess.run(
         [*COMMAND, "score", "--db", str(tmp_path / "none.db"), "--debug"],
         capture_output=True, text=True, env=os.environ, check=False,
