@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from clika_client.errors import UserError
 
 Tags = Mapping[str, str]
+BLOCK = 256
+"""Probes to a line of a set's text, and to a block where they are kept compressed."""
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class ProbeSet:
 
     name: str
     items: tuple[Item, ...]
-    probes: Mapping[str, tuple[Probe, ...]]
+    probes: Mapping[str, Sequence[Probe]]
     version: str = "1"
     reference: float | None = None
     """Accuracy (fraction) that counts as RA = 1; None means no published reference: A = 1 is used."""
@@ -82,7 +86,10 @@ class ProbeSet:
     @property
     def digest(self) -> str:
         """32 hex digits over all content; two sets with one digest ask the same questions."""
-        return hashlib.blake2b(to_json(self).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        made = hashlib.blake2b(digest_size=16)
+        for line in to_lines(self):
+            made.update(line.encode("utf-8", "surrogatepass") + b"\n")
+        return made.hexdigest()
 
     def select(self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0) -> ProbeSet:
         """The same items in each of `languages`; with `limit`, a seeded sample in the set's order.
@@ -102,6 +109,8 @@ class ProbeSet:
                 raise UserError(f"--limit must be at least 1, got {limit}")
             if limit < self.n:
                 rows = sorted(random.Random(seed).sample(range(self.n), limit))
+        if len(rows) == self.n:
+            return replace(self, probes={tag: self.probes[tag] for tag in wanted})
         return replace(
             self,
             items=tuple(self.items[i] for i in rows),
@@ -131,13 +140,7 @@ def build(name: str, items: Iterable[Item], probes: Iterable[Probe], *, where: s
 
 
 def _check_language(where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], k: int) -> None:
-    missing = [item.item_id for item in items if item.item_id not in bucket]
-    if missing:
-        shown = ", ".join(map(repr, missing[:5])) + (" …" if len(missing) > 5 else "")
-        raise UserError(
-            f"{where}: {len(missing)} of {len(items)} items are missing in language {language!r}: {shown}; "
-            "add them, or leave these items out of every language"
-        )
+    refuse_missing(where, language, [item.item_id for item in items if item.item_id not in bucket], len(items))
     for probe in bucket.values():
         if len(probe.choices) != k:
             raise UserError(
@@ -148,6 +151,16 @@ def _check_language(where: str, language: str, items: tuple[Item, ...], bucket: 
             raise UserError(
                 f"{where}: item {probe.item_id!r} in {language!r} has gold {probe.gold}; it must be 0 to {k - 1}"
             )
+
+
+def refuse_missing(where: str, language: str, missing: Sequence[str], n: int) -> None:
+    """Raise UserError when items of a set lack a version in one language."""
+    if missing:
+        shown = ", ".join(map(repr, missing[:5])) + (" …" if len(missing) > 5 else "")
+        raise UserError(
+            f"{where}: {len(missing)} of {n} items are missing in language {language!r}: {shown}; "
+            "add them, or leave these items out of every language"
+        )
 
 
 def _check_gold(where: str, items: tuple[Item, ...], by_language: Mapping[str, Mapping[str, Probe]]) -> None:
@@ -164,44 +177,61 @@ def _check_gold(where: str, items: tuple[Item, ...], by_language: Mapping[str, M
                 )
 
 
-def to_json(probe_set: ProbeSet) -> str:
-    """Canonical JSON text of a set; the inverse of `from_json`."""
-    doc = {
-        "name": probe_set.name,
-        "version": probe_set.version,
-        "reference": probe_set.reference,
-        "licence": probe_set.licence,
-        "source": probe_set.source,
-        "meta": dict(probe_set.meta),
-        "languages": list(probe_set.probes),
-        "items": [[i.item_id, dict(i.tags), i.cluster] for i in probe_set.items],
-        "probes": {
-            tag: [[p.question, list(p.choices), p.gold, dict(p.tags), dict(p.fields)] for p in probes]
-            for tag, probes in probe_set.probes.items()
-        },
-    }
-    return json.dumps(doc, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+def to_lines(probe_set: ProbeSet) -> Iterator[str]:
+    """The set as lines of canonical JSON: a head, then items and each language's probes, 256 to a line.
+
+    The inverse of `from_lines`. Never one text of the whole set, which may hold a million questions.
+    """
+    from clika_client.packed import PackedProbes
+
+    yield _encode(
+        {
+            "name": probe_set.name,
+            "version": probe_set.version,
+            "reference": probe_set.reference,
+            "licence": probe_set.licence,
+            "source": probe_set.source,
+            "meta": dict(probe_set.meta),
+            "languages": list(probe_set.probes),
+            "n": probe_set.n,
+        }
+    )
+    for start in range(0, probe_set.n, BLOCK):
+        yield _encode([[i.item_id, dict(i.tags), i.cluster] for i in probe_set.items[start : start + BLOCK]])
+    for probes in probe_set.probes.values():
+        if isinstance(probes, PackedProbes):
+            yield from probes.lines()
+        else:
+            yield from (probe_line(probes[start : start + BLOCK]) for start in range(0, len(probes), BLOCK))
 
 
-def from_json(text: str) -> ProbeSet:
-    """The set that `to_json` wrote."""
-    doc = json.loads(text)
-    items = tuple(Item(i, tags, cluster) for i, tags, cluster in doc["items"])
-    probes = {
-        tag: tuple(
-            Probe(item.item_id, tag, question, tuple(choices), gold, tags, fields)
-            for item, (question, choices, gold, tags, fields) in zip(items, rows, strict=True)
-        )
-        for tag in doc["languages"]
-        for rows in [doc["probes"][tag]]
-    }
+def probe_line(probes: Sequence[Probe]) -> str:
+    """Up to 256 probes of one language as one line."""
+    return _encode([[p.question, list(p.choices), p.gold, dict(p.tags), dict(p.fields)] for p in probes])
+
+
+def from_lines(lines: Iterable[str]) -> ProbeSet:
+    """The set that `to_lines` wrote; a large one is kept compressed."""
+    from clika_client.packed import PACK_FROM, PackedProbes, pack_line, unpacked
+
+    source = iter(lines)
+    head = json.loads(next(source))
+    blocks = -(-head["n"] // BLOCK)
+    items = tuple(Item(i, tags, cluster) for line in islice(source, blocks) for i, tags, cluster in json.loads(line))
+    probes: dict[str, Sequence[Probe]] = {}
+    for tag in head["languages"]:
+        own = islice(source, blocks)
+        if len(items) * len(head["languages"]) >= PACK_FROM:
+            probes[tag] = PackedProbes(items, tag, [pack_line(line) for line in own])
+        else:
+            probes[tag] = tuple(unpacked(items, tag, (row for line in own for row in json.loads(line))))
     return ProbeSet(
-        doc["name"],
+        head["name"],
         items,
         probes,
-        doc["version"],
-        doc["reference"],
-        doc["licence"],
-        doc["source"],
-        doc["meta"],
+        head["version"],
+        head["reference"],
+        head["licence"],
+        head["source"],
+        head["meta"],
     )

@@ -14,7 +14,6 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy.typing as npt
 
 from clika_cache import Database, KeyMaker, StoredReply, canonical, prompt_text
 from clika_cache import completions as cached
-from clika_client.probes import ProbeSet, from_json, to_json
+from clika_client.probes import ProbeSet, from_lines, to_lines
 from clika_client.tables import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
 from clika_providers import Completion, Json, Request
 
@@ -34,13 +33,15 @@ _CELLS = (
     " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
 )
 
+_CHUNK_BYTES = 1 << 14
+
 
 class Store:
     """Probe sets, cells, readings and runs of one database file."""
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self.database = Database(path, read_only=read_only, migrations=MIGRATIONS)
-        self._load_set = lru_cache(maxsize=64)(self._read_set)
+        self._sets: dict[int, ProbeSet] = {}
 
     def __enter__(self) -> Store:
         return self
@@ -56,26 +57,29 @@ class Store:
 
     def add_set(self, probe_set: ProbeSet) -> int:
         """The set's row number; content is stored once per digest."""
-        content = to_json(probe_set)
         digest = probe_set.digest
         row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
         if row is None:
-            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, _pack(content))
+            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, _compressed(probe_set))
             with self.database.writing() as connection:
                 connection.execute(
                     "INSERT OR IGNORE INTO sets (digest, name, version, n, k, content) VALUES (?,?,?,?,?,?)", values
                 )
                 row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+        self._sets.setdefault(int(row[0]), probe_set)
         return int(row[0])
 
     def probe_set(self, set_id: int) -> ProbeSet:
         """The stored set; memoised."""
-        return self._load_set(set_id)
+        found = self._sets.get(set_id)
+        if found is None:
+            found = self._sets[set_id] = self._read_set(set_id)
+        return found
 
     def _read_set(self, set_id: int) -> ProbeSet:
         with self.database.mapped_errors():
             row = self.database.connection.execute("SELECT content FROM sets WHERE id = ?", (set_id,)).fetchone()
-        return from_json(zlib.decompress(row[0]).decode("utf-8", "surrogatepass"))
+        return from_lines(_lines(row[0]))
 
     def _set_digest(self, set_id: int) -> str:
         # Row numbers differ between files; content keys must not.
@@ -269,8 +273,19 @@ class Store:
         return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4]), tuple(json.loads(r[5]))) for r in rows]
 
 
-def _pack(content: str) -> bytes:
-    return zlib.compress(content.encode("utf-8", "surrogatepass"), 6)
+def _compressed(probe_set: ProbeSet) -> bytes:
+    squeeze = zlib.compressobj(6)
+    parts = [squeeze.compress(line.encode("utf-8", "surrogatepass") + b"\n") for line in to_lines(probe_set)]
+    return b"".join([*parts, squeeze.flush()])
+
+
+def _lines(content: bytes) -> Iterator[str]:
+    """The lines of a compressed text, a few at a time."""
+    expand = zlib.decompressobj()
+    rest = b""
+    for start in range(0, len(content), _CHUNK_BYTES):
+        *whole, rest = (rest + expand.decompress(content[start : start + _CHUNK_BYTES])).split(b"\n")
+        yield from (line.decode("utf-8", "surrogatepass") for line in whole)
 
 
 def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:

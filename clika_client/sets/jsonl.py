@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +14,21 @@ def read_bytes(path: Path) -> bytes:
     """The whole file; raises UserError where it cannot be read or is empty."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot read this file: {error.strerror}") from None
+        raise _unreadable(path, error) from None
     if not data.strip():
-        raise UserError(f"{path}: the file is empty; give it at least one item")
+        raise _empty(path)
     return data
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    if isinstance(error, FileNotFoundError):
+        return UserError(f"{path}: no such file")
+    return UserError(f"{path}: cannot read this file: {error.strerror}")
+
+
+def _empty(path: Path) -> UserError:
+    return UserError(f"{path}: the file is empty; give it at least one item")
 
 
 def decode(path: Path, data: bytes) -> str:
@@ -49,14 +56,19 @@ def _decode(path: Path, line: int, data: bytes) -> str:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) for every line that is not blank; raises UserError naming file and line."""
-    data = read_bytes(path)
-    _refuse_utf16(path, data)
+    """(line number, object) for every line that is not blank; raises UserError naming file and line.
+
+    Reads a line at a time: a file may hold a million questions.
+    """
+    blank = True
     # Only \n ends a line: JSON strings may hold U+2028 and its like, which splitlines would break at.
-    for number, raw in enumerate(io.BytesIO(data), 1):
+    for number, raw in enumerate(_raw_lines(path), 1):
+        if number == 1:
+            _refuse_utf16(path, raw)
         line = _decode(path, number, raw)
         if not line.strip():
             continue
+        blank = False
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -69,6 +81,16 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 "write one object per line"
             )
         yield number, row
+    if blank:
+        raise _empty(path)
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise _unreadable(path, error) from None
 
 
 def _kind(value: object) -> str:

@@ -7,29 +7,20 @@ item are taken as the item's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from clika_client.errors import UserError
 from clika_client.languages import canonical
-from clika_client.probes import Item, Probe, ProbeSet, build
+from clika_client.probes import Probe, ProbeSet
 from clika_client.prompt_styles.layout import LATIN
 from clika_client.sets.defects import AMBIGUOUS, ambiguity
+from clika_client.sets.gather import Gathered, Row
 from clika_client.sets.mapping import Mapped, Missing, from_json_text, parse_mapping, part_of
 from clika_client.sets.tables import read_rows
 
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One checked row."""
-
-    place: str
-    probe: Probe
-    cluster: str | None
-    item_tags: tuple[str, ...] | None
-    """Names of the tags that belong to the item; None where the file does not say."""
+_NO_FIELDS: Mapping[str, str] = {}
 
 
 class _Bad(Exception):
@@ -45,21 +36,15 @@ def read_user_set(
     naming the file, the line or row, and the cure.
     """
     mapped = parse_mapping(mapping)
-    rows: list[_Row] = []
-    seen: dict[tuple[str, str], str] = {}
+    gathered = Gathered(path)
     pool = _Pool()
     for place, raw in read_rows(path):
         try:
             row = _read(place, raw, mapped, pool)
         except (_Bad, Missing, UserError) as error:
             raise UserError(f"{path}, {place}: {error}") from None
-        _check_beside(path, row, rows, seen)
-        rows.append(row)
-    if not rows:
-        raise UserError(f"{path}: the file holds no item; give it at least one")
-    _check_gold(path, rows)
-    items, probes = _assemble(rows, pool)
-    return build(name or path.stem, items, probes, where=str(path), reference=reference, source=path.name)
+        gathered.add(row)
+    return gathered.probe_set(name or path.stem, reference=reference, source=path.name)
 
 
 class _Pool:
@@ -77,7 +62,7 @@ class _Pool:
         return self._tags.setdefault(tuple(tags.items()), tags)
 
 
-def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> _Row:
+def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> Row:
     choices = _choices(part_of(raw, "choices", mapped))
     gold = _gold(part_of(raw, "gold", mapped), choices)
     tags = _texts_of(part_of(raw, "tags", mapped), "tags")
@@ -86,6 +71,7 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> _R
         tags[AMBIGUOUS] = found
     cluster = part_of(raw, "cluster", mapped)
     of_item = part_of(raw, "item_tags", mapped)
+    fields = _texts_of(part_of(raw, "fields", mapped), "fields")
     probe = Probe(
         pool.text(_text(part_of(raw, "item_id", mapped), "item_id")),
         canonical(_text(part_of(raw, "language", mapped), "language")),
@@ -93,11 +79,11 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> _R
         choices,
         gold,
         pool.tags(tags),
-        pool.tags(_texts_of(part_of(raw, "fields", mapped), "fields")),
+        fields or _NO_FIELDS,
     )
     if cluster is not None and not isinstance(cluster, str):
         raise _Bad(f"`cluster` must be a text, got {cluster!r}")
-    return _Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)))
+    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)))
 
 
 def _text(value: object, part: str) -> str:
@@ -188,62 +174,3 @@ def _scalar(value: object, part: str) -> str:
     if isinstance(value, str | int | float):
         return str(value)
     raise _Bad(f"{part!r} must hold texts, got {value!r}")
-
-
-def _check_beside(path: Path, row: _Row, rows: Sequence[_Row], seen: dict[tuple[str, str], str]) -> None:
-    """What can only be seen beside the rows read so far: repeated ids, another number of choices."""
-    probe = row.probe
-    key = (probe.item_id, probe.language)
-    if key in seen:
-        raise UserError(
-            f"{path}, {row.place}: item {probe.item_id!r} in {probe.language!r} stands already in {seen[key]}; "
-            "keep one, or give this one an id of its own"
-        )
-    seen[key] = row.place
-    if rows and len(probe.choices) != len(rows[0].probe.choices):
-        raise UserError(
-            f"{path}, {row.place}: item {probe.item_id!r} in {probe.language!r} has {len(probe.choices)} choices, "
-            f"{rows[0].place} has {len(rows[0].probe.choices)}; all items of a set need the same number"
-        )
-
-
-def _check_gold(path: Path, rows: Iterable[_Row]) -> None:
-    first: dict[str, _Row] = {}
-    for row in rows:
-        other = first.setdefault(row.probe.item_id, row).probe
-        if other.gold != row.probe.gold:
-            raise UserError(
-                f"{path}, {row.place}: item {row.probe.item_id!r} has gold {row.probe.gold} in {row.probe.language!r}, "
-                f"but {other.gold} in {other.language!r} ({first[other.item_id].place}); "
-                "list the choices in the same order in every language"
-            )
-
-
-def _assemble(rows: Sequence[_Row], pool: _Pool) -> tuple[list[Item], list[Probe]]:
-    """Items in the order they first occur; tags shared by all languages of an item move to the item."""
-    versions: dict[str, list[_Row]] = {}
-    for row in rows:
-        versions.setdefault(row.probe.item_id, []).append(row)
-    items = []
-    own: dict[str, frozenset[str]] = {}
-    for item_id, group in versions.items():
-        tags = pool.tags(_shared_tags(group))
-        own[item_id] = frozenset(tags)
-        items.append(Item(item_id, tags, group[0].cluster))
-    return items, [_without_tags(row.probe, own[row.probe.item_id], pool) for row in rows]
-
-
-def _without_tags(probe: Probe, names: frozenset[str], pool: _Pool) -> Probe:
-    if not names:
-        return probe
-    return replace(probe, tags=pool.tags({key: value for key, value in probe.tags.items() if key not in names}))
-
-
-def _shared_tags(group: Sequence[_Row]) -> dict[str, str]:
-    first = group[0]
-    named = first.item_tags
-    return {
-        key: value
-        for key, value in first.probe.tags.items()
-        if (named is None or key in named) and all(row.probe.tags.get(key) == value for row in group)
-    }

@@ -1,0 +1,126 @@
+"""Does `clika run` stay small and steady as the number of probes grows?
+
+Asks sets of growing size over a loopback server that answers at once, each in a fresh database, and reports rate and
+peak memory of the whole process. With --million a set of a million probes is planned and asked for a while, then
+stopped as a user would stop it, and what is stored is scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from http_run import server, write_set
+
+CLIKA = str(Path(sys.executable).with_name("clika"))
+CEILING_MB = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What one process cost. `asked` counts the replies it reported; `asking_s` is the time from its first line on."""
+
+    what: str
+    probes: int
+    asked: int
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    per_s: float
+    """Replies a second while asking, by the run's own progress lines; whole-process rate where it has none."""
+
+
+def measure(
+    what: str, probes: int, command: list[str], folder: Path, *, stop_after: float | None = None, ends: tuple[int, ...]
+) -> Grown:
+    """Run a command to its end, or interrupt it `stop_after` seconds into asking; raises RuntimeError when it fails."""
+    environment = {**os.environ, "OPENAI_API_KEY": "none", "CLIKA_HOME": str(folder)}
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+    said: list[str] = []
+    timer: threading.Timer | None = None
+    assert process.stderr is not None
+    for line in process.stderr:
+        said.append(line)
+        if stop_after is not None and timer is None and ": asking " in line:
+            timer = threading.Timer(stop_after, process.send_signal, [signal.SIGINT])
+            timer.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    if timer is not None:
+        timer.cancel()
+    wall = time.perf_counter() - start
+    if os.waitstatus_to_exitcode(status) not in ends:
+        raise RuntimeError(f"{what} ended with {os.waitstatus_to_exitcode(status)}:\n{''.join(said)[-2000:]}")
+    lines = [(int(m[1]), float(m[2])) for m in re.finditer(r"(\d+)/\d+ asked, ([\d.]+)/s", "".join(said))]
+    asked, per_s = lines[-1] if lines else (0, probes / wall)
+    return Grown(what, probes, asked, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, per_s)
+
+
+def grow(probes: int, folder: Path, port: int, width: int, million: bool, seconds: float) -> list[Grown]:
+    """The measurements at one size."""
+    questions, database = folder / f"{probes}.jsonl", folder / f"{probes}.db"
+    write_set(questions, probes)
+    run = [
+        CLIKA, "run", str(questions), "-m", "openai/bench", "--base-url", f"http://127.0.0.1:{port}/v1",
+        "--concurrency", str(width), "--db", str(database), "--bootstrap", "0",
+    ]  # fmt: skip
+    score = [CLIKA, "score", "--db", str(database), "--bootstrap", "0", "--json"]
+    if million:
+        found = [
+            measure("plan only", probes, [*run, "--dry-run"], folder, ends=(0,)),
+            measure(f"run, {seconds:.0f} s of asking", probes, run, folder, stop_after=seconds, ends=(3,)),
+        ]
+    else:
+        found = [measure("run", probes, run, folder, ends=(0,)), measure("run, cached", probes, run, folder, ends=(0,))]
+    return [*found, measure("score", probes, score, folder, ends=(0,))]
+
+
+def main() -> None:
+    """Measure, print a table and, last, one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="10000,100000", help="numbers of probes, comma-separated")
+    parser.add_argument("--width", type=int, default=64, help="requests in flight")
+    parser.add_argument("--million", action="store_true", help="also plan and begin a set of 1,000,000 probes")
+    parser.add_argument(
+        "--seconds", type=float, default=60.0, help="how long the million is asked before it is stopped"
+    )
+    parser.add_argument("--quick", action="store_true", help="1,000 and 5,000 probes")
+    options = parser.parse_args()
+    sizes = [1000, 5000] if options.quick else [int(n) for n in options.sizes.split(",") if n]
+    print(f"{'probes':>9}  {'what':<22}{'wall s':>8}{'CPU s':>8}{'CPU ms/probe':>14}{'asked/s':>9}{'peak MB':>9}")
+    found: list[Grown] = []
+    with server(0.0) as port:
+        for size, million in [*((n, False) for n in sizes), *([(1_000_000, True)] if options.million else [])]:
+            with tempfile.TemporaryDirectory() as folder:
+                for one in grow(size, Path(folder), port, options.width, million, options.seconds):
+                    found.append(one)
+                    each = 1000 * one.cpu_s / one.probes if not one.what.startswith("run, 6") else float("nan")
+                    print(
+                        f"{one.probes:>9}  {one.what:<22}{one.wall_s:>8.1f}{one.cpu_s:>8.1f}{each:>14.3f}"
+                        f"{one.per_s:>9.0f}{one.peak_mb:>9.0f}",
+                        flush=True,
+                    )
+    runs = [one for one in found if one.what == "run"]
+    result: dict[str, object] = {
+        "peak_mb": {f"{one.probes} {one.what}": round(one.peak_mb) for one in found},
+        "under_300_mb": all(one.peak_mb < CEILING_MB for one in found),
+    }
+    if len(runs) > 1:
+        first, last = runs[0], runs[-1]
+        result["rate_ratio"] = round(last.per_s / first.per_s, 3)
+        result["cpu_per_probe_ratio"] = round((last.cpu_s / last.probes) / (first.cpu_s / first.probes), 3)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
