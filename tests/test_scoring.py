@@ -55,7 +55,8 @@ def test_a_record_holds_the_toy_set_s_figures() -> None:
     expected = {
         "accuracy": 0.6, "ra": 0.486111, "no_answer_rate": 0.1, "en_co": 0.625, "en_co_chance_corrected": 0.282609,
         "kappa_correct": 0.347826, "agreement": 0.7, "kappa_answer": 0.615385, "same_wrong": 1.0, "transfer": 0.714286,
-        "reverse_transfer": 0.833333, "ac3": 0.674074, "top_choice_share": 3 / 9, "coverage": 1.0, "ra_reference": 0.97, "chance": 0.25,
+        "reverse_transfer": 0.833333,
+        "ac3": 0.674074, "top_choice_share": 3 / 9, "coverage": 1.0, "ra_reference": 0.97, "chance": 0.25,
     }  # fmt: skip
     assert {name: record[name] for name in expected} == {name: near(value) for name, value in expected.items()}
     assert (record["n"], record["answered"], record["flags"], record["en_co_variant"]) == (10, 9, [], "jaccard")
