@@ -253,3 +253,11 @@ def test_cancelling_a_run_leaves_no_slot_taken() -> None:
 
     with Loopback(lambda seen: Answer(hang=b"hang" in seen.body)) as server:
         assert asyncio.run(run(server.url)) == "B"
+
+
+def test_one_slow_start_is_not_taken_for_a_dead_server() -> None:
+    def behave(seen: Seen) -> Answer:
+        return Answer(hang=seen.number == 1)
+
+    with Loopback(behave) as server:
+        assert ask_one("ollama/m", base_url=server.url, timeout_s=0.8, patience_s=0.5).text == "B"

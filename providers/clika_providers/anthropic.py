@@ -14,18 +14,17 @@ from typing import Any
 
 import httpx
 
-from clika_providers.breaker import Breaker
 from clika_providers.capabilities import Capabilities, capabilities_for
 from clika_providers.chat_reply import broken, parse_body
 from clika_providers.errors import RetryableError, RunError
 from clika_providers.flow import Flow
 from clika_providers.keys import without_keys
 from clika_providers.learning import Lessons
-from clika_providers.openai_chat import connection_error, estimated_tokens, flow_for, key_for, patience
+from clika_providers.openai_chat import breaker_for, connection_error, estimated_tokens, flow_for, key_for
 from clika_providers.options import ProviderOptions
 from clika_providers.retry import Caller, Reply
 from clika_providers.servers import Server
-from clika_providers.taxonomy import Where, classify, failure_of, quoted, read_failure
+from clika_providers.taxonomy import TIMEOUT, Where, classify, failure_of, quoted, read_failure
 from clika_providers.types import Completion, Json, Request, Usage
 
 ADAPTER_VERSION = 1
@@ -55,7 +54,7 @@ class Anthropic:
         self._key = key_for(server, self.address, options)
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
         self.lessons = Lessons(model)
-        self.caller = Caller(self._flow, Breaker(self.spec, patience(self.address, options)), options)
+        self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
         self._clients: list[httpx.AsyncClient] = []
         self._turn = 0
 
@@ -142,7 +141,7 @@ class Anthropic:
         except httpx.TimeoutException as error:
             if isinstance(error, httpx.ConnectTimeout):
                 raise connection_error(self.where, error) from None
-            raise RetryableError(f"{self._server.name} did not answer in time", code="timeout") from None
+            raise RetryableError(f"{self._server.name} did not answer in time", code=TIMEOUT) from None
         except (httpx.RequestError, httpx.StreamError) as error:
             raise connection_error(self.where, error) from None
 

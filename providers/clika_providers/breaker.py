@@ -11,6 +11,7 @@ import contextlib
 import time
 
 from clika_providers.errors import ProviderError, RunError, UnreachableError
+from clika_providers.taxonomy import TIMEOUT
 
 _FAILURES = 10
 _QUIET_S = 3.0
@@ -20,13 +21,24 @@ _UNREACHABLE_AFTER = 3
 
 
 class Breaker:
-    """One per model. `patience_s`: how long nothing may succeed before the model is given up."""
+    """One per model. `patience_s`: how long nothing may succeed before the model is given up.
+
+    `slow_patience_s` holds instead where requests run into their time limit: a model being loaded is no dead one.
+    """
 
     def __init__(
-        self, name: str, patience_s: float, *, quiet_s: float = _QUIET_S, pause_s: float = _FIRST_PAUSE_S
+        self,
+        name: str,
+        patience_s: float,
+        *,
+        slow_patience_s: float = 0.0,
+        quiet_s: float = _QUIET_S,
+        pause_s: float = _FIRST_PAUSE_S,
     ) -> None:
         self._name = name
         self._patience_s = patience_s
+        self._slow_patience_s = max(patience_s, slow_patience_s)
+        self._tripped = False
         self._quiet_s = min(quiet_s, patience_s / 2)
         self._first_pause_s = min(pause_s, patience_s / 4)
         self._failures = 0
@@ -60,33 +72,36 @@ class Breaker:
             wait = None if self._probing else self._next_probe - now
             await self._wait(wait)
 
-    def good(self) -> None:
-        """A server answered, if only to refuse this one request: the circuit closes."""
+    def good(self) -> bool:
+        """A server answered, if only to refuse this one request: the circuit closes. True when an outage ended."""
+        ended, self._tripped = self._tripped, False
         self._failures = 0
         self._last_good = time.monotonic()
         if self._open:
             self._open = self._probing = False
             self._pause_s = self._first_pause_s
             self._wake()
+        return ended
 
     def bad(self, error: ProviderError, probe: bool, *, connected: bool = True) -> None:
         """A transient failure. `connected` is False when nothing was there to answer."""
         self._failures += 1
         now = time.monotonic()
         since = self._last_good if self._last_good is not None else (self._started or now)
+        patience_s = self._slow_patience_s if error.code == TIMEOUT else self._patience_s
         if probe:
             self._probing = False
-            last_chance = max(since + self._patience_s - now, 0.1)
+            last_chance = max(since + patience_s - now, 0.1)
             self._next_probe = now + max(min(self._pause_s, last_chance), error.retry_after or 0.0)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         if self._last_good is None and not connected and self._failures >= _UNREACHABLE_AFTER:
             self.give_up(
                 UnreachableError(f"{error}; is the server running, and is --base-url right?", code="unreachable")
             )
-        elif self._open and now - since >= self._patience_s:
+        elif self._open and now - since >= patience_s:
             self.give_up(self._silent(error, now - since))
         elif not self._open and self._failures >= _FAILURES and now - since >= self._quiet_s:
-            self._open = True
+            self._open = self._tripped = True
             self._next_probe = now + self._pause_s
         if probe:
             self._wake()

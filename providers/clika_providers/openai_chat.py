@@ -26,7 +26,7 @@ from clika_providers.learning import Lessons
 from clika_providers.options import ProviderOptions
 from clika_providers.retry import NOT_CONNECTED, Caller, Reply
 from clika_providers.servers import Server, is_local
-from clika_providers.taxonomy import Where, classify, quoted, read_failure
+from clika_providers.taxonomy import TIMEOUT, Where, classify, quoted, read_failure
 from clika_providers.types import Completion, Json, Request
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ADAPTER_VERSION = 1
 """Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
 _LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
+_TIMEOUTS_OF_PATIENCE = 2.5
 _CONNECT_S = 10.0
 
 
@@ -51,7 +52,7 @@ class OpenAIChat:
         self._key = key_for(server, self.address, options)
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
         self.lessons = Lessons(model)
-        self.caller = Caller(self._flow, Breaker(self.spec, patience(self.address, options)), options)
+        self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
         self._sdk: AsyncOpenAI | None = None
         self._gave_logprobs = False
 
@@ -179,7 +180,7 @@ class OpenAIChat:
         except openai.APIStatusError as error:
             return error.response.status_code, error.response.content, error.response.headers
         except openai.APITimeoutError:
-            raise RetryableError(f"{self._server.name} did not answer in time", code="timeout") from None
+            raise RetryableError(f"{self._server.name} did not answer in time", code=TIMEOUT) from None
         except openai.APIConnectionError as error:
             raise connection_error(self.where, error.__cause__) from None
         return response.status_code, response.content, response.headers
@@ -214,11 +215,11 @@ def key_for(server: Server, address: str, options: ProviderOptions) -> str | Non
     return key
 
 
-def patience(address: str, options: ProviderOptions) -> float:
-    """Seconds without success after which a failing server is given up."""
-    if options.patience_s is not None:
-        return options.patience_s
-    return _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
+def breaker_for(spec: str, address: str, options: ProviderOptions) -> Breaker:
+    """A circuit breaker that is less patient with a server on this machine: it does not come back by itself."""
+    usual = _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
+    patience_s = usual if options.patience_s is None else options.patience_s
+    return Breaker(spec, patience_s, slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s)
 
 
 def flow_for(server: Server, address: str, key: str | None, cap: int, options: ProviderOptions) -> Flow:

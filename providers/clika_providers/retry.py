@@ -14,7 +14,7 @@ from clika_providers.breaker import Breaker
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.flow import Flow
 from clika_providers.options import ProviderOptions
-from clika_providers.taxonomy import SHAPE, THROTTLE_STATUS
+from clika_providers.taxonomy import SHAPE, THROTTLE_STATUS, TIMEOUT
 from clika_providers.types import Completion
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Caller:
                 used = (usage.input_tokens or 0) + (usage.output_tokens or 0)
                 flow.succeeded(ticket, reply.headers, used or None)
         except TimeoutError:
-            slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code="timeout")
+            slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code=TIMEOUT)
             self.breaker.bad(slow, probe)
             raise slow from None
         except RetryableError as error:
@@ -102,9 +102,8 @@ class Caller:
         except BaseException:
             self.breaker.leave(probe)
             raise
-        if probe and flow.refused:
+        if self.breaker.good():
             flow.start_again()
-        self.breaker.good()
         return reply.completion
 
     def _transient(self, error: RetryableError, probe: bool) -> None:

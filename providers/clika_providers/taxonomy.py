@@ -15,6 +15,8 @@ from clika_providers.keys import redact
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 THROTTLE_STATUS = frozenset({429, 529})
+TIMEOUT = "timeout"
+"""Code of a call that ran into its time limit."""
 SHAPE = "shape"
 """Code of a reply that arrived but is not a reply: worth few retries."""
 
@@ -118,7 +120,7 @@ def classify(status: int, failure: Failure, headers: Mapping[str, str], where: W
             status=status,
             code="access",
         )
-    if status == 404 or (status in (400, 410) and _MODEL_GONE.search(said)):
+    if status in (404, 405) or (status in (400, 410) and _MODEL_GONE.search(said)):
         return RunError(
             f"{head}; {where.address} knows no model {where.model!r}: see `clika models list {where.server}`"
             " and check --base-url",
