@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clika_client.answers import read_answer
-    from clika_client.api import RunReport, run, score
+    from clika_client.api import RunReport, compare, import_replies, run, score
     from clika_client.errors import ClikaError, IncompleteRun, StoppedRun, UserError
     from clika_client.loading import Wanted
     from clika_client.plan import Asking
     from clika_client.probes import Item, Probe, ProbeSet
     from clika_client.records import Record, Scores
+    from clika_client.reproduce import reproduce
     from clika_client.scoring import Options
     from clika_client.store import Store
 
@@ -34,7 +35,10 @@ _HOME = {
     "Store": "store",
     "UserError": "errors",
     "Wanted": "loading",
+    "compare": "api",
+    "import_replies": "api",
     "read_answer": "answers",
+    "reproduce": "reproduce",
     "run": "api",
     "score": "api",
 }
@@ -54,7 +58,10 @@ __all__ = [
     "Store",
     "UserError",
     "Wanted",
+    "compare",
+    "import_replies",
     "read_answer",
+    "reproduce",
     "run",
     "score",
 ]

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from clika_client.compare import Comparison
+from clika_client.compare import compare as compare_rows
 from clika_client.evaluate import RunConfig, RunResult, evaluate
+from clika_client.importers.common import ImportReport
+from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.languages import canonical
 from clika_client.loading import Wanted, load
 from clika_client.paths import home
@@ -15,8 +19,7 @@ from clika_client.probes import ProbeSet
 from clika_client.prompts import get_style
 from clika_client.records import Scores
 from clika_client.runner import Event
-from clika_client.scoring import Options
-from clika_client.scoring import score as score_blocks
+from clika_client.scoring import Options, score_store
 from clika_client.sets.catalogue import resolve
 from clika_client.store import Store
 from clika_providers import ProviderOptions
@@ -68,15 +71,27 @@ def run(
     )
     with Store(db or home() / "clika.db") as store:
         result = evaluate(store, config, _Silent())
-        loaded = load(store, Wanted(run_id=result.run_id))
-        return RunReport(result, score_blocks(loaded.blocks, loaded.sets, scoring))
+        return RunReport(result, score_store(store, run_id=result.run_id, options=scoring))
 
 
 def score(db: Path | None = None, *, wanted: Wanted | None = None, scoring: Options | None = None) -> Scores:
     """Score what a database holds: no network, no key. Raises UserError, CacheError."""
     with Store(db or home() / "clika.db", read_only=True) as store:
-        loaded = load(store, wanted)
-        return score_blocks(loaded.blocks, loaded.sets, scoring)
+        return score_store(store, wanted=wanted, options=scoring)
+
+
+def compare(a: str, b: str, db: Path | None = None, *, scoring: Options | None = None) -> Comparison:
+    """Is model `b` really better than model `a`, and in which languages? Raises UserError for unknown names."""
+    with Store(db or home() / "clika.db", read_only=True) as store:
+        loaded = load(store, Wanted(models=(a, b)))
+    rows = [[block for block in loaded.blocks if block.key.model == name] for name in (a, b)]
+    return compare_rows(rows[0], rows[1], loaded.sets, scoring)
+
+
+def import_replies(path: Path, db: Path | None = None, *, options: ImportOptions | None = None) -> ImportReport:
+    """Bring in replies that others collected; twice is as once. Raises UserError for what cannot be read."""
+    with Store(db or home() / "clika.db") as store:
+        return import_path(store, path, options)
 
 
 class _Silent:

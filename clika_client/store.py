@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache import Database, KeyMaker, StoredReply, canonical, prompt_text
+from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, prompt_text
 from clika_cache import completions as cached
 from clika_client.probes import ProbeSet, from_lines, to_lines
 from clika_client.tables import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
@@ -79,7 +79,13 @@ class Store:
     def _read_set(self, set_id: int) -> ProbeSet:
         with self.database.mapped_errors():
             row = self.database.connection.execute("SELECT content FROM sets WHERE id = ?", (set_id,)).fetchone()
-        return from_lines(_lines(row[0]))
+        try:
+            return from_lines(_lines(row[0]))
+        except (StopIteration, ValueError, KeyError, TypeError, zlib.error) as error:
+            raise CacheError(
+                f"{self.database.path}: probe set {set_id} cannot be read; it is damaged or of a version before the "
+                "first release. Restore a copy, or ask and import into a new file (--db)"
+            ) from error
 
     def _set_digest(self, set_id: int) -> str:
         # Row numbers differ between files; content keys must not.

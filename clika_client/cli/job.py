@@ -102,13 +102,11 @@ class Job:
             console.print(_plan_line(row), markup=False, soft_wrap=True)
 
     def _report(self, result: RunResult) -> None:
-        from clika_client.loading import Wanted, load
         from clika_client.report.table import to_csv
         from clika_client.report.terminal import render
-        from clika_client.scoring import Options, score
+        from clika_client.scoring import score_store
 
-        loaded = load(self.store, Wanted(run_id=result.run_id))
-        scores = score(loaded.blocks, loaded.sets, Options(anchor=self.anchor, bootstrap=self.bootstrap))
+        scores = score_store(self.store, run_id=result.run_id, anchor=self.anchor, bootstrap=self.bootstrap)
         if self.csv is not None:
             write_text(self.csv, to_csv(scores))
         if self.as_json:
