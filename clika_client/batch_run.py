@@ -52,7 +52,7 @@ def submit(store: Store, config: RunConfig, listener: Listener) -> list[Submitte
 async def _submit(evaluation: Evaluation) -> list[Submitted]:
     try:
         run_id, plans, _ = evaluation.prepare()
-        _check_cost(plans, evaluation.config.max_cost)
+        _check_cost(plans, evaluation.config)
         done = [await _submit_plan(evaluation, run_id, plan) for plan in plans]
         evaluation.store.finish_run(run_id, "submitted", evaluation.notes)
         return done
@@ -89,13 +89,14 @@ async def _submit_plan(evaluation: Evaluation, run_id: str, plan: Plan) -> Submi
     return Submitted(plan.provider.spec, batches, count, held)
 
 
-def _check_cost(plans: Sequence[Plan], ceiling: float | None) -> None:
+def _check_cost(plans: Sequence[Plan], config: RunConfig) -> None:
     """A batch cannot be stopped half way by what it costs, so the most it can cost is checked before."""
+    ceiling = config.max_cost
     if ceiling is None:
         return
     most = 0.0
     for plan in plans:
-        price = price_of(plan)
+        price = price_of(plan, config.prices)
         if price is None:
             raise UserError(f"no price is known for {plan.provider.spec!r}, so --max-cost cannot be kept; leave it out")
         most += sum(price.estimate(most_tokens(r), r.max_tokens, batch=True) for _, r in missing_requests(plan))

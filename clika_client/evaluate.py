@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
@@ -15,9 +16,13 @@ from clika_client.probes import ProbeSet
 from clika_client.prompts import Style, style_digest, style_notes
 from clika_client.runner import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.store import Store
-from clika_providers import Json, Provider, ProviderOptions, RunError, UnreachableError
+from clika_providers import Json, Provider, ProviderOptions, RunError
 from clika_providers.prices import Price, find_price
 from clika_providers.registry import connect, parse_spec
+
+_QUOTA = "quota"
+_LATER = ("circuit", "wait", "unreachable")
+"""Codes of a RunError that may be gone the next time: the server is down, or asks to wait for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class RunConfig:
     refresh: bool = False
     max_cost: float | None = None
     fallback: str | None = None
+    prices: Path | None = None
+    """The user's own price table, which goes before the built-in one."""
 
     def record(self) -> dict[str, Json]:
         """What the database keeps of it."""
@@ -80,8 +87,10 @@ class RunResult:
     status: str
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]
-    fatal: str | None = None
-    """Why a model could not be asked at all, when the user has to change something first."""
+    fatal: RunError | None = None
+    """What the user has to change before a model can be asked to the end: key, model name, settings."""
+    out_of_money: RunError | None = None
+    """The account or quota is used up; the same command resumes when it is not."""
 
 
 def evaluate(store: Store, config: RunConfig, listener: Listener) -> RunResult:
@@ -133,7 +142,7 @@ class Evaluation:
         asking = self.config.asking
         if self.config.auto_read:
             asking = replace(asking, read="logprobs" if spec.startswith("gguf/") else "text")
-        price = find_price(spec, mode=asking.read)
+        price = find_price(spec, mode=asking.read, user_file=self.config.prices)
         cached = CachedProvider(
             provider,
             self.store.database,
@@ -164,9 +173,10 @@ class Evaluation:
                 self.notes += [f"{provider.spec}: {note}" for note in getattr(provider, "notes", ())]
             self.writer.flush()
             self.store.finish_run(run_id, status, self.notes)
-        stops = [(o.spec, o.stop) for o in outcomes if isinstance(o.stop, RunError)]
-        fatal = next((str(e) for _, e in stops if not isinstance(e, UnreachableError)), None)
-        return RunResult(run_id, status, tuple(outcomes), tuple(self.notes), fatal)
+        stops = [o.stop for o in outcomes if isinstance(o.stop, RunError)]
+        fatal = next((e for e in stops if e.code not in (*_LATER, _QUOTA)), None)
+        money = next((e for e in stops if e.code == _QUOTA), None)
+        return RunResult(run_id, status, tuple(outcomes), tuple(self.notes), fatal, money)
 
     async def _ask_lane(self, plans: Sequence[Plan], outcomes: list[Outcome]) -> None:
         """Models of one lane are asked one after the other; lanes run side by side."""
@@ -174,7 +184,7 @@ class Evaluation:
             if not plan.missing:
                 outcomes.append(Outcome(plan.provider.spec))
                 continue
-            price = price_of(plan)
+            price = price_of(plan, self.config.prices)
             on_event = partial(self.listener.event, plan)
             outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
             outcomes.append(outcome)
@@ -200,19 +210,21 @@ class Evaluation:
 
     @staticmethod
     def _status(outcomes: Sequence[Outcome]) -> str:
-        if any(isinstance(o.stop, BudgetReached) for o in outcomes):
+        if any(isinstance(o.stop, BudgetReached) or getattr(o.stop, "code", None) == _QUOTA for o in outcomes):
             return "stopped"
         if any(o.stop is not None or o.lost for o in outcomes):
             return "incomplete"
         return "done"
 
 
-def estimate(plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False) -> Mapping[str, float | None]:
+def estimate(
+    plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False, prices: Path | None = None
+) -> Mapping[str, float | None]:
     """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
     costs: dict[str, float | None] = {}
     for plan in plans:
         spec = plan.provider.spec
-        price = price_of(plan)
+        price = price_of(plan, prices)
         if price is None and max_cost is not None and plan.missing:
             raise UserError(
                 f"no price is known for {spec!r}, so --max-cost cannot be kept; add one to your price file "
@@ -225,6 +237,6 @@ def estimate(plans: Sequence[Plan], max_cost: float | None, *, batch: bool = Fal
     return costs
 
 
-def price_of(plan: Plan) -> Price | None:
-    """The price of the model a plan asks, for the way it is asked."""
-    return find_price(plan.provider.spec, mode=plan.asking.read)
+def price_of(plan: Plan, prices: Path | None = None) -> Price | None:
+    """The price of the model a plan asks, for the way it is asked; `prices` is the user's own table."""
+    return find_price(plan.provider.spec, mode=plan.asking.read, user_file=prices)

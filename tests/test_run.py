@@ -319,3 +319,36 @@ def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(tmp_path: Path) -> None
     # Four were in flight: the server may have counted them before they arrived.
     assert 36 <= count(tmp_path / "c.db") <= answered
     assert sqlite3.connect(tmp_path / "c.db").execute("SELECT status FROM runs").fetchall() == [("stopped",)]
+
+
+def test_an_empty_account_stops_the_run_at_once_and_resumably(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 20)
+
+    def until_empty(seen: Seen) -> Answer:
+        if seen.number <= 10:
+            return Answer(body=chat("B"))
+        return Answer(429, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}})
+
+    with Loopback(until_empty) as server:
+        done = run(server, probes, tmp_path / "c.db", "--concurrency", 2, check=3)
+        assert len(server.seen) <= 14
+    assert count(tmp_path / "c.db") == 10
+    assert "same command asks only the rest" in done.stderr
+
+
+def test_a_price_table_of_ones_own_is_used(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl")
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nmodel = "openai/test"\ninput = 1000.0\noutput = 0.0\nsource = "mine"\n')
+    with Loopback() as server:
+        # 50 input tokens each, as the server counts: 5 cents a request at 1,000 dollars a million.
+        done = run(
+            server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 0.5, "--concurrency", 1, check=3
+        )
+        paid = len(server.seen)
+        assert 0 < paid * 0.05 <= 0.5
+        assert "--max-cost" in done.stderr
+        stored = sqlite3.connect(tmp_path / "c.db").execute("SELECT sum(cost) FROM completions").fetchone()[0]
+        assert stored == pytest.approx(paid * 0.05)
+        run(server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 50)
+        assert len(server.seen) == 12

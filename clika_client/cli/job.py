@@ -81,7 +81,7 @@ class Job:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
         from clika_client.evaluate import estimate
 
-        costs = estimate(plans, self.config.max_cost, batch=self.batch)
+        costs = estimate(plans, self.config.max_cost, batch=self.batch, prices=self.config.prices)
         rows = [
             {
                 "model": plan.provider.spec,
@@ -123,6 +123,8 @@ class Job:
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
         if result.fatal is not None:
             raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")
+        if result.out_of_money is not None:
+            raise StoppedRun(f"{result.out_of_money}\nWhat arrived is kept; the same command asks only the rest.")
         if result.status == "stopped":
             raise StoppedRun("stopped before exceeding --max-cost; what arrived is kept, and the same command resumes")
         if result.status == "incomplete":

@@ -66,6 +66,10 @@ def run(
         list[str] | None, typer.Option("--extra", help="Further body field NAME=JSON; repeatable.")
     ] = None,
     max_cost: Annotated[float | None, typer.Option(help="Stop before spending more than this many US dollars.")] = None,
+    prices: Annotated[Path | None, typer.Option(help="Your own price table (see docs/providers.md).")] = None,
+    capabilities: Annotated[
+        Path | None, typer.Option(help="Your own table of what models accept (see docs/providers.md).")
+    ] = None,
     fallback: Annotated[
         str | None, typer.Option(help="Local model to ask everything, as its own row, when a hosted one gives up.")
     ] = None,
@@ -102,6 +106,7 @@ def run(
         timeout_s=timeout,
         max_retries=max_retries,
         extra_body=_extra(extra or []),
+        capabilities=capabilities,
         n_gpu_layers=gpu_layers,
         n_ctx=n_ctx,
         n_threads=threads,
@@ -132,6 +137,7 @@ def run(
         refresh=refresh,
         max_cost=max_cost,
         fallback=fallback,
+        prices=prices,
     )
     with _database(db, no_cache) as path, Store(path) as store:
         job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)

@@ -61,12 +61,12 @@ PRESETS: Mapping[str, TeachSettings] = {
     "demo": TeachSettings(
         method="full",
         learning_rate=1e-3,
-        epochs=40,
+        epochs=6,
         batch_size=48,
         micro_batch=48,
         weight_decay=0.01,
         gate_every=100,
-        stop_above=0.97,
+        stop_above=0.96,
     ),
 }
 
