@@ -44,7 +44,7 @@ def measure(
     what: str, probes: int, command: list[str], folder: Path, *, stop_after: float | None = None, ends: tuple[int, ...]
 ) -> Grown:
     """Run a command to its end, or interrupt it `stop_after` seconds into asking; raises RuntimeError when it fails."""
-    environment = {**os.environ, "OPENAI_API_KEY": "none", "CLIKA_HOME": str(folder)}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "OPENAI_API_KEY": "none", "CLIKA_HOME": str(folder)}
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     said: list[str] = []

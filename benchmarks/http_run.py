@@ -31,12 +31,19 @@ class Cost:
     peak_mb: float
 
 
-def measure(command: list[str], environment: dict[str, str] | None = None) -> Cost:
-    """Run a command to its end, output thrown away; raises RuntimeError when it fails."""
+def measure(command: list[str], environment: dict[str, str] | None = None, folder: Path | None = None) -> Cost:
+    """Run a command to its end, in `folder` if given, output thrown away; raises RuntimeError when it fails.
+
+    Python may keep its bytecode, whatever this shell says: compiling is not what is measured.
+    """
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, **(environment or {})}
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
+            cwd=folder,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_a_large_set_without_tags_needs_no_second_packing(tmp_path: Path, monkey
 def test_mistakes_in_a_large_file_are_found_where_they_stand(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    change,
+    change: Callable[[Rows], Rows],
     says: str,
 ) -> None:
     keep_compressed(monkeypatch, 10)
