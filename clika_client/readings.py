@@ -11,13 +11,15 @@ import numpy.typing as npt
 from clika_client import answers
 from clika_client.metrics.codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.probes import Probe, ProbeSet
-from clika_client.store import Cell, Store
+from clika_client.store import Cell, Replies, Store
 
 PROBABILITIES = "probabilities"
 """The reading of `logprobs` cells: the choice with the highest probability."""
 REASONS = (*answers.REASONS, "no probabilities")
 """Why a reply names no choice, by stored code; code 0 stands for an answer."""
 _NO_PROBABILITIES = len(REASONS) - 1
+_AT_ONCE = 5_000
+"""Replies held in memory at a time: a cell may have a hundred thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,22 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     kept = store.reading(cell, stamp)
     if kept is not None:
         return CellAnswers(*kept)
-    replies = store.replies(cell)
-    if reading == PROBABILITIES:
-        codes, reasons = _most_probable(replies.logprobs)
-    else:
-        probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
-        codes, reasons = read_texts(
-            replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation
-        )
-    found = spread(probe_set.n, replies.positions, unrotate(codes, cell.key.rotation, probe_set.k), reasons)
+    found = CellAnswers(np.full(probe_set.n, MISSING, np.int8), np.zeros(probe_set.n, np.uint8))
+    asked = cell.asked()
+    for start in range(0, len(asked), _AT_ONCE):
+        replies = store.replies(cell, asked[start : start + _AT_ONCE])
+        codes, reasons = _read(replies, cell, reading, probe_set)
+        found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.k)
+        found.reasons[replies.positions] = reasons
     store.save_reading(cell, stamp, found.choices, found.reasons)
     return found
+
+
+def _read(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    if reading == PROBABILITIES:
+        return _most_probable(replies.logprobs)
+    probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
+    return read_texts(replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation)
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:

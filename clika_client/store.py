@@ -178,9 +178,9 @@ class Store:
             ).fetchone()
         return None if row is None else _cell(row)
 
-    def replies(self, cell: Cell) -> Replies:
-        """The stored replies of a cell in item order; asked items without one are absent."""
-        positions = cell.asked()
+    def replies(self, cell: Cell, positions: npt.NDArray[np.int64] | None = None) -> Replies:
+        """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
+        positions = cell.asked() if positions is None else positions
         keys = [cell.key_at(int(p)) for p in positions]
         sql = "SELECT key, text, finish_reason, choice_logprobs FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
