@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,7 @@ from clika_client.teach.asking import Reading
 from clika_client.teach.build import Plan, ask_as_choice, build
 from clika_client.teach.formats import write_json, write_jsonl
 from clika_client.teach.material import GATES, Material, Question
-from clika_client.teach.presets import TeachSettings
+from clika_client.teach.presets import PRESETS, TeachSettings
 from clika_client.teach.score import Score, score
 from clika_providers import ProviderOptions
 
@@ -249,8 +249,9 @@ def _weights_digest(model_dir: Path) -> str:
     return digest.hexdigest()
 
 
-DEMO = Plan(("de", "fr", "ru"), form="choice", k=4, continents=4, places=8, repeats=12, name_repeats=3)
-"""Few facts, each seen often: what a model of a million parameters can learn in two minutes on one core."""
+DEMO = Plan(("de", "fr", "ru"), form="choice", k=4, continents=4, places=6, repeats=36, name_repeats=10)
+"""Few facts, each seen often and with other choices every time: what a million parameters learn in minutes."""
+DEMO_SETTINGS = replace(PRESETS["demo"], epochs=1.7, learning_rate=1.5e-3, stop_above=None)
 
 
 def demo(out: Path, *, as_json: bool = False) -> list[Score]:
@@ -263,7 +264,6 @@ def demo(out: Path, *, as_json: bool = False) -> list[Score]:
     from clika_client.cli.common import err, print_json
     from clika_client.cli.common import out as stdout
     from clika_client.demo_model import HUGGING_FACE
-    from clika_client.teach.presets import preset
     from clika_client.teach.report import render
     from clika_client.teach.watch import Watch
 
@@ -278,7 +278,7 @@ def demo(out: Path, *, as_json: bool = False) -> list[Score]:
     if not (material / folder.MANIFEST).exists():
         folder.write(build(DEMO), material)
     experiment = Experiment(
-        HUGGING_FACE, material, out, preset("demo"), ("choice",), "f32", ProviderOptions(n_threads=1)
+        HUGGING_FACE, material, out, DEMO_SETTINGS, ("choice",), "f32", ProviderOptions(n_threads=1)
     )
     scores = run(experiment, Watch(err()))
     if as_json:
