@@ -57,6 +57,9 @@ def score(
     db: Db = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the records as CSV to this file.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw heat maps: .html (interactive), .svg, .png or .pdf; needs [report].")
+    ] = None,
 ) -> None:
     """Score the stored answers: every metric, with intervals, from the database alone."""
     from clika_client.report.table import to_csv
@@ -69,6 +72,10 @@ def score(
         scores = score_store(store, wanted=wanted, options=options)
     if csv is not None:
         write_text(csv, to_csv(scores))
+    if figure is not None:
+        from clika_client.report.figure import save_figure
+
+        save_figure(scores, figure)
     if as_json:
         print_json(scores.to_json())
     else:

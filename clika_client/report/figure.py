@@ -1,0 +1,132 @@
+"""Scores as a picture: a heat map per probe set, as an interactive page (.html) or for print (.svg, .png, .pdf)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clika_client.cli.plain_text import shown
+from clika_client.errors import UserError
+from clika_client.records import Record, Scores
+
+FORMATS = (".html", ".svg", ".png", ".pdf")
+_METRICS = (("RA", "ra"), ("en-CO", "en_co"))
+_CELL = 44
+"""Pixels per language; wide enough for a figure like 0.87."""
+
+_PLACEHOLDER = "\ue000"
+
+
+def save_figure(scores: Scores, path: Path) -> None:
+    """Draw every table of `scores` into one file, whole or not at all.
+
+    Raises UserError for another suffix, a missing package, nothing to draw, or a place that cannot be written.
+    """
+    if path.suffix not in FORMATS:
+        raise UserError(f"cannot draw {path.name!r}: the suffix chooses the format, one of {', '.join(FORMATS)}")
+    if not scores.records:
+        raise UserError("there is nothing to draw: no scores")
+    try:
+        import altair  # noqa: F401
+        import vl_convert  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"figures need {error.name}: pip install 'clika-client[report]'") from error
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        if path.suffix == ".html":
+            temporary.write_text(_page(_chart(scores)), encoding="utf-8")
+        else:
+            _chart(scores).save(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _page(chart: Any) -> str:
+    """The chart as one page that needs no network.
+
+    The page holds the names of models and sets as JSON inside a script element, where a name like `</script>`
+    would end the script: every `<` of the chart travels as a placeholder and leaves as a JSON escape.
+    """
+    import altair as alt
+
+    safe = alt.Chart.from_dict(_replaced(chart.to_dict()))
+    page: str = safe.to_html(inline=True)
+    return page.replace(f"\\u{ord(_PLACEHOLDER):04x}", "\\u003c").replace(_PLACEHOLDER, "\\u003c")
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("<", _PLACEHOLDER)
+    if isinstance(value, dict):
+        return {_replaced(k): _replaced(v) for k, v in value.items()}
+    return [_replaced(v) for v in value] if isinstance(value, list) else value
+
+
+def _chart(scores: Scores) -> Any:
+    import altair as alt
+
+    titles = list(dict.fromkeys((r.set, r.split) for r in scores.records))
+    tables = [
+        _table(
+            name if split is None else f"{name} · {split}",
+            [r for r in scores.records if (r.set, r.split) == (name, split)],
+        )
+        for name, split in titles
+    ]
+    return alt.vconcat(*tables).resolve_scale(color="shared").configure_view(stroke=None)
+
+
+def _table(title: str, records: Sequence[Record]) -> Any:
+    import altair as alt
+
+    panels = []
+    for label, field in _METRICS:
+        rows = [_row(record, field) for record in records if getattr(record, field) is not None]
+        rows = [row for row in rows if row["value"] is not None]
+        if rows:
+            panels.append(_panel(f"{title}: {label}", rows))
+    return alt.vconcat(*panels)
+
+
+def _panel(title: str, rows: Sequence[dict[str, Any]]) -> Any:
+    import altair as alt
+
+    languages = list(dict.fromkeys(row["language"] for row in rows))
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    base = alt.Chart(alt.Data(values=list(rows)), title=title).encode(
+        x=alt.X("language:N", sort=languages, title=None, axis=alt.Axis(labelAngle=0, orient="top")),
+        y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(labelLimit=360)),
+        tooltip=[alt.Tooltip(f"{name}:N") for name in ("model", "language", "interval", "n", "no_answer", "flags")],
+    )
+    greyed = alt.value("#d9d9d9")
+    colour = alt.Color("value:Q", scale=alt.Scale(scheme="blues", domain=[0, 1], clamp=True), legend=None)
+    squares = base.mark_rect().encode(color=alt.condition("datum.degenerate", greyed, colour))
+    dark = alt.condition("datum.value > 0.55 && !datum.degenerate", alt.value("white"), alt.value("black"))
+    numbers = base.mark_text(fontSize=11).encode(text=alt.Text("value:Q", format=".2f"), color=dark)
+    return (squares + numbers).properties(width=_CELL * len(languages), height=22 * len(models))
+
+
+def _row(record: Record, field: str) -> dict[str, Any]:
+    """One square. Names come from outside: control codes are taken out, and drawing escapes the rest."""
+    value, low, high = (_plain(getattr(record, name)) for name in (field, f"{field}_low", f"{field}_high"))
+    asked = f"{record.prompt}, {record.read}, {record.reading}"
+    return {
+        "model": shown(f"{record.model} ({asked})"),
+        "language": shown(record.language) + (" *" if record.language == record.anchor else ""),
+        "value": value,
+        "interval": "none" if low is None or high is None else f"{low:.3f} to {high:.3f}",
+        "n": str(record.n),
+        "no_answer": f"{record.no_answer_rate:.1%}",
+        "flags": ", ".join(record.flags) or "none",
+        "degenerate": "degenerate" in record.flags,
+    }
+
+
+def _plain(value: float | None) -> float | None:
+    """A number that JSON can hold: not-a-number marks an undefined figure."""
+    return None if value is None or value != value else float(value)
