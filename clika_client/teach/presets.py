@@ -61,7 +61,7 @@ PRESETS: Mapping[str, TeachSettings] = {
     "demo": TeachSettings(
         method="full",
         learning_rate=1e-3,
-        epochs=6,
+        epochs=2,
         batch_size=48,
         micro_batch=48,
         weight_decay=0.01,
