@@ -180,6 +180,12 @@ def read_answers(
     return ReadAnswers(codes[:, 0].astype(np.int8), codes[:, 1].astype(np.uint8), codes[:, 2].astype(np.uint8))
 
 
+def forget() -> None:
+    """Drop what is remembered of questions and replies: a large set fills the memory and is never met again."""
+    question.cache_clear()
+    _climb.cache_clear()
+
+
 def _unknown(name: str) -> ReadFunction:
     return reading(name).function
 

@@ -99,7 +99,9 @@ def _check_cost(plans: Sequence[Plan], config: RunConfig) -> None:
         price = price_of(plan, config.prices)
         if price is None:
             raise UserError(f"no price is known for {plan.provider.spec!r}, so --max-cost cannot be kept; leave it out")
-        most += sum(price.estimate(most_tokens(r), r.max_tokens, batch=True) for _, r in missing_requests(plan))
+        most += sum(
+            price.estimate(most_tokens(r), plan.provider.most_output(r), batch=True) for _, r in missing_requests(plan)
+        )
     if most > ceiling:
         raise UserError(
             f"these batches could cost up to ${most:.2f}, more than --max-cost {ceiling:g}; ask fewer items with "

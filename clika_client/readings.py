@@ -52,6 +52,8 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
         codes, reasons = _read(replies, cell, reading, probe_set)
         found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.k)
         found.reasons[replies.positions] = reasons
+        if len(asked) > _AT_ONCE:
+            answers.forget()
     store.save_reading(cell, stamp, found.choices, found.reasons)
     return found
 

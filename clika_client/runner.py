@@ -57,18 +57,33 @@ class Budget:
     ceiling: float
     spent: float = 0.0
     reserved: float = 0.0
+    _open: int = 0
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
-    def reserve(self, amount: float) -> bool:
-        """Set aside what a request can cost at most; False when that could pass the ceiling."""
-        if self.spent + self.reserved + amount > self.ceiling:
-            return False
+    async def reserve(self, amount: float) -> bool:
+        """Set aside what a request can cost at most; False when it could pass the ceiling whatever happens.
+
+        Requests in flight mostly cost less than was set aside for them: until they end, it waits.
+        """
+        while self.spent + self.reserved + amount > self.ceiling:
+            if not self._open or self.spent + amount > self.ceiling:
+                return False
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
         self.reserved += amount
+        self._open += 1
         return True
 
     def settle(self, amount: float, cost: float) -> None:
         """Replace a reservation by what the request did cost."""
-        self.reserved -= amount
+        self._open -= 1
+        self.reserved = self.reserved - amount if self._open else 0.0
         self.spent += cost
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            if not turn.done():
+                turn.set_result(None)
 
 
 PriceAt = Callable[[float, float], float]
@@ -107,9 +122,14 @@ async def _work(
     for cell, request in source:
         if outcome.stop is not None:
             return
-        worst = 0.0 if budget is None or price_at is None else price_at(most_tokens(request), request.max_tokens)
-        if budget is not None and not budget.reserve(worst):
-            outcome.stop = BudgetReached()
+        most_out = plan.provider.most_output(request)
+        worst = 0.0 if budget is None or price_at is None else price_at(most_tokens(request), most_out)
+        if budget is not None and not await budget.reserve(worst):
+            outcome.stop = outcome.stop or BudgetReached()
+            return
+        if outcome.stop is not None:  # while this one waited for its money
+            if budget is not None:
+                budget.settle(worst, 0.0)
             return
         outcome.asked += 1
         completion: Completion | None = None
@@ -144,6 +164,5 @@ def _count(outcome: Outcome, completion: Completion | None, error: ProviderError
 
 
 def most_tokens(request: Request) -> int:
-    """More input tokens than a request has: two bytes a token is below every tokenizer's average."""
-    size = sum(len(m.content.encode("utf-8", "replace")) for m in request.messages)
-    return size // 2 + 16
+    """More input tokens than a request has: no tokenizer needs more than one a byte, beside some for the roles."""
+    return sum(len(m.content.encode("utf-8", "replace")) + 16 for m in request.messages) + 16

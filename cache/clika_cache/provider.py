@@ -65,6 +65,11 @@ class CachedProvider:
         """US dollars a completion cost, None when no price is known."""
         return self._cost_of(completion.usage)
 
+    def most_output(self, request: Request) -> int:
+        """Tokens a reply can be billed for at most; a provider may send a higher cap than it was asked for."""
+        raised: Callable[[Request], int] | None = getattr(self.provider, "most_output", None)
+        return request.max_tokens if raised is None else raised(request)
+
     def key(self, request: Request) -> bytes:
         """The content key of a request to this model."""
         return self._keys.key(request)

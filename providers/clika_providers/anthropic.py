@@ -76,6 +76,10 @@ class Anthropic:
             named["extra_body"] = dict(self.options.extra_body)
         return named
 
+    def most_output(self, request: Request) -> int:
+        """Tokens a reply can be billed for at most."""
+        return self.capabilities.most_output(request.max_tokens, request.thinking)
+
     @property
     def concurrency(self) -> int:
         """Requests in flight that are useful at most."""

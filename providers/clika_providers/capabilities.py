@@ -36,6 +36,10 @@ class Capabilities:
         """Whether the model will think, given whether the request wants it to."""
         return self.thinking == "always" or (wanted and self.thinking == "switchable")
 
+    def most_output(self, max_tokens: int, thinking: bool) -> int:
+        """The output cap that is sent: what was asked for, or enough for a model that thinks."""
+        return max(max_tokens, self.min_output) if self.thinks(thinking) else max_tokens
+
 
 _FIELDS = {f.name for f in fields(Capabilities)}
 

@@ -1,0 +1,165 @@
+"""What a run will ask: cells, what is missing of them, and what the rest may cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from clika import clika, write_probes
+
+from clika_cache import CachedProvider, Writer
+from clika_client.errors import UserError
+from clika_client.plan import Asking, Plan, Selection, make_plan, make_request, missing_requests, select
+from clika_client.prompts import get_style
+from clika_client.sets.user import read_user_set
+from clika_client.store import Store
+from clika_providers import Completion, Json, Request
+
+PLAIN = get_style("plain")
+
+
+class Echo:
+    """A provider that costs nothing and says A to everything."""
+
+    spec = "echo/m"
+    concurrency = 4
+    identity: Mapping[str, Json] = {"provider": "echo", "model": "m"}
+
+    async def complete(self, request: Request) -> Completion:
+        return Completion("A", "stop")
+
+    async def aclose(self) -> None:
+        return None
+
+
+class Bench:
+    """A store with a set of five items in two languages, and a cached provider on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder / "c.db")
+        self.writer = Writer(self.store.database)
+        self.provider = CachedProvider(Echo(), self.store.database, self.writer)
+        self.set = read_user_set(write_probes(folder / "mine.jsonl", 5))
+
+    def select(self, languages: tuple[str, ...] | None = None, limit: int | None = None) -> Selection:
+        return select(self.store, self.set, languages, limit, 0)
+
+    def plan(self, selection: Selection | None = None, **asking: object) -> Plan:
+        chosen = [selection or self.select()]
+        return make_plan(self.store, self.provider, chosen, PLAIN, Asking(**asking))  # type: ignore[arg-type]
+
+    def answer(self, plan: Plan, first: int) -> None:
+        """Ask and store the first so many of what is missing."""
+        requests = [request for _, request in missing_requests(plan)][:first]
+
+        async def go() -> None:
+            for request in requests:
+                await self.provider.complete(request)
+
+        asyncio.run(go())
+        self.writer.flush()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.writer.close()
+    made.store.close()
+
+
+def test_a_new_plan_misses_everything_and_an_answered_one_nothing(bench: Bench) -> None:
+    plan = bench.plan()
+    assert (plan.total, plan.missing) == (10, 10)
+    bench.answer(plan, 10)
+    again = bench.plan()
+    assert (again.total, again.missing, again.input_tokens) == (10, 0, 0)
+    assert list(missing_requests(again)) == []
+
+
+def test_a_plan_after_a_stop_misses_exactly_the_rest(bench: Bench) -> None:
+    first = bench.plan()
+    asked = [request for _, request in missing_requests(first)]
+    bench.answer(first, 7)
+    rest = bench.plan()
+    assert [request for _, request in missing_requests(rest)] == asked[7:]
+    assert [cell.missing.tolist() for cell in rest.cells] == [[], [2, 3, 4]]
+
+
+def test_planning_alone_makes_a_run_that_can_be_scored(bench: Bench) -> None:
+    bench.plan()
+    cells = bench.store.cells()
+    assert [cell.key.language for cell in cells] == ["en", "de"]
+    assert [cell.asked().tolist() for cell in cells] == [[0, 1, 2, 3, 4]] * 2
+    assert all(bench.store.replies(cell).texts == [] for cell in cells)
+
+
+def test_positions_of_a_limited_choice_are_those_of_the_whole_set(bench: Bench) -> None:
+    selection = bench.select(("de",), limit=2)
+    chosen = [bench.set.items[p].item_id for p in selection.positions]
+    assert chosen == [item.item_id for item in bench.set.select(["de"], 2, 0).items]
+    plan = bench.plan(selection)
+    assert plan.cells[0].missing.tolist() == list(selection.positions)
+    (cell,) = bench.store.cells()
+    assert cell.asked().tolist() == list(selection.positions)
+
+
+def test_cyclic_orders_and_repeats_are_cells_of_their_own_with_keys_of_their_own(bench: Bench) -> None:
+    plan = bench.plan(permute=True, repeats=3)
+    k, languages = 4, 2
+    assert len(plan.cells) == languages * k * 3
+    assert plan.total == plan.missing == 5 * languages * k * 3
+    keys = {bench.provider.key(request) for _, request in missing_requests(plan)}
+    assert len(keys) == plan.total
+
+
+def test_the_same_question_is_the_same_request_every_time(bench: Bench) -> None:
+    one, two = (make_request(bench.set, "de", 3, PLAIN, Asking(), 0, 0) for _ in range(2))
+    assert bench.provider.key(one) == bench.provider.key(two)
+    assert bench.provider.key(one) != bench.provider.key(make_request(bench.set, "en", 3, PLAIN, Asking(), 0, 0))
+
+
+@pytest.mark.parametrize("change", [{"max_tokens": 5}, {"temperature": 0.7}, {"seed": 3}, {"thinking": True}])
+def test_other_settings_are_another_row_and_ask_again(bench: Bench, change: dict[str, object]) -> None:
+    bench.answer(bench.plan(), 10)
+    other = bench.plan(None, **change)
+    assert other.missing == 10
+    settings = {cell.key.settings for cell in bench.store.cells()}
+    assert settings == {"{}", json.dumps(change, separators=(",", ":"))}
+
+
+def test_refresh_and_a_disabled_cache_miss_everything(bench: Bench) -> None:
+    bench.answer(bench.plan(), 10)
+    for refresh, enabled in ((True, True), (False, False)):
+        bench.provider = CachedProvider(Echo(), bench.store.database, bench.writer, refresh=refresh, enabled=enabled)
+        assert bench.plan().missing == 10
+
+
+def test_an_unknown_language_is_refused_before_anything_is_stored(bench: Bench) -> None:
+    with pytest.raises(UserError, match=r"'xx'.*en, de"):
+        bench.select(("xx",))
+
+
+def test_tokens_are_estimated_from_the_bytes_that_will_be_sent(bench: Bench) -> None:
+    plan = bench.plan()
+    sent = sum(len(m.content.encode()) for _, request in missing_requests(plan) for m in request.messages)
+    assert sum(cell.prompt_bytes for cell in plan.cells) == sent
+    # Real tokenizers make 2 to 5 bytes of running text a token; some are spent on the roles.
+    assert sent / 5 <= plan.input_tokens <= sent / 2 + 20 * plan.missing
+
+
+def test_a_dry_run_multiplies_tokens_by_the_price_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    probes = write_probes(tmp_path / "mine.jsonl", 500)
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nmodel = "openai/test"\ninput = 1000\noutput = 0\nsource = "a test"\n')
+    done = clika(
+        "run", probes, "-m", "openai/test", "--db", tmp_path / "c.db", "--prices", prices, "--dry-run", "--json"
+    )
+    (row,) = json.loads(done.stdout)["plan"]
+    assert row["to_send"] == 1000
+    # 1000 dollars a million tokens is a tenth of a cent each; each request's tokens are rounded.
+    assert row["estimated_cost_usd"] == pytest.approx(row["estimated_input_tokens"] / 1000, rel=0.02)
