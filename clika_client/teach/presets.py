@@ -60,13 +60,12 @@ PRESETS: Mapping[str, TeachSettings] = {
     "paper": TeachSettings(),
     "demo": TeachSettings(
         method="full",
-        learning_rate=1e-3,
-        epochs=2,
+        learning_rate=1.5e-3,
+        epochs=1.7,
         batch_size=48,
         micro_batch=48,
         weight_decay=0.01,
         gate_every=100,
-        stop_above=0.96,
     ),
 }
 
