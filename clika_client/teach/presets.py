@@ -11,10 +11,10 @@ from clika_client.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class TeachSettings:
-    """How a model is taught. The defaults are the paper's where it names a value.
+    """How a model is taught. The defaults are the paper's settings; batch size, warm-up and the rest are ours.
 
-    Source: Gao et al., NAACL 2024 (arXiv 2404.04659), appendix on knowledge injection: LoRA rank 128, alpha 16,
-    dropout 0.1 on q_proj and v_proj, learning rate 2e-4, 3 epochs. It names no batch size or warm-up.
+    Source: Gao et al., NAACL 2024 (arXiv 2404.04659), conductivity: LoRA rank 128, alpha 16, dropout 0.1 on q_proj and
+    v_proj, learning rate 2e-4, 3 epochs.
     """
 
     method: Literal["lora", "full"] = "lora"
