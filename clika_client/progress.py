@@ -29,6 +29,7 @@ class RunProgress:
         self._started = self._said = time.monotonic()
         self._done = self._failed = self._tokens = 0
         self._missing = 0
+        self._spoken = 0
 
     def __enter__(self) -> RunProgress:
         return self
@@ -38,7 +39,7 @@ class RunProgress:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
-        elif self._done:
+        elif self._done > self._spoken:
             self._say()
 
     def planned(self, plans: Sequence[Plan]) -> None:
@@ -99,7 +100,7 @@ class RunProgress:
         return f"{self._done / seconds:.1f}/s, {self._tokens:,} tokens{failures}"
 
     def _say(self) -> None:
-        self._said = time.monotonic()
+        self._said, self._spoken = time.monotonic(), self._done
         seconds = max(self._said - self._started, 1e-6)
         left = (self._missing - self._done) / max(self._done / seconds, 1e-9)
         ending = f", {self._failed} failed" if self._failed else ""
