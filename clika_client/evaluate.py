@@ -125,6 +125,9 @@ class Evaluation:
         selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
         self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
         plans = [self._plan(spec, selections) for spec in config.models]
+        if config.fallback:
+            # A missing file is told now, not after hours of asking.
+            self.providers.append(connect(config.fallback, config.options))
         run_id = self.store.start_run(config.record())
         self._note_cells(run_id, plans)
         self.listener.planned(plans)

@@ -191,3 +191,4 @@ def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
         capture_output=True, text=True, env=os.environ, check=False,
     )  # fmt: skip
     assert "Traceback" in done.stderr
+    assert done.returncode == 2

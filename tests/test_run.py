@@ -352,3 +352,53 @@ def test_a_price_table_of_ones_own_is_used(tmp_path: Path) -> None:
         assert stored == pytest.approx(paid * 0.05)
         run(server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 50)
         assert len(server.seen) == 12
+
+
+def test_a_dry_run_leaves_nothing_behind_in_later_scores(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 8)
+    db = tmp_path / "c.db"
+    with Loopback(knows) as server:
+        run(server, probes, db, "--limit", 3)
+        before = records(clika("score", "--db", db, "--bootstrap", 0, "--json"))
+        planned = json.loads(run(server, probes, db, "--dry-run", "--json").stdout)["plan"][0]
+        assert (planned["requests"], planned["cached"], planned["to_send"]) == (16, 6, 10)
+        run(server, probes, db, "--dry-run", "-m", "openai/other")
+        assert len(server.seen) == 6
+    assert records(clika("score", "--db", db, "--bootstrap", 0, "--json")) == before
+    assert count(db, "runs") == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(tmp_path: Path, name: str) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 60)
+    with Loopback(lambda seen: Answer(delay_s=0.2)) as server:
+        command = [*COMMAND, "run", str(probes), "-m", "openai/test", "--base-url", server.url, "--concurrency", "2"]
+        process = subprocess.Popen(
+            [*command, "--db", str(tmp_path / "c.db"), "--bootstrap", "0"], stderr=subprocess.PIPE, text=True
+        )
+        until = time.monotonic() + 60
+        while len(server.seen) < 8 and time.monotonic() < until:
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 3, said
+        assert "the same command resumes" in said
+        # All but what was in flight.
+        assert count(tmp_path / "c.db") >= len(server.seen) - 2
+
+
+def test_limits_and_languages_that_say_nothing_are_refused(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl")
+    wrong = (("--rpm", 0), ("--tpm", -1), ("--timeout", 0), ("--max-cost", -2), ("--languages", ","))
+    for option, value in wrong:
+        done = run("http://127.0.0.1:9/v1", probes, tmp_path / "c.db", option, value, check=2)
+        assert f"{option} " in done.stderr
+
+
+def test_a_fallback_that_does_not_exist_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl")
+    with Loopback(knows) as server:
+        done = run(server, probes, tmp_path / "c.db", "--fallback", "gguf/none.gguf", check=2)
+        assert "none.gguf" in done.stderr
+        assert not server.seen

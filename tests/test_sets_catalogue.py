@@ -67,7 +67,7 @@ def test_a_registered_file_is_found_by_its_name_with_its_mapping_and_reference(t
     catalogue.add("trivia", table, mapping=mapping, reference=0.95)
     found = catalogue.resolve("trivia")
     assert (found.name, found.n, found.reference) == ("trivia", 1, 0.95)
-    assert catalogue.resolve("trivia", reference=0.5).reference == 0.5
+    assert catalogue.resolve("trivia", reference=0.75).reference == 0.75
     assert catalogue.remove("trivia") == table
     with pytest.raises(UserError, match="no probe set 'trivia'"):
         catalogue.resolve("trivia")
@@ -97,8 +97,20 @@ def test_names_of_other_sets_and_names_that_are_none_are_refused(mine: Path, nam
 
 @pytest.mark.parametrize("reference", [0.0, -0.5, 95.0, float("nan")])
 def test_a_reference_that_is_no_fraction_is_refused(mine: Path, reference: float) -> None:
-    with pytest.raises(UserError, match="as a fraction between 0 and 1"):
+    with pytest.raises(UserError, match="accuracy as a fraction"):
         catalogue.add("trivia", mine, reference=reference)
+    with pytest.raises(UserError, match="accuracy as a fraction"):
+        catalogue.resolve(str(mine), reference=reference)
+
+
+def test_a_reference_below_chance_is_refused_before_anything_is_stored_that_could_not_be_scored(mine: Path) -> None:
+    chance = catalogue.resolve(str(mine)).chance
+    for reference in (chance, chance / 2):
+        with pytest.raises(UserError, match="above chance"):
+            catalogue.resolve(str(mine), reference=reference)
+        with pytest.raises(UserError, match="above chance"):
+            catalogue.add("trivia", mine, reference=reference)
+    assert "trivia" not in catalogue.load_registry().files
 
 
 def test_the_release_is_registered_once_for_its_four_sets(release: Path) -> None:

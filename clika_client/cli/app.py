@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -90,6 +92,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("CLIKA_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
+    _end_gently()
     try:
         code = app(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
@@ -107,10 +110,19 @@ def run(arguments: list[str] | None = None) -> None:
         sys.exit(0)
     except Exception as error:
         if debug:
-            raise
+            traceback.print_exc()
         code, message = _explain(error)
         _say(message)
         sys.exit(code)
+
+
+def _end_gently() -> None:
+    """A closed terminal or a job manager's `kill` ends a run as Ctrl-C does: what arrived is written first."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Somebody else's choice stays: `nohup` has it ignored.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def _explain(error: Exception) -> tuple[int, str]:

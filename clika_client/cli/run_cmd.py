@@ -88,8 +88,8 @@ def run(
     csv: Annotated[Path | None, typer.Option(help="Also write the scores as CSV to this file.")] = None,
 ) -> None:
     """Ask models the questions of probe sets, keep every reply, and report."""
+    from clika_client.dry_store import DryStore
     from clika_client.evaluate import RunConfig
-    from clika_client.languages import canonical
     from clika_client.plan import Asking
     from clika_client.prompts import get_style
     from clika_client.store import Store
@@ -97,6 +97,9 @@ def run(
 
     _check_word("--read", read, READS)
     _check_word("--permute", permute, ("none", "cyclic"))
+    for option, value in (("--rpm", rpm), ("--tpm", tpm), ("--timeout", timeout), ("--max-cost", max_cost)):
+        if value is not None and not value > 0:
+            raise UserError(f"{option} must be above 0, got {value:g}")
     options = ProviderOptions(
         base_url=base_url,
         key_command=key_command,
@@ -130,7 +133,7 @@ def run(
         style=get_style(prompt),
         asking=asking,
         auto_read=read == "auto",
-        languages=tuple(canonical(t) for t in languages.split(",") if t.strip()) if languages else None,
+        languages=None if languages is None else _languages(languages),
         limit=limit,
         seed=seed,
         options=options,
@@ -139,7 +142,7 @@ def run(
         fallback=fallback,
         prices=prices,
     )
-    with _database(db, no_cache) as path, Store(path) as store:
+    with _database(db, no_cache) as path, (DryStore if dry_run else Store)(path) as store:
         job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)
         job.submit_batches() if batch else job.ask()
 
@@ -148,6 +151,15 @@ def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None)
     from clika_client.sets.catalogue import resolve
 
     return tuple(resolve(name, mapping=mapping, reference=reference) for name in dict.fromkeys(names))
+
+
+def _languages(text: str) -> tuple[str, ...]:
+    from clika_client.languages import canonical
+
+    tags = tuple(dict.fromkeys(canonical(tag) for tag in text.split(",") if tag.strip()))
+    if not tags:
+        raise UserError(f"--languages {text!r} names no language; write tags such as en,de, or leave it out for all")
+    return tags
 
 
 def _extra(pairs: Sequence[str]) -> tuple[tuple[str, Json], ...]:

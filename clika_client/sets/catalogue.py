@@ -53,9 +53,19 @@ def resolve(name_or_path: str, *, mapping: Sequence[str] = (), reference: float 
     UserError listing the known names for an unknown one.
     """
     found = _find(name_or_path, tuple(mapping))
-    if reference is None or found.name in RELEASE_SETS:
-        return found
-    return replace(found, reference=reference)
+    if reference is not None and found.name not in RELEASE_SETS:
+        found = replace(found, reference=reference)
+    _check_reference(found)
+    return found
+
+
+def _check_reference(found: ProbeSet) -> None:
+    """RA divides by A - 1/k: a set stored with another reference could never be scored."""
+    if found.reference is not None and not found.chance < found.reference <= 1:
+        raise UserError(
+            f"--reference {found.reference:g} cannot be used for set {found.name!r}: it is an accuracy as a fraction, "
+            f"such as 0.95, above chance ({found.chance:g}) and not above 1"
+        )
 
 
 def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
@@ -165,13 +175,12 @@ def add(name: str, path: Path, *, mapping: Sequence[str] = (), reference: float 
         raise UserError(f"the name {name!r} is taken by a set of its own; choose another")
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} cannot name a set; use letters, digits, '.', '_' and '-', such as my-set")
-    if reference is not None and not 0 < reference <= 1:
-        raise UserError(f"--reference is an accuracy as a fraction between 0 and 1, such as 0.95, got {reference}")
     entry = Registered(path, tuple(mapping), reference)
     if name in registry.files and registry.files[name].path != path:
         taken = registry.files[name].path
         raise UserError(f"the name {name!r} is taken by {taken}; choose another, or run: clika sets remove {name}")
     found = read_user_set(path, name=name, mapping=mapping, reference=reference)
+    _check_reference(found)
     save_registry(replace(registry, files={**registry.files, name: entry}))
     return (found,)
 

@@ -107,11 +107,11 @@ async def _probe(provider: Provider, spec: str) -> CheckReport:
 
 
 async def _ask(provider: Provider, wants_logprobs: bool) -> tuple[Completion, bool]:
-    """The reply, and whether it came with probabilities for the labels."""
+    """The reply, and whether it came with probabilities; the labels need not be among the likeliest tokens."""
     if wants_logprobs:
         try:
             completion = await provider.complete(replace(_PROBE, mode="logprobs"))
-            return completion, any(p is not None for p in completion.choice_logprobs or ())
+            return completion, completion.choice_logprobs is not None
         except RunError as error:
             if error.code not in ("logprobs", "top_logprobs"):
                 raise
