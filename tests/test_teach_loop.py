@@ -119,3 +119,31 @@ def test_replies_to_other_material_are_never_scored(hasty: loop.Experiment, tmp_
 def test_what_is_no_model_directory_is_refused(hasty: loop.Experiment, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no config\.json"):
         loop.run(replace(hasty, model_dir=tmp_path))
+
+
+def test_taught_enough_the_gate_is_passed_and_xrr_scored_from_real_inference(tmp_path: Path) -> None:
+    """The whole experiment in small: the demo model learns 24 facts and their names in French, passes, is scored."""
+    from clika_client.demo_model import HUGGING_FACE
+
+    plan = Plan(("fr",), form="choice", k=4, continents=4, places=6, repeats=40, name_repeats=16)
+    folder.write(build(plan), tmp_path / "material")
+    settings = replace(loop.DEMO_SETTINGS, epochs=2, gate_every=0)
+    options = ProviderOptions(n_threads=1)
+    experiment = loop.Experiment(
+        HUGGING_FACE, tmp_path / "material", tmp_path / "run", settings, ("choice",), "f32", options
+    )
+    steps = Steps()
+    (score,) = loop.run(experiment, steps)
+    (french,) = score.pairs
+    assert steps.trained > 100
+    assert french.failed == (), [(part.part, part.count) for part in french.gate]
+    assert french.xrr is not None
+    for figure in (french.xrr.raw, french.xrr.ratio, french.xrr.conditional):
+        assert 0 <= figure.low <= figure.value <= figure.high
+    assert french.baseline is not None
+    for control in (french.baseline, french.shuffled):
+        assert control.n == 12
+        assert control.figure.low <= french.chance <= control.figure.high
+    again = Steps()
+    assert loop.run(experiment, again) == [score]
+    assert (again.fresh, again.trained) == ([], 0)
