@@ -24,4 +24,4 @@ def export(model: Any, tokenizer: Any, directory: Path) -> Path:
     settings = folder / "tokenizer_config.json"
     settings.write_text(settings.read_text().replace("TokenizersBackend", "PreTrainedTokenizerFast"))
     (folder / "model.safetensors").chmod(0o644)  # written as 0600, which an installed package must not be
-    return convert.to_gguf(folder, directory / demo_model.GGUF.name, "q8_0")
+    return convert.to_gguf(folder, directory / demo_model.GGUF.name, "q8_0", name="clika-demo")

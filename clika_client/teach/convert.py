@@ -39,10 +39,12 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def to_gguf(model_dir: Path, out: Path, quantization: str = "f16", adapter: Path | None = None) -> Path:
+def to_gguf(
+    model_dir: Path, out: Path, quantization: str = "f16", adapter: Path | None = None, *, name: str | None = None
+) -> Path:
     """Write a model directory as one GGUF file, with `adapter` merged into the weights when given.
 
-    `quantization` is one of QUANTIZATIONS; vectors stay f32, and a matrix whose rows are no multiple
+    The model is called `name`, or as its directory. `quantization` is one of QUANTIZATIONS; vectors stay f32, and a matrix whose rows are no multiple
     of 32 stays f16 under q8_0. Raises UserError for an architecture, tokenizer or adapter that cannot
     be converted faithfully; nothing is left at `out` then.
     """
@@ -55,16 +57,16 @@ def to_gguf(model_dir: Path, out: Path, quantization: str = "f16", adapter: Path
     lora = _Lora.read(adapter) if adapter else None
     with _writer(out, family) as writer:
         writer.add_type("model")
-        writer.add_name(model_dir.resolve().name)
+        writer.add_name(name or model_dir.resolve().name)
         _add_shape(writer, config, family)
         tokenizer.add_to(writer)
         kind = "ALL_F32" if quantization == "f32" else f"MOSTLY_{quantization.upper()}"
         writer.add_file_type(gguf.LlamaFileType[kind])
         names = _names(family, config)
-        for name, weight in _weights(model_dir, config):
+        for source, weight in _weights(model_dir, config):
             if lora:
-                weight = lora.merge(name, weight)
-            target, weight = _place(names, family, config, name, weight)
+                weight = lora.merge(source, weight)
+            target, weight = _place(names, family, config, source, weight)
             writer.add_tensor(target, *_stored(weight, quantization))
         if (factors := _rope_factors(config)) is not None:
             writer.add_tensor("rope_freqs.weight", factors)
