@@ -44,9 +44,9 @@ def to_gguf(
 ) -> Path:
     """Write a model directory as one GGUF file, with `adapter` merged into the weights when given.
 
-    The model is called `name`, or as its directory. `quantization` is one of QUANTIZATIONS; vectors stay f32, and a matrix whose rows are no multiple
-    of 32 stays f16 under q8_0. Raises UserError for an architecture, tokenizer or adapter that cannot
-    be converted faithfully; nothing is left at `out` then.
+    The model is called `name`, or as its directory. `quantization` is one of QUANTIZATIONS; vectors stay f32,
+    and a matrix whose rows are no multiple of 32 stays f16 under q8_0. Raises UserError for an architecture,
+    tokenizer or adapter that cannot be converted faithfully; nothing is left at `out` then.
     """
     if quantization not in QUANTIZATIONS:
         raise UserError(f"quantization {quantization!r} is unknown; use one of {', '.join(QUANTIZATIONS)}")
