@@ -106,7 +106,15 @@ def random_model(directory: Path, config_class: str, extra: dict[str, Any], toke
 def open_gguf(path: Path, **settings: Any) -> Any:
     # Full-precision key/value cache, so that only the conversion can make a difference.
     return llama_cpp.Llama(
-        str(path), n_ctx=128, n_threads=1, n_threads_batch=1, logits_all=True, type_k=0, type_v=0, verbose=False, **settings
+        str(path),
+        n_ctx=128,
+        n_threads=1,
+        n_threads_batch=1,
+        logits_all=True,
+        type_k=0,
+        type_v=0,
+        verbose=False,
+        **settings,
     )
 
 

@@ -234,9 +234,7 @@ def _denied(reply: Reply, at: int) -> bool:
         return True
     roles = [reply.tokens[i].role for i in members[:4]]
     verdict = Role.CORRECT | Role.ANSWER | Role.IS
-    return any(
-        a & Role.NOT and b & verdict for n, a in enumerate(roles) for m, b in enumerate(roles) if n != m
-    )
+    return any(a & Role.NOT and b & verdict for n, a in enumerate(roles) for m, b in enumerate(roles) if n != m)
 
 
 def _set_off(reply: Reply, at: int) -> bool:
@@ -244,7 +242,7 @@ def _set_off(reply: Reply, at: int) -> bool:
     if after is None or after.kind == "line":
         return True
     if after.kind == "sign":
-        if after.text in ".):]}>;!\"":
+        if after.text in '.):]}>;!"':
             return True
         if after.text == "?":
             return at + 2 >= len(reply.tokens)

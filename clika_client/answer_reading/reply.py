@@ -109,7 +109,6 @@ class Reply:
                     rejected.update(self._listed_before(mentions[0]))
         return rejected
 
-
     def _listed_before(self, at: int) -> list[int]:
         """Mentions that a comma joins to the one at `at`: all of `A, C and D are wrong`."""
         found: list[int] = []
@@ -265,27 +264,7 @@ class Reply:
 
     def _list_end(self, at: int) -> bool:
         token = self.get(at)
-        return (
-            token is None
-            or token.kind == "line"
-            or token.kind == "sign"
-            or bool(token.role & (Role.AND | Role.OR))
-        )
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
+        return token is None or token.kind == "line" or token.kind == "sign" or bool(token.role & (Role.AND | Role.OR))
 
     def named(self, labels: bool = True) -> set[int]:
         """Every option that the reply names without rejecting it; labels only in a form safe in running text."""
