@@ -62,7 +62,7 @@ def from_json(text: str, read: ReadText) -> Answer | None:
         values = _answer_values(value, 0)
         answers = [a for v in values if (a := _json_value(v, read)) is not None]
         if not answers:
-            return None
+            return Answer(None, "multiple", "json") if _weighs_letters(value) else None
         chosen = {a.choice for a in answers if a.choice is not None}
         if len(chosen) == 1 and all(a.choice is not None or a.reason == "unreadable" for a in answers):
             return Answer(chosen.pop(), None, "json")
@@ -70,11 +70,22 @@ def from_json(text: str, read: ReadText) -> Answer | None:
     return None
 
 
+def _weighs_letters(value: object) -> bool:
+    """Whether an object gives several letters a number each: `{"A": 0.1, "B": 0.7}` names none of them."""
+    return (
+        isinstance(value, dict)
+        and len(value) > 1
+        and all(len(str(key)) == 1 for key in value)
+        and all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in value.values())
+    )
+
+
 def _answer_values(value: object, depth: int) -> list[object]:
     """Values under keys that mean answer, option, choice or correct, in this object or the first below it."""
     if not isinstance(value, dict) or depth > 4:
         return []
     found: list[object] = []
+    listed: list[object] = []
     for key, content in value.items():
         parts = fold(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(key)).replace("_", " ").replace("-", " ")).split()
         role = 0
@@ -84,9 +95,10 @@ def _answer_values(value: object, depth: int) -> list[object]:
         wanted = Role.ANSWER | Role.OPTION | Role.FINAL | Role.CORRECT
         named = role & wanted or parts in (["label"], ["selected"], ["selection"])
         if named and not {"index", "idx", "id"} & set(parts):
-            found.append(content)
-    if found:
-        return found
+            shown = isinstance(content, list | dict) and not role & (Role.ANSWER | Role.FINAL | Role.CORRECT)
+            (listed if shown else found).append(content)
+    if found or listed:
+        return found or listed  # {"options": ["A", "B"], "answer": "A"}: the options repeated are no answer
     for content in value.values():
         if inner := _answer_values(content, depth + 1):
             return inner

@@ -175,7 +175,7 @@ def leading(reply: Reply) -> int | None:
         for other in range(at + 1, len(reply.tokens))
         if other not in reply.rejected and _lists(reply, other)
     }
-    if others - {choice} or _corrected(reply, at, choice):
+    if others - {choice} or corrected(reply, at, choice):
         return AMBIGUOUS
     return choice
 
@@ -207,19 +207,33 @@ def _lists(reply: Reply, at: int) -> bool:
     return after is not None and after.text in ".):" and reply.beside(at)[1] > at + 1
 
 
-def _corrected(reply: Reply, at: int, choice: int) -> bool:
-    """Whether a later clause of known words names another label: `A. No wait, B.`"""
+def corrected(reply: Reply, at: int, choice: int) -> bool:
+    """Whether a later clause of known words names another label: `A. No wait, B.`, `Answer: A. Sorry, it's B.`"""
     clauses: dict[int, list[int]] = {}
     for place in range(at + 1, len(reply.tokens)):
         clauses.setdefault(reply.clause[place], []).append(place)
     for members in clauses.values():
         labels = [p for p in members if reply.tokens[p].shown and reply.tokens[p].strict and p not in reply.rejected]
-        if not any(reply.tokens[p].choice != choice and reply.closes(p) for p in labels):
+        others = [p for p in labels if reply.tokens[p].choice != choice and reply.closes(p)]
+        if all(_with_text(reply, p) or _denied_later(reply, p) for p in others):
             continue
         known = (reply.tokens[p].role or reply.tokens[p].choice is not None for p in members if _is_word(reply, p))
         if all(known) and not any(reply.states(p) for p in labels):
             return True
     return False
+
+
+def _denied_later(reply: Reply, at: int) -> bool:
+    """Whether the sentence goes on to deny what it lists: `A、C、D均不正确`."""
+    members = reply.sentences[reply.sentence[at]]
+    return any(place > at and reply.tokens[place].role & (Role.WRONG | Role.NOT) for place in members)
+
+
+def _with_text(reply: Reply, at: int) -> bool:
+    """Whether a label introduces its own option's text: an option repeated, not chosen."""
+    choice, ahead = reply.beside(at)
+    told = any(token.kind == "option" for token in reply.tokens[at + 1 : ahead])
+    return told and choice == reply.tokens[at].choice
 
 
 def _is_word(reply: Reply, at: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from clika_client.answer_reading.fields import fields, from_json
-from clika_client.answer_reading.grammar import hits, leading, plain
+from clika_client.answer_reading.grammar import corrected, hits, leading, plain
 from clika_client.answer_reading.labels import AMBIGUOUS, NOT_SHOWN
 from clika_client.answer_reading.normalise import bounded, clean, fold, lower, strip_thinking
 from clika_client.answer_reading.question import Question
@@ -88,7 +88,7 @@ def _sentences(text: str, question: Question, language: str | None, rule: str = 
     if strong:
         last = strong[-1].choice
         later = {hit.choice for hit in found if hit.at > strong[-1].at and hit.choice >= 0}
-        contradicted = bool(later - {last}) or first not in (None, last)
+        contradicted = bool(later - {last}) or first not in (None, last) or corrected(reply, strong[-1].at, last)
         same = {h.choice for h in strong if reply.clause[h.at] == reply.clause[strong[-1].at]}
         return as_answer(AMBIGUOUS if contradicted or len(same) > 1 else last, rule or "anchored")
     if lead is not None:

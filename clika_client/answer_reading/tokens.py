@@ -273,6 +273,11 @@ def _suffix(word: str) -> bool:
     return bool(languages & {"tr", "az"}) and not languages & {"fr", "it", "ca", "en"}
 
 
+def _other_label(token: Token, other: Token, labels: LabelSet) -> bool:
+    """Whether two letters joined by a dash are two labels, as in `B-C`, so that neither is read alone."""
+    return token.kind == other.kind == "word" and labels.shows(token.text) and labels.shows(other.text)
+
+
 def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool:
     """Whether the token is part of something longer: `B12`, `B-vitamin`, `U.S.A`, `C'est`, `A型`, `R&B`, `C++`."""
     token = tokens[at]
@@ -294,7 +299,7 @@ def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool
         beyond = tokens[at + 2] if at + 2 < len(tokens) and tokens[at + 2].start == after.end else None
         if beyond is not None and beyond.kind in ("word", "number"):
             if after.text == "-":
-                return not beyond.role
+                return not beyond.role and not _other_label(token, beyond, labels)
             if after.text == "." and beyond.kind == "word":
                 return len(beyond.text) < 3 and beyond.text.isascii() == token.text.isascii()
             if after.text in "&'" and not quoted:
@@ -305,7 +310,7 @@ def _embedded(text: str, tokens: list[Token], at: int, labels: LabelSet) -> bool
         ahead = tokens[at - 2] if at > 1 and tokens[at - 2].end == before.start else None
         if ahead is not None and ahead.kind in ("word", "number") and before.text in "-.&'":
             if before.text == "-":
-                return not ahead.role
+                return not ahead.role and not _other_label(token, ahead, labels)
             if before.text == "." and len(ahead.text) < 3:
                 return True
             return (before.text != "&" and not ahead.role) or (before.text == "&" and ahead.choice is None)
