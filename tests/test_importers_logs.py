@@ -84,6 +84,14 @@ def test_the_model_s_name_is_taken_from_the_results_beside_the_samples(tmp_path:
     assert import_path(store, folder).models == {"Vendor/Model-1B"}
 
 
+def test_a_sample_log_named_from_within_its_folder_still_has_a_model(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lm_eval_folder(tmp_path) / "vendor__model")
+    log = Path("samples_caps_en_2026-01-02T03-04-05.678.jsonl")
+    assert import_path(store, log).models == {"vendor/model"}
+
+
 def test_the_older_shape_of_lm_eval_s_arguments_is_read_too(tmp_path: Path, store: Store) -> None:
     row = lm_eval_sample("en", 0, [-0.1, -2.0])
     row["arguments"] = [["Question: …", " Paris"], ["Question: …", " Rome"]]

@@ -93,7 +93,7 @@ def _model(path: Path, time: str) -> str:
         name = document.get("model_name") if isinstance(document, dict) else None
         if isinstance(name, str) and name:
             return name
-    return path.parent.name.replace("__", "/")
+    return path.resolve().parent.name.replace("__", "/")
 
 
 def _reply(
