@@ -191,6 +191,9 @@ class Evaluation:
             on_event = partial(self.listener.event, plan)
             outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
             outcomes.append(outcome)
+            if outcome.cost:
+                counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
+                self.notes.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
             if isinstance(outcome.stop, BudgetReached):
                 self.notes.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
             elif outcome.stop is not None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clika_cache import maintenance
+from clika_client.errors import UserError
 from clika_client.store import Store
 
 
@@ -13,7 +14,10 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
     """Copy what `other` has and this file lacks; returns (new replies, cells seen in the other file).
 
     Cells that both files have are united, key by key; runs keep their ids.
+    Raises UserError when both are one file.
     """
+    if other.exists() and other.samefile(store.database.path):
+        raise UserError(f"{other} cannot be merged into itself; name another database")
     replies = maintenance.merge(store.database, other)
     with Store(other, read_only=True) as theirs:
         numbers: dict[int, int] = {}

@@ -25,6 +25,8 @@ class Outcome:
     """How asking one model ended."""
 
     spec: str
+    to_ask: int = 0
+    """Requests that had no stored answer when asking began."""
     asked: int = 0
     answered: int = 0
     failed: int = 0
@@ -36,6 +38,11 @@ class Outcome:
     """Failure message → count."""
     stop: Exception | None = None
     """What ended asking before the plan was through: a RunError, BudgetReached, or None."""
+
+    @property
+    def replies(self) -> int:
+        """Replies that arrived, and were paid for, whether or not they answer."""
+        return self.answered + self.filtered
 
     @property
     def lost(self) -> int:
@@ -98,7 +105,7 @@ async def ask(
     Replies reach the file through the cached provider, so cancelling this coroutine, or killing the
     process, loses only requests in flight.
     """
-    outcome = Outcome(plan.provider.spec)
+    outcome = Outcome(plan.provider.spec, plan.missing)
     workers = max(1, min(plan.provider.concurrency, plan.missing))
     source = missing_requests(plan)
     tasks = [asyncio.create_task(_work(plan, source, outcome, on_event, budget, price_at)) for _ in range(workers)]

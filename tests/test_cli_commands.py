@@ -114,6 +114,11 @@ def test_merging_brings_scores_along(replies: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_database_is_not_merged_into_itself(replies: Path) -> None:
+    done = clika("cache", "merge", replies, "--db", replies, check=2)
+    assert "into itself" in done.stderr
+
+
 def test_pruning_needs_a_yes_and_leaves_missing_answers(replies: Path) -> None:
     clika("cache", "prune", "--model", "openai/test", "--db", replies, check=2)
     assert count(replies) == 12

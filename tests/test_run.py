@@ -350,8 +350,11 @@ def test_a_price_table_of_ones_own_is_used(tmp_path: Path) -> None:
         assert "--max-cost" in done.stderr
         stored = sqlite3.connect(tmp_path / "c.db").execute("SELECT sum(cost) FROM completions").fetchone()[0]
         assert stored == pytest.approx(paid * 0.05)
-        run(server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 50)
+        again = run(server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 50)
         assert len(server.seen) == 12
+    said = f"openai/test: {12 - paid} replies cost ${(12 - paid) * 0.05:.4f} ({(12 - paid) * 50:,} input"
+    assert said in " ".join(again.stderr.split())
+    assert said in clika("score", "--db", tmp_path / "c.db", "--json").stdout
 
 
 def test_a_dry_run_leaves_nothing_behind_in_later_scores(tmp_path: Path) -> None:

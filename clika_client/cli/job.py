@@ -118,6 +118,7 @@ class Job:
 
     def _finish(self, result: RunResult) -> None:
         lost = sum(o.lost for o in result.outcomes)
+        left = sum(o.to_ask - o.answered for o in result.outcomes)
         for outcome in result.outcomes:
             for reason, count in outcome.reasons.most_common(3):
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
@@ -129,7 +130,8 @@ class Job:
             raise StoppedRun("stopped before exceeding --max-cost; what arrived is kept, and the same command resumes")
         if result.status == "incomplete":
             raise IncompleteRun(
-                f"{lost} requests got no answer; what arrived is kept. Run the same command again to ask only those."
+                f"{lost} requests got no answer; what arrived is kept. "
+                f"Run the same command again to ask only the {left} that are missing."
             )
 
 
