@@ -167,7 +167,13 @@ def _count(outcome: Outcome, completion: Completion | None, error: ProviderError
         outcome.answered += 1
     else:
         outcome.filtered += 1
-        outcome.reasons["reply was filtered or cut before a word was said"] += 1
+        outcome.reasons[_not_an_answer(completion)] += 1
+
+
+def _not_an_answer(completion: Completion) -> str:
+    if completion.finish_reason == "content_filter":
+        return "the reply was stopped by a filter"
+    return "the reply was cut before an answer began: give more room with --max-tokens"
 
 
 def most_tokens(request: Request) -> int:

@@ -85,3 +85,15 @@ def test_a_local_fallback_is_a_row_of_its_own(tmp_path: Path, tiny: Path) -> Non
     assert found["gguf/tiny.gguf", "en"]["answered"] == 6
     assert found["llama-server/gone", "en"]["answered"] == 0
     assert "row of its own" in done.stderr.replace("\n", " ")
+
+
+def test_a_thought_that_does_not_end_is_missing_and_the_cure_is_named(tmp_path: Path) -> None:
+    model = gguf_factory.make(tmp_path / "thinker.gguf", gguf_factory.Recipe(template=gguf_factory.ALWAYS_THINKING))
+    probes = write_probes(tmp_path / "mine.jsonl", 1, ("en",))
+    done = clika(
+        "run", probes, "-m", f"gguf/{model}", "--read", "text", "--db", tmp_path / "c.db", "--bootstrap", 0, check=1
+    )
+    assert "cut before an answer began" in done.stderr
+    assert "--max-tokens" in done.stderr
+    assert count(tmp_path / "c.db") == 0
+    assert count(tmp_path / "c.db", "attempts") == 1
