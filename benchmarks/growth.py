@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -20,19 +21,50 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from http_run import server, write_set
+from http_run import LANGUAGES, server
 
 CLIKA = str(Path(sys.executable).with_name("clika"))
 CEILING_MB = 300
 
 
+_LETTERS = {"ru": "абвгдежзиклмнопрстуя", "ar": "ابتثجحدرسشصطعفقكلمنهوي", "he": "אבגדהוזחטיכלמנסעפצקרשת"}
+_SIGNS = "".join(map(chr, range(0x4E00, 0x5A00)))
+
+
+def words(language: str, count: int, rng: random.Random) -> list[str]:
+    """Made-up words in a language's script, so that a set is about as hard to compress as a real one."""
+    if language in ("zh", "ja"):
+        return ["".join(rng.choices(_SIGNS, k=rng.randint(1, 3))) for _ in range(count)]
+    letters = _LETTERS.get(language, "abcdefghijklmnoprstuvyz")
+    return ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(count)]
+
+
+def write_set(path: Path, probes: int) -> None:
+    """A five-choice set of `probes` questions of twelve words over ten languages."""
+    rng = random.Random(0)
+    known = {language: words(language, 20_000, rng) for language in LANGUAGES}
+    with path.open("w", encoding="utf-8") as file:
+        for i in range(probes // len(LANGUAGES)):
+            for language in LANGUAGES:
+                told = rng.choices(known[language], k=17)
+                row = {
+                    "item_id": f"q{i}",
+                    "language": language,
+                    "question": " ".join(told[:12]) + "?",
+                    "choices": [f"{word} {j}" for j, word in enumerate(told[12:])],
+                    "gold": i % 5,
+                }
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """What one process cost. `asked` counts the replies it reported; `asking_s` is the time from its first line on."""
+    """What one process cost."""
 
     what: str
     probes: int
     asked: int
+    """Replies that its progress lines counted; 0 where nothing was asked."""
     wall_s: float
     cpu_s: float
     peak_mb: float
@@ -104,9 +136,10 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 for one in grow(size, Path(folder), port, options.width, million, options.seconds):
                     found.append(one)
-                    each = 1000 * one.cpu_s / one.probes if not one.what.startswith("run, 6") else float("nan")
+                    stopped = 0 < one.asked < one.probes
+                    each = f"{1000 * one.cpu_s / one.probes:.3f}" if not stopped else "-"
                     print(
-                        f"{one.probes:>9}  {one.what:<22}{one.wall_s:>8.1f}{one.cpu_s:>8.1f}{each:>14.3f}"
+                        f"{one.probes:>9}  {one.what:<22}{one.wall_s:>8.1f}{one.cpu_s:>8.1f}{each:>14}"
                         f"{one.per_s:>9.0f}{one.peak_mb:>9.0f}",
                         flush=True,
                     )

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from clika_client.errors import UserError
 
 Tags = Mapping[str, str]
-BLOCK = 256
-"""Probes to a line of a set's text, and to a block where they are kept compressed."""
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +81,8 @@ class ProbeSet:
     @property
     def digest(self) -> str:
         """32 hex digits over all content; two sets with one digest ask the same questions."""
+        from clika_client.packed import to_lines
+
         made = hashlib.blake2b(digest_size=16)
         for line in to_lines(self):
             made.update(line.encode("utf-8", "surrogatepass") + b"\n")
@@ -175,63 +172,3 @@ def _check_gold(where: str, items: tuple[Item, ...], by_language: Mapping[str, M
                     f"{by_language[tag][item.item_id].gold} in {tag!r}; "
                     "list the choices in the same order in every language"
                 )
-
-
-def to_lines(probe_set: ProbeSet) -> Iterator[str]:
-    """The set as lines of canonical JSON: a head, then items and each language's probes, 256 to a line.
-
-    The inverse of `from_lines`. Never one text of the whole set, which may hold a million questions.
-    """
-    from clika_client.packed import PackedProbes
-
-    yield _encode(
-        {
-            "name": probe_set.name,
-            "version": probe_set.version,
-            "reference": probe_set.reference,
-            "licence": probe_set.licence,
-            "source": probe_set.source,
-            "meta": dict(probe_set.meta),
-            "languages": list(probe_set.probes),
-            "n": probe_set.n,
-        }
-    )
-    for start in range(0, probe_set.n, BLOCK):
-        yield _encode([[i.item_id, dict(i.tags), i.cluster] for i in probe_set.items[start : start + BLOCK]])
-    for probes in probe_set.probes.values():
-        if isinstance(probes, PackedProbes):
-            yield from probes.lines()
-        else:
-            yield from (probe_line(probes[start : start + BLOCK]) for start in range(0, len(probes), BLOCK))
-
-
-def probe_line(probes: Sequence[Probe]) -> str:
-    """Up to 256 probes of one language as one line."""
-    return _encode([[p.question, list(p.choices), p.gold, dict(p.tags), dict(p.fields)] for p in probes])
-
-
-def from_lines(lines: Iterable[str]) -> ProbeSet:
-    """The set that `to_lines` wrote; a large one is kept compressed."""
-    from clika_client.packed import PACK_FROM, PackedProbes, pack_line, unpacked
-
-    source = iter(lines)
-    head = json.loads(next(source))
-    blocks = -(-head["n"] // BLOCK)
-    items = tuple(Item(i, tags, cluster) for line in islice(source, blocks) for i, tags, cluster in json.loads(line))
-    probes: dict[str, Sequence[Probe]] = {}
-    for tag in head["languages"]:
-        own = islice(source, blocks)
-        if len(items) * len(head["languages"]) >= PACK_FROM:
-            probes[tag] = PackedProbes(items, tag, [pack_line(line) for line in own])
-        else:
-            probes[tag] = tuple(unpacked(items, tag, (row for line in own for row in json.loads(line))))
-    return ProbeSet(
-        head["name"],
-        items,
-        probes,
-        head["version"],
-        head["reference"],
-        head["licence"],
-        head["source"],
-        head["meta"],
-    )

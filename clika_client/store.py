@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, prompt_text
 from clika_cache import completions as cached
-from clika_client.probes import ProbeSet, from_lines, to_lines
+from clika_client.packed import from_blocks, to_blocks
+from clika_client.probes import ProbeSet
 from clika_client.tables import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
 from clika_providers import Completion, Json, Request
 
@@ -32,8 +33,6 @@ _CELLS = (
     "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
     " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
 )
-
-_CHUNK_BYTES = 1 << 14
 
 
 class Store:
@@ -60,12 +59,15 @@ class Store:
         digest = probe_set.digest
         row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
         if row is None:
-            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, _compressed(probe_set))
+            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k)
             with self.database.writing() as connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO sets (digest, name, version, n, k, content) VALUES (?,?,?,?,?,?)", values
-                )
+                sql = "INSERT OR IGNORE INTO sets (digest, name, version, n, k) VALUES (?,?,?,?,?)"
+                new = connection.execute(sql, values).rowcount == 1
                 row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+                if new:
+                    blocks = ((row[0], number, block) for number, block in enumerate(to_blocks(probe_set)))
+                    connection.executemany("INSERT INTO set_blocks VALUES (?,?,?)", blocks)
+            self.database.connection.execute("PRAGMA shrink_memory")  # pages of a large set are not read again
         self._sets.setdefault(int(row[0]), probe_set)
         return int(row[0])
 
@@ -77,11 +79,11 @@ class Store:
         return found
 
     def _read_set(self, set_id: int) -> ProbeSet:
-        with self.database.mapped_errors():
-            row = self.database.connection.execute("SELECT content FROM sets WHERE id = ?", (set_id,)).fetchone()
+        sql = "SELECT block FROM set_blocks WHERE set_id = ? ORDER BY number"
         try:
-            return from_lines(_lines(row[0]))
-        except (StopIteration, ValueError, KeyError, TypeError, zlib.error) as error:
+            with self.database.mapped_errors():
+                return from_blocks(block for (block,) in self.database.connection.execute(sql, (set_id,)))
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
             raise CacheError(
                 f"{self.database.path}: probe set {set_id} cannot be read; it is damaged or of a version before the "
                 "first release. Restore a copy, or ask and import into a new file (--db)"
@@ -277,21 +279,6 @@ class Store:
                 "SELECT id, created_at, finished_at, status, config, notes FROM runs ORDER BY created_at"
             ).fetchall()
         return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4]), tuple(json.loads(r[5]))) for r in rows]
-
-
-def _compressed(probe_set: ProbeSet) -> bytes:
-    squeeze = zlib.compressobj(6)
-    parts = [squeeze.compress(line.encode("utf-8", "surrogatepass") + b"\n") for line in to_lines(probe_set)]
-    return b"".join([*parts, squeeze.flush()])
-
-
-def _lines(content: bytes) -> Iterator[str]:
-    """The lines of a compressed text, a few at a time."""
-    expand = zlib.decompressobj()
-    rest = b""
-    for start in range(0, len(content), _CHUNK_BYTES):
-        *whole, rest = (rest + expand.decompress(content[start : start + _CHUNK_BYTES])).split(b"\n")
-        yield from (line.decode("utf-8", "surrogatepass") for line in whole)
 
 
 def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:

@@ -25,8 +25,14 @@ MIGRATIONS: tuple[Migration, ...] = (
             name TEXT NOT NULL,
             version TEXT NOT NULL,
             n INTEGER NOT NULL,
-            k INTEGER NOT NULL,
-            content BLOB NOT NULL
+            k INTEGER NOT NULL
+        );
+        -- A set may hold a million questions: its content comes in blocks, so that nobody needs it in one piece.
+        CREATE TABLE set_blocks (
+            set_id INTEGER NOT NULL REFERENCES sets(id),
+            number INTEGER NOT NULL,
+            block BLOB NOT NULL,
+            PRIMARY KEY (set_id, number)
         );
         CREATE TABLE cells (
             id INTEGER PRIMARY KEY,

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clika_cache import CacheError
 from clika_client import packed
 from clika_client.errors import UserError
-from clika_client.packed import PackedProbes, pack
-from clika_client.probes import BLOCK, Item, Probe, ProbeSet, build, from_lines, to_lines
+from clika_client.packed import BLOCK, PackedProbes, from_blocks, pack, to_blocks, to_lines
+from clika_client.probes import Item, Probe, ProbeSet, build
 from clika_client.sets import gather
 from clika_client.sets.user import read_user_set
 from clika_client.store import Store
@@ -149,7 +150,7 @@ def test_the_text_of_a_set_never_depends_on_how_it_is_kept() -> None:
     as_tuple = build("little", items, plain)
     compressed = ProbeSet("little", items, {"en": pack(items, "en", plain)})
     assert list(to_lines(as_tuple)) == list(to_lines(compressed))
-    assert from_lines(to_lines(compressed)) == as_tuple
+    assert from_blocks(to_blocks(compressed)) == as_tuple
 
 
 def test_selecting_all_items_keeps_them_compressed_and_a_limit_takes_the_same_ones() -> None:
@@ -158,3 +159,12 @@ def test_selecting_all_items_keeps_them_compressed_and_a_limit_takes_the_same_on
     compressed = ProbeSet("little", items, {"en": pack(items, "en", plain)})
     assert isinstance(compressed.select(["en"]).probes["en"], PackedProbes)
     assert compressed.select(limit=9, seed=3) == as_tuple.select(limit=9, seed=3)
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM set_blocks WHERE number = 5", "UPDATE set_blocks SET block = x'00'"])
+def test_a_stored_set_that_lost_a_part_is_named(tmp_path: Path, change: str) -> None:
+    with Store(tmp_path / "c.db") as store:
+        number = store.add_set(read_user_set(written(tmp_path / "mine.jsonl", rows(BLOCK + 3))))
+        store.database.connection.execute(change)
+    with Store(tmp_path / "c.db") as store, pytest.raises(CacheError, match=r"c\.db: probe set 1 cannot be read"):
+        store.probe_set(number)

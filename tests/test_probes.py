@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from clika_client import languages
 from clika_client.errors import UserError
-from clika_client.probes import Item, Probe, ProbeSet, build, from_lines, to_lines
+from clika_client.packed import from_blocks, to_blocks
+from clika_client.probes import Item, Probe, ProbeSet, build
 
 
 def a_set(n: int = 5, tags: tuple[str, ...] = ("en", "de", "he")) -> ProbeSet:
@@ -62,8 +63,8 @@ def test_a_set_that_cannot_be_compared_across_languages_is_refused(changed: list
 
 def test_its_text_gives_the_same_set_back() -> None:
     found = a_set()
-    assert from_lines(to_lines(found)) == found
-    assert from_lines(to_lines(found)).digest == found.digest
+    assert from_blocks(to_blocks(found)) == found
+    assert from_blocks(to_blocks(found)).digest == found.digest
 
 
 def test_the_digest_changes_with_every_part_of_the_content() -> None:

@@ -13,8 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 from clika_client.errors import UserError
-from clika_client.packed import PACK_FROM, PackedProbes, pack, pack_line, rows_of, unpacked
-from clika_client.probes import BLOCK, Item, Probe, ProbeSet, probe_line, refuse_missing
+from clika_client.packed import BLOCK, PACK_FROM, PackedProbes, pack, pack_line, probe_line, rows_of, unpacked
+from clika_client.probes import Item, Probe, ProbeSet, refuse_missing
 
 _NONE = 0
 """Number of the empty tags in the pool."""
