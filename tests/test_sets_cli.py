@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
-from clika import clika, write_probes
+from clika import COMMAND, clika, write_probes
 
 from clika_client.cli.app import run
 from clika_client.cli.plain_text import shown
@@ -140,3 +141,13 @@ def test_joiners_and_marks_that_belong_to_a_script_are_kept() -> None:
     assert shown("می\u200cنویسد क\u094d\u200dष") == "می\u200cنویسد क\u094d\u200dष"
     assert shown("a\nb", lines=True) == "a\nb"
     assert shown("a\nb") == "a�b"
+
+
+def test_a_reader_that_leaves_early_is_no_failure() -> None:
+    with subprocess.Popen([*COMMAND, "sets", "export", "atlas"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        assert done.stdout is not None
+        assert done.stderr is not None
+        done.stdout.readline()
+        done.stdout.close()
+        assert done.stderr.read() == b""
+        assert done.wait(60) == 0

@@ -104,8 +104,10 @@ def run(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _say("stopped; everything that arrived is kept, the same command resumes")
         sys.exit(3)
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); not an error of ours.
+    except (BrokenPipeError, SystemExit) as left:
+        # The reader of our output went away (`| head`); not an error of ours. Typer makes it an exit with 1.
+        if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
