@@ -159,3 +159,8 @@ def test_a_missing_build_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.undo()
     assert build["installed"] is False
     assert "pip install 'clika-client[local]'" in str(build["problem"])
+
+
+def test_a_models_dir_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadModelFile, match="--models-dir"):
+        list_local(tmp_path / "none")

@@ -77,6 +77,8 @@ def _describe(name: str, path: Path, source: str) -> LocalModel | None:
 def candidates(models_dir: Path | None = None) -> Iterator[tuple[str, Path, str]]:
     """(name, path, source) of everything that looks like a model, without opening it."""
     if models_dir is not None:
+        if not models_dir.is_dir():
+            raise BadModelFile(f"no folder {str(models_dir)!r}. Check the path given to --models-dir.")
         yield from _in_folder(models_dir, "models-dir")
     for folder in _lm_studio():
         yield from _in_folder(folder, "LM Studio")
