@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from clika import clika, write_probes
+from clika import COMMAND, clika, write_probes
 
 from clika_cache import CachedProvider, Writer
 from clika_client.errors import UserError
@@ -163,3 +165,25 @@ def test_a_dry_run_multiplies_tokens_by_the_price_table(tmp_path: Path, monkeypa
     assert row["to_send"] == 1000
     # 1000 dollars a million tokens is a tenth of a cent each; each request's tokens are rounded.
     assert row["estimated_cost_usd"] == pytest.approx(row["estimated_input_tokens"] / 1000, rel=0.02)
+
+
+def peak_mb(*arguments: object) -> float:
+    """Run `clika` to its end; its peak resident memory."""
+    process = subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024
+
+
+def test_two_hundred_times_the_questions_take_little_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept as objects, 120,000 questions take 90 MB and more; the first 50,000 are, until they are compressed."""
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    peaks = []
+    for items in (300, 60_000):
+        probes = write_probes(tmp_path / f"{items}.jsonl", items)
+        peaks.append(peak_mb("run", probes, "-m", "openai/test", "--db", tmp_path / f"{items}.db", "--dry-run"))
+    assert peaks[1] - peaks[0] < 60
+    assert peaks[1] < 300
