@@ -144,7 +144,8 @@ def test_joiners_and_marks_that_belong_to_a_script_are_kept() -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_failure() -> None:
-    with subprocess.Popen([*COMMAND, "sets", "export", "atlas"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+    command = [*COMMAND, "sets", "export", "atlas"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
         assert done.stdout is not None
         assert done.stderr is not None
         done.stdout.readline()
