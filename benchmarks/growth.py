@@ -128,6 +128,8 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="1,000 and 5,000 probes")
     options = parser.parse_args()
+    # In the background of a shell Ctrl-C is ignored, and every process started from here would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sizes = [1000, 5000] if options.quick else [int(n) for n in options.sizes.split(",") if n]
     print(f"{'probes':>9}  {'what':<22}{'wall s':>8}{'CPU s':>8}{'CPU ms/probe':>14}{'asked/s':>9}{'peak MB':>9}")
     found: list[Grown] = []

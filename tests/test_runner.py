@@ -153,7 +153,7 @@ def test_cancelling_keeps_what_arrived(desk: Desk) -> None:
     writer.close()
     assert len(desk.events) >= 10
     assert count(desk.store.database.path) >= 10
-    assert provider.calls <= 10 + 4
+    assert provider.calls <= 10 + 2 * 4
 
 
 # ---- budgets
