@@ -197,3 +197,8 @@ def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "Traceback" in done.stderr
     assert done.returncode == 2
+
+
+def test_score_takes_a_teaching_experiment_and_names_one_that_is_none(tmp_path: Path) -> None:
+    done = clika("score", tmp_path, check=2)
+    assert str(tmp_path) in done.stderr

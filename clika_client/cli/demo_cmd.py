@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,11 +56,13 @@ def demo(
     with Store(path) as store:
         Job(store, config, as_json=as_json).ask()
     if teach:
-        _teach()
+        folder = home() / "demo-teach"
+        _teach(folder, as_json)
+        console.print(f"The experiment is kept in {folder}; score it again: clika score {folder}", markup=False)
     console.print(_NEXT.format(db=path), markup=False, soft_wrap=True)
 
 
-def _teach() -> None:
+def _teach(folder: Path, as_json: bool) -> None:
     from clika_client.teach.loop import demo as teach_demo
 
-    teach_demo(home() / "demo-teach")
+    teach_demo(folder, as_json=as_json)

@@ -30,6 +30,10 @@ from clika_client.cli.scoring_options import (
 
 
 def score(
+    experiment: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a teaching experiment: score its conductivity (as `clika teach score` does)."),
+    ] = None,
     model: Models = None,
     sets: Sets = None,
     languages: Languages = None,
@@ -62,6 +66,11 @@ def score(
     ] = None,
 ) -> None:
     """Score the stored answers: every metric, with intervals, from the database alone."""
+    if experiment is not None:
+        from clika_client.cli import teach_cmd
+
+        teach_cmd.score(experiment, bootstrap=max(bootstrap, 100), as_json=as_json)
+        return
     from clika_client.report.table import to_csv
     from clika_client.report.terminal import render
     from clika_client.scoring import score_store
