@@ -189,6 +189,8 @@ class Loopback:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        # Aborted connections are closed by callbacks of the next rounds of the loop; stopping before would leak them.
+        await asyncio.sleep(0.05)
 
     @property
     def url(self) -> str:
