@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from clika_providers.adapter import Adapter
 from clika_providers.capabilities import Capabilities, capabilities_for
 from clika_providers.chat_reply import broken, parse_body
 from clika_providers.errors import RetryableError, RunError
@@ -40,10 +41,11 @@ _FINISH = {
 }
 
 
-class Anthropic:
+class Anthropic(Adapter):
     """One Claude model behind the Messages endpoint."""
 
     models_path = "/v1/models"
+    adapter_version = ADAPTER_VERSION
 
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
         self._server, self._model, self.options = server, model, options
@@ -57,38 +59,6 @@ class Anthropic:
         self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
         self._clients: list[httpx.AsyncClient] = []
         self._turn = 0
-
-    @property
-    def spec(self) -> str:
-        """`server/model`."""
-        return f"{self._server.name}/{self._model}"
-
-    @property
-    def identity(self) -> Mapping[str, Json]:
-        """Server, model, address class, adapter version, and body fields the user added."""
-        named: dict[str, Json] = {
-            "provider": self._server.name,
-            "model": self._model,
-            "base_url": self.where.address,
-            "adapter": ADAPTER_VERSION,
-        }
-        if self.options.extra_body:
-            named["extra_body"] = dict(self.options.extra_body)
-        return named
-
-    def most_output(self, request: Request) -> int:
-        """Tokens a reply can be billed for at most."""
-        return self.capabilities.most_output(request.max_tokens, request.thinking)
-
-    @property
-    def concurrency(self) -> int:
-        """Requests in flight that are useful at most."""
-        return self.options.concurrency or self._server.concurrency
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know about how this model was asked."""
-        return self.lessons.notes
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""

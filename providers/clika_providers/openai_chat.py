@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from clika_providers import decisions
+from clika_providers.adapter import Adapter
 from clika_providers.breaker import Breaker
 from clika_providers.capabilities import Capabilities, capabilities_for
 from clika_providers.chat_body import chat_body
@@ -39,10 +40,11 @@ _TIMEOUTS_OF_PATIENCE = 2.5
 _CONNECT_S = 10.0
 
 
-class OpenAIChat:
+class OpenAIChat(Adapter):
     """One model behind a chat-completions endpoint."""
 
     models_path = "/models"
+    adapter_version = ADAPTER_VERSION
 
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
         self._server, self._model, self.options = server, model, options
@@ -57,41 +59,9 @@ class OpenAIChat:
         self._gave_logprobs = False
 
     @property
-    def spec(self) -> str:
-        """`server/model`."""
-        return f"{self._server.name}/{self._model}"
-
-    @property
     def address_class(self) -> str:
         """The server's name at its usual address, else host and path."""
         return self._server.address_class(self.address)
-
-    @property
-    def identity(self) -> Mapping[str, Json]:
-        """Server, model, address class, adapter version, and body fields the user added."""
-        named: dict[str, Json] = {
-            "provider": self._server.name,
-            "model": self._model,
-            "base_url": self.address_class,
-            "adapter": ADAPTER_VERSION,
-        }
-        if self.options.extra_body:
-            named["extra_body"] = dict(self.options.extra_body)
-        return named
-
-    def most_output(self, request: Request) -> int:
-        """Tokens a reply can be billed for at most."""
-        return self.capabilities.most_output(request.max_tokens, request.thinking)
-
-    @property
-    def concurrency(self) -> int:
-        """Requests in flight that are useful at most."""
-        return self.options.concurrency or self._server.concurrency
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know about how this model was asked."""
-        return self.lessons.notes
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""
