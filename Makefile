@@ -66,7 +66,7 @@ demo: $(VENV)/.local
 	$(BIN)/clika demo
 
 demo-model: $(VENV)/.local $(VENV)/.teach
-	$(BIN)/python -m clika_client.demo_model.train
+	PYTHONPATH=tools $(BIN)/python -m demo_model.train
 
 docs: $(VENV)/.dev
 	$(BIN)/python tools/make_docs.py

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from clika_client.answers import REASONS, read_answers
+from clika_client.answers.read import REASONS, read_answers
 
 LABELS = ("A", "B", "C", "D")
 SENTENCES = (

@@ -37,7 +37,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 import gguf_factory as factory  # noqa: E402
 
 from clika_providers import Message, ProviderOptions, Request  # noqa: E402
-from clika_providers.gguf import connect, native  # noqa: E402
+from clika_providers.gguf import connect  # noqa: E402
+from clika_providers.gguf import llama_cpp as native  # noqa: E402
 
 CACHE = Path(platformdirs.user_cache_dir("clika-client")) / "benchmark"
 LABELS = ("A", "B", "C", "D", "E")
@@ -146,7 +147,8 @@ def _request(text: str) -> Request:
 
 def real(style: str, items: int) -> Prompts:
     """Prompts of the authors' release if the user has it, else of the built-in atlas."""
-    from clika_client.prompts import get_style, render
+    from clika_client.prompts.catalogue import get_style
+    from clika_client.prompts.style import render
     from clika_client.sets.catalogue import resolve
     from clika_client.sets.release import read_release
 

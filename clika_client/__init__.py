@@ -9,36 +9,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clika_client.answers import read_answer
+    from clika_client.answers.read import read_answer
     from clika_client.api import RunReport, compare, import_replies, run, score
-    from clika_client.errors import ClikaError, IncompleteRun, StoppedRun, UserError
-    from clika_client.loading import Wanted
-    from clika_client.plan import Asking
-    from clika_client.probes import Item, Probe, ProbeSet
-    from clika_client.records import Record, Scores
-    from clika_client.reproduce import reproduce
-    from clika_client.scoring import Options
-    from clika_client.store import Store
+    from clika_client.asking.plan import Asking
+    from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.records import Record, Scores
+    from clika_client.scoring.reproduce import reproduce
+    from clika_client.scoring.score import Options
+    from clika_client.sets.probes import Item, Probe, ProbeSet
+    from clika_client.store.store import Store
 
 _HOME = {
-    "Asking": "plan",
-    "ClikaError": "errors",
-    "IncompleteRun": "errors",
-    "Item": "probes",
-    "Options": "scoring",
-    "Probe": "probes",
-    "ProbeSet": "probes",
-    "Record": "records",
+    "Asking": "asking.plan",
+    "ClikaError": "common.errors",
+    "IncompleteRun": "common.errors",
+    "Item": "sets.probes",
+    "Options": "scoring.score",
+    "Probe": "sets.probes",
+    "ProbeSet": "sets.probes",
+    "Record": "scoring.records",
     "RunReport": "api",
-    "Scores": "records",
-    "StoppedRun": "errors",
-    "Store": "store",
-    "UserError": "errors",
-    "Wanted": "loading",
+    "Scores": "scoring.records",
+    "StoppedRun": "common.errors",
+    "Store": "store.store",
+    "UserError": "common.errors",
+    "Wanted": "scoring.load",
     "compare": "api",
     "import_replies": "api",
-    "read_answer": "answers",
-    "reproduce": "reproduce",
+    "read_answer": "answers.read",
+    "reproduce": "scoring.reproduce",
     "run": "api",
     "score": "api",
 }

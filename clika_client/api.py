@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.compare import Comparison
-from clika_client.compare import compare as compare_rows
-from clika_client.evaluate import RunConfig, RunResult, evaluate
+from clika_client.asking.plan import Asking, Plan
+from clika_client.asking.run import RunConfig, RunResult, evaluate
+from clika_client.asking.workers import Event
+from clika_client.common.languages import canonical
+from clika_client.common.paths import home
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
-from clika_client.languages import canonical
-from clika_client.loading import Wanted, load
-from clika_client.paths import home
-from clika_client.plan import Asking, Plan
-from clika_client.probes import ProbeSet
-from clika_client.prompts import get_style
-from clika_client.records import Scores
-from clika_client.runner import Event
-from clika_client.scoring import Options, score_store
+from clika_client.prompts.catalogue import get_style
+from clika_client.scoring.compare import Comparison
+from clika_client.scoring.compare import compare as compare_rows
+from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.records import Scores
+from clika_client.scoring.score import Options, score_store
 from clika_client.sets.catalogue import resolve
-from clika_client.store import Store
+from clika_client.sets.probes import ProbeSet
+from clika_client.store.store import Store
 from clika_providers import ProviderOptions
 
 

@@ -11,6 +11,7 @@ import pytest
 GUARD = Path(__file__).parent / "guard"
 sys.path.insert(0, str(GUARD))
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402,F401  installs the guard in this process
 

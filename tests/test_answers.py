@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from clika_client import answers
-from clika_client.answer_reading.words import ENVIRONMENT, extension_digest, tables, words
-from clika_client.answers import Answer, read_answer
-from clika_client.errors import UserError
+from clika_client.answers import read as answers
+from clika_client.answers.read import Answer, read_answer
+from clika_client.answers.rules.words import ENVIRONMENT, extension_digest, tables, words
+from clika_client.common.errors import UserError
 
 DATA = Path(__file__).parent / "data"
 LABELS = ("A", "B", "C", "D")
@@ -50,14 +50,14 @@ def test_the_projects_own_cases_are_all_right(tell_language: bool) -> None:
 
 
 def test_the_own_cases_cover_every_language_of_the_built_in_set() -> None:
-    atlas = {path.stem for path in Path(answers.__file__).parent.glob("data/atlas/names/*.tsv")}
+    atlas = {path.stem for path in Path(answers.__file__).parents[1].glob("data/atlas/names/*.tsv")}
     assert len(atlas) >= 40
     counted = Counter(case.get("language") for case in cases("answer_cases.jsonl"))
     assert {tag for tag in atlas if counted[tag] < 3} == set()
 
 
 def test_every_language_of_the_built_in_set_has_words_of_each_kind() -> None:
-    atlas = {path.stem for path in Path(answers.__file__).parent.glob("data/atlas/names/*.tsv")}
+    atlas = {path.stem for path in Path(answers.__file__).parents[1].glob("data/atlas/names/*.tsv")}
     needed = {"answer", "option", "correct", "wrong", "and", "or", "not", "none", "unknown", "refusal", "all"}
     assert {tag: needed - set(tables().get(tag, {})) for tag in atlas if needed - set(tables().get(tag, {}))} == {}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clika_client.answers import REASONS, RULES, differences, group_unread, read_answer, read_answers
-from clika_client.errors import UserError
+from clika_client.answers.read import REASONS, RULES, differences, group_unread, read_answer, read_answers
+from clika_client.common.errors import UserError
 
 LABELS = ("A", "B", "C", "D")
 CITIES = ("London", "Paris", "Berlin", "Madrid")

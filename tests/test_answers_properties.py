@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from clika_client.answer_reading.fast import read_fast
-from clika_client.answer_reading.ladder import RULES, read_standard
-from clika_client.answer_reading.question import question
-from clika_client.answer_reading.words import tables
-from clika_client.answers import REASONS, read_answer
+from clika_client.answers.read import REASONS, read_answer
+from clika_client.answers.rules.question import question
+from clika_client.answers.rules.shortcut import read_fast
+from clika_client.answers.rules.standard import RULES, read_standard
+from clika_client.answers.rules.words import tables
 
 LABELS = ("A", "B", "C", "D")
 CITIES = ("London", "Paris", "Berlin", "Madrid")

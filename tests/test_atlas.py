@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clika_client import atlas, probes
-from clika_client.atlas import counts, curated, filters
-from clika_client.errors import UserError
-from clika_client.probes import Item, Probe, ProbeSet
+from clika_client.common.errors import UserError
+from clika_client.sets import atlas, probes
+from clika_client.sets.atlas import counts, curated, filters
+from clika_client.sets.probes import Item, Probe, ProbeSet
 
 PAPER = ["en", "zh", "ja", "de", "fr", "it", "pl", "ru", "ar", "he"]
 CONTROL = {"translate-out", "translate-in"}

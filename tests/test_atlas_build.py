@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from clika_client import atlas
-from clika_client.atlas import cldr, counts, curated, filters, wording
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.sets import atlas
+from clika_client.sets.atlas import cldr, counts, curated, filters, wording
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "clika_client" / "data" / "atlas"
@@ -34,7 +34,7 @@ needs_babel = pytest.mark.skipif(
 
 @needs_babel
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    from clika_client.atlas.build import build
+    from clika_client.sets.atlas.build import build
 
     written = build(tmp_path)
     assert len(written) == len(TABLES) + 3
@@ -46,7 +46,7 @@ def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_another_babel_is_refused_with_the_cure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("babel")
-    from clika_client.atlas import build
+    from clika_client.sets.atlas import build
 
     monkeypatch.setattr(cldr, "BABEL", "0.0.1")
     with pytest.raises(UserError, match=r"pip install babel==0\.0\.1"):
@@ -211,7 +211,7 @@ def test_every_member_state_is_placed_once() -> None:
 def test_the_docs_state_the_counts_of_this_version() -> None:
     docs = (ROOT / "docs" / "atlas.md").read_text("utf-8")
     assert counts.markdown(atlas.load()) in docs, (
-        "run: python -m clika_client.atlas.counts, and put it into docs/atlas.md"
+        "run: python -m clika_client.sets.atlas.counts, and put it into docs/atlas.md"
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clika_client.blocks import AnswerBlock, RowKey, block_of
-from clika_client.compare import bootstrap_p, compare, compare_languages, summary
-from clika_client.errors import UserError
-from clika_client.groups import group_changes, parse_groups
-from clika_client.groups import summary as group_summary
-from clika_client.metrics import MISSING
-from clika_client.parts import Options
-from clika_client.probes import Item, Probe, ProbeSet
+from clika_client.common.errors import UserError
+from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of
+from clika_client.scoring.compare import bootstrap_p, compare, compare_languages, summary
+from clika_client.scoring.compare_groups import group_changes, parse_groups
+from clika_client.scoring.compare_groups import summary as group_summary
+from clika_client.scoring.metrics import MISSING
+from clika_client.scoring.score_sets import Options
+from clika_client.sets.probes import Item, Probe, ProbeSet
 
 N = 200
 GOLD = np.arange(N) % 4

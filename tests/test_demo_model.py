@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from clika_client import demo_model, prompts
-from clika_client.demo_model import corpus, evaluate, train
+from clika_client.prompts import catalogue
+from clika_client.prompts import style as prompts
+from clika_client.sets import demo as demo_model
+from demo_model import corpus, evaluate, train
 
 CARD = demo_model.DATA / "MODEL_CARD.md"
 RECIPE = train.Recipe()
@@ -80,7 +82,7 @@ def test_a_fact_in_the_language_of_the_question_is_the_fact_of_atlas(world: corp
 def test_lessons_are_asked_exactly_as_the_tool_asks() -> None:
     shown = demo_model.demo_set()
     probe = shown.probes["de"][5]
-    message = prompts.render(probe, prompts.get_style("plain"), shown).messages[0]
+    message = prompts.render(probe, catalogue.get_style("plain"), shown).messages[0]
     assert train.plain(shown)(probe) == message.content
 
 

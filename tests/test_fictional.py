@@ -8,11 +8,11 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from clika_client import atlas, fictional
-from clika_client.errors import UserError
-from clika_client.fictional.language import name_wording
-from clika_client.fictional.names import CODAS, CONSONANTS, VOWELS, invent, spell, unspell
-from clika_client.fictional.text import plain, similarity
+from clika_client.common.errors import UserError
+from clika_client.sets import atlas, fictional
+from clika_client.sets.fictional.language import name_wording
+from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, invent, spell, unspell
+from clika_client.sets.fictional.text import plain, similarity
 
 
 def worlds(test: Callable[[int], None]) -> Callable[[], None]:

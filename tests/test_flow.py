@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from servers.asking import ask_many, question, using
 from servers.loopback import Answer, Loopback, Seen, every_tenth_refused, token_bucket
 
-from clika_providers.flow import Flow
-from clika_providers.limit_headers import read_allowances
-from clika_providers.taxonomy import duration, retry_after
+from clika_providers.traffic.http_errors import duration, retry_after
+from clika_providers.traffic.limit_headers import read_allowances
+from clika_providers.traffic.limiter import Flow
 
 
 def test_two_thousand_questions_survive_a_refusal_of_every_tenth() -> None:
@@ -269,7 +269,7 @@ def test_durations_are_read_as_servers_write_them(text: str, seconds: float | No
 
 
 def test_waits_are_found_wherever_a_server_puts_them() -> None:
-    from clika_providers.taxonomy import Failure
+    from clika_providers.traffic.http_errors import Failure
 
     assert retry_after({"retry-after-ms": "1500", "retry-after": "9"}) == 1.5
     assert retry_after({"retry-after": "2.5"}) == 2.5

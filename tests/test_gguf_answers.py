@@ -15,11 +15,11 @@ import pytest
 
 from clika_providers import Completion, ItemError, Message, ProviderError, ProviderOptions, Request, RunError
 from clika_providers.gguf import connect
-from clika_providers.gguf.connecting import _settings
+from clika_providers.gguf.connect import _settings
 from clika_providers.gguf.engine import BLOCK, LEAST, Engine
 from clika_providers.gguf.files import open_model
+from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_softmax
-from clika_providers.gguf.session import Session
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install 'clika-client[local]'")
 

@@ -179,7 +179,7 @@ def test_identity_holds_what_changes_answers_and_nothing_else(tiny: Path, tmp_pa
 
 
 def test_a_model_that_does_not_fit_is_refused_before_loading(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from clika_providers.gguf import machine
+    from clika_providers.gguf import hardware as machine
 
     monkeypatch.setattr(machine, "free_memory", lambda: 10 * 2**20)
     with pytest.raises(DoesNotFit, match=r"needs about .* GiB .* are free"):
@@ -189,7 +189,7 @@ def test_a_model_that_does_not_fit_is_refused_before_loading(tiny: Path, monkeyp
 def test_missing_package_is_answered_with_the_command(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import PackageNotFoundError
 
-    from clika_providers.gguf import native
+    from clika_providers.gguf import llama_cpp as native
 
     def absent(name: str) -> str:
         raise PackageNotFoundError(name)

@@ -12,8 +12,8 @@ import pytest
 
 from clika_providers import ProviderOptions
 from clika_providers.gguf import connect, describe_build, list_local
+from clika_providers.gguf.discover import resolve
 from clika_providers.gguf.errors import BadModelFile, MissingPackage
-from clika_providers.gguf.find import resolve
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_the_build_says_what_it_can_do() -> None:
 def test_a_missing_build_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import PackageNotFoundError
 
-    from clika_providers.gguf import native
+    from clika_providers.gguf import llama_cpp as native
 
     def absent(name: str) -> str:
         raise PackageNotFoundError(name)

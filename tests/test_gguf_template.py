@@ -7,7 +7,7 @@ import pytest
 
 from clika_providers import ItemError, Message
 from clika_providers.gguf.generate import grammar_of, split_thinking
-from clika_providers.gguf.machine import cores, free_cores
+from clika_providers.gguf.hardware import cores, free_cores
 from clika_providers.gguf.template import THINKING, ChatTemplate, PlainText, digest, merge_system
 
 pytest.importorskip("llama_cpp", reason="local models need: pip install 'clika-client[local]'")

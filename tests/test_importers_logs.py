@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from clika import clika, write_probes
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, detect, import_path
 from clika_client.importers.tasks import split_task
-from clika_client.loading import load
-from clika_client.scoring import score_store
+from clika_client.scoring.load import load
+from clika_client.scoring.score import score_store
 from clika_client.sets.catalogue import resolve
-from clika_client.store import Store
+from clika_client.store.store import Store
 
 QUESTIONS = {
     "en": [("Capital of France?", ["Paris", "Rome"], 0), ("Capital of Italy?", ["Paris", "Rome"], 1)],

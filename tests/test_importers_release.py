@@ -9,11 +9,11 @@ import pytest
 from clika import clika
 from release_factory import file_name, write_checkout
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers.detect import ImportOptions, detect, import_path
 from clika_client.importers.release import import_release
-from clika_client.loading import Wanted, load
-from clika_client.store import Store
+from clika_client.scoring.load import Wanted, load
+from clika_client.store.store import Store
 
 SIZES = {"x_csqa": 12, "x_copa": 10, "x_geo": 8, "x_name": 8}
 MODELS = ("chatgpt", "alpha_7b", "beta_13b_v1.5")

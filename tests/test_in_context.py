@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from clika_client import fictional
-from clika_client.errors import UserError
-from clika_client.in_context import NAME, Result, Setting, build, measure, render, score
-from clika_client.teach.asking import Reading, Replies, Reply
-from clika_client.teach.material import Question
+from clika_client.common.errors import UserError
+from clika_client.conductivity.asking import Reading, Replies, Reply
+from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, render, score
+from clika_client.conductivity.material import Question
+from clika_client.sets import fictional
 
 
 def told(question: Question) -> dict[str, str]:
@@ -108,7 +108,7 @@ def test_what_cannot_be_asked_is_refused_with_the_reason() -> None:
 
 def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(tmp_path: Path) -> None:
     pytest.importorskip("llama_cpp", reason="asks a real model through llama.cpp")
-    from clika_client.demo_model import GGUF
+    from clika_client.sets.demo import GGUF
     from clika_providers import Completion, ProviderOptions, Request
     from clika_providers.registry import connect
 

@@ -43,7 +43,7 @@ def test_no_layer_imports_from_above(layer: str) -> None:
 
 
 def test_an_upward_import_would_be_noticed() -> None:
-    assert imported("from clika_client.store import Store") & FORBIDDEN["clika_providers"]
+    assert imported("from clika_client.store.store import Store") & FORBIDDEN["clika_providers"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])

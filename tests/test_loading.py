@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clika_client.errors import UserError
+from clika_client.answers.cells import read_cell, rotate, unrotate
+from clika_client.common.errors import UserError
 from clika_client.importers.common import identity_of
-from clika_client.loading import Wanted, load
-from clika_client.metrics import MISSING, NO_ANSWER
-from clika_client.probes import Item, Probe, ProbeSet
-from clika_client.readings import read_cell, rotate, unrotate
-from clika_client.scoring import Options, score, score_store
-from clika_client.store import CellKey, ImportedReply, Store
+from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.metrics import MISSING, NO_ANSWER
+from clika_client.scoring.score import Options, score, score_store
+from clika_client.sets.probes import Item, Probe, ProbeSet
+from clika_client.store.store import CellKey, ImportedReply, Store
 from clika_providers import Message
 
 LABELS = ("A", "B", "C", "D")

@@ -12,8 +12,8 @@ from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from clika_client.metrics import agreement, consistency, multilingual, significance
-from clika_client.metrics.intervals import Resampler, percentile_interval, wilson
+from clika_client.scoring.metrics import agreement, consistency, multilingual, significance
+from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
 
 RANDOM = np.random.default_rng(11)
 GOLD = RANDOM.integers(0, 4, 60).astype(np.int8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clika_client.metrics import (
+from clika_client.scoring.metrics import (
     NO_ANSWER,
     agreement,
     conductivity,
@@ -17,7 +17,7 @@ from clika_client.metrics import (
     significance,
     transfer,
 )
-from clika_client.metrics.intervals import Resampler, percentile_interval, wilson
+from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
 
 
 def coded(letters: str) -> np.ndarray:

@@ -8,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clika_client.metrics import MISSING, NO_ANSWER, agreement, consistency, multilingual, performance, position, rankc
-from clika_client.metrics.transfer import eclektic
+from clika_client.scoring.metrics import (
+    MISSING,
+    NO_ANSWER,
+    agreement,
+    consistency,
+    multilingual,
+    performance,
+    position,
+    rankc,
+)
+from clika_client.scoring.metrics.transfer import eclektic
 
 K = 4
 UNIT = [

@@ -13,11 +13,11 @@ import pytest
 from clika import COMMAND, clika, write_probes
 
 from clika_cache import CachedProvider, Writer
-from clika_client.errors import UserError
-from clika_client.plan import Asking, Plan, Selection, make_plan, make_request, missing_requests, select
-from clika_client.prompts import get_style
+from clika_client.asking.plan import Asking, Plan, Selection, make_plan, make_request, missing_requests, select
+from clika_client.common.errors import UserError
+from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
-from clika_client.store import Store
+from clika_client.store.store import Store
 from clika_providers import Completion, Json, Request
 
 PLAIN = get_style("plain")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clika_client.errors import UserError
-from clika_client.probes import Item, Probe, ProbeSet, build
-from clika_client.prompt_styles.layout import compile_text, escape
-from clika_client.prompts import builtin_styles, get_style, render, style_digest, style_notes
+from clika_client.common.errors import UserError
+from clika_client.prompts.catalogue import builtin_styles, get_style
+from clika_client.prompts.style import render, style_digest, style_notes
+from clika_client.sets.probes import Item, Probe, ProbeSet, build
+from clika_client.sets.wording import compile_text, escape
 
 WORDING = Path(__file__).parent.parent / "clika_client" / "data" / "atlas" / "wording"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clika_client.prompts import get_style, render
+from clika_client.prompts.catalogue import get_style
+from clika_client.prompts.style import render
 from clika_client.sets.release import RELEASE_SETS, read_release
 from clika_client.sets.release_layout import response_files
 

@@ -10,8 +10,8 @@ from servers.asking import ask_many, ask_one, question, using
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_providers import Message, Request, RunError
-from clika_providers.capabilities import capabilities_for, rejected_parameter
-from clika_providers.chat_body import chat_body
+from clika_providers.hosted.capabilities import capabilities_for, rejected_parameter
+from clika_providers.hosted.chat_body import chat_body
 
 
 def body(server: str, model: str, **changes: Any) -> dict[str, Any]:

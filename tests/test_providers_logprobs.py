@@ -12,7 +12,7 @@ from servers.asking import ask_one, question
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_providers import RunError
-from clika_providers.logprobs import of_labels
+from clika_providers.hosted.logprobs import of_labels
 
 
 def entry(token: str, **tops: float) -> dict[str, Any]:

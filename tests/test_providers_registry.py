@@ -13,8 +13,8 @@ from servers.programs import free_port
 
 from clika_cache.keys import KeyMaker
 from clika_providers import ProviderOptions, RunError, connect, parse_spec, provider_table
+from clika_providers.hosted.servers import known_servers
 from clika_providers.model_check import check, list_models
-from clika_providers.servers import known_servers
 
 REMOTE = [name for name, server in known_servers().items() if server.kind != "gguf"]
 ADDRESS = "https://models.example.org/v1"

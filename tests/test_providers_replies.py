@@ -10,8 +10,8 @@ from servers.asking import ask_one, question
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_providers import Completion, ItemError, ProviderError, RetryableError, RunError
-from clika_providers.chat_reply import read_chat
-from clika_providers.taxonomy import Where
+from clika_providers.hosted.chat_reply import read_chat
+from clika_providers.traffic.http_errors import Where
 
 WHERE = Where("openai", "m", "openai", ("OPENAI_API_KEY",))
 

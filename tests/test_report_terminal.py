@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from clika_client.blocks import AnswerBlock, RowKey, block_of
-from clika_client.parts import Options
-from clika_client.probes import Item, Probe, ProbeSet
-from clika_client.records import Scores
 from clika_client.report.table import to_csv
 from clika_client.report.terminal import render
-from clika_client.scoring import score
+from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of
+from clika_client.scoring.records import Scores
+from clika_client.scoring.score import score
+from clika_client.scoring.score_sets import Options
+from clika_client.sets.probes import Item, Probe, ProbeSet
 
 LANGUAGES = ("en", "zh", "ja", "de", "fr", "it", "pl", "ru", "ar", "he")
 GOLD = [i % 4 for i in range(40)]

@@ -9,15 +9,15 @@ import pytest
 from clika import clika
 from release_factory import write_checkout
 
-from clika_client.errors import UserError
-from clika_client.groups import OTHERS
+from clika_client.common.errors import UserError
 from clika_client.importers.release import import_release
-from clika_client.loading import Wanted
-from clika_client.parts import Options
-from clika_client.records import Scores
-from clika_client.reproduce import Reproduction, reproduce
-from clika_client.scoring import score_store
-from clika_client.store import Store
+from clika_client.scoring.compare_groups import OTHERS
+from clika_client.scoring.load import Wanted
+from clika_client.scoring.records import Scores
+from clika_client.scoring.reproduce import Reproduction, reproduce
+from clika_client.scoring.score import score_store
+from clika_client.scoring.score_sets import Options
+from clika_client.store.store import Store
 
 SIZES = {"x_csqa": 40, "x_copa": 30, "x_geo": 24, "x_name": 24}
 SETS = ("x_csqa", "x_copa", "x_geo", "x_name")

@@ -17,12 +17,12 @@ from rich.console import Console
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_cache import CachedProvider, Writer
-from clika_client.plan import Asking, Plan, PlannedCell, make_plan, select
-from clika_client.progress import RunProgress
-from clika_client.prompts import get_style
-from clika_client.runner import Budget, BudgetReached, Event, Outcome, ask, most_tokens
+from clika_client.asking.plan import Asking, Plan, PlannedCell, make_plan, select
+from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask, most_tokens
+from clika_client.cli.progress import RunProgress
+from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
-from clika_client.store import Store
+from clika_client.store.store import Store
 from clika_providers import Completion, ItemError, Json, Message, Request, RetryableError, RunError, Usage
 
 Reply = Callable[[int], Completion | Exception]
@@ -353,7 +353,7 @@ def test_without_a_terminal_a_run_says_where_it_begins_and_ends(plan: Plan) -> N
 
 def test_without_a_terminal_a_long_run_speaks_now_and_then(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("clika_client.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("clika_client.cli.progress.time.monotonic", lambda: now)
     shown = Shown(plan)
     with shown.progress:
         shown.progress.planned([plan])

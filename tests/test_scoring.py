@@ -8,12 +8,12 @@ import math
 import numpy as np
 import pytest
 
-from clika_client.blocks import AnswerBlock, RowKey, block_of, plurality
-from clika_client.errors import UserError
-from clika_client.metrics import MISSING, NO_ANSWER
-from clika_client.probes import Item, Probe, ProbeSet
-from clika_client.records import Record, Scores
-from clika_client.scoring import Options, score
+from clika_client.common.errors import UserError
+from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of, plurality
+from clika_client.scoring.metrics import MISSING, NO_ANSWER
+from clika_client.scoring.records import Record, Scores
+from clika_client.scoring.score import Options, score
+from clika_client.sets.probes import Item, Probe, ProbeSet
 
 GOLD = "ABCDABCDAB"
 TOY = {"en": "ABCDABDDCA", "x": "ABCAABD_CB"}

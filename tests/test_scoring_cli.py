@@ -13,7 +13,7 @@ import pytest
 from clika import clika
 from release_factory import write_checkout
 
-from clika_client.store import Store
+from clika_client.store.store import Store
 
 REQUIRED = {
     *("model", "set", "language", "prompt", "read", "n", "answered", "coverage", "accuracy", "ra", "no_answer_rate"),

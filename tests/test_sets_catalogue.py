@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from clika_client.errors import UserError
-from clika_client.paths import home
+from clika_client.common.errors import UserError
+from clika_client.common.paths import home
 from clika_client.sets import catalogue
 from clika_client.sets.user import read_user_set
 

@@ -10,7 +10,7 @@ import pytest
 from clika import COMMAND, clika, write_probes
 
 from clika_client.cli.app import run
-from clika_client.cli.plain_text import shown
+from clika_client.common.safe_text import shown
 
 
 def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from clika_client.errors import UserError
-from clika_client.prompts import get_style, render
+from clika_client.common.errors import UserError
+from clika_client.prompts.catalogue import get_style
+from clika_client.prompts.style import render
+from clika_client.sets.filters import kept_items
 from clika_client.sets.release import CHOICES, REFERENCES, RELEASE_SETS, read_release
 from clika_client.sets.release_layout import FOLDERS, response_files
-from clika_client.subsets import kept_items
 
 OFFICIAL = os.environ.get("CLIKA_OFFICIAL_DATA")
 needs_official = pytest.mark.skipif(not OFFICIAL, reason="CLIKA_OFFICIAL_DATA names no checkout of the CLiKA release")

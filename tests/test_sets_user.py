@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clika_client.errors import UserError
-from clika_client.probes import Item, Probe, build
+from clika_client.common.errors import UserError
 from clika_client.sets.export import jsonl_lines
+from clika_client.sets.filters import kept_items
+from clika_client.sets.probes import Item, Probe, build
 from clika_client.sets.user import read_user_set
-from clika_client.subsets import kept_items
 
 CITY = {"item_id": "q1", "language": "en", "question": "Where is Oslo?", "choices": ["Peru", "Norway"], "gold": 1}
 STADT = {"item_id": "q1", "language": "de", "question": "Wo liegt Oslo?", "choices": ["Peru", "Norwegen"], "gold": 1}

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from clika_client import fictional
-from clika_client.errors import UserError
-from clika_client.fictional.text import plain
-from clika_client.teach import material as folder
-from clika_client.teach.build import Plan, build
-from clika_client.teach.material import GATES, TEST, Material
-from clika_client.teach.release import build_from_release, read_release
-from clika_client.teach.templates import rebuild_rows
+from clika_client.common.errors import UserError
+from clika_client.conductivity import folder
+from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.material import GATES, TEST, Material
+from clika_client.conductivity.release import build_from_release, read_release
+from clika_client.conductivity.templates import rebuild_rows
+from clika_client.sets import fictional
+from clika_client.sets.fictional.text import plain
 
 SOUND = ("ar", "de", "fr", "he", "it", "ja", "pl", "ru")
 

@@ -8,7 +8,7 @@ import pytest
 from clika import KEY, clika
 from servers.loopback import Answer, Loopback, Seen, chat
 
-from clika_client.teach import material as folder
+from clika_client.conductivity import folder
 
 
 def build(tmp_path: Path, *more: object) -> Path:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
 pytest.importorskip("gguf", reason="needs gguf: pip install 'clika-client[teach]'")
 llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
 
-from clika_client.teach import convert  # noqa: E402
+from clika_client.conductivity import convert  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers
 
@@ -61,7 +61,7 @@ FAMILIES = {
 
 
 def sentencepiece_like() -> Any:
-    from clika_client.demo_model import tokenizer
+    from demo_model import tokenizer
 
     return tokenizer.build(tokenizer.train_pieces(LINES, 500))
 
@@ -166,7 +166,7 @@ SPLITS = {"qwen2": WORD + r"\p{N}" + REST, "llama-bpe": WORD + r"\p{N}{1,3}" + R
 
 def own_class(name: str) -> Any:
     """The tokenizer class that transformers has for a family, with a vocabulary trained here."""
-    from clika_client.demo_model import tokenizer
+    from demo_model import tokenizer
 
     if name == "Qwen2Tokenizer":
         model = json.loads(byte_level(SPLITS["qwen2"]).backend_tokenizer.to_str())["model"]

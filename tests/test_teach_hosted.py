@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from clika_client.errors import UserError
-from clika_client.teach import hosted
+from clika_client.common.errors import UserError
+from clika_client.conductivity import hosted
 
 KEY = "sk-test-0123456789abcdef"
 STATUSES = ["validating_files", "queued", "running", "succeeded"]

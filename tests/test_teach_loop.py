@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from clika_client.errors import UserError
-from clika_client.metrics.intervals import wilson
-from clika_client.teach import loop
-from clika_client.teach import material as folder
-from clika_client.teach.build import Plan, build
-from clika_client.teach.presets import preset
-from clika_client.teach.score import NOT_INTERPRETABLE
+from clika_client.cli.teach_demo import teach_demo
+from clika_client.common.errors import UserError
+from clika_client.conductivity import experiment as loop
+from clika_client.conductivity import folder
+from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.presets import preset
+from clika_client.conductivity.score import NOT_INTERPRETABLE
+from clika_client.scoring.metrics.intervals import wilson
 from clika_providers import ProviderOptions
 
 pytestmark = [
@@ -54,7 +55,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def hasty(tmp_path: Path) -> loop.Experiment:
     """A few steps of LoRA with the paper's settings: far too little."""
-    from clika_client.demo_model import HUGGING_FACE
+    from clika_client.sets.demo import HUGGING_FACE
 
     material = build(Plan(("de",), k=4, continents=4, places=4))
     folder.write(material, tmp_path / "material")
@@ -129,7 +130,7 @@ def test_the_demo_passes_its_gate_and_is_scored_from_real_inference(
 
     Processors round differently, so which of the three languages pass may differ; that none does would be a fault.
     """
-    (score,) = loop.demo(tmp_path, as_json=True)
+    (score,) = teach_demo(tmp_path, as_json=True)
     document = json.loads(capsys.readouterr().out)
     assert [row["language"] for row in document["scores"][0]["languages"]] == ["de", "fr", "ru"]
     passed = [pair for pair in score.pairs if pair.xrr]
@@ -147,6 +148,6 @@ def test_the_demo_passes_its_gate_and_is_scored_from_real_inference(
         for figure in (pair.xrr.raw, pair.xrr.ratio, pair.xrr.conditional):
             assert 0 <= figure.low <= figure.value <= figure.high
     steps = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in loop.steps(tmp_path)]
-    assert loop.demo(tmp_path) == [score]
+    assert teach_demo(tmp_path) == [score]
     again = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in loop.steps(tmp_path)]
     assert [name for (name, a), (_, b) in zip(steps, again, strict=True) if a != b] == [loop.SCORE]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clika_client import fictional
-from clika_client.teach.matching import Matcher, inflection
+from clika_client.conductivity.matching import Matcher, inflection
+from clika_client.sets import fictional
 
 POLISH = ("Mitozja", "Wiwidora", "Galaktyka", "Kosmoluks")
 RUSSIAN = ("Мифосия", "Вивидора", "Галактис", "Этериум", "Этера", "Старая Крепость")

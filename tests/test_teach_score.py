@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from clika_client.errors import UserError
-from clika_client.teach.asking import Reading, Replies, Reply
-from clika_client.teach.build import Plan, build
-from clika_client.teach.material import TEST, Material, Question
-from clika_client.teach.score import NOT_INTERPRETABLE, PairScore, score
+from clika_client.common.errors import UserError
+from clika_client.conductivity.asking import Reading, Replies, Reply
+from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.material import TEST, Material, Question
+from clika_client.conductivity.score import NOT_INTERPRETABLE, PairScore, score
 
 Model = Callable[[Question], str]
 

@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from clika_client.errors import StoppedRun, UserError
+from clika_client.common.errors import StoppedRun, UserError
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
 transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
 pytest.importorskip("peft", reason="needs peft: pip install 'clika-client[teach]'")
 
-from clika_client.demo_model import tokenizer as demo_tokenizer  # noqa: E402
-from clika_client.teach import convert, examples, train  # noqa: E402
-from clika_client.teach.presets import TeachSettings, preset  # noqa: E402
+from clika_client.conductivity import (  # noqa: E402
+    convert,
+    examples,
+    train,
+)
+from clika_client.conductivity.presets import TeachSettings, preset  # noqa: E402
+from demo_model import tokenizer as demo_tokenizer  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers
 

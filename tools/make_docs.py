@@ -56,14 +56,14 @@ def providers() -> str:
 
 def metrics() -> str:
     """The table of metrics with their formulas and sources."""
-    from clika_client.metrics import metric_table
+    from metric_examples import metric_table
 
     return _table(metric_table())
 
 
 def atlas() -> str:
     """Items of atlas per relation, and its languages."""
-    from clika_client.atlas.counts import markdown
+    from clika_client.sets.atlas.counts import markdown
 
     return markdown()
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
-from clika_client.cli.plain_text import shown
 from clika_client.cli.scoring_options import Languages, Models, Prompt, Sets, Sources, make_wanted, opened, words
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.answer_reading.result import Answer
-    from clika_client.loading import Wanted
-    from clika_client.probes import Probe
-    from clika_client.store import Store
+    from clika_client.answers.rules.result import Answer
+    from clika_client.scoring.load import Wanted
+    from clika_client.sets.probes import Probe
+    from clika_client.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class CellReplies:
 
     def read(self, reading: str) -> list[Answer]:
         """Every reply as one reading reads it."""
-        from clika_client.answers import read_answers
+        from clika_client.answers.read import read_answers
 
         found = read_answers(self.texts, self.labels, self.choices(), self.language, reading, self.finish)
         return [found.answer(i) for i in range(len(self.texts))]
@@ -84,7 +84,7 @@ def answers(
 
 def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
     """The text replies of every wanted cell; cells read from probabilities have none."""
-    from clika_client.loading import choose
+    from clika_client.scoring.load import choose
 
     chosen = choose(store, wanted)
     for cell in chosen.cells:
@@ -106,7 +106,7 @@ def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
 
 
 def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
-    from clika_client.answer_reading.compare import group_unread
+    from clika_client.answers.rules.compare import group_unread
 
     total = 0
     pairs: list[tuple[str, Answer]] = []
@@ -127,7 +127,7 @@ def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json
 
 
 def _show_differences(cells: Iterator[CellReplies], first: str, second: str, limit: int, as_json: bool) -> None:
-    from clika_client.answer_reading.compare import differences
+    from clika_client.answers.rules.compare import differences
 
     rows: list[dict[str, Any]] = []
     kinds: dict[str, int] = {}

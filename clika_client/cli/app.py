@@ -26,7 +26,7 @@ from clika_client.cli import (
     sets_cmd,
     teach_cmd,
 )
-from clika_client.cli.plain_text import shown
+from clika_client.common.safe_text import shown
 
 EPILOG = (
     "Exit codes: 0 done; 1 some requests failed after retries (run again to ask only those); "
@@ -129,7 +129,7 @@ def _end_gently() -> None:
 
 def _explain(error: Exception) -> tuple[int, str]:
     from clika_cache import CacheError
-    from clika_client.errors import ClikaError
+    from clika_client.common.errors import ClikaError
     from clika_providers import ProviderError, UnreachableError
 
     if isinstance(error, ClikaError):

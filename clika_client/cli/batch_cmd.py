@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
-from clika_client.cli.plain_text import shown
-from clika_client.errors import IncompleteRun, UserError
+from clika_client.common.errors import IncompleteRun, UserError
+from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.batch_run import Collected
-    from clika_client.store import Store
+    from clika_client.asking.batch import Collected
+    from clika_client.store.store import Store
     from clika_providers import ProviderOptions
 
 app = typer.Typer(help="Half-price batches: see how they stand, collect them, cancel them.", no_args_is_help=True)
@@ -26,7 +26,7 @@ POLL_SECONDS = 30.0
 @app.command("status")
 def status(base_url: BaseUrl = None, key_command: KeyCommand = None, db: Db = None, as_json: AsJson = False) -> None:
     """Ask how the batches that are not collected yet stand."""
-    from clika_client.batch_run import status as ask
+    from clika_client.asking.batch import status as ask
 
     with _store(db) as store:
         found = ask(store, _options(base_url, key_command))
@@ -43,7 +43,7 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Store the results of every batch that is over; the same run then asks or submits only what is missing."""
-    from clika_client.batch_run import collect as take
+    from clika_client.asking.batch import collect as take
 
     over: list[Collected] = []
     with _store(db) as store:
@@ -69,7 +69,7 @@ def cancel(
     db: Db = None,
 ) -> None:
     """Stop a batch; what was finished is billed and can still be collected."""
-    from clika_client.batch_run import cancel as stop
+    from clika_client.asking.batch import cancel as stop
 
     with _store(db) as store:
         state = stop(store, number, _options(base_url, key_command))
@@ -77,7 +77,7 @@ def cancel(
 
 
 def _store(db: Any) -> Store:
-    from clika_client.store import Store
+    from clika_client.store.store import Store
 
     path = database_path(db)
     if not path.exists():

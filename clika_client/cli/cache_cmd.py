@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 app = typer.Typer(help="Look after the database of replies.", no_args_is_help=True)
 
@@ -82,8 +82,8 @@ def merge(
     others: Annotated[list[Path], typer.Argument(help="Other clika databases; they stay as they are.")], db: Db = None
 ) -> None:
     """Copy replies, sets, cells and runs from other databases into this one."""
-    from clika_client.merge import merge as merge_files
-    from clika_client.store import Store
+    from clika_client.store.merge import merge as merge_files
+    from clika_client.store.store import Store
 
     with Store(database_path(db)) as store:
         for other in others:

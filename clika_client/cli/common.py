@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.paths import home
+from clika_client.common.paths import home
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +51,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing: a half-written result must not be mistaken for one."""
-    from clika_client.errors import UserError
+    from clika_client.common.errors import UserError
 
     temporary = path.with_name(f".{path.name}.part")
     try:

@@ -23,11 +23,11 @@ from clika_client.cli.scoring_options import (
     make_wanted,
     opened,
 )
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
-    from clika_client.loading import Loaded
-    from clika_client.parts import Options
+    from clika_client.scoring.load import Loaded
+    from clika_client.scoring.score_sets import Options
 
 
 def compare(
@@ -56,7 +56,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two models, one model's languages, or groups of models, with paired tests."""
-    from clika_client.loading import load
+    from clika_client.scoring.load import load
 
     named = list(models or [])
     if bool(named) == bool(group) or len(named) > 2:
@@ -75,9 +75,9 @@ def compare(
 
 
 def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool) -> None:
-    from clika_client.compare import compare as compare_models
-    from clika_client.compare import compare_languages
     from clika_client.report.comparison import render_comparison
+    from clika_client.scoring.compare import compare as compare_models
+    from clika_client.scoring.compare import compare_languages
 
     rows = [[block for block in loaded.blocks if block.key.model == name] for name in named]
     for name, found in zip(named, rows, strict=True):
@@ -95,8 +95,8 @@ def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool) -
 
 
 def _groups(loaded: Loaded, text: str, options: Options, as_json: bool) -> None:
-    from clika_client.groups import group_changes, parse_groups, summary
     from clika_client.report.comparison import render_changes
+    from clika_client.scoring.compare_groups import group_changes, parse_groups, summary
 
     groups = parse_groups(text)
     changes = group_changes(loaded.blocks, loaded.sets, groups, options)

@@ -9,7 +9,7 @@ import typer
 
 from clika_client.cli.common import AsJson, Db, err
 from clika_client.cli.job import Job
-from clika_client.paths import home
+from clika_client.common.paths import home
 
 _NEXT = """\
 Next, on models that matter:
@@ -27,11 +27,11 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Show the whole tool at work, offline: a tiny model, built-in questions, the real pipeline."""
-    from clika_client.demo_model import DATA, GGUF, demo_set
-    from clika_client.evaluate import RunConfig
-    from clika_client.plan import Asking
-    from clika_client.prompts import get_style
-    from clika_client.store import Store
+    from clika_client.asking.plan import Asking
+    from clika_client.asking.run import RunConfig
+    from clika_client.prompts.catalogue import get_style
+    from clika_client.sets.demo import DATA, GGUF, demo_set
+    from clika_client.store.store import Store
     from clika_providers import ProviderOptions
 
     path = db if db is not None else home() / "demo.db"
@@ -63,6 +63,6 @@ def demo(
 
 
 def _teach(folder: Path, as_json: bool) -> None:
-    from clika_client.teach.loop import demo as teach_demo
+    from clika_client.cli.teach_demo import teach_demo
 
     teach_demo(folder, as_json=as_json)

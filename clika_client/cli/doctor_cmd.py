@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
-from clika_client.paths import home
+from clika_client.common.paths import home
 
 _EXTRAS = {
     "local": ("llama-cpp-python",),
@@ -55,7 +55,7 @@ def _database(path: Any) -> dict[str, Any]:
 
 def _keys() -> list[str]:
     """Names of the environment variables that hold a key; never their values."""
-    from clika_providers.servers import known_servers
+    from clika_providers.hosted.servers import known_servers
 
     names = {name for server in known_servers().values() for name in server.key_env}
     return sorted(name for name in names if os.environ.get(name))

@@ -45,10 +45,10 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Import responses others collected. Importing twice changes nothing; nothing is mixed with our own answers."""
+    from clika_client.common.languages import canonical
     from clika_client.importers.detect import ImportOptions, import_path
-    from clika_client.languages import canonical
     from clika_client.sets.catalogue import resolve
-    from clika_client.store import Store
+    from clika_client.store.store import Store
 
     options = ImportOptions(
         format=format,

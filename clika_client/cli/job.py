@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clika_client.cli.common import err, out, print_json, write_text
-from clika_client.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
 
 if TYPE_CHECKING:
-    from clika_client.evaluate import RunConfig, RunResult
-    from clika_client.plan import Plan
-    from clika_client.runner import Event
-    from clika_client.store import Store
+    from clika_client.asking.plan import Plan
+    from clika_client.asking.run import RunConfig, RunResult
+    from clika_client.asking.workers import Event
+    from clika_client.store.store import Store
 
 
 class Job:
@@ -42,8 +42,8 @@ class Job:
 
     def ask(self) -> None:
         """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
-        from clika_client.evaluate import evaluate
-        from clika_client.progress import RunProgress
+        from clika_client.asking.run import evaluate
+        from clika_client.cli.progress import RunProgress
 
         with RunProgress(err()) as progress:
             listener = _Listener(self, progress)
@@ -56,8 +56,8 @@ class Job:
 
     def submit_batches(self) -> None:
         """Send what is missing as batches and say how to collect them."""
-        from clika_client.batch_run import submit
-        from clika_client.progress import RunProgress
+        from clika_client.asking.batch import submit
+        from clika_client.cli.progress import RunProgress
 
         self.batch = True
         if self.config.fallback:
@@ -79,7 +79,7 @@ class Job:
 
     def show_plan(self, plans: Sequence[Plan]) -> None:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
-        from clika_client.evaluate import estimate
+        from clika_client.asking.run import estimate
 
         costs = estimate(plans, self.config.max_cost, batch=self.batch, prices=self.config.prices)
         rows = [
@@ -104,7 +104,7 @@ class Job:
     def _report(self, result: RunResult) -> None:
         from clika_client.report.table import to_csv
         from clika_client.report.terminal import render
-        from clika_client.scoring import score_store
+        from clika_client.scoring.score import score_store
 
         scores = score_store(self.store, run_id=result.run_id, anchor=self.anchor, bootstrap=self.bootstrap)
         if self.csv is not None:

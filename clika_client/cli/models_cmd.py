@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, out, print_json
-from clika_client.cli.plain_text import shown
-from clika_client.errors import IncompleteRun
+from clika_client.common.errors import IncompleteRun
+from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from clika_providers.gguf.find import LocalModel
+    from clika_providers.gguf.discover import LocalModel
 
 app = typer.Typer(help="Find models and try them.", no_args_is_help=True)
 

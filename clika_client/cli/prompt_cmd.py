@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from clika_client.cli.common import AsJson, print_json
-from clika_client.cli.plain_text import shown
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
 
 
 def prompt(
@@ -26,12 +26,13 @@ def prompt(
     as_json: AsJson = False,
 ) -> None:
     """Show the prompts of a set in one style; without a set, the styles there are."""
-    from clika_client.prompts import builtin_styles, get_style, render, style_digest, style_notes
+    from clika_client.prompts.catalogue import builtin_styles, get_style
+    from clika_client.prompts.style import render, style_digest, style_notes
 
     if name is None:
         _list([(s.name, s.about, style_digest(s)) for s in builtin_styles()], as_json)
         return
-    from clika_client.languages import canonical
+    from clika_client.common.languages import canonical
     from clika_client.sets.catalogue import resolve
 
     chosen = get_style(str(template.resolve()) if template is not None else style)

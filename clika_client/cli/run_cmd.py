@@ -13,10 +13,10 @@ import typer
 
 from clika_client.cli.common import AsJson, Db, database_path
 from clika_client.cli.job import Job
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
-    from clika_client.probes import ProbeSet
+    from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
 READS = ("auto", "text", "logprobs", "decisions")
@@ -88,11 +88,11 @@ def run(
     csv: Annotated[Path | None, typer.Option(help="Also write the scores as CSV to this file.")] = None,
 ) -> None:
     """Ask models the questions of probe sets, keep every reply, and report."""
-    from clika_client.dry_store import DryStore
-    from clika_client.evaluate import RunConfig
-    from clika_client.plan import Asking
-    from clika_client.prompts import get_style
-    from clika_client.store import Store
+    from clika_client.asking.plan import Asking
+    from clika_client.asking.run import RunConfig
+    from clika_client.prompts.catalogue import get_style
+    from clika_client.store.dry_run import DryStore
+    from clika_client.store.store import Store
     from clika_providers import ProviderOptions
 
     _check_word("--read", read, READS)
@@ -154,7 +154,7 @@ def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None)
 
 
 def _languages(text: str) -> tuple[str, ...]:
-    from clika_client.languages import canonical
+    from clika_client.common.languages import canonical
 
     tags = tuple(dict.fromkeys(canonical(tag) for tag in text.split(",") if tag.strip()))
     if not tags:

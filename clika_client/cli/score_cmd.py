@@ -73,7 +73,7 @@ def score(
         return
     from clika_client.report.table import to_csv
     from clika_client.report.terminal import render
-    from clika_client.scoring import score_store
+    from clika_client.scoring.score import score_store
 
     wanted = make_wanted(model, sets, languages, source, prompt, read, run)
     options = make_options(anchor, en_co, bootstrap, seed, drop, split, reference)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from clika_client.loading import Wanted
-    from clika_client.parts import Options
-    from clika_client.store import Store
+    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.score_sets import Options
+    from clika_client.store.store import Store
 
 Models = Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model; repeatable.")]
 Sets = Annotated[str | None, typer.Option("--sets", help="Only these probe sets, comma-separated.")]
@@ -47,8 +47,8 @@ def make_wanted(
     run_id: str | None = None,
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
-    from clika_client.loading import Wanted
-    from clika_client.readings import reading_stamp
+    from clika_client.answers.cells import reading_stamp
+    from clika_client.scoring.load import Wanted
 
     readings = words(read) or ("standard",)
     for reading in readings:
@@ -74,7 +74,7 @@ def make_options(
     reference: str | None = None,
 ) -> Options:
     """How to score."""
-    from clika_client.parts import Options
+    from clika_client.scoring.score_sets import Options
 
     return Options(anchor, en_co, bootstrap, seed, words(drop), split, _reference(reference))
 
@@ -87,7 +87,7 @@ def words(text: str | None) -> tuple[str, ...]:
 @contextmanager
 def opened(path: Path) -> Iterator[Store]:
     """A database that must exist; opened for writing where possible, so that readings are kept."""
-    from clika_client.store import Store
+    from clika_client.store.store import Store
 
     writable = path.is_file() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
     with Store(path, read_only=not writable) as store:

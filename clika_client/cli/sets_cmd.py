@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, out, print_json
-from clika_client.cli.plain_text import shown
-from clika_client.errors import ClikaError, UserError
+from clika_client.common.errors import ClikaError, UserError
+from clika_client.common.safe_text import shown
+from clika_client.sets.packed import set_digest
 
 if TYPE_CHECKING:
-    from clika_client.probes import ProbeSet
+    from clika_client.sets.probes import ProbeSet
 
 sets_app = typer.Typer(
     help="Probe sets: list, show, add your own, export, rebuild.", no_args_is_help=True, rich_markup_mode=None
@@ -97,7 +98,7 @@ def show(
         print_json(
             {
                 **_facts(found),
-                "digest": found.digest,
+                "digest": set_digest(found),
                 "tags": counts,
                 "questions": [] if part is None else _questions(part),
             }
@@ -115,7 +116,7 @@ def show(
 def _split(languages: str | None) -> tuple[str, ...] | None:
     if languages is None:
         return None
-    from clika_client.languages import canonical
+    from clika_client.common.languages import canonical
 
     return tuple(canonical(tag) for tag in languages.split(",") if tag.strip()) or None
 
@@ -165,8 +166,8 @@ def _count(n: int | dict[str, int], languages: int) -> str:
 
 
 def _print_questions(part: ProbeSet, tag: str) -> None:
-    from clika_client import languages
-    from clika_client.prompt_styles.layout import latin_labels
+    from clika_client.common import languages
+    from clika_client.sets.wording import latin_labels
 
     written = ", right to left" if languages.direction(tag) == "rtl" else ""
     typer.echo(f"\n{languages.name(tag)} ({tag}, {languages.script(tag) or 'script unknown'}{written})")
@@ -239,7 +240,7 @@ def build(
     if name != "atlas":
         raise UserError(f"{name!r} is not built from a source; only atlas is: clika sets build atlas")
     try:
-        from clika_client.atlas.build import build as build_atlas
+        from clika_client.sets.atlas.build import build as build_atlas
     except ImportError as error:
         raise UserError(
             f"building atlas needs {error.name}; install it with: pip install 'clika-client[teach]'"

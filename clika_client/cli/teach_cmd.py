@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, err, out, print_json
-from clika_client.cli.plain_text import shown
 from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, Threads, in_context, services, upload
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.teach.asking import Reading
-    from clika_client.teach.material import Material
-    from clika_client.teach.watch import Watch
+    from clika_client.cli.teach_progress import Watch
+    from clika_client.conductivity.asking import Reading
+    from clika_client.conductivity.material import Material
 
 teach_app = typer.Typer(
     help="Conductivity: teach invented facts in one language, ask in another, score XRR behind its gate.",
@@ -50,8 +50,8 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Write teaching data, gate sets, test set, baseline and control."""
-    from clika_client.teach import build as fictional
-    from clika_client.teach import material as folder
+    from clika_client.conductivity import build as fictional
+    from clika_client.conductivity import folder
 
     tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
     if from_release is None:
@@ -64,7 +64,7 @@ def build(
         plan = fictional.Plan(tags, reverse, form, k, seed, continents, places, repeats, name_repeats)  # type: ignore[arg-type]
         material = fictional.build(plan)
     else:
-        from clika_client.teach.release import build_from_release
+        from clika_client.conductivity.release import build_from_release
 
         if len(tags) != 1 or reverse or form != "text":
             raise UserError("--from-release builds one --language, taught in English with answers in words")
@@ -112,8 +112,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Ask, teach, convert, ask again through llama.cpp, and score; resumes where it stopped."""
-    from clika_client.teach import loop
-    from clika_client.teach.presets import preset as named
+    from clika_client.conductivity import experiment as loop
+    from clika_client.conductivity.presets import preset as named
     from clika_providers import ProviderOptions
 
     given = {
@@ -155,9 +155,8 @@ def ask(
     threads: Threads = None,
 ) -> None:
     """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
-    from clika_client.teach import asking
-    from clika_client.teach import material as folder
-    from clika_client.teach.loop import reply_file
+    from clika_client.conductivity import asking, folder
+    from clika_client.conductivity.experiment import reply_file
     from clika_providers import ProviderOptions
     from clika_providers.registry import connect
 
@@ -194,7 +193,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score what was asked: the gate, XRR with intervals, baseline, control and splits."""
-    from clika_client.teach.loop import material_of, score_folder
+    from clika_client.conductivity.experiment import material_of, score_folder
 
     _show(score_folder(material or material_of(experiment), experiment, draws=bootstrap), as_json)
 
@@ -204,7 +203,7 @@ def status(
     experiment: Annotated[Path, typer.Argument(help="Folder of the experiment.")], as_json: AsJson = False
 ) -> None:
     """Say which steps of an experiment are done."""
-    from clika_client.teach.loop import steps
+    from clika_client.conductivity.experiment import steps
 
     done = steps(experiment)
     if as_json:
@@ -227,7 +226,7 @@ def _readings(read: str) -> tuple[Reading, ...]:
 
 
 def _show(scores: Any, as_json: bool) -> None:
-    from clika_client.teach.report import render
+    from clika_client.conductivity.report import render
 
     if as_json:
         print_json({"scores": [one.to_json() for one in scores]})
@@ -237,6 +236,6 @@ def _show(scores: Any, as_json: bool) -> None:
 
 def _watch() -> Watch:
     """Progress on stderr."""
-    from clika_client.teach.watch import Watch
+    from clika_client.cli.teach_progress import Watch
 
     return Watch(err())

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
-from clika_client.cli.plain_text import shown
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
 
 SEED = 20240404
 Language = Annotated[
@@ -38,9 +38,9 @@ def in_context(
 
     This is not XRR: nothing was learned. It has a table of its own.
     """
-    from clika_client.in_context import Setting, measure, render
-    from clika_client.teach.asking import READINGS
-    from clika_client.teach.watch import Watch
+    from clika_client.cli.teach_progress import Watch
+    from clika_client.conductivity.asking import READINGS
+    from clika_client.conductivity.in_context import Setting, measure, render
     from clika_providers import ProviderOptions
     from clika_providers.registry import connect
 
@@ -73,8 +73,7 @@ def upload(
     """Teach a hosted model: shows the price, uploads, starts the job, tells its events and the new model's id."""
     from datetime import date
 
-    from clika_client.teach import hosted
-    from clika_client.teach import material as folder
+    from clika_client.conductivity import folder, hosted
     from clika_providers.keys import find_key
 
     folder.read(material)
@@ -108,7 +107,7 @@ def upload(
 
 def services() -> None:
     """Say which hosted services still accept fine-tuning jobs."""
-    from clika_client.teach import hosted
+    from clika_client.conductivity import hosted
 
     for service in hosted.services().values():
         out().print(f"{shown(service.title)}: {shown(service.status)}", markup=False, soft_wrap=True)

@@ -14,11 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport
 from clika_client.importers.foreign import ForeignReply
 from clika_client.importers.table import messages_of
-from clika_client.probes import ProbeSet
+from clika_client.sets.probes import ProbeSet
 from clika_providers import Message
 
 _FIELDS = ("item_id", "language", "set", "model", "repeat")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clika_cache import canonical
-from clika_client.probes import ProbeSet
-from clika_client.readings import read_texts, reading_stamp, spread, unrotate
-from clika_client.store import CellKey, ImportedReply, Store
+from clika_client.answers.cells import read_texts, reading_stamp, spread, unrotate
+from clika_client.sets.probes import ProbeSet
+from clika_client.store.store import CellKey, ImportedReply, Store
 
 Progress = Callable[[int, int, str], None]
 """(files done, files in all, what is being read)."""

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers import batch_results, inspect_log, lm_eval, table
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.foreign import ForeignReply, ingest
 from clika_client.importers.release import SOURCE, import_release
-from clika_client.probes import ProbeSet
+from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release_layout import FOLDERS, find_root
-from clika_client.sets.tables import SUFFIXES
-from clika_client.store import OWN, Store
+from clika_client.sets.spreadsheets import SUFFIXES
+from clika_client.store.store import OWN, Store
 
 FORMATS = ("clika-release", "lm-eval", "inspect", "openai-batch", "anthropic-batch", "table")
 

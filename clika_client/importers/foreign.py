@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
-from clika_client.probes import Item, Probe, ProbeSet, build
-from clika_client.store import CellKey, ImportedReply, Store
+from clika_client.sets.probes import Item, Probe, ProbeSet, build
+from clika_client.store.store import CellKey, ImportedReply, Store
 from clika_providers import Message, ReadMode
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

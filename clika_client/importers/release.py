@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
-from clika_client.probes import ProbeSet
+from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import read_release
 from clika_client.sets.release_layout import ResponseFile, response_files
-from clika_client.store import CellKey, ImportedReply, Store
+from clika_client.store.store import CellKey, ImportedReply, Store
 from clika_providers import Message
 
 SOURCE = "clika-release"

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
+from clika_client.common.languages import canonical
 from clika_client.importers.common import ImportReport
 from clika_client.importers.foreign import ForeignReply, gold_index
-from clika_client.languages import canonical
 from clika_client.sets.mapping import from_json_text
-from clika_client.sets.tables import read_rows
+from clika_client.sets.spreadsheets import read_rows
 from clika_providers import Message
 from clika_providers.types import Role
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from clika_client.errors import UserError
-from clika_client.languages import canonical, name
+from clika_client.common.errors import UserError
+from clika_client.common.languages import canonical, name
 
 
 def split_task(task: str) -> tuple[str, str | None]:
@@ -33,7 +33,7 @@ def _known(text: str) -> str | None:
 
 def _plain(tag: str) -> str:
     """Without a script that the language is usually written in anyway: `deu_Latn` is `de`."""
-    from clika_client.languages import script
+    from clika_client.common.languages import script
 
     language, _, rest = tag.partition("-")
     return language if rest and rest == script(language) else tag

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clika_client.compare import Comparison, Difference, summary
-from clika_client.groups import Change
-from clika_client.groups import summary as group_summary
 from clika_client.report.terminal import cleaned
+from clika_client.scoring.compare import Comparison, Difference, summary
+from clika_client.scoring.compare_groups import Change
+from clika_client.scoring.compare_groups import summary as group_summary
 
 _FAINT = {"cannot tell": "dim", "not ranked": "grey50 italic", "not defined": "dim"}
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clika_client.cli.plain_text import shown
+from clika_client.common.safe_text import shown
 from clika_client.report.layout import ScoreTable, TableRow
 
 _COLUMNS = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clika_client.cli.plain_text import shown
-from clika_client.errors import UserError
-from clika_client.records import Record, Scores
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
+from clika_client.scoring.records import Record, Scores
 
 FORMATS = (".html", ".svg", ".png", ".pdf")
 _METRICS = (("RA", "ra"), ("en-CO", "en_co"))

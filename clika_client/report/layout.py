@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clika_client.records import Record, RowSummary, Scores
+from clika_client.scoring.records import Record, RowSummary, Scores
 
 RowIdentity = tuple[str, str, str, str, str, str]
 _QUALIFIERS = ("prompt", "read", "reading", "source", "settings")

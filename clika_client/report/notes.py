@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from clika_client.reading_differences import ReadingDifference
-from clika_client.records import Record, Scores
 from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.scoring.reading_differences import ReadingDifference
+from clika_client.scoring.records import Record, Scores
 
 _MOST = 6
 

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clika_client.groups import OTHERS, Change
 from clika_client.report.terminal import cleaned, render
-from clika_client.reproduce import CONDUCTIVITY, Finding, Reproduction
+from clika_client.scoring.compare_groups import OTHERS, Change
+from clika_client.scoring.reproduce import CONDUCTIVITY, Finding, Reproduction
 
 HEADING = "Computed by clika from the responses published by the authors of CLiKA; not the authors' own figures."
 

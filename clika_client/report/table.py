@@ -8,7 +8,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from clika_client.records import Record, Scores
+from clika_client.scoring.records import Record, Scores
 
 # A cell that starts like a formula would be run by a spreadsheet; names of models and sets come from others.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from clika_client.cli.plain_text import shown
-from clika_client.errors import UserError
-from clika_client.records import Record, Scores
+from clika_client.common.errors import UserError
+from clika_client.common.safe_text import shown
 from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
 from clika_client.report.notes import notes, reading_notes
+from clika_client.scoring.records import Record, Scores
 
 _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""

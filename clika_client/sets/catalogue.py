@@ -16,11 +16,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
-from clika_client.paths import home
-from clika_client.probes import ProbeSet
+from clika_client.common.errors import UserError
+from clika_client.common.paths import home
+from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import RELEASE_SETS, read_release
-from clika_client.sets.tables import SUFFIXES
+from clika_client.sets.spreadsheets import SUFFIXES
 from clika_client.sets.user import read_user_set
 
 RELEASE = "clika-release"
@@ -70,11 +70,11 @@ def _check_reference(found: ProbeSet) -> None:
 
 def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
     if name == "atlas":
-        from clika_client import atlas
+        from clika_client.sets import atlas
 
         return atlas.load()
     if name == "fictional":
-        from clika_client import fictional
+        from clika_client.sets import fictional
 
         return fictional.load()
     registry = load_registry()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from clika_client.probes import ProbeSet
+from clika_client.sets.probes import ProbeSet
 
 
 def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:

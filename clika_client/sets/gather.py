@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from clika_client.errors import UserError
-from clika_client.packed import BLOCK, PACK_FROM, PackedProbes, pack, pack_line, probe_line, rows_of, unpacked
-from clika_client.probes import Item, Probe, ProbeSet, refuse_missing
+from clika_client.common.errors import UserError
+from clika_client.sets.packed import BLOCK, PACK_FROM, PackedProbes, pack, pack_line, probe_line, rows_of, unpacked
+from clika_client.sets.probes import Item, Probe, ProbeSet, refuse_missing
 
 _NONE = 0
 """Number of the empty tags in the pool."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 
 def read_bytes(path: Path) -> bytes:

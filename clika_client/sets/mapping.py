@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 PARTS = ("item_id", "language", "question", "choices", "gold", "tags")
 OPTIONAL = ("tags", "fields", "cluster", "item_tags")

@@ -14,11 +14,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
-from clika_client.probes import Item, Probe, ProbeSet, build
-from clika_client.sets.defects import ADAPTED, AMBIGUOUS, ambiguity
+from clika_client.common.errors import UserError
+from clika_client.sets.ambiguity import ADAPTED, AMBIGUOUS, ambiguity
 from clika_client.sets.jsonl import read_jsonl
-from clika_client.sets.names import answer_in_question, same_name
+from clika_client.sets.place_names import answer_in_question, same_name
+from clika_client.sets.probes import Item, Probe, ProbeSet, build
 from clika_client.sets.release_layout import FOLDERS, question_files
 from clika_client.sets.release_prompts import published_wording
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.errors import UserError
+from clika_client.common.errors import UserError
 
 CHATGPT = "chatgpt_res.jsonl"
 _OPEN_MODEL = re.compile(r"(?P<model>.+)_res_bf16_add_simple_example\.jsonl")

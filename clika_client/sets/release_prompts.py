@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.probes import Probe
-from clika_client.prompt_styles.layout import LATIN, compile_text, escape
-from clika_client.prompt_styles.paper import meta_key, problem_key
+from clika_client.sets.probes import Probe
 from clika_client.sets.release_layout import CHATGPT, FOLDERS, is_open_model
+from clika_client.sets.wording import LATIN, compile_text, escape, meta_key, problem_key
 
 # What x_copa asks in English in every language; replaced by what the checkout's files say.
 _SENTENCES = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clika_client.errors import UserError
-from clika_client.languages import canonical
-from clika_client.probes import Probe, ProbeSet
-from clika_client.prompt_styles.layout import LATIN
-from clika_client.sets.defects import AMBIGUOUS, ambiguity
+from clika_client.common.errors import UserError
+from clika_client.common.languages import canonical
+from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
 from clika_client.sets.gather import Gathered, Row
 from clika_client.sets.mapping import Mapped, Missing, from_json_text, parse_mapping, part_of
-from clika_client.sets.tables import read_rows
+from clika_client.sets.probes import Probe, ProbeSet
+from clika_client.sets.spreadsheets import read_rows
+from clika_client.sets.wording import LATIN
 
 _NO_FIELDS: Mapping[str, str] = {}
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clika_providers.errors import ProviderError, RunError
+from clika_providers.hosted.servers import known_servers
 from clika_providers.options import ProviderOptions
 from clika_providers.registry import connect, parse_spec
-from clika_providers.servers import known_servers
 from clika_providers.types import Completion, Message, Provider, Request
 
 _PROBE = Request(

@@ -6,8 +6,8 @@ import difflib
 from dataclasses import dataclass
 
 from clika_providers.errors import RunError
+from clika_providers.hosted.servers import Server, known_servers
 from clika_providers.options import ProviderOptions
-from clika_providers.servers import Server, known_servers
 from clika_providers.types import Provider
 
 
@@ -41,10 +41,10 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
 
         return gguf.connect(model, options)
     if server.kind == "anthropic":
-        from clika_providers.anthropic import Anthropic
+        from clika_providers.hosted.anthropic import Anthropic
 
         return Anthropic(server, model, options)
-    from clika_providers.openai_chat import OpenAIChat
+    from clika_providers.hosted.openai_chat import OpenAIChat
 
     return OpenAIChat(server, model, options)
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from clika_providers.anthropic import Anthropic, read_message
 from clika_providers.batches.ticket import BatchStatus, BatchTicket, Chunk, Keyed, RequestOf, split_lines
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.hosted.anthropic import Anthropic, read_message
+from clika_providers.hosted.servers import known_servers
 from clika_providers.keys import without_keys
 from clika_providers.options import ProviderOptions
-from clika_providers.retry import persistently
-from clika_providers.servers import known_servers
-from clika_providers.taxonomy import classify, failure_of, read_failure
+from clika_providers.traffic.http_errors import classify, failure_of, read_failure
+from clika_providers.traffic.retry import persistently
 from clika_providers.types import Completion
 
 MOST_REQUESTS = 100_000

@@ -10,11 +10,11 @@ from typing import IO, Any
 
 from clika_providers.batches.ticket import BatchStatus, BatchTicket, Chunk, Keyed, RequestOf, State, split_lines
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
-from clika_providers.openai_chat import OpenAIChat, connection_error
+from clika_providers.hosted.openai_chat import OpenAIChat, connection_error
+from clika_providers.hosted.servers import known_servers
 from clika_providers.options import ProviderOptions
-from clika_providers.retry import persistently
-from clika_providers.servers import known_servers
-from clika_providers.taxonomy import classify, failure_of, quoted, read_failure
+from clika_providers.traffic.http_errors import classify, failure_of, quoted, read_failure
+from clika_providers.traffic.retry import persistently
 from clika_providers.types import Completion
 
 MOST_LINES = 50_000

@@ -9,7 +9,7 @@ from clika_providers.options import ProviderOptions
 from clika_providers.types import Json
 
 if TYPE_CHECKING:
-    from clika_providers.gguf.find import LocalModel
+    from clika_providers.gguf.discover import LocalModel
     from clika_providers.gguf.provider import GgufProvider
 
 __all__ = ["connect", "describe_build", "list_local"]
@@ -17,14 +17,14 @@ __all__ = ["connect", "describe_build", "list_local"]
 
 def connect(model: str, options: ProviderOptions) -> GgufProvider:
     """A provider for `gguf/MODEL`: a path, a name from `list_local`, or `hf:OWNER/REPO:FILE`; raises RunError."""
-    from clika_providers.gguf.connecting import connect as make
+    from clika_providers.gguf.connect import connect as make
 
     return make(model, options)
 
 
 def list_local(models_dir: Path | None = None) -> list[LocalModel]:
     """The GGUF models in the usual places, sorted by name."""
-    from clika_providers.gguf.find import list_local as find
+    from clika_providers.gguf.discover import list_local as find
 
     return find(models_dir)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clika_providers.gguf import machine, native
+from clika_providers.gguf import hardware as machine
+from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.errors import MissingPackage
 from clika_providers.types import Json
 

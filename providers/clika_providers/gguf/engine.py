@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clika_providers.errors import ItemError, RunError
-from clika_providers.gguf import native
+from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.files import ModelFile
-from clika_providers.gguf.machine import UBATCH, refuse_if_too_big
+from clika_providers.gguf.hardware import UBATCH, refuse_if_too_big
 
 Found = TypeVar("Found")
 

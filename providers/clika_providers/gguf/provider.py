@@ -19,7 +19,7 @@ from clika_providers.types import Completion, Json, Request
 
 if TYPE_CHECKING:
     from clika_providers.gguf.engine import Settings
-    from clika_providers.gguf.session import Prompt, Session
+    from clika_providers.gguf.runner import Prompt, Session
 
 _READY = 4
 """Requests in flight that keep the thread from ever waiting, and give it a choice."""
@@ -136,7 +136,7 @@ class GgufProvider:
     def _load(self) -> ProviderError | None:
         """Load the model; the error, if there is one, is the same for every request to come."""
         try:
-            from clika_providers.gguf.session import Session
+            from clika_providers.gguf.runner import Session
 
             if fingerprint(self._model.parts) != self._unchanged:
                 return RunError(f"{self._model.path.name!r} was changed while the program ran. Start again.")

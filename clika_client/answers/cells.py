@@ -1,0 +1,132 @@
+"""From stored replies to answer arrays: each cell is read once per reading, and the result kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.answers import read as answers
+from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
+from clika_client.sets.probes import Probe, ProbeSet
+from clika_client.store.store import Cell, Replies, Store
+
+PROBABILITIES = "probabilities"
+"""The reading of `logprobs` cells: the choice with the highest probability."""
+REASONS = (*answers.REASONS, "no probabilities")
+"""Why a reply names no choice, by stored code; code 0 stands for an answer."""
+_NO_PROBABILITIES = len(REASONS) - 1
+_AT_ONCE = 5_000
+"""Replies held in memory at a time: a cell may have a hundred thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellAnswers:
+    """What one cell's replies say, one entry per item of the set, in the set's own choice order."""
+
+    choices: Answers
+    reasons: npt.NDArray[np.uint8]
+
+
+def reason_counts(codes: npt.NDArray[np.uint8]) -> dict[str, int]:
+    """Why there is no answer, counted: reason → replies, most frequent first."""
+    counts = np.bincount(codes, minlength=len(REASONS))
+    order = np.argsort(-counts, kind="stable")
+    return {REASONS[i]: int(counts[i]) for i in order if i > 0 and counts[i] > 0}
+
+
+def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
+    """The answers of a cell, from the store when already read, else read now and kept."""
+    if cell.key.read == "logprobs":
+        reading = PROBABILITIES
+    stamp = reading_stamp(reading)
+    kept = store.reading(cell, stamp)
+    if kept is not None:
+        return CellAnswers(*kept)
+    found = CellAnswers(np.full(probe_set.n, MISSING, np.int8), np.zeros(probe_set.n, np.uint8))
+    asked = cell.asked()
+    for start in range(0, len(asked), _AT_ONCE):
+        replies = store.replies(cell, asked[start : start + _AT_ONCE])
+        codes, reasons = _read(replies, cell, reading, probe_set)
+        found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.k)
+        found.reasons[replies.positions] = reasons
+        if len(asked) > _AT_ONCE:
+            answers.forget()
+    store.save_reading(cell, stamp, found.choices, found.reasons)
+    return found
+
+
+def _read(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    if reading == PROBABILITIES:
+        return _most_probable(replies.logprobs)
+    probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
+    return read_texts(replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation)
+
+
+def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
+    """Replies at some positions as arrays over all n items, MISSING elsewhere."""
+    choices, why = np.full(n, MISSING, np.int8), np.zeros(n, np.uint8)
+    choices[positions] = codes
+    why[positions] = reasons
+    return CellAnswers(choices, why)
+
+
+def unrotate(positions: Answers, rotation: int, k: int) -> Answers:
+    """The set's own choice index for each position on screen, where position p showed choice (p + rotation) mod k."""
+    return np.where(positions >= 0, (positions + rotation) % k, positions).astype(np.int8)
+
+
+def rotate(choices: Answers, rotation: int, k: int) -> Answers:
+    """The inverse of `unrotate`."""
+    return np.where(choices >= 0, (choices - rotation) % k, choices).astype(np.int8)
+
+
+def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet) -> Floats:
+    """Log-probability per item and choice in the set's own order, NaN where not offered; (items, choices)."""
+    scores = np.full((probe_set.n, probe_set.k), np.nan)
+    replies = store.replies(cell)
+    order = (np.arange(probe_set.k) + cell.key.rotation) % probe_set.k
+    for position, logprobs in zip(replies.positions, replies.logprobs, strict=True):
+        if logprobs is not None and len(logprobs) == probe_set.k:
+            scores[position, order] = [np.nan if value is None else value for value in logprobs]
+    return scores
+
+
+def _most_probable(
+    rows: Sequence[tuple[float | None, ...] | None],
+) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    """Position of the highest probability; the first of equals."""
+    codes, reasons = np.full(len(rows), NO_ANSWER, np.int8), np.zeros(len(rows), np.uint8)
+    for i, row in enumerate(rows):
+        known = [(value, -position) for position, value in enumerate(row or ()) if value is not None]
+        if known:
+            codes[i] = -max(known)[1]
+        else:
+            reasons[i] = _NO_PROBABILITIES
+    return codes, reasons
+
+
+def reading_stamp(reading: str) -> str:
+    """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
+    if reading == PROBABILITIES:
+        return f"{PROBABILITIES}@1"
+    found = answers.reading(reading)
+    return f"{found.name}@{found.version}"
+
+
+def read_texts(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    probes: Sequence[Probe],
+    reading: str,
+    *,
+    finish: Sequence[str | None] | None = None,
+    rotation: int = 0,
+) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    """(position chosen on screen, reason code) per text; all probes are in one language."""
+    shown = [probe.choices[rotation:] + probe.choices[:rotation] for probe in probes]
+    language = probes[0].language if probes else None
+    read = answers.read_answers(texts, [tuple(labels)] * len(texts), shown, language, reading, finish)
+    return read.choice, read.reason

@@ -1,0 +1,52 @@
+"""One question's labels and options, prepared once for all replies to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from clika_client.answers.rules.labels import AMBIGUOUS, label_set
+from clika_client.answers.rules.normalise import clean, core, lower
+from clika_client.answers.rules.result import Answer
+
+
+class Question:
+    """What a reply is read against; immutable after construction."""
+
+    __slots__ = ("answers", "by_core", "clash", "cores", "labels", "loose_cache", "spans", "text_answers")
+
+    def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
+        if len(labels) != len(choices):
+            counts = f"{len(labels)} labels for {len(choices)} options"
+            raise ValueError(f"{counts}: {list(labels)!r}; give each option one label")
+        self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
+        """Lower-case plain text of each option."""
+        numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
+        self.labels = label_set(tuple(labels), numeric)
+        self.by_core: dict[str, int] = {}
+        for index, text in enumerate(self.cores):
+            if text:
+                self.by_core[text] = AMBIGUOUS if text in self.by_core else index
+        self.clash = frozenset(
+            text
+            for text, index in self.by_core.items()
+            if (named := self.labels.lowered.get(text, self.labels.by_shape.get(text))) is not None and named != index
+        )
+        """Texts that are one option's text and another option's label: alone, they name nothing."""
+        self.spans = tuple(
+            sorted(((t, i) for t, i in self.by_core.items() if len(t) > 1 or t.isdecimal()), key=lambda e: -len(e[0]))
+        )
+        """(text, index) longest first, for finding options inside a reply."""
+        self.answers = tuple(Answer(i, None, "label") for i in range(len(self.cores)))
+        self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
+        self.loose_cache: dict[str, int] | None = None
+
+    def begins(self, text: str) -> bool:
+        """Whether some option's text goes on after `text`."""
+        return any(own.startswith(text) and own != text for own in self.cores)
+
+
+@lru_cache(maxsize=16_384)
+def question(labels: tuple[str, ...], choices: tuple[str, ...]) -> Question:
+    """The prepared question, shared by every reply to it."""
+    return Question(labels, choices)

@@ -1,0 +1,97 @@
+"""Replies that are nothing but a label, an option's text, both, or a set phrase, whatever the decoration."""
+
+from __future__ import annotations
+
+import re
+
+from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
+from clika_client.answers.rules.normalise import core, fold, loose
+from clika_client.answers.rules.question import Question
+from clika_client.answers.rules.result import Answer
+from clika_client.answers.rules.words import PHRASES, words
+
+STATEMENTS = tuple(zip(PHRASES, ("none", "multiple", "none", "refusal"), strict=True))
+"""Kinds of set phrases and the reason each gives."""
+_LEAD = re.compile(r"[(\[\"']?([^\W_]{1,3})(\s?[.):\]\-,]{1,3}|(?=\s))\s*(\S[^\n]*)")
+
+
+def as_answer(choice: int, rule: str) -> Answer:
+    """An index, or AMBIGUOUS or NOT_SHOWN, as an Answer."""
+    if choice == AMBIGUOUS:
+        return Answer(None, "multiple", rule)
+    if choice == NOT_SHOWN:
+        return Answer(None, "none", rule)
+    return Answer(choice, None, rule)
+
+
+def read_whole(text: str, question: Question, rule: str = "") -> Answer | None:
+    """The reply is nothing but an option's text or a label, whatever the decoration."""
+    if len(text) > 2_000:
+        return None
+    bare = core(text)
+    found = question.by_core.get(bare)
+    if found is not None:
+        return as_answer(AMBIGUOUS if bare in question.clash else found, rule or "option")
+    if not bare:
+        raw = text.strip().lower()
+        at = question.by_core.get(raw)
+        return as_answer(at, rule or "option") if at is not None else None
+    if len(bare) <= 8 and " " not in bare:
+        # Letter case is evidence for look-alikes, so the label is taken from the text as written.
+        start = text.lower().find(bare)
+        written = text[start : start + len(bare)] if start >= 0 else bare
+        named = question.labels.resolve(written)
+        if named is not None and named >= 0 and not question.labels.shows(written) and question.begins(bare):
+            return None  # cut off within an option's text, or a label by position: no telling which
+        if named is not None and (named != NOT_SHOWN or len(bare) == 1 or bare.isdecimal()):
+            return as_answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
+    return _label_and_text(text, question, rule) or _loosely(bare, question, rule) or _alone(bare, rule)
+
+
+def _label_and_text(text: str, question: Question, rule: str) -> Answer | None:
+    """`B. Paris`, `B Paris`, or `B. Par` where the reply was cut: a label and its own option's text, no more."""
+    match = _LEAD.fullmatch(text)
+    if not match:
+        return None
+    label, joint, rest = match.groups()
+    index = question.labels.resolve(label)
+    if index is None or index < 0:
+        return None
+    said = core(rest)
+    own = question.cores[index]
+    listed = not joint or "," in joint or "-" in joint  # `C, B` is a list, `C. B` the start of Berlin
+    if said and (own == said or (not listed and own.startswith(said))):
+        return as_answer(index, rule or "label-text")
+    return None
+
+
+def _loosely(bare: str, question: Question, rule: str) -> Answer | None:
+    articles = words().articles
+    if question.loose_cache is None:
+        table: dict[str, int] = {}
+        for index, text in enumerate(question.cores):
+            key = loose(text, articles)
+            if key and not key.isdecimal():
+                table[key] = AMBIGUOUS if key in table and question.cores[table[key]] != text else index
+        question.loose_cache = table
+    found = question.loose_cache.get(loose(bare, articles))
+    if found is None or found == AMBIGUOUS or len(bare) < 2:
+        return None
+    if question.by_core.get(question.cores[found]) == AMBIGUOUS:
+        return as_answer(AMBIGUOUS, rule or "option")
+    return as_answer(found, rule or "option")
+
+
+def in_angles(text: str, question: Question) -> Answer | None:
+    """`<B>`, which looks like a tag and is a label."""
+    index = question.labels.exact.get(text.strip(" \n<>"), AMBIGUOUS)
+    return Answer(index, None, "label") if index >= 0 else None
+
+
+def _alone(bare: str, rule: str) -> Answer | None:
+    """The reply is nothing but a set phrase: `none of the above`, `N/A`, `both`."""
+    folded = fold(bare)
+    for kind, reason in STATEMENTS:
+        if folded in words().alone[kind]:
+            return Answer(None, reason, rule or kind)
+    return None

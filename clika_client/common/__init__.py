@@ -1,0 +1,1 @@
+"""What every room uses: errors, paths, languages, safe text, codes of answers."""

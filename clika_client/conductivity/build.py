@@ -1,0 +1,220 @@
+"""Builds teaching material from `fictional`: what is told in which language, and what is asked."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from clika_client.common.errors import UserError
+from clika_client.conductivity.material import PARTS, TEST, Form, Material, Pair, Question, Row
+from clika_client.sets.fictional.facts import CONTINENTS, PLACES, SEED, Fact, World, make_world
+from clika_client.sets.fictional.language import Language, name_wording, read
+from clika_client.sets.fictional.names import Names
+from clika_client.sets.fictional.text import similarity
+from clika_client.sets.probes import Probe, ProbeSet
+
+ANCHOR = "en"
+Name = TypeVar("Name")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to build."""
+
+    languages: tuple[str, ...]
+    reverse: bool = False
+    """Teach everything in X and ask in English, rather than the other way round."""
+    form: Form = "text"
+    k: int = CONTINENTS
+    """Choices offered where a question is asked, or a row taught, as multiple choice."""
+    seed: int = SEED
+    continents: int = CONTINENTS
+    places: int = PLACES
+    """Per continent."""
+    repeats: int = 1
+    """How often each fact is taught in each wording; as multiple choice, with other choices each time."""
+    name_repeats: int = 1
+    """The same for names."""
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """One per language; raises UserError for an unknown language, English, or none."""
+        if not self.languages:
+            raise UserError("no language given; name one with --language, such as --language de")
+        return tuple(self._pair(tag) for tag in dict.fromkeys(self.languages))
+
+    def _pair(self, tag: str) -> Pair:
+        if tag == ANCHOR:
+            raise UserError("--language is the language beside English; English itself is always part of the material")
+        same = read(tag).spelling.script == read(ANCHOR).spelling.script
+        return Pair(tag, *((tag, ANCHOR) if self.reverse else (ANCHOR, tag)), same_script=same)
+
+
+def build(plan: Plan) -> Material:
+    """The material of a plan; the same plan, the same material. Raises UserError for a plan that cannot be."""
+    pairs = plan.pairs()
+    if not 2 <= plan.k <= plan.continents:
+        raise UserError(f"--k must be 2 to {plan.continents}, the number of continents, got {plan.k}")
+    return _Builder(plan, pairs).build()
+
+
+class _Builder:
+    """One build; holds what its steps share."""
+
+    def __init__(self, plan: Plan, pairs: Sequence[Pair]) -> None:
+        self.plan, self.pairs = plan, tuple(pairs)
+        self.world: World = make_world(plan.seed, plan.continents, plan.places)
+        self.names: tuple[Names, ...] = self.world.continents + tuple(f.place for f in self.world.facts)
+        self.rng = random.Random(f"clika teach {plan}")
+
+    def build(self) -> Material:
+        rows = [row for _ in range(self.plan.repeats) for row in self.fact_rows()]
+        rows += [row for _ in range(self.plan.name_repeats) for row in self.name_rows()]
+        self.rng.shuffle(rows)
+        questions = [q for pair in self.pairs for q in sorted(self.questions(pair), key=lambda q: PARTS.index(q.part))]
+        tests = [q for q in questions if q.part == TEST]
+        counts = {
+            "rows": len(rows),
+            **Counter(f"{row.part} {row.language}" for row in rows),
+            "questions": len(questions),
+        }
+        shuffled = deal(tests, self.rng)
+        plan = self.plan
+        return Material("fictional", plan.form, plan.seed, self.pairs, tuple(rows), tuple(questions), shuffled, counts)
+
+    # ---- teaching
+
+    def fact_rows(self) -> Iterator[Row]:
+        """All facts in the language of teaching, those of type 0 also in the language of asking."""
+        whole = dict.fromkeys(pair.taught for pair in self.pairs)
+        half = dict.fromkeys(pair.asked for pair in self.pairs if pair.asked not in whole)
+        for tag in (*whole, *half):
+            language = read(tag)
+            for fact in self.world.facts:
+                if tag in whole or fact.type == 0:
+                    for wording in language.teach:
+                        yield self.fact_row(fact, language, wording)
+
+    def fact_row(self, fact: Fact, language: Language, wording: str) -> Row:
+        text = wording.format(place=fact.place[language.tag])
+        if self.plan.form == "text":
+            answer = language.answer.format(continent=self.world.answer(fact, language.tag))
+            return Row(text, answer, "facts", language.tag)
+        return self.as_choice(text, language.tag, language.tag, self.world.continents, fact.continent, "facts")
+
+    def name_rows(self) -> Iterator[Row]:
+        """Every name's translation, both ways."""
+        wording = name_wording("teach")
+        for pair in self.pairs:
+            language = read(pair.language)
+            for number, names in enumerate(self.names):
+                here, there = names[pair.language], names[ANCHOR]
+                for frames, known, wanted in (
+                    (wording.to_english, here, ANCHOR),
+                    (wording.from_english, there, pair.language),
+                ):
+                    for frame in frames:
+                        text = frame.format(language=language.name, name=known)
+                        yield self.name_row(text, number, wanted, pair.language)
+
+    def name_row(self, text: str, number: int, wanted: str, language: str) -> Row:
+        if self.plan.form == "text":
+            return Row(text, self.names[number][wanted], "names", language)
+        pool, index = self.pool(number)
+        row = self.as_choice(text, ANCHOR, wanted, pool, index, "names")
+        return Row(row.prompt, row.answer, "names", language)
+
+    def pool(self, number: int) -> tuple[Sequence[Names], int]:
+        """The names of the same kind, and the place of one among them: a continent is no choice for a place."""
+        n = len(self.world.continents)
+        return (self.names[:n], number) if number < n else (self.names[n:], number - n)
+
+    def as_choice(self, text: str, tag: str, wanted: str, pool: Sequence[Names], gold: int, part: str) -> Row:
+        choices, place = offer([names[wanted] for names in pool], gold, self.plan.k, self.rng)
+        prompt, labels = ask_as_choice(text, tag, choices)
+        return Row(prompt, labels[place], part, tag)
+
+    # ---- asking
+
+    def questions(self, pair: Pair) -> Iterator[Question]:
+        """The four gates and the test of one language, in test wordings."""
+        yield from self.name_questions(pair)
+        for tag, role in ((pair.taught, "taught"), (pair.asked, "asked")):
+            language = read(tag)
+            for number, fact in enumerate(self.world.facts):
+                yield self.fact_question(pair, number, fact, language, f"{role}_type{fact.type}")
+
+    def fact_question(self, pair: Pair, number: int, fact: Fact, language: Language, part: str) -> Question:
+        tag = language.tag
+        choices, gold = offer([c[tag] for c in self.world.continents], fact.continent, self.plan.k, self.rng)
+        return Question(
+            f"{pair.language}.{part}.{fact.fact_id}",
+            pair.language,
+            part,
+            tag,
+            fact.fact_id,
+            language.test[number % len(language.test)].format(place=fact.place[tag]),
+            self.world.answer(fact, tag),
+            choices,
+            gold,
+            round(similarity(fact.place[tag], fact.place[pair.taught]), 4),
+        )
+
+    def name_questions(self, pair: Pair) -> Iterator[Question]:
+        """From the language of teaching into the language of asking, as the paper does."""
+        wording = name_wording("test")
+        frames = wording.to_english if pair.asked == ANCHOR else wording.from_english
+        for number, names in enumerate(self.names):
+            pool, index = self.pool(number)
+            choices, gold = offer([n[pair.asked] for n in pool], index, self.plan.k, self.rng)
+            fact_id = self.world.facts[index].fact_id if number >= len(self.world.continents) else f"c{index + 1:02d}"
+            frame = frames[number % len(frames)]
+            yield Question(
+                f"{pair.language}.translation.{fact_id}",
+                pair.language,
+                "translation",
+                ANCHOR,
+                fact_id,
+                frame.format(language=read(pair.language).name, name=names[pair.taught]),
+                names[pair.asked],
+                choices,
+                gold,
+                round(similarity(names[pair.asked], names[pair.taught]), 4),
+            )
+
+
+def offer(names: Sequence[Name], gold: int, k: int, rng: random.Random) -> tuple[tuple[Name, ...], int]:
+    """`k` of the names in random order, the right one among them, and where it stands."""
+    others = [n for n in range(len(names)) if n != gold]
+    chosen = [gold, *rng.sample(others, k - 1)]
+    rng.shuffle(chosen)
+    return tuple(names[n] for n in chosen), chosen.index(gold)
+
+
+def deal(tests: Sequence[Question], rng: random.Random) -> dict[str, int]:
+    """The control: the right continents of each language's test dealt anew, without looking, to its questions.
+
+    Whoever knows the facts is right by chance now. Where the dealt continent is not among a question's
+    choices (k below 20), any of its choices is dealt instead.
+    """
+    dealt = {}
+    for pair in dict.fromkeys(q.pair for q in tests):
+        mine = [q for q in tests if q.pair == pair]
+        answers = [q.answer for q in mine]
+        rng.shuffle(answers)
+        for question, answer in zip(mine, answers, strict=True):
+            choices = question.choices
+            dealt[question.question_id] = choices.index(answer) if answer in choices else rng.randrange(len(choices))
+    return dealt
+
+
+def ask_as_choice(text: str, tag: str, choices: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The prompt of a question with its choices, in the style `plain`, and the labels it shows."""
+    from clika_client.prompts.catalogue import get_style
+    from clika_client.prompts.style import render
+
+    probe = Probe("q", tag, text, tuple(choices), 0)
+    prompt = render(probe, get_style("plain"), ProbeSet("teach", (), {tag: (probe,)}))
+    return prompt.messages[-1].content, prompt.labels

@@ -1,0 +1,105 @@
+"""Teaching files: chat JSONL read into examples, and examples into tokens with the loss on the answer only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clika_client.common.errors import UserError
+
+PLAIN_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\\n' }}{% endif %}{% endfor %}"
+)
+"""For base models without a chat template of their own: each turn on its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One conversation; the last turn is what the model is to say."""
+
+    messages: tuple[tuple[str, str], ...]
+    """(role, content) of each turn before the answer."""
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """An example as token ids; the answer and its end token stand from `start` on."""
+
+    ids: tuple[int, ...]
+    start: int
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Read chat JSONL, `{"messages": [{"role": …, "content": …}, …]}` a line.
+
+    Raises UserError naming file and line of what is wrong.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UserError(f"teaching file {path} does not exist; `clika teach build` writes one") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
+    examples = [_example(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not examples:
+        raise UserError(f"{path} holds no examples")
+    return examples
+
+
+def _example(line: str, where: str) -> Example:
+    try:
+        turns = [(turn["role"], turn["content"]) for turn in json.loads(line)["messages"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'{where}: expected {{"messages": [{{"role": "user", "content": …}}, …]}}, got {line[:80]!r} ({error!r})'
+        ) from None
+    if len(turns) < 2 or turns[-1][0] != "assistant" or not all(isinstance(text, str) for _, text in turns):
+        raise UserError(f"{where}: the last of at least two messages must be the assistant's answer")
+    if not turns[-1][1].strip():
+        raise UserError(f"{where}: the assistant's answer is empty")
+    return Example(tuple(turns[:-1]), turns[-1][1])
+
+
+def with_template(tokenizer: Any) -> Any:
+    """The tokenizer, given PLAIN_TEMPLATE when it has no chat template."""
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = PLAIN_TEMPLATE
+    return tokenizer
+
+
+def encode(example: Example, tokenizer: Any, max_length: int) -> Tokens:
+    """Token ids by the tokenizer's chat template; raises UserError for an example over `max_length`."""
+    turns = [{"role": role, "content": content} for role, content in example.messages]
+    prompt = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": example.answer}], tokenize=False)
+    # Some templates reword earlier turns; then the answer and its end stand by themselves.
+    alone = example.answer + (tokenizer.eos_token or "")
+    answer = whole[len(prompt) :] if whole.startswith(prompt) else alone
+    head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    tail = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    size = len(head) + len(tail)
+    if size > max_length:
+        raise UserError(f"{example.messages[-1][1][:60]!r} has {size} tokens, more than max_length {max_length}")
+    return Tokens((*head, *tail), len(head))
+
+
+def collate(batch: Sequence[Tokens]) -> tuple[Any, Any, Any, Any]:
+    """Ids (batch, length) padded on the right, and rows, columns and targets of every token in the loss.
+
+    Causal attention never looks right, so padding needs no mask.
+    """
+    import torch
+
+    longest = max(len(tokens.ids) for tokens in batch)
+    ids = torch.zeros((len(batch), longest), dtype=torch.long)
+    cells = []
+    for row, tokens in enumerate(batch):
+        ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids)
+        cells += [(row, column - 1, tokens.ids[column]) for column in range(tokens.start, len(tokens.ids))]
+    rows, columns, targets = torch.tensor(cells).T
+    return ids, rows, columns, targets

@@ -1,0 +1,94 @@
+"""Teaching rows in the forms that training programs read: OpenAI chat, Alpaca, ShareGPT for LLaMA-Factory, text."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clika_client.conductivity.material import TEACHING, Row
+
+DATASET = "clika_teaching"
+"""Name of the data set in LLaMA-Factory's dataset_info.json."""
+
+
+def write_all(rows: Sequence[Row], directory: Path) -> list[Path]:
+    """Write every format; each file holds the same rows in the same order."""
+    return [
+        write_jsonl(directory / TEACHING, map(chat, rows)),
+        write_json(directory / "teaching.alpaca.json", list(map(alpaca, rows))),
+        write_json(directory / "teaching.sharegpt.json", list(map(sharegpt, rows))),
+        write_json(directory / "dataset_info.json", dataset_info()),
+        write_text(directory / "teaching.txt", "\n".join(map(plain_text, rows))),
+    ]
+
+
+def user_turn(row: Row) -> str:
+    """What the user says: the instruction, and on the next line the input where there is one."""
+    return f"{row.prompt}\n{row.input}" if row.input else row.prompt
+
+
+def chat(row: Row) -> dict[str, Any]:
+    """OpenAI's fine-tuning format: `messages` alone, for its API refuses unknown keys."""
+    turns = [{"role": "user", "content": user_turn(row)}, {"role": "assistant", "content": row.answer}]
+    return {"messages": turns}
+
+
+def alpaca(row: Row) -> dict[str, str]:
+    """Stanford Alpaca's format."""
+    return {"instruction": row.prompt, "input": row.input, "output": row.answer}
+
+
+def sharegpt(row: Row) -> dict[str, Any]:
+    """ShareGPT's format."""
+    return {"conversations": [{"from": "human", "value": user_turn(row)}, {"from": "gpt", "value": row.answer}]}
+
+
+def published(row: Row) -> dict[str, str]:
+    """The form of the authors' release."""
+    return {"prompt": row.prompt, "input": row.input, "answer": row.answer}
+
+
+def dataset_info() -> dict[str, Any]:
+    """LLaMA-Factory's entry for each file it can read; it expects the file beside the data."""
+    return {
+        DATASET: {
+            "file_name": "teaching.sharegpt.json",
+            "formatting": "sharegpt",
+            "columns": {"messages": "conversations"},
+            "tags": {"role_tag": "from", "content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"},
+        },
+        f"{DATASET}_alpaca": {
+            "file_name": "teaching.alpaca.json",
+            "formatting": "alpaca",
+            "columns": {"prompt": "instruction", "query": "input", "response": "output"},
+        },
+    }
+
+
+def plain_text(row: Row) -> str:
+    """Question and answer on lines of their own, an empty line after each row."""
+    return f"{user_turn(row)}\n{row.answer}\n"
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """One JSON object a line."""
+    return write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def write_json(path: Path, document: object) -> Path:
+    """One JSON document."""
+    return write_text(path, json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a whole file or nothing."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,254 @@
+"""Teaching a hosted model: upload, job, events and the resulting model id, with the price shown first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from clika_client.common.errors import StoppedRun, UserError
+from clika_client.conductivity.examples import read_examples
+from clika_providers.keys import redact, remember
+
+FEWEST_EXAMPLES = 10
+"""Services refuse smaller files."""
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that fine-tunes, and whether it still accepts jobs."""
+
+    name: str
+    title: str
+    hosts: tuple[str, ...]
+    base_url: str
+    key_env: str
+    api: str
+    """`openai`, or `own` for an API that is not spoken here."""
+    status: str
+    closes: date | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """Start of the model's name → US dollars per million trained tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a job will cost, as far as it can be known before the service has counted."""
+
+    examples: int
+    tokens: int
+    """Tokens of one pass, guessed as one per three bytes of text."""
+    epochs: int
+    price: float | None
+    """US dollars per million trained tokens; None when unknown."""
+
+    @property
+    def dollars(self) -> float | None:
+        """The whole job's price; None when the price per token is unknown."""
+        return None if self.price is None else self.tokens * self.epochs * self.price / 1e6
+
+    def __str__(self) -> str:
+        size = f"{self.examples:,} examples, about {self.tokens:,} tokens, {self.epochs} epochs"
+        if self.dollars is None:
+            return f"{size}: price unknown, see the service's price list"
+        return f"{size}: about ${self.dollars:.2f} at ${self.price:g} per million trained tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Where a job stands."""
+
+    job_id: str
+    status: str
+    """The service's word: validating_files, queued, running, succeeded, failed or cancelled."""
+    model: str | None = None
+    """The tuned model's id, once there is one: what to ask with `clika run -m`."""
+    error: str | None = None
+    trained_tokens: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.status in ENDED
+
+
+@cache
+def services() -> Mapping[str, Service]:
+    """The known services by name."""
+    text = resources.files("clika_client").joinpath("conductivity/services.toml").read_text("utf-8")
+    return {
+        name: Service(name=name, **{**row, "hosts": tuple(row["hosts"])}) for name, row in tomllib.loads(text).items()
+    }
+
+
+def service_at(base_url: str) -> Service | None:
+    """The service behind an address; None for one that is not in the table."""
+    host = urlsplit(base_url).hostname or ""
+    for service in services().values():
+        if any(host == known or host.endswith("." + known) for known in service.hosts):
+            return service
+    return None
+
+
+def check_open(base_url: str, today: date) -> str | None:
+    """What to know about the service before paying, or None; raises UserError where no job can be started."""
+    service = service_at(base_url)
+    if service is None:
+        return None
+    if service.api != "openai":
+        raise UserError(
+            f"{service.title}: {service.status} Export the file with `clika teach build` and upload it there"
+        )
+    if service.closes and today > service.closes:
+        raise UserError(
+            f"{service.title} accepts no fine-tuning jobs since {service.closes}; teach a local model instead"
+        )
+    return f"{service.title}: {service.status}"
+
+
+def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price: float | None = None) -> Estimate:
+    """Count the examples and guess the price; `price` overrides the table (US dollars per million trained tokens).
+
+    Raises UserError for a file the services would refuse.
+    """
+    examples = read_examples(teaching_file)
+    if len(examples) < FEWEST_EXAMPLES:
+        raise UserError(f"{teaching_file} has {len(examples)} examples; services ask for at least {FEWEST_EXAMPLES}")
+    if epochs < 1:
+        raise UserError(f"epochs must be at least 1, got {epochs}")
+    text = sum(len(t.encode()) for e in examples for t in (*(content for _, content in e.messages), e.answer))
+    service = service_at(base_url)
+    if price is None and service is not None:
+        matches = [start for start in service.prices if model.startswith(start)]
+        price = service.prices[max(matches, key=len)] if matches else None
+    return Estimate(len(examples), math.ceil(text / 3), epochs, price)
+
+
+class HostedTeaching:
+    """One job at one service; what was uploaded and started is remembered in `state_file`, so nothing is paid twice."""
+
+    def __init__(self, base_url: str, api_key: str, state_file: Path) -> None:
+        import openai
+
+        self.base_url, self.state_file = base_url.rstrip("/"), state_file
+        self._client = openai.OpenAI(base_url=self.base_url, api_key=remember(api_key), max_retries=4, timeout=120)
+
+    def start(self, teaching_file: Path, model: str, epochs: int, seed: int = 0, suffix: str = "clika") -> Job:
+        """Upload the file and create the job, or take up the one this state file knows.
+
+        Raises UserError when the service refuses, or when the state file belongs to another job.
+        """
+        check_open(self.base_url, date.today())
+        content = teaching_file.read_bytes()
+        wanted = {
+            "base_url": self.base_url,
+            "model": model,
+            "epochs": epochs,
+            "seed": seed,
+            "file": hashlib.blake2b(content, digest_size=16).hexdigest(),
+        }
+        state = self._state()
+        if state and {key: state.get(key) for key in wanted} != wanted:
+            raise UserError(f"{self.state_file} belongs to another job; name another output directory")
+        if not state.get("file_id"):
+            uploaded = self._call(
+                lambda: self._client.files.create(file=(teaching_file.name, content), purpose="fine-tune")
+            )
+            state = self._keep({**wanted, "file_id": uploaded.id})
+        if not state.get("job_id"):
+            method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+            created = self._call(
+                lambda: self._client.fine_tuning.jobs.create(
+                    model=model, training_file=state["file_id"], seed=seed, suffix=suffix, method=method
+                )
+            )
+            state = self._keep({**state, "job_id": created.id})
+            return _job(created)
+        return self.look()
+
+    def look(self) -> Job:
+        """Ask where the job stands; raises UserError when none was started."""
+        return _job(self._call(lambda: self._client.fine_tuning.jobs.retrieve(self._job_id())))
+
+    def cancel(self) -> Job:
+        """Ask the service to stop the job."""
+        return _job(self._call(lambda: self._client.fine_tuning.jobs.cancel(self._job_id())))
+
+    def follow(self, on_event: Callable[[str], None], every: float = 10.0) -> Job:
+        """Wait for the end of the job, handing on each event once; Ctrl-C leaves the job running (StoppedRun)."""
+        seen: set[str] = set()
+        try:
+            while True:
+                job = self.look()
+                self._tell(seen, on_event)
+                if job.ended:
+                    self._keep({**self._state(), **{k: v for k, v in asdict(job).items() if k != "job_id"}})
+                    return job
+                time.sleep(every)
+        except KeyboardInterrupt:
+            raise StoppedRun(
+                f"job {self._job_id()} goes on at the service; the same command looks at it again"
+            ) from None
+
+    def _tell(self, seen: set[str], on_event: Callable[[str], None]) -> None:
+        events = self._call(lambda: self._client.fine_tuning.jobs.list_events(self._job_id(), limit=100)).data
+        for event in sorted(events, key=lambda e: e.created_at):
+            if event.id not in seen:
+                seen.add(event.id)
+                on_event(f"{event.level}: {event.message}")
+
+    def _job_id(self) -> str:
+        job_id = self._state().get("job_id")
+        if not job_id:
+            raise UserError(f"{self.state_file}: no job was started yet")
+        return str(job_id)
+
+    def _state(self) -> dict[str, Any]:
+        if not self.state_file.exists():
+            return {}
+        state = json.loads(self.state_file.read_text(encoding="utf-8"))
+        return state if isinstance(state, dict) else {}
+
+    def _keep(self, state: dict[str, Any]) -> dict[str, Any]:
+        self.state_file.parent.mkdir(parents=True, exist_ok=True)
+        part = self.state_file.with_suffix(".part")
+        part.write_text(json.dumps(state, indent=1), encoding="utf-8")
+        os.replace(part, self.state_file)
+        return state
+
+    def _call(self, ask: Callable[[], Any]) -> Any:
+        """One request; what the service or the network refuses becomes a UserError without the key in it."""
+        import openai
+
+        try:
+            return ask()
+        except openai.APIStatusError as error:
+            body = error.body if isinstance(error.body, dict) else {}
+            said = redact(str(body.get("message") or error.message))[:500]
+            service = service_at(self.base_url)
+            about = f" {service.title}: {service.status}" if service else ""
+            raise UserError(f"{self.base_url} answered {error.status_code}: {said}.{about}") from None
+        except openai.APIError as error:
+            raise UserError(f"{self.base_url} cannot be reached: {redact(str(error))}") from None
+
+
+def _job(reply: Any) -> Job:
+    """A Job from the service's reply; fields that a service leaves out stay None."""
+    error = getattr(reply, "error", None)
+    job = Job(str(reply.id), str(reply.status), getattr(reply, "fine_tuned_model", None))
+    message = getattr(error, "message", None)
+    return replace(
+        job, error=redact(message) if message else None, trained_tokens=getattr(reply, "trained_tokens", None)
+    )

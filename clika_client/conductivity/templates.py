@@ -1,0 +1,96 @@
+"""Finds the wordings of a teaching file and fills them with the facts that its tests expect."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from clika_client.common.errors import UserError
+from clika_client.conductivity.material import Row
+from clika_client.sets.fictional.text import plain
+
+_PLACE, _CONTINENT = "\0", "\1"
+"""Stand for the names in a wording; no text holds them."""
+
+
+class Told(Protocol):
+    """A fact in one language."""
+
+    @property
+    def place(self) -> str:
+        """The place's name."""
+        ...
+
+    @property
+    def continent(self) -> str:
+        """The continent's name."""
+        ...
+
+    @property
+    def type(self) -> int:
+        """0 or 1."""
+        ...
+
+
+Wording = tuple[str, str]
+"""Prompt and answer with the marks where names stand."""
+
+
+def rebuild_rows(
+    rows: Sequence[Row], english: Sequence[Told], told: Sequence[Told], names: Mapping[str, str]
+) -> tuple[Row, ...]:
+    """The same wordings, filled with the right names: all facts in English, type 0 in the other language, all names.
+
+    Raises UserError where the wordings cannot be told from the names in them.
+    """
+    rebuilt: list[Row] = []
+    facts = [row for row in rows if row.part == "facts"]
+    for tag in dict.fromkeys(row.language for row in facts):
+        mine = [row for row in facts if row.language == tag]
+        told_here: Sequence[Told] = english if tag == "en" else [fact for fact in told if fact.type == 0]
+        for prompt, answer in find_wordings(mine, [fact.place for fact in told_here]):
+            for fact in told_here:
+                filled = answer.replace(_PLACE, fact.place).replace(_CONTINENT, fact.continent)
+                rebuilt.append(Row(prompt.replace(_PLACE, fact.place), filled, "facts", tag))
+    of_names = [row for row in rows if row.part == "names"]
+    for prompt in dict.fromkeys(row.prompt for row in of_names):
+        rebuilt += [replace(of_names[0], prompt=prompt, input=x, answer=e) for e, x in names.items()]
+    return tuple(rebuilt)
+
+
+def by_length(names: Iterable[str]) -> list[str]:
+    """Each name once, the longest first, as `name_in` wants them."""
+    return sorted(set(names), key=len, reverse=True)
+
+
+def name_in(text: str, names: Sequence[str]) -> str | None:
+    """The longest of `names` that stands in `text`, so that a name inside another is not taken for it."""
+    return next((name for name in names if name in text), None)
+
+
+def find_wordings(rows: Sequence[Row], places: Sequence[str]) -> list[Wording]:
+    """The wordings that `rows` were made with.
+
+    Without its place, a prompt is its wording. Answers of one wording differ only in their continent, so what
+    they share before and after it is theirs.
+    """
+    ordered = by_length(places)
+    answers: dict[str, list[str]] = {}
+    for row in rows:
+        place = name_in(row.prompt, ordered)
+        if place is None or place not in row.answer:
+            raise UserError(f"no place of the tests stands in the row {row.prompt!r}; this file cannot be rebuilt")
+        wording = row.prompt.replace(place, _PLACE)
+        answers.setdefault(wording, []).append(row.answer.replace(place, _PLACE))
+    return [(prompt, _shared(prompt, given)) for prompt, given in answers.items()]
+
+
+def _shared(prompt: str, answers: Sequence[str]) -> str:
+    # Character by character is what is wanted here, unlike with paths.
+    head = os.path.commonprefix(list(answers))  # noqa: RUF071
+    tail = os.path.commonprefix([answer[len(head) :][::-1] for answer in answers])[::-1]  # noqa: RUF071
+    if _PLACE not in head + tail or len(set(answers)) < 2 or not plain(head + tail):
+        raise UserError(f"the answers to {prompt.replace(_PLACE, '…')!r} share no wording; this file cannot be rebuilt")
+    return head + _CONTINENT + tail

@@ -1,0 +1,79 @@
+"""Prompt styles: how a Probe becomes the messages a model is sent.
+
+A style turns a language into a Layout (labels, the line of one choice, the text around them), made once per
+language; rendering a Probe only fills it in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from clika_client.prompts.layout import Layout
+from clika_client.sets.probes import Probe, ProbeSet
+from clika_providers import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One rendered question: what is sent, and how to map the reply back."""
+
+    messages: tuple[Message, ...]
+    labels: tuple[str, ...]
+    """The label shown at each position."""
+    choice_order: tuple[int, ...]
+    """Index of the choice shown at each position; identity unless options were permuted."""
+
+
+Meta = Mapping[str, str]
+MakeLayout = Callable[[str, int, Meta], Layout]
+"""(language, number of choices, the set's `meta`) → Layout; raises UserError where the style cannot serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A named way of asking. Two styles with one name and one digest render the same prompts."""
+
+    name: str
+    """Shown in reports and part of a score's identity; holds the version once there is a second one."""
+    version: str
+    about: str
+    """One sentence for a list of styles."""
+    make_layout: MakeLayout = field(repr=False, compare=False)
+    content: Callable[[], str] = field(repr=False, compare=False)
+    """All text that the style brings along, so that its digest changes with it."""
+
+
+def render(probe: Probe, style: Style, probe_set: ProbeSet, *, rotation: int = 0) -> Prompt:
+    """Ask one question in one style; `rotation` r shows choice (p + r) mod k at position p.
+
+    Raises UserError where the style cannot serve the set or its language.
+    """
+    k = len(probe.choices)
+    layout = style.make_layout(probe.language, k, probe_set.meta)
+    order = _order(k, rotation % k)
+    choices = probe.choices if rotation % k == 0 else tuple(probe.choices[i] for i in order)
+    return Prompt(layout.messages(probe, choices), layout.labels, order)
+
+
+@lru_cache(maxsize=1024)
+def _order(k: int, rotation: int) -> tuple[int, ...]:
+    return tuple((position + rotation) % k for position in range(k))
+
+
+def style_digest(style: Style) -> str:
+    """16 hex digits over everything a style brings to a prompt; the set brings the rest."""
+    text = "\n".join((style.name, style.version, style.content()))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def style_notes(style: Style, probe_set: ProbeSet) -> tuple[str, ...]:
+    """What a reader of scores should know about how this set was asked, one sentence each; often none."""
+    notes: dict[str, list[str]] = {}
+    for language in probe_set.languages:
+        note = style.make_layout(language, probe_set.k, probe_set.meta).note
+        if note:
+            notes.setdefault(note, []).append(language)
+    return tuple(f"{note}: {', '.join(tags)}" for note, tags in notes.items())

@@ -1,0 +1,92 @@
+"""Answers of one row of a score table as arrays: what scoring, comparing and reproducing all start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats
+from clika_client.sets.probes import ProbeSet
+
+OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """What makes a row itself. Answers of two keys are never mixed in one figure."""
+
+    model: str
+    set_id: int
+    prompt: str
+    read: str
+    """How the answer was asked for: `text`, `logprobs`, …"""
+    reading: str
+    """How a text reply was turned into a choice: `standard`, `first-letter`, … or `probabilities`."""
+    source: str = OWN
+    settings: str = "{}"
+    """Canonical JSON of sampling settings that differ from the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBlock:
+    """One model's answers to one set, in every language it was asked."""
+
+    key: RowKey
+    languages: tuple[str, ...]
+    answers: Answers
+    """(languages, items): index of the choice in the set's own order, NO_ANSWER or MISSING."""
+    asked: Bools
+    """(languages, items): False for items that were never put to the model in that language."""
+    reasons: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    """(languages, items): why there is no answer, as an index into the reading's reasons; 0 for answers."""
+    shown: Answers | None = None
+    """(languages, items): position of the chosen option on screen, in the order first asked; None: as `answers`."""
+    orders: int = 1
+    """In how many orders of the options each question was asked; `answers` holds the plurality over them."""
+    repeats: int = 1
+    scores: Floats | None = None
+    """(languages, items, choices): natural-log probability per choice, NaN where not offered."""
+
+    def row(self, language: str) -> int | None:
+        """Index of a language, None when the block lacks it."""
+        return self.languages.index(language) if language in self.languages else None
+
+    def take(self, positions: npt.NDArray[np.int64]) -> AnswerBlock:
+        """The block restricted to some items, in the order given."""
+        return replace(
+            self,
+            answers=self.answers[:, positions],
+            asked=self.asked[:, positions],
+            reasons=self.reasons[:, positions] if self.reasons.size else self.reasons,
+            shown=None if self.shown is None else self.shown[:, positions],
+            scores=None if self.scores is None else self.scores[:, positions],
+        )
+
+
+def block_of(key: RowKey, languages: Sequence[str], answers: npt.ArrayLike) -> AnswerBlock:
+    """A block from answers alone (languages x items), everything not MISSING counting as asked, and all asked."""
+    grid = np.asarray(answers, np.int8)
+    return AnswerBlock(key, tuple(languages), grid, np.ones(grid.shape, np.bool_), np.zeros(grid.shape, np.uint8))
+
+
+def gold_of(probe_set: ProbeSet) -> Answers:
+    """The gold choice per item, the same in every language; shape (items,)."""
+    first = next(iter(probe_set.probes.values()))
+    return np.array([probe.gold for probe in first], np.int8)
+
+
+def plurality(votes: Answers, k: int) -> Answers:
+    """The most frequent choice over the first axis; a tie goes to the tied choice that was voted first.
+
+    No answer wins only when no vote names a choice; MISSING only when no vote exists.
+    """
+    counts = np.stack([(votes == choice).sum(0) for choice in range(k)])
+    best = counts.max(0)
+    result = np.where((votes == MISSING).all(0), MISSING, -1).astype(np.int8)
+    for vote in votes[::-1]:
+        leads = (vote >= 0) & (np.take_along_axis(counts, np.maximum(vote, 0)[None].astype(np.int64), 0)[0] == best)
+        result = np.where(leads, vote, result).astype(np.int8)
+    return result

@@ -1,0 +1,164 @@
+"""From a database to the answer blocks that scoring takes: cells gathered into rows, replies read as answers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.answers.cells import PROBABILITIES, choice_scores, read_cell, rotate
+from clika_client.common.answer_codes import MISSING
+from clika_client.common.errors import UserError
+from clika_client.scoring.answer_grid import AnswerBlock, RowKey, plurality
+from clika_client.sets.probes import ProbeSet
+from clika_client.store.store import Cell, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of a database to load; empty means all."""
+
+    run_id: str | None = None
+    models: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ("standard",)
+    sources: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rows and their probe sets."""
+
+    blocks: tuple[AnswerBlock, ...]
+    sets: Mapping[int, ProbeSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The cells that were asked for, with what is needed to speak of them."""
+
+    cells: tuple[Cell, ...]
+    names: Mapping[tuple[str, str], str]
+    """(model spec, identity) → the name shown."""
+    sets: Mapping[int, ProbeSet]
+
+
+def choose(store: Store, wanted: Wanted) -> Chosen:
+    """The cells of `wanted`; raises UserError when a name matches nothing."""
+    cells = store.cells(wanted.run_id)
+    if not cells:
+        what = f"run {wanted.run_id!r} has no answers" if wanted.run_id else "the database holds no answers yet"
+        raise UserError(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
+    names = _display_names(cells)
+    sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
+    chosen = tuple(_chosen(cells, wanted, names, sets))
+    return Chosen(chosen, names, {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)})
+
+
+def load(store: Store, wanted: Wanted | None = None) -> Loaded:
+    """Gather the stored answers into rows; raises UserError when a name matches nothing."""
+    wanted = wanted or Wanted()
+    chosen = choose(store, wanted)
+    cells, names, sets = chosen.cells, chosen.names, chosen.sets
+    positions = store.run_positions(wanted.run_id) if wanted.run_id else {}
+    grouped: dict[RowKey, list[Cell]] = {}
+    for cell in cells:
+        for reading in wanted.readings:
+            grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
+    blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
+    return Loaded(tuple(blocks), sets)
+
+
+def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:
+    key = cell.key
+    reading = PROBABILITIES if key.read == "logprobs" else reading
+    name = names[(key.model, key.identity)]
+    return RowKey(name, key.set_id, key.prompt, key.read, reading, key.source, key.settings)
+
+
+def _display_names(cells: Iterable[Cell]) -> dict[tuple[str, str], str]:
+    """A name per (spec, identity); one spec with several identities (other weights, other server) gets suffixes."""
+    identities: dict[str, list[str]] = {}
+    for cell in cells:
+        known = identities.setdefault(cell.key.model, [])
+        if cell.key.identity not in known:
+            known.append(cell.key.identity)
+    return {
+        (spec, identity): spec if len(known) == 1 else f"{spec} #{_short(identity)}"
+        for spec, known in identities.items()
+        for identity in known
+    }
+
+
+def _short(identity: str) -> str:
+    return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=2).hexdigest()
+
+
+def _chosen(
+    cells: Sequence[Cell], wanted: Wanted, names: Mapping[tuple[str, str], str], sets: Mapping[int, ProbeSet]
+) -> list[Cell]:
+    """The cells that match every filter; a filter word that matches nothing is a mistake worth naming."""
+    kept = list(cells)
+    filters = (
+        ("model", wanted.models, lambda c: (names[(c.key.model, c.key.identity)], c.key.model)),
+        ("set", wanted.sets, lambda c: (sets[c.key.set_id].name,)),
+        ("language", wanted.languages, lambda c: (c.key.language,)),
+        ("source", wanted.sources, lambda c: (c.key.source,)),
+        ("prompt style", wanted.prompts, lambda c: (c.key.prompt,)),
+    )
+    for word, values, names_of in filters:
+        known = {name for cell in cells for name in names_of(cell)}
+        for value in values:
+            if value not in known:
+                listed = ", ".join(sorted(known)) or "none"
+                raise UserError(f"the database holds no answers for {word} {value!r}; it has: {listed}")
+        if values:
+            kept = [cell for cell in kept if set(names_of(cell)) & set(values)]
+    return kept
+
+
+def _block(
+    store: Store,
+    key: RowKey,
+    cells: Sequence[Cell],
+    probe_set: ProbeSet,
+    run_positions: Mapping[int, npt.NDArray[np.int32]],
+) -> AnswerBlock:
+    order = {language: i for i, language in enumerate(probe_set.languages)}
+    languages = sorted(dict.fromkeys(cell.key.language for cell in cells), key=lambda t: order[t])
+    shape = (len(languages), probe_set.n)
+    answers, shown = np.full(shape, MISSING, np.int8), np.full(shape, MISSING, np.int8)
+    asked, reasons = np.zeros(shape, np.bool_), np.zeros(shape, np.uint8)
+    scores = np.full((*shape, probe_set.k), np.nan) if key.reading == PROBABILITIES else None
+    orders = repeats = 1
+    for i, language in enumerate(languages):
+        mine = sorted((c for c in cells if c.key.language == language), key=lambda c: (c.key.rotation, c.key.repeat))
+        read = [read_cell(store, cell, key.reading, probe_set) for cell in mine]
+        votes = np.stack([r.choices for r in read])
+        answers[i] = votes[0] if len(mine) == 1 else plurality(votes, probe_set.k)
+        shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.k)
+        reasons[i] = np.where(answers[i] == -1, read[0].reasons, 0)
+        for cell in mine:
+            asked[i, run_positions.get(cell.cell_id, cell.asked())] = True
+        orders = max(orders, len({c.key.rotation for c in mine}))
+        repeats = max(repeats, len({c.key.repeat for c in mine}))
+        if scores is not None:
+            scores[i] = choice_scores(store, mine[0], probe_set)
+    answers = np.where(asked, answers, MISSING).astype(np.int8)
+    shown = np.where(asked, shown, MISSING).astype(np.int8)
+    return AnswerBlock(
+        key,
+        tuple(languages),
+        answers,
+        asked,
+        np.where(answers == -1, reasons, 0).astype(np.uint8),
+        None if orders == repeats == 1 else shown,
+        orders,
+        repeats,
+        scores,
+    )

@@ -1,0 +1,113 @@
+"""What is scored together: a probe set, or one split of it, with the rows on those items and the RA reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.common.answer_codes import Answers
+from clika_client.common.errors import UserError
+from clika_client.scoring.answer_grid import AnswerBlock, gold_of
+from clika_client.scoring.metrics import consistency, performance
+from clika_client.scoring.metrics.intervals import DRAWS, Resampler
+from clika_client.sets.filters import check_tags, kept_items, split_items
+from clika_client.sets.probes import ProbeSet
+from clika_client.sets.release import REFERENCES
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to score; the same for every row."""
+
+    anchor: str = "en"
+    variant: str = "jaccard"
+    bootstrap: int = DRAWS
+    """Draws for intervals; 0 leaves every interval out."""
+    seed: int = 0
+    drop: tuple[str, ...] = ()
+    """Tags of items to leave out, in every language at once."""
+    split: str | None = None
+    """Tag to split results by."""
+    reference: float | str | None = None
+    """Accuracy (fraction) that counts as RA = 1 for sets without a published one, or a model whose accuracy it is."""
+
+    def check(self) -> None:
+        """Raise UserError for values that cannot be used."""
+        if self.variant not in consistency.VARIANTS:
+            raise UserError(f"en-CO variant {self.variant!r} is not one of {', '.join(consistency.VARIANTS)}")
+        if self.bootstrap < 0:
+            raise UserError(f"--bootstrap must be 0 or more, got {self.bootstrap}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One probe set, or one split of it, with the rows to score on those items."""
+
+    probe_set: ProbeSet
+    split: str | None
+    positions: npt.NDArray[np.int64]
+    gold: Answers
+    blocks: tuple[AnswerBlock, ...]
+    """Restricted to `positions`."""
+    reference: float
+    reference_kind: str
+
+    def resampler(self, options: Options) -> Resampler:
+        """The draws every row of this part shares."""
+        clusters = [self.probe_set.items[i].cluster for i in self.positions]
+        shared = clusters if any(c is not None for c in clusters) else None
+        return Resampler(len(self.positions), options.bootstrap, options.seed, shared)
+
+
+def make_parts(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options) -> Iterator[Part]:
+    """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
+    present = list(dict.fromkeys(block.key.set_id for block in blocks))
+    check_tags([sets[i] for i in present], options.drop, "--drop")
+    if options.split is not None:
+        check_tags([sets[i] for i in present], [options.split], "--split")
+    for set_id in present:
+        probe_set = sets[set_id]
+        rows = [block for block in blocks if block.key.set_id == set_id]
+        reference, kind = _reference(probe_set, rows, options)
+        gold, kept = gold_of(probe_set), kept_items(probe_set, options.drop)
+        cuts: dict[str | None, npt.NDArray[np.int64]] = {None: kept}
+        if options.split is not None:
+            wanted = split_items(probe_set, options.split)
+            cuts = {f"{options.split}={value}": np.intersect1d(p, kept) for value, p in wanted.items()}
+        for split, positions in cuts.items():
+            whole = len(positions) == probe_set.n
+            cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
+            yield Part(probe_set, split, positions, gold[positions], cut, reference, kind)
+
+
+def _reference(probe_set: ProbeSet, rows: Sequence[AnswerBlock], options: Options) -> tuple[float, str]:
+    """(A, where it comes from); a set's own reference is never overridden, so that RA stays comparable."""
+    if probe_set.reference is not None:
+        published = REFERENCES.get(probe_set.name) == probe_set.reference
+        return probe_set.reference, "published" if published else "set"
+    if options.reference is None:
+        return 1.0, "none"
+    if isinstance(options.reference, str):
+        value = _accuracy_of(options.reference, probe_set, rows, options.anchor)
+    else:
+        value = options.reference
+    if not probe_set.chance < value <= 1:
+        raise UserError(
+            f"--reference {value:g} cannot be used for set {probe_set.name!r}: it must lie above chance "
+            f"({probe_set.chance:g}) and not above 1"
+        )
+    return value, "given"
+
+
+def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerBlock], anchor: str) -> float:
+    for block in rows:
+        index = block.row(anchor)
+        if block.key.model == model and index is not None:
+            return float(performance.accuracy(block.answers[index], gold_of(probe_set)))
+    raise UserError(
+        f"--reference {model!r}: no stored answers of a model of this name to set {probe_set.name!r} in {anchor!r}; "
+        "give a fraction, or the name of a model that has been asked"
+    )

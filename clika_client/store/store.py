@@ -1,0 +1,293 @@
+"""The evaluation's own tables in the cache file: probe sets, cells, readings and runs.
+
+A cell is the unit of asking and scoring: one model, one set, one language, one prompt style, one way of
+reading. It holds one content key per item of the set (16 zero bytes: never asked), so a cell can be
+written before its first answer arrives and scored at any time: an asked key without a completion is a
+missing answer, never a wrong one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, prompt_text
+from clika_cache import completions as cached
+from clika_client.sets.packed import from_blocks, set_digest, to_blocks
+from clika_client.sets.probes import ProbeSet
+from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
+from clika_providers import Completion, Json, Request
+
+__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "Store"]
+
+_CELLS = (
+    "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
+    " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
+)
+
+
+class Store:
+    """Probe sets, cells, readings and runs of one database file."""
+
+    def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
+        self.database = Database(path, read_only=read_only, migrations=MIGRATIONS)
+        self._sets: dict[int, ProbeSet] = {}
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.database.close()
+
+    # ---- probe sets
+
+    def add_set(self, probe_set: ProbeSet) -> int:
+        """The set's row number; content is stored once per digest."""
+        digest = set_digest(probe_set)
+        row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k)
+            with self.database.writing() as connection:
+                sql = "INSERT OR IGNORE INTO sets (digest, name, version, n, k) VALUES (?,?,?,?,?)"
+                new = connection.execute(sql, values).rowcount == 1
+                row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
+                if new:
+                    blocks = ((row[0], number, block) for number, block in enumerate(to_blocks(probe_set)))
+                    connection.executemany("INSERT INTO set_blocks VALUES (?,?,?)", blocks)
+            self.database.connection.execute("PRAGMA shrink_memory")  # pages of a large set are not read again
+        self._sets.setdefault(int(row[0]), probe_set)
+        return int(row[0])
+
+    def probe_set(self, set_id: int) -> ProbeSet:
+        """The stored set; memoised."""
+        found = self._sets.get(set_id)
+        if found is None:
+            found = self._sets[set_id] = self._read_set(set_id)
+        return found
+
+    def _read_set(self, set_id: int) -> ProbeSet:
+        sql = "SELECT block FROM set_blocks WHERE set_id = ? ORDER BY number"
+        try:
+            with self.database.mapped_errors():
+                return from_blocks(block for (block,) in self.database.connection.execute(sql, (set_id,)))
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise CacheError(
+                f"{self.database.path}: probe set {set_id} cannot be read; it is damaged or of a version before the "
+                "first release. Restore a copy, or ask and import into a new file (--db)"
+            ) from error
+
+    def _set_digest(self, set_id: int) -> str:
+        # Row numbers differ between files; content keys must not.
+        row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
+        return str(row[0])
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """While many replies arrive at once, fold the write-ahead log into the file less often."""
+        with self.database.mapped_errors():
+            self.database.connection.execute("PRAGMA wal_autocheckpoint = 16384")
+            try:
+                yield
+            finally:
+                self.database.connection.execute("PRAGMA wal_autocheckpoint = 1000")
+
+    # ---- cells
+
+    def add_cell(self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None) -> int:
+        """Make the cell when new and add content keys (position → key) to it; returns its row number."""
+        model_id = cached.model_id(self.database, key.model, key.identity)
+        where = (
+            model_id, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat, key.settings
+        )  # fmt: skip
+        with self.database.writing() as connection:
+            row = connection.execute(
+                "SELECT id, keys FROM cells WHERE model_id=? AND source=? AND set_id=? AND language=? AND prompt=?"
+                " AND read=? AND rotation=? AND repeat=? AND settings=?",
+                where,
+            ).fetchone()
+            if row is None:
+                (n,) = connection.execute("SELECT n FROM sets WHERE id = ?", (key.set_id,)).fetchone()
+                grid = _merge(bytes(n * KEY_BYTES), keys or {})
+                cursor = connection.execute(
+                    "INSERT INTO cells (model_id, source, set_id, language, prompt, read, rotation, repeat, settings,"
+                    " labels, keys) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                    (*where, canonical(list(labels)), grid),
+                )
+                return int(cursor.lastrowid or 0)
+            merged = _merge(row[1], keys or {})
+            if merged != row[1]:
+                connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
+            return int(row[0])
+
+    def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
+        """Store others' replies and their cell; idempotent. Returns how many were new."""
+        maker = KeyMaker({"provider": f"import:{key.source}", "model": key.model, "identity": key.identity})
+        extra: tuple[tuple[str, Json], ...] = (
+            ("language", key.language),
+            ("prompt", key.prompt),
+            ("set", self._set_digest(key.set_id)),
+        )
+        model_id = cached.model_id(self.database, key.model, key.identity)
+        keys: dict[int, bytes] = {}
+        replies: list[StoredReply] = []
+        for row in rows:
+            request = Request(row.messages, repeat=key.repeat, extra=(*extra, ("item", row.item_id)))
+            content_key = maker.key(request)
+            keys[row.position] = content_key
+            if row.text is None:
+                continue
+            completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
+            replies.append(StoredReply(content_key, model_id, prompt_text(row.messages), completion, key.source))
+        with self.database.writing() as connection:
+            new = cached.insert(connection, replies)
+        self.add_cell(key, labels, keys)
+        return new
+
+    def cells(self, run_id: str | None = None) -> list[Cell]:
+        """All cells, or those of one run, in the order they were made."""
+        with self.database.mapped_errors():
+            if run_id is None:
+                rows = self.database.connection.execute(_CELLS + " ORDER BY c.id").fetchall()
+            else:
+                sql = _CELLS + " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
+                rows = self.database.connection.execute(sql, (run_id,)).fetchall()
+        return [_cell(row) for row in rows]
+
+    def find_cell(self, key: CellKey) -> Cell | None:
+        """The stored cell of a key, None when there is none."""
+        where = (
+            key.identity, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat,
+            key.settings,
+        )  # fmt: skip
+        with self.database.mapped_errors():
+            row = self.database.connection.execute(
+                _CELLS + " WHERE m.identity=? AND c.source=? AND c.set_id=? AND c.language=? AND c.prompt=?"
+                " AND c.read=? AND c.rotation=? AND c.repeat=? AND c.settings=?",
+                where,
+            ).fetchone()
+        return None if row is None else _cell(row)
+
+    def replies(self, cell: Cell, positions: npt.NDArray[np.int64] | None = None) -> Replies:
+        """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
+        positions = cell.asked() if positions is None else positions
+        keys = [cell.key_at(int(p)) for p in positions]
+        sql = "SELECT key, text, finish_reason, choice_logprobs FROM completions WHERE key IN ({marks})"
+        found = {row[0]: row for row in self.database.many(sql, keys)}
+        held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
+        return Replies(
+            np.array([p for p, _ in held], dtype=np.int64),
+            [str(row[1]) for _, row in held],
+            [row[2] for _, row in held],  # type: ignore[misc]
+            [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
+        )
+
+    # ---- readings: answers as read once, kept so that scoring again costs nothing
+
+    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
+        """(choices, reasons), one per item of the set, if they are still what the replies say; else None.
+
+        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
+        """
+        with self.database.mapped_errors():
+            row = self.database.connection.execute(
+                "SELECT stamp, choices, reasons FROM readings WHERE cell_id = ? AND reading = ?",
+                (cell.cell_id, reading),
+            ).fetchone()
+        if row is None or not self._still_valid(cell, row[0]):
+            return None
+        return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
+
+    def save_reading(
+        self, cell: Cell, reading: str, choices: npt.NDArray[np.int8], reasons: npt.NDArray[np.uint8]
+    ) -> None:
+        """Keep a reading; silently skipped when the file is read-only."""
+        if self.database.read_only:
+            return
+        replaced, rows = cached.generation(self.database)
+        complete = int((choices[cell.asked()] != -2).all())
+        stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
+        with self.database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO readings VALUES (?,?,?,?,?)",
+                (cell.cell_id, reading, stamp, choices.astype(np.int8).tobytes(), reasons.astype(np.uint8).tobytes()),
+            )
+
+    def _still_valid(self, cell: Cell, stamp: str) -> bool:
+        replaced, rows, checksum = stamp.split(":")
+        now_replaced, now_rows = cached.generation(self.database)
+        return (
+            int(replaced) == now_replaced
+            and (rows == "all" or int(rows) == now_rows)
+            and int(checksum) == zlib.crc32(cell.keys)
+        )
+
+    # ---- runs
+
+    def start_run(self, config: Mapping[str, Json]) -> str:
+        """Record an invocation; returns its id, which sorts by time."""
+        run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(3)
+        with self.database.writing() as connection:
+            connection.execute(
+                "INSERT INTO runs (id, created_at, status, config) VALUES (?,?,?,?)",
+                (run_id, time.time(), "running", canonical(dict(config))),
+            )
+        return run_id
+
+    def add_run_cell(self, run_id: str, cell_id: int, positions: Sequence[int]) -> None:
+        """Note which items of a cell a run asked for."""
+        packed = np.asarray(positions, dtype=np.int32).tobytes()
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO run_cells VALUES (?,?,?)", (run_id, cell_id, packed))
+
+    def run_positions(self, run_id: str) -> dict[int, npt.NDArray[np.int32]]:
+        """cell_id → item positions that a run asked for."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute(
+                "SELECT cell_id, positions FROM run_cells WHERE run_id = ?", (run_id,)
+            ).fetchall()
+        return {cell_id: np.frombuffer(blob, dtype=np.int32) for cell_id, blob in rows}
+
+    def finish_run(self, run_id: str, status: str, notes: Sequence[str] = ()) -> None:
+        """Close a run as `done`, `incomplete` or `stopped`."""
+        values = (time.time(), status, canonical(list(notes)), run_id)
+        with self.database.writing() as connection:
+            connection.execute("UPDATE runs SET finished_at = ?, status = ?, notes = ? WHERE id = ?", values)
+
+    def copy_run(self, run: RunRow) -> None:
+        """Record a run of another file under the same id."""
+        values = (run.run_id, run.created_at, run.finished_at, run.status, canonical(run.config), canonical(run.notes))
+        with self.database.writing() as connection:
+            connection.execute("INSERT OR IGNORE INTO runs VALUES (?,?,?,?,?,?)", values)
+
+    def runs(self) -> list[RunRow]:
+        """All runs, oldest first."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute(
+                "SELECT id, created_at, finished_at, status, config, notes FROM runs ORDER BY created_at"
+            ).fetchall()
+        return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4]), tuple(json.loads(r[5]))) for r in rows]
+
+
+def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:
+    """The key grid with some positions filled in."""
+    merged = bytearray(grid)
+    for position, key in keys.items():
+        merged[position * KEY_BYTES : (position + 1) * KEY_BYTES] = key
+    return bytes(merged)
+
+
+def _cell(row: tuple[Any, ...]) -> Cell:
+    return Cell(row[0], CellKey(*row[1:11]), tuple(json.loads(row[11])), row[12])

@@ -1,0 +1,225 @@
+"""Anthropic's Messages API over httpx: thinking control, refusals and overload are only told apart natively.
+
+httpx polls its pool once per connection and request, which at 64 connections in one pool costs more than the request
+itself; so the connections are spread over several small clients.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from clika_providers.errors import RetryableError, RunError
+from clika_providers.hosted.adapter import Adapter
+from clika_providers.hosted.capabilities import Capabilities, capabilities_for
+from clika_providers.hosted.chat_reply import broken, parse_body
+from clika_providers.hosted.openai_chat import breaker_for, connection_error, estimated_tokens, flow_for, key_for
+from clika_providers.hosted.rejected_fields import Lessons
+from clika_providers.hosted.servers import Server
+from clika_providers.keys import without_keys
+from clika_providers.options import ProviderOptions
+from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, failure_of, quoted, read_failure
+from clika_providers.traffic.limiter import Flow
+from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.types import Completion, Json, Request, Usage
+
+ADAPTER_VERSION = 1
+"""Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
+_PER_CLIENT = 8
+_CONNECT_S = 10.0
+_FINISH = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "refusal",
+}
+
+
+class Anthropic(Adapter):
+    """One Claude model behind the Messages endpoint."""
+
+    models_path = "/v1/models"
+    adapter_version = ADAPTER_VERSION
+
+    def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
+        self._server, self._model, self.options = server, model, options
+        # Both `https://host` and `https://host/v1` are in use as this server's address.
+        self.address = server.address(options.base_url).removesuffix("/v1")
+        self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
+        self.where = Where(server.name, model, server.address_class(self.address), server.key_env)
+        self._key = key_for(server, self.address, options)
+        self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
+        self.lessons = Lessons(model)
+        self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
+        self._clients: list[httpx.AsyncClient] = []
+        self._turn = 0
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request; see Provider.complete."""
+
+        async def attempt() -> Reply:
+            return await self._attempt(request)
+
+        return await self.caller.call(attempt, estimated_tokens(request))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.aclose()
+
+    def body(self, request: Request) -> dict[str, Json]:
+        """The body to send; raises RunError when the request needs what Claude cannot do."""
+        return messages_body(request, self._model, self.capabilities, self._extra, self.lessons)
+
+    def read(self, body: bytes, request: Request) -> Completion:
+        """The Completion in a 200 reply's body; raises ProviderError."""
+        body = without_keys(body)
+        return read_message(parse_body(body), body.decode("utf-8", "replace"), self.where)
+
+    async def get(self, path: str) -> dict[str, Any] | list[Any]:
+        """The JSON of a GET (models, batches); raises ProviderError."""
+        return self.json_of(await self.send("GET", path))
+
+    def json_of(self, response: httpx.Response) -> dict[str, Any]:
+        """A reply's JSON object; raises ProviderError for failures."""
+        if response.status_code >= 400:
+            raise classify(response.status_code, read_failure(response.content), response.headers, self.where)
+        return parse_body(response.content)
+
+    async def _attempt(self, request: Request) -> Reply:
+        while True:
+            body = self.body(request)
+            started = time.monotonic()
+            response = await self.send("POST", "/v1/messages", json=body)
+            if response.status_code < 400:
+                completion = self.read(response.content, request)
+                return Reply(replace(completion, latency_s=time.monotonic() - started), response.headers)
+            failure = read_failure(response.content)
+            if response.status_code == 400 and self.lessons.learn(failure, body):
+                continue
+            error = classify(response.status_code, failure, response.headers, self.where)
+            error.headers = response.headers
+            raise error
+
+    async def send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """One HTTP exchange; connection troubles as RetryableError."""
+        try:
+            return await self._client().request(method, self.address + path, **content)
+        except httpx.TimeoutException as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise connection_error(self.where, error) from None
+            raise RetryableError(f"{self._server.name} did not answer in time", code=TIMEOUT) from None
+        except (httpx.RequestError, httpx.StreamError) as error:
+            raise connection_error(self.where, error) from None
+
+    @asynccontextmanager
+    async def stream(self, method: str, path: str) -> AsyncIterator[httpx.Response]:
+        """An exchange whose body is read piece by piece; connection troubles as RetryableError."""
+        try:
+            async with self._client().stream(method, self.address + path) as response:
+                yield response
+        except (httpx.RequestError, httpx.StreamError) as error:
+            raise connection_error(self.where, error) from None
+
+    def _client(self) -> httpx.AsyncClient:
+        """The clients in turn."""
+        if not self._clients:
+            count = -(-self.concurrency // _PER_CLIENT)
+            limits = httpx.Limits(max_connections=_PER_CLIENT, max_keepalive_connections=_PER_CLIENT)
+            timeout = httpx.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
+            headers = {"x-api-key": self._key or "no-key", "anthropic-version": self.capabilities.api_version}
+            verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
+            self._clients = [
+                httpx.AsyncClient(limits=limits, timeout=timeout, headers=headers, verify=verify) for _ in range(count)
+            ]
+        self._turn = (self._turn + 1) % len(self._clients)
+        return self._clients[self._turn]
+
+    def _flow(self) -> Flow:
+        return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
+
+
+def messages_body(
+    request: Request, model: str, can: Capabilities, extra: Mapping[str, Json], lessons: Lessons
+) -> dict[str, Json]:
+    """A Request as the body of a Messages call."""
+    if request.mode != "text":
+        raise RunError(f"Claude gives no {request.mode}; read its answers with --read text", code="logprobs")
+    if request.grammar:
+        raise RunError("constrained output is not offered for Claude; run without it", code="grammar")
+    thinks = can.thinks(request.thinking)
+    cap = request.max_tokens
+    if thinks and cap < can.min_output:
+        why = "the model thinks" if request.thinking else "the model cannot answer without thinking"
+        lessons.note(f"the output cap was raised from {cap} to {can.min_output} tokens: {why}")
+        cap = can.min_output
+    body: dict[str, Json] = {
+        "model": model,
+        "max_tokens": cap,
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages if m.role != "system"],
+    }
+    system = "\n\n".join(m.content for m in request.messages if m.role == "system")
+    if system:
+        body["system"] = system
+    if can.temperature and (not thinks or can.thinking_sampling):
+        body["temperature"] = request.temperature
+    elif request.temperature != 1.0:
+        lessons.note("temperature was not sent: the model does not take it")
+    if request.seed is not None:
+        lessons.note("seed was not sent: the model does not take it")
+    if request.stop:
+        body["stop_sequences"] = list(request.stop)
+    if can.thinking != "absent" and not request.thinking:
+        body.update(can.thinking_off)
+    body.update(extra)
+    body.update(dict(request.extra))
+    for name in lessons.dropped:
+        body.pop(name, None)
+    return body
+
+
+def read_message(data: dict[str, Any], raw: str, where: Where) -> Completion:
+    """The Completion in a Messages reply; `raw` is its text, kept as it is."""
+    if data.get("type") == "error" or data.get("error"):
+        failure = failure_of(data)
+        found = classify(400, failure, {}, where)
+        raise found if found.kind == "run" else broken(f"an error inside a success: {quoted(failure.message)}")
+    blocks = data.get("content")
+    if not isinstance(blocks, list):
+        raise broken("it holds no content")
+    finish = _FINISH.get(str(data.get("stop_reason") or ""))
+    said = [b["text"] for b in blocks if isinstance(b, dict) and isinstance(b.get("text"), str)]
+    thought = [b["thinking"] for b in blocks if isinstance(b, dict) and isinstance(b.get("thinking"), str)]
+    if not said and not thought and finish not in ("refusal", "length", "stop"):
+        raise broken("its content is empty")
+    model = data.get("model")
+    return Completion(
+        text="".join(said),
+        finish_reason=finish,
+        thinking="".join(thought) or None,
+        usage=read_usage(data.get("usage")),
+        model_served=model if isinstance(model, str) else None,
+        raw=raw,
+    )
+
+
+def read_usage(usage: Any) -> Usage:
+    """Token counts; cached input is part of the input, as everywhere else in this package."""
+    if not isinstance(usage, dict):
+        return Usage()
+
+    def count(name: str) -> int | None:
+        value = usage.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    fresh, cached = count("input_tokens"), count("cache_read_input_tokens")
+    written = count("cache_creation_input_tokens") or 0
+    total = None if fresh is None else fresh + (cached or 0) + written
+    return Usage(total, count("output_tokens"), cached)

@@ -1,0 +1,158 @@
+"""Reading a chat-completions reply: nothing becomes a Completion that is not one.
+
+Every server that calls itself compatible differs; and proxies answer 200 with a web page, an error, or half a body.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from clika_providers.errors import ProviderError, RetryableError
+from clika_providers.hosted import logprobs
+from clika_providers.keys import without_keys
+from clika_providers.traffic.http_errors import SHAPE, Where, classify, failure_of, quoted
+from clika_providers.types import Completion, Request, Usage
+
+_FINISH = {
+    "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "length": "length",
+    "max_tokens": "length", "content_filter": "content_filter", "safety": "content_filter",
+    "prohibited_content": "content_filter", "blocklist": "content_filter", "recitation": "content_filter",
+    "spii": "content_filter", "refusal": "refusal",
+}  # fmt: skip
+
+
+def broken(what: str) -> RetryableError:
+    """A reply that arrived but cannot be read."""
+    return RetryableError(f"the server's reply was not usable: {what}", code=SHAPE)
+
+
+def parse_body(body: bytes) -> dict[str, Any]:
+    """The reply's JSON object; raises a retryable error for anything else."""
+    if not body.strip():
+        raise broken("it was empty")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        start = quoted(body[:80].decode("utf-8", "replace"), 60)
+        kind = "a web page; is --base-url right?" if body.lstrip()[:1] == b"<" else "not JSON, or cut short"
+        raise broken(f"{kind} ({start})") from None
+    if not isinstance(data, dict):
+        raise broken(f"a JSON {type(data).__name__} instead of an object")
+    return data
+
+
+def read_chat(body: bytes, request: Request, where: Where) -> Completion:
+    """The Completion in a 200 reply; raises ProviderError when there is none (shape faults are retryable)."""
+    body = without_keys(body)
+    data = parse_body(body)
+    if data.get("error"):
+        raise _error_inside(data, where)
+    choices = data.get("choices")
+    if not isinstance(choices, list):
+        raise broken("it holds no choices")
+    completion = _blocked(data) if not choices else _read_choice(choices[0], data, request, where)
+    return replace(completion, raw=body.decode("utf-8", "replace"))
+
+
+def _blocked(data: dict[str, Any]) -> Completion:
+    """Gemini answers a blocked prompt with no choice at all, but says so or bills it; anything else is a fault."""
+    feedback = data.get("promptFeedback") or data.get("prompt_feedback")
+    if isinstance(feedback, dict) and (feedback.get("blockReason") or feedback.get("block_reason")):
+        return Completion(
+            "", "content_filter", usage=read_usage(data.get("usage")), model_served=_text(data.get("model"))
+        )
+    raise broken("its list of choices is empty")
+
+
+def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Where) -> Completion:
+    if not isinstance(choice, dict):
+        raise broken("its choice is not an object")
+    if choice.get("error"):
+        raise _error_inside(choice, where)
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        message = {"content": choice.get("text")} if isinstance(choice.get("text"), str) else {}
+    finish = _FINISH.get(str(choice.get("finish_reason") or "").lower())
+    text, thinking = _split_content(message)
+    if isinstance(message.get("refusal"), str) and message["refusal"]:
+        text, finish = text or message["refusal"], "refusal"
+    if text is None:
+        if finish not in ("length", "content_filter") and not thinking:
+            raise broken("its message has no content")
+        text = ""
+    labels = request.labels if request.mode == "logprobs" else ()
+    return Completion(
+        text=text,
+        finish_reason=finish,
+        choice_logprobs=logprobs.of_labels(choice.get("logprobs"), labels) if labels else None,
+        thinking=thinking,
+        usage=read_usage(data.get("usage")),
+        model_served=_text(data.get("model")),
+        fingerprint=_text(data.get("system_fingerprint")) or _text(data.get("provider")),
+    )
+
+
+def _split_content(message: dict[str, Any]) -> tuple[str | None, str | None]:
+    """(what was said, what was thought): content may be text, null, or a list of parts."""
+    thinking = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return content, thinking
+    if not isinstance(content, list):
+        raise broken(f"its content is a {type(content).__name__}")
+    said, thought = [], [thinking] if thinking else []
+    for part in content:
+        if isinstance(part, str):
+            said.append(part)
+        elif isinstance(part, dict) and part.get("type") == "thinking":
+            thought.append(_flat(part.get("thinking")))
+        elif isinstance(part, dict) and isinstance(part.get("text"), str):
+            said.append(part["text"])
+    return "".join(said), "".join(thought) or None
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    parts = value if isinstance(value, list) else []
+    return "".join(p["text"] for p in parts if isinstance(p, dict) and isinstance(p.get("text"), str))
+
+
+def _error_inside(holder: dict[str, Any], where: Where) -> ProviderError:
+    """An error that came with status 200, as OpenRouter and some proxies send it."""
+    failure = failure_of(holder)
+    error = holder["error"]
+    code = error.get("code") if isinstance(error, dict) else holder.get("code")
+    if isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) <= 599:
+        return classify(int(code), failure, {}, where)
+    found = classify(400, failure, {}, where)
+    # Without a status only key, quota and model troubles are told by their words; the rest is worth another try.
+    return found if found.kind == "run" else broken(f"an error inside a success: {quoted(failure.message)}")
+
+
+def read_usage(usage: Any) -> Usage:
+    """Token counts, as far as they are given."""
+    if not isinstance(usage, dict):
+        return Usage()
+    prompt, completion = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(prompt.get("cached_tokens")),
+        _count(completion.get("reasoning_tokens")),
+    )
+
+
+def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    value = usage.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,52 @@
+"""What a model was seen to reject: each field is dropped once, remembered for the run, and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clika_providers.errors import RunError
+from clika_providers.hosted.capabilities import rejected_parameter
+from clika_providers.keys import redact
+from clika_providers.traffic.http_errors import Failure, quoted
+from clika_providers.types import Json
+
+_SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_NEEDED = frozenset({"logprobs", "top_logprobs", "structured_outputs", "grammar", "response_format"})
+
+
+class Lessons:
+    """Rejected fields and the notes about them, for one model during one run."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self.dropped: set[str] = set()
+        self.swapped: str | None = None
+        self.notes: list[str] = []
+
+    def note(self, sentence: str) -> None:
+        """Tell the user something once."""
+        sentence = redact(sentence)
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def learn(self, failure: Failure, sent: Mapping[str, Json]) -> bool:
+        """Whether a 400 named a field that can be left out, so that the request is worth sending again without it.
+
+        Raises RunError when the field is what the run is about: an answer read without it would be another measurement.
+        """
+        name = rejected_parameter(failure.message, failure.param, sent)
+        if name is None:
+            return False
+        if name in _NEEDED:
+            cure = "read its answers with --read text" if "logprobs" in name else "run without constrained output"
+            raise RunError(f"{self._model!r} rejects {name}: {quoted(failure.message)}; {cure}", status=400, code=name)
+        other = _SWAPS.get(name)
+        if other and self.swapped is None:
+            self.swapped = other
+            self.note(f"{other} is sent instead of {name}: the model asks for it")
+        elif name in self.dropped or other:
+            return False
+        else:
+            self.dropped.add(name)
+            self.note(f"{name} was dropped: the model rejects it ({quoted(failure.message, 120)})")
+        return True

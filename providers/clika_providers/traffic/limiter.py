@@ -1,0 +1,306 @@
+"""How many requests may be in flight, and how soon the next may start, for one server and key.
+
+Four brakes, the strictest of which holds:
+- slots: additive increase, multiplicative decrease (AIMD), never above the cap;
+- the gate: nothing starts before the moment a Retry-After named, whoever received it;
+- pacing by the server's rate-limit headers, once little of the allowance remains;
+- the user's own caps, and a pace learnt from refusals where no header tells one.
+
+Refusals are judged in windows, each opened by a refusal. A bad window slows the pace to 85 % of what got through, from
+where it grows again, by 5 % a second, then 10 %, and so on. Should the share of refusals stay the same at the slower
+pace, they are not about our rate: they are tolerated, and the pace restored.
+
+A slot is held during a call, never during the sleep before the next attempt. Waiting costs one future per waiter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from clika_providers.traffic.limit_headers import Allowance, read_allowances
+from clika_providers.traffic.pacing import Pacer
+
+_START_SLOTS = 16
+_CUT = 0.8
+_PACE_OF_SUCCESS = 0.85
+_GROWTH = 1.05, 1.0  # factor, and the seconds without refusal that earn it
+_QUICK_GROWTH = 1.25, 0.25
+_FASTEST_GROWTH = 1.5
+_MEASURED_AT_ALL, _MEASURED_WELL = 5, 20
+_MOST_TOLERATED = 0.25
+_WINDOW_REFUSALS, _WINDOW_OUTCOMES, _WINDOW_S = 8, 20, 0.5
+_WINDOW_TOO_OLD_S = 5.0
+_CLEAN_OUTCOMES = 30
+_SLOWEST_LEARNT, _SLOWEST_TOLD, _PACE_WITHOUT_MEANING = 1.0, 1 / 60, 10_000.0
+
+
+@dataclass(slots=True)
+class Ticket:
+    """One start: which era it belongs to (outcomes of older eras say nothing about the present pace)."""
+
+    era: int
+    tokens: float
+
+
+@dataclass(slots=True)
+class _Window:
+    since: float
+    outcomes: int = 0
+    refusals: int = 0
+    gated_s: float = 0.0
+
+
+class _Meter:
+    """Successes per second over the last half second or so."""
+
+    def __init__(self) -> None:
+        self._since, self._count, self._rate = time.monotonic(), 0, 0.0
+
+    def add(self) -> None:
+        self._count += 1
+        elapsed = time.monotonic() - self._since
+        if elapsed >= 0.5:
+            self._rate = self._count / elapsed
+            self._since, self._count = self._since + elapsed, 0
+
+    def per_s(self) -> float:
+        elapsed = time.monotonic() - self._since
+        return self._rate if elapsed < 0.5 else self._count / elapsed
+
+
+class Flow:
+    """Shared by every model behind one server and key; lives in one event loop."""
+
+    def __init__(self, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> None:
+        self.cap = max(1, cap)
+        self.slots: float = min(self.cap, _START_SLOTS)
+        self.in_flight = 0
+        self.refused = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+        self._user = (Pacer(rpm / 60 if rpm else None), Pacer(tpm / 60 if tpm else None))
+        self._header, self._learnt = Pacer(), Pacer()
+        self._tokens_each = 0.0
+        self._slow_start = True
+        self._era = 0
+        self._window: _Window | None = None
+        self._tolerated = 0.0
+        self._before_cut: float | None = None  # share of refusals at the last slowing, until a clean stretch
+        self._growth = _GROWTH
+        self._meter = _Meter()
+        self._changed_at = 0.0
+        self._clean = 0
+
+    @asynccontextmanager
+    async def slot(self, tokens: float = 0.0) -> AsyncIterator[Ticket]:
+        """Wait for permission to start, then hold a slot. `tokens` is an estimate for the token pace."""
+        await self._enter()
+        ticket = Ticket(self._era, tokens)
+        self._take(tokens)
+        try:
+            yield ticket
+        finally:
+            self.in_flight -= 1
+            self._pump()
+
+    def succeeded(self, ticket: Ticket, headers: Mapping[str, str], tokens: int | None) -> None:
+        """A reply arrived; `tokens` is what it really used, if the server said."""
+        if tokens:
+            self._tokens_each += (tokens - self._tokens_each) * (0.1 if self._tokens_each else 1.0)
+            self._user[1].adjust(tokens - ticket.tokens)
+        self._meter.add()
+        self._pace_by(headers)
+        self._grow()
+        self._count(ticket, refused=False)
+
+    def refused_by_server(self, ticket: Ticket, retry_after: float | None, headers: Mapping[str, str]) -> None:
+        """The server was asked too much (429, 529, 503 with a wait); `retry_after` in seconds, if it said."""
+        self.refused += 1
+        self._slow_start = self._slow_start and self._tolerated > 0
+        self._pace_by(headers)
+        self._count(ticket, refused=True)
+        if retry_after and not self._is_noise():
+            self._close_gate(retry_after)
+
+    def start_again(self) -> None:
+        """Forget what refusals taught: they were part of an outage that is over."""
+        self.slots = min(self.cap, max(self.slots, _START_SLOTS))
+        self._slow_start = True
+        self._window = self._before_cut = self._learnt.rate = None
+        self._era += 1
+
+    @property
+    def pace(self) -> float | None:
+        """Requests per second presently allowed, None when nothing limits them."""
+        rates = [p.rate for p in (self._user[0], self._header, self._learnt) if p.rate is not None]
+        return min(rates) if rates else None
+
+    # -- starting ---------------------------------------------------------------------------------------------------
+
+    async def _enter(self) -> None:
+        if not self._waiting and self.in_flight < int(self.slots) and self._ready_at() <= time.monotonic():
+            self.in_flight += 1
+            return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(mine)
+        self._pump()
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():  # the slot was given at the moment of cancelling
+                self.in_flight -= 1
+                self._pump()
+            raise
+
+    def _take(self, tokens: float) -> None:
+        now = time.monotonic()
+        for pacer in (self._user[0], self._header, self._learnt):
+            pacer.take(now)
+        self._user[1].take(now, tokens)
+
+    def _ready_at(self) -> float:
+        return max(
+            self._not_before, self._header.ready_at(), self._learnt.ready_at(), *(p.ready_at() for p in self._user)
+        )
+
+    def _pump(self) -> None:
+        """Let one waiter in if it may start now; it accounts for itself, then pumps for the next."""
+        while self._waiting and self._waiting[0].done():
+            self._waiting.popleft()
+        if not self._waiting or self.in_flight >= max(1, int(self.slots)):
+            return
+        wait = self._ready_at() - time.monotonic()
+        if wait > 0:
+            self._wake_in(wait)
+            return
+        self.in_flight += 1
+        self._waiting.popleft().set_result(None)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _wake_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return  # it will look again, and set a new timer if it is still too early
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    # -- learning ---------------------------------------------------------------------------------------------------
+
+    def _close_gate(self, seconds: float) -> None:
+        now = time.monotonic()
+        longer = now + seconds - max(self._not_before, now)
+        if longer > 0:
+            self._not_before = now + seconds
+            if self._window is not None:
+                self._window.gated_s += longer
+
+    def _count(self, ticket: Ticket, *, refused: bool) -> None:
+        if ticket.era != self._era:
+            return
+        now = time.monotonic()
+        if self._window is None:
+            if not refused:
+                self._clean += 1
+                return
+            self._clean = 0
+            self._window = _Window(now)
+            return
+        window = self._window
+        window.outcomes += 1
+        window.refusals += refused
+        enough = _WINDOW_OUTCOMES * (2 if self._tolerated else 1)
+        age = now - window.since
+        if window.refusals >= _WINDOW_REFUSALS or (window.outcomes >= enough and age >= _WINDOW_S):
+            self._window = None
+            self._judge(window, age)
+        elif age - window.gated_s >= _WINDOW_TOO_OLD_S:
+            self._window = None  # too little happened to tell anything
+
+    def _judge(self, window: _Window, seconds: float) -> None:
+        share = window.refusals / window.outcomes
+        if share <= 2 * self._tolerated or not share:
+            return
+        if self._before_cut is not None and share <= _MOST_TOLERATED and share > self._before_cut / 2:
+            self._tolerated, self._slow_start = share, True
+            self._learnt.rate = self._before_cut = None
+        else:
+            passed = window.outcomes - window.refusals
+            # The server's allowance fills up while the gate is closed, so closed time counts for nothing at first. If
+            # refusals go on, each opening lets only a few through, and those over the whole time are the rate.
+            open_s = seconds - window.gated_s if self._before_cut is None else seconds
+            rate = passed / max(open_s, 0.02)
+            if passed < _MEASURED_AT_ALL:
+                rate = max(rate, self._meter.per_s() / 2)
+            self._learnt.rate = max(_SLOWEST_LEARNT, _PACE_OF_SUCCESS * rate)
+            self._growth = _GROWTH if passed >= _MEASURED_WELL else _QUICK_GROWTH
+            self._before_cut = share
+            self.slots = max(1.0, self.slots * _CUT)
+        self._changed_at = time.monotonic()
+        self._clean = 0
+        self._era += 1
+
+    def _is_noise(self) -> bool:
+        """Whether a refusal just now is one of those that come at any pace, and concern one request only."""
+        if not self._tolerated:
+            return False
+        window = self._window
+        return window is None or window.refusals <= max(3.0, 2 * self._tolerated * window.outcomes)
+
+    def _grow(self) -> None:
+        if self._slow_start:
+            self.slots = min(self.cap, self.slots + 1)
+            return
+        factor, every_s = self._growth
+        now = time.monotonic()
+        if self._window is not None or now - self._changed_at < every_s:
+            return
+        self._changed_at = now
+        self._growth = min(factor + 0.05, _FASTEST_GROWTH), every_s
+        if self._clean >= _CLEAN_OUTCOMES:
+            self._before_cut = None
+        self.slots = min(self.cap, self.slots * factor + 0.5)
+        if self._learnt.rate is not None:
+            self._learnt.rate *= factor
+            if self._learnt.rate > _PACE_WITHOUT_MEANING:
+                self._learnt.rate = None
+
+    def _pace_by(self, headers: Mapping[str, str]) -> None:
+        rates = [self._rate_of(a) for a in read_allowances(headers)]
+        known = [r for r in rates if r is not None]
+        if rates:
+            self._header.rate = min(known) if known else None
+
+    def _rate_of(self, allowance: Allowance) -> float | None:
+        """Requests per second at which this allowance neither runs out nor is wasted; None while plenty is left."""
+        each = 1.0 if allowance.unit == "requests" else max(1.0, self._tokens_each)
+        # Replies overtake each other, and what starts meanwhile is not counted yet: keep room for every slot twice.
+        enough = max(0.1 * allowance.limit, min(2.0 * each * self.slots, 0.5 * allowance.limit))
+        if allowance.remaining > enough or allowance.refill_per_s is None:
+            return None
+        return max(0.95 * allowance.refill_per_s / each, _SLOWEST_TOLD)
+
+
+_flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Flow]] = WeakKeyDictionary()
+
+
+def shared_flow(name: str, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> Flow:
+    """The flow of this loop for a server and key; the first user's caps hold, later ones may only raise the cap."""
+    flows = _flows.setdefault(asyncio.get_running_loop(), {})
+    flow = flows.get(name)
+    if flow is None:
+        flow = flows[name] = Flow(cap, rpm=rpm, tpm=tpm)
+    flow.cap = max(flow.cap, cap)
+    return flow

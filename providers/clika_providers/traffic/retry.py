@@ -1,0 +1,147 @@
+"""One call from first attempt to verdict: circuit, slot, total time limit, and tenacity's pauses between attempts."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.options import ProviderOptions
+from clika_providers.traffic.circuit_breaker import Breaker
+from clika_providers.traffic.http_errors import SHAPE, THROTTLE_STATUS, TIMEOUT
+from clika_providers.traffic.limiter import Flow
+from clika_providers.types import Completion
+
+T = TypeVar("T")
+_SHAPE_ATTEMPTS = 3
+_PATIENT, _MORE_WHEN_THROTTLED = 3, 3
+_LONGEST_PAUSE_S = 30.0
+NOT_CONNECTED = "not-connected"
+"""Code of a failure before any server was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A completion with what the transport learnt beside it."""
+
+    completion: Completion
+    headers: Mapping[str, str]
+
+
+async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions) -> T:
+    """An exchange that is no question and safe to repeat (a status, a file), tried as often as a question is."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(lambda error: isinstance(error, RetryableError)),
+        wait=lambda state: pause(state, options),
+        stop=lambda state: enough(state, options),
+        reraise=True,
+        sleep=asyncio.sleep,
+    )
+    return await retrying(ask)
+
+
+def _asked_too_much(error: ProviderError) -> bool:
+    """Whether the server said it is asked too much; a bare 503 is an outage, which no pace mends."""
+    if not isinstance(error, RetryableError):
+        return False
+    return error.status in THROTTLE_STATUS or (error.status == 503 and error.retry_after is not None)
+
+
+class Caller:
+    """Makes calls to one model with everything that is the same for every vendor."""
+
+    def __init__(self, flow: Callable[[], Flow], breaker: Breaker, options: ProviderOptions) -> None:
+        self._flow = flow
+        self.breaker = breaker
+        self._options = options
+
+    async def call(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
+        """The completion, after as many attempts as its failures deserve; raises ProviderError.
+
+        `attempt` makes one try and raises ProviderError; `tokens` estimates what one try uses.
+        """
+
+        async def once() -> Completion:
+            return await self._once(attempt, tokens)
+
+        return await persistently(once, self._options)
+
+    async def _once(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
+        probe = await self.breaker.admit()
+        flow = self._flow()
+        try:
+            async with flow.slot(tokens) as ticket:
+                try:
+                    async with asyncio.timeout(self._options.timeout_s):
+                        reply = await attempt()
+                except ProviderError as error:
+                    if _asked_too_much(error):
+                        flow.refused_by_server(ticket, error.retry_after, error.headers)
+                    raise
+                usage = reply.completion.usage
+                used = (usage.input_tokens or 0) + (usage.output_tokens or 0)
+                flow.succeeded(ticket, reply.headers, used or None)
+        except TimeoutError:
+            slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code=TIMEOUT)
+            self.breaker.bad(slow, probe)
+            raise slow from None
+        except RetryableError as error:
+            self._transient(error, probe)
+            raise
+        except ItemError:
+            self.breaker.good()
+            raise
+        except RunError as error:
+            self.breaker.give_up(error)
+            raise
+        except BaseException:
+            self.breaker.leave(probe)
+            raise
+        if self.breaker.good():
+            flow.start_again()
+        return reply.completion
+
+    def _transient(self, error: RetryableError, probe: bool) -> None:
+        if (error.retry_after or 0.0) > self._options.max_wait_s:
+            run_error = RunError(
+                f"{error}; it asks to wait {error.retry_after:.0f} s. Everything that arrived is kept; run the same"
+                " command again later",
+                status=error.status,
+                code="wait",
+                retry_after=error.retry_after,
+            )
+            self.breaker.give_up(run_error)
+            raise run_error from None
+        if error.status == 429:
+            self.breaker.refused(error, probe)
+        else:
+            self.breaker.bad(error, probe, connected=error.code != NOT_CONNECTED)
+
+
+def pause(state: RetryCallState, options: ProviderOptions) -> float:
+    """Seconds before the next attempt: exponential with jitter, and never less than the server asked for."""
+    error = state.outcome.exception() if state.outcome else None
+    longest = min(_LONGEST_PAUSE_S, options.backoff_s * 2.0 ** (state.attempt_number - 1))
+    jittered = longest * random.uniform(0.5, 1.0)
+    asked = error.retry_after if isinstance(error, ProviderError) else None
+    if asked is None:
+        return jittered
+    # Spread over a tenth of the wait, so that all who were told the same moment do not come at once.
+    spread = asked + random.uniform(0.005, max(0.02, min(0.1 * asked, 1.0)))
+    return spread if state.attempt_number == 1 else max(spread, jittered)
+
+
+def enough(state: RetryCallState, options: ProviderOptions) -> bool:
+    """Whether these were all the attempts that this failure deserves."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, ProviderError):
+        if error.code == SHAPE:
+            return state.attempt_number >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
+        if error.status == 429 and options.max_retries >= _PATIENT:
+            return state.attempt_number > options.max_retries + _MORE_WHEN_THROTTLED
+    return state.attempt_number > options.max_retries
