@@ -62,7 +62,7 @@ def measure_scoring(models: int, database: Path, result: Path) -> None:
     """Score everything a database holds, without and with intervals."""
     replies = models * REPLIES_PER_MODEL
     for reading in ("first-letter", "standard"):
-        score = ["score", "--db", str(database), "--read", reading, "--json"]
+        score = ["score", "--db", str(database), "--reading", reading, "--json"]
         show(f"score, {reading}", run([*score, "--bootstrap", "0"], result), replies)
         records = json.loads(result.read_text())["records"]
         if len(records) != models * 40:

@@ -51,7 +51,7 @@ def run(
 ) -> RunReport:
     """Ask `models` the questions of `sets` and score the answers.
 
-    Without `asking`, label probabilities are read from local models and text from all others. A run whose
+    With `ask="auto"`, the default, label probabilities are read from local models and text from all others. A run whose
     requests partly failed is returned, not raised: see `result.status` and each record's `coverage`.
     Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for the file.
     """
@@ -60,7 +60,6 @@ def run(
         models=tuple(models),
         style=get_style(prompt),
         asking=asking or Asking(),
-        auto_read=asking is None,
         languages=None if languages is None else tuple(canonical(tag) for tag in languages),
         limit=limit,
         seed=seed,

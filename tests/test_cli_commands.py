@@ -58,7 +58,7 @@ def test_answers_are_listed_with_the_rule_that_read_them(replies: Path) -> None:
 
 def test_both_readings_can_be_scored_side_by_side(replies: Path) -> None:
     document = json.loads(
-        clika("score", "--read", "first-letter,standard", "--db", replies, "--bootstrap", 0, "--json").stdout
+        clika("score", "--reading", "first-letter,standard", "--db", replies, "--bootstrap", 0, "--json").stdout
     )
     found = {(r["reading"], r["language"]): r["no_answer_rate"] for r in document["records"]}
     assert found["standard", "de"] == 0.5

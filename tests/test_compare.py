@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.compare import bootstrap_p, compare, compare_languages, summary
 from clika_client.scoring.compare_groups import group_changes, parse_groups
 from clika_client.scoring.compare_groups import summary as group_summary
@@ -27,7 +27,7 @@ def a_set(name: str = "s") -> ProbeSet:
     return ProbeSet(name, tuple(Item(str(i)) for i in range(N)), probes)
 
 
-def model(name: str, wrong: dict[str, range], prompt: str = "plain", set_id: int = 1) -> AnswerBlock:
+def model(name: str, wrong: dict[str, range], prompt: str = "plain", set_id: int = 1) -> AnswerGrid:
     answers = []
     for tag in ("en", "de", "zh"):
         line = GOLD.copy()

@@ -1,4 +1,4 @@
-"""Flow control: slots, the shared gate, pacing by headers and by refusals, the user's caps."""
+"""RateLimiter control: slots, the shared gate, pacing by headers and by refusals, the user's caps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from servers.loopback import Answer, Loopback, Seen, every_tenth_refused, token_
 
 from clika_providers.traffic.http_errors import duration, retry_after
 from clika_providers.traffic.limit_headers import read_allowances
-from clika_providers.traffic.limiter import Flow
+from clika_providers.traffic.limiter import RateLimiter
 
 
 def test_two_thousand_questions_survive_a_refusal_of_every_tenth() -> None:
@@ -169,7 +169,7 @@ def test_never_more_in_flight_than_the_user_allows() -> None:
 def test_two_models_behind_one_key_share_one_flow_and_another_key_has_its_own() -> None:
     from clika_providers import ProviderOptions, connect
 
-    async def flows() -> list[Flow]:
+    async def flows() -> list[RateLimiter]:
         found = []
         for model, key in (("a", "echo key-one"), ("b", "echo key-one"), ("a", "echo key-two")):
             provider: Any = connect(
@@ -187,7 +187,7 @@ def test_a_hundred_thousand_calls_leave_nothing_behind() -> None:
     import tracemalloc
 
     async def run() -> int:
-        flow = Flow(64)
+        flow = RateLimiter(64)
 
         async def worker(numbers: Any) -> None:
             for _ in numbers:
@@ -221,7 +221,7 @@ def test_whatever_happens_every_request_gets_its_turn_and_the_cap_holds(cap: int
     chance = random.Random(seed)
 
     async def run() -> None:
-        flow, most, served = Flow(cap), 0, 0
+        flow, most, served = RateLimiter(cap), 0, 0
 
         async def one(fate: str) -> None:
             nonlocal most, served

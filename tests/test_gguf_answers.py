@@ -15,9 +15,9 @@ import pytest
 
 from clika_providers import Completion, ItemError, Message, ProviderError, ProviderOptions, Request, RunError
 from clika_providers.gguf import connect
-from clika_providers.gguf.connect import _settings
 from clika_providers.gguf.engine import BLOCK, LEAST, Engine
 from clika_providers.gguf.files import open_model
+from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_softmax
 
@@ -447,7 +447,6 @@ def test_a_file_changed_between_its_check_and_its_loading_is_noticed(
 
 def test_what_a_local_model_cannot_do_is_said(models: Callable[..., Path]) -> None:
     asked = [
-        request(question(1), mode="decisions"),
         request(question(1), labels=()),
         request(question(1), mode="text", extra=(("logit_bias", 3),)),
         request(question(1), thinking=True),

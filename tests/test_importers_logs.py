@@ -68,7 +68,7 @@ def test_choice_likelihoods_of_lm_eval_become_answers_read_by_probability(tmp_pa
     report = import_path(store, lm_eval_folder(tmp_path))
     assert (report.source, report.replies, report.models, report.sets) == ("lm-eval", 4, {"vendor/model"}, {"caps"})
     block = load(store).blocks[0]
-    assert (block.key.read, block.key.reading, block.languages) == ("logprobs", "probabilities", ("de", "en"))
+    assert (block.key.ask, block.key.reading, block.languages) == ("logprobs", "probabilities", ("de", "en"))
     assert block.answers.tolist() == [[0, 0], [0, 1]]
     assert block.scores is not None
     assert block.scores[0, 1].tolist() == [-0.3, -0.9]
@@ -113,7 +113,7 @@ def test_generated_text_of_lm_eval_is_read_as_text_once_per_reply(tmp_path: Path
     report = import_path(store, tmp_path / "m")
     assert report.skipped_rows == {"the same reply under another filter": 1}
     block = load(store).blocks[0]
-    assert (block.key.read, block.answers.tolist()) == ("text", [[1]])
+    assert (block.key.ask, block.answers.tolist()) == ("text", [[1]])
 
 
 def test_a_target_that_the_logged_accuracy_contradicts_is_not_trusted(tmp_path: Path, store: Store) -> None:

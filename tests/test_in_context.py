@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Reading, Replies, Reply
+from clika_client.conductivity.asking import Form, Replies, Reply
 from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, render, score
 from clika_client.conductivity.material import Question
 from clika_client.sets import fictional
@@ -22,14 +22,14 @@ def told(question: Question) -> dict[str, str]:
     return {place: continent for place, continent in pairs}
 
 
-def answered(setting: Setting, model: Callable[[Question], str], reading: Reading = "text") -> Result:
+def answered(setting: Setting, model: Callable[[Question], str], form: Form = "text") -> Result:
     questions = build(setting)
     said = {}
     for q in questions:
         name = model(q)
         choice = q.choices.index(name) if name in q.choices else None
-        said[q.question_id] = Reply(f"It is {name}!", choice if reading == "choice" else None)
-    return score(setting, questions, Replies("openai/closed", "{}", "in-context", reading, said))
+        said[q.question_id] = Reply(f"It is {name}!", choice if form == "choice" else None)
+    return score(setting, questions, Replies("openai/closed", "{}", "in-context", form, said))
 
 
 def test_the_fact_stands_in_english_among_distractors_on_other_continents() -> None:
@@ -112,7 +112,7 @@ def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(t
     from clika_providers import Completion, ProviderOptions, Request
     from clika_providers.registry import connect
 
-    setting = Setting(("de",), facts=2, limit=6, reading="choice", k=2)
+    setting = Setting(("de",), facts=2, limit=6, form="choice", k=2)
     options = ProviderOptions(n_threads=1)
     first = measure(connect(f"gguf/{GGUF}", options), setting, database=tmp_path / "clika.db")
     assert first.languages[0].asked.n == 6

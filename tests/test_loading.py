@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 
 def add(store: Store, replies: list[str | None], language: str = "en", model: str = "m", **key: object) -> CellKey:
     """Store one cell's replies; they look like an import's."""
-    details = {"identity": identity_of("x", model), "prompt": "plain", "read": "text", "source": "x", **key}
+    details = {"identity": identity_of("x", model), "prompt": "plain", "ask": "text", "source": "x", **key}
     cell = CellKey(model=model, set_id=store.add_set(a_set()), language=language, **details)  # type: ignore[arg-type]
     said = (Message("user", f"{language} {key}"),)
     store.add_replies(cell, LABELS, [ImportedReply(i, str(i), said, text) for i, text in enumerate(replies)])

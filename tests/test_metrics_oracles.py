@@ -128,9 +128,9 @@ def test_eclektic_transfer_leaves_the_source_cell_out() -> None:
 
 
 def test_mother_tongue_effect_is_paired_on_the_items_of_that_language() -> None:
-    own, pivot = np.array([1, 1, 1, 0, 0], np.bool_), np.array([1, 0, 0, 1, 1], np.bool_)
-    result = transfer.mother_tongue(own, pivot, np.array([1, 1, 1, 1, 0], np.bool_))
-    assert (result.n, result.own_only, result.pivot_only) == (4, 2, 1)
+    own, anchor_row = np.array([1, 1, 1, 0, 0], np.bool_), np.array([1, 0, 0, 1, 1], np.bool_)
+    result = transfer.mother_tongue(own, anchor_row, np.array([1, 1, 1, 1, 0], np.bool_))
+    assert (result.n, result.own_only, result.anchor_only) == (4, 2, 1)
     assert result.effect == near(0.25)
 
 

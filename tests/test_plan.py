@@ -51,7 +51,7 @@ class Bench:
 
     def plan(self, selection: Selection | None = None, **asking: object) -> Plan:
         chosen = [selection or self.select()]
-        return make_plan(self.store, self.provider, chosen, PLAIN, Asking(**asking))  # type: ignore[arg-type]
+        return make_plan(self.store, self.provider, chosen, PLAIN, Asking(ask="text", **asking))  # type: ignore[arg-type]
 
     def answer(self, plan: Plan, first: int) -> None:
         """Ask and store the first so many of what is missing."""
@@ -119,9 +119,11 @@ def test_cyclic_orders_and_repeats_are_cells_of_their_own_with_keys_of_their_own
 
 
 def test_the_same_question_is_the_same_request_every_time(bench: Bench) -> None:
-    one, two = (make_request(bench.set, "de", 3, PLAIN, Asking(), 0, 0) for _ in range(2))
+    one, two = (make_request(bench.set, "de", 3, PLAIN, Asking(ask="text"), 0, 0) for _ in range(2))
     assert bench.provider.key(one) == bench.provider.key(two)
-    assert bench.provider.key(one) != bench.provider.key(make_request(bench.set, "en", 3, PLAIN, Asking(), 0, 0))
+    assert bench.provider.key(one) != bench.provider.key(
+        make_request(bench.set, "en", 3, PLAIN, Asking(ask="text"), 0, 0)
+    )
 
 
 @pytest.mark.parametrize("change", [{"max_tokens": 5}, {"temperature": 0.7}, {"seed": 3}, {"thinking": True}])

@@ -16,7 +16,6 @@ from clika_providers.userfiles import builtin
     ("spec", "mode", "batch", "dollars"),
     [
         ("openai/gpt-6-luna", "text", False, 20 * 0.10 + 0.5 * 0.50),
-        ("openai/gpt-6-luna", "decisions", False, 20 * 0.10),
         ("anthropic/claude-haiku-5-5", "text", True, (20 * 0.10 + 0.5 * 0.50) / 2),
         ("openai/gpt-4o-mini", "text", True, (20 * 0.15 + 0.5 * 0.60) / 2),
         ("gemini/gemini-3.5-flash", "text", False, 20 * 1.50 + 0.5 * 9.00),

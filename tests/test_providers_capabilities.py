@@ -75,7 +75,7 @@ def test_thinking_that_is_asked_for_is_left_on_and_gets_room() -> None:
     [("openai", "o3"), ("openai", "gpt-5"), ("groq", "qwen/qwen3-32b"), ("gemini", "gemini-2.5-flash")],
 )
 def test_label_probabilities_are_refused_before_anything_is_sent_where_there_are_none(server: str, model: str) -> None:
-    with pytest.raises(RunError, match="--read text"):
+    with pytest.raises(RunError, match="--ask text"):
         body(server, model, mode="logprobs", labels=("A", "B"))
 
 
@@ -200,11 +200,11 @@ def test_a_rejected_parameter_is_dropped_once_remembered_and_reported() -> None:
 
 def test_logprobs_that_are_rejected_stop_the_run_instead_of_being_dropped() -> None:
     words = {"error": {"message": "logprobs is not supported with this model", "param": "logprobs"}}
-    with Loopback(lambda seen: Answer(400, words)) as server, pytest.raises(RunError, match="--read text"):
+    with Loopback(lambda seen: Answer(400, words)) as server, pytest.raises(RunError, match="--ask text"):
         ask_one("openai/m", question(mode="logprobs", labels=("A", "B")), base_url=server.url)
     assert len(server.seen) == 1
 
 
 def test_a_reply_without_the_logprobs_asked_for_is_never_read_as_text() -> None:
-    with Loopback() as server, pytest.raises(RunError, match="without logprobs; read its answers with --read text"):
+    with Loopback() as server, pytest.raises(RunError, match="without logprobs; ask it with --ask text"):
         ask_one("openai/m", question(mode="logprobs", labels=("A", "B")), base_url=server.url)

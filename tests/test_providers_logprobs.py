@@ -1,4 +1,4 @@
-"""Label probabilities out of top lists of tokens, and out of Decisions replies."""
+"""Label probabilities out of top lists of tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from servers.asking import ask_one, question
 from servers.loopback import Answer, Loopback, Seen, chat
 
-from clika_providers import RunError
 from clika_providers.hosted.logprobs import of_labels
 
 
@@ -87,52 +86,3 @@ def test_a_logprobs_request_asks_for_a_top_list_and_few_tokens() -> None:
     assert got.choice_logprobs == (pytest.approx(-2.5), pytest.approx(-0.1))
     assert (sent["logprobs"], sent["top_logprobs"]) == (True, 20)
     assert sent["max_tokens"] <= 4
-
-
-def _decisions(seen: Seen) -> Answer:
-    sent = seen.json()
-    (asked,) = sent["questions"]
-    values = [c["value"] for c in asked["choices"]]
-    answer = {
-        "type": "choice",
-        "choice": values[1],
-        "confidence": 0.7,
-        "probabilities": [
-            {"value": v, "probability": p} for v, p in zip(reversed(values), (0.1, 0.7, 0.2), strict=True)
-        ],
-    }
-    return Answer(200, {"model": sent["model"], "answers": [answer], "usage": {"input_tokens": 40, "output_tokens": 0}})
-
-
-def test_a_decision_gives_a_probability_for_every_label_in_the_order_of_the_labels() -> None:
-    with Loopback(_decisions) as server:
-        got = ask_one("openai/gpt-6-luna", question(mode="decisions", labels=("A", "B", "C")), base_url=server.url)
-        seen = server.seen[0]
-    assert seen.path == "/v1/decisions"
-    assert "temperature" not in seen.json()
-    assert (got.text, got.usage.input_tokens) == ("B", 40)
-    assert got.choice_logprobs == tuple(pytest.approx(math.log(p)) for p in (0.2, 0.7, 0.1))
-
-
-def test_a_decision_body_is_what_the_vendors_own_types_describe() -> None:
-    from openai.types.decision import Decision
-    from openai.types.decision_create_params import DecisionCreateParams
-    from pydantic import TypeAdapter
-
-    with Loopback(_decisions) as server:
-        ask_one("openai/gpt-6-luna", question(mode="decisions", labels=("A", "B", "C")), base_url=server.url)
-        sent = server.seen[0].json()
-    TypeAdapter(DecisionCreateParams).validate_python(sent)
-    assert Decision.model_fields.keys() == {"answers", "model", "usage"}
-
-
-def test_a_refused_decision_is_a_refusal() -> None:
-    reply = Answer(200, {"model": "m", "answers": [{"type": "refusal"}], "usage": None})
-    with Loopback(lambda seen: reply) as server:
-        got = ask_one("openai/gpt-6-luna", question(mode="decisions", labels=("A", "B")), base_url=server.url)
-    assert (got.finish_reason, got.choice_logprobs) == ("refusal", None)
-
-
-def test_decisions_are_only_asked_of_those_who_make_them() -> None:
-    with Loopback() as server, pytest.raises(RunError, match="no Decisions endpoint"):
-        ask_one("vllm/m", question(mode="decisions", labels=("A", "B")), base_url=server.url)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from clika_client.report.table import to_csv
 from clika_client.report.terminal import render
-from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import score
 from clika_client.scoring.score_sets import Options
@@ -28,7 +28,7 @@ def a_set(languages: tuple[str, ...] = LANGUAGES, reference: float | None = 0.97
     return ProbeSet("toy", tuple(Item(str(i)) for i in range(40)), probes, reference=reference)
 
 
-def model(name: str, right: int, languages: tuple[str, ...] = LANGUAGES, prompt: str = "plain") -> AnswerBlock:
+def model(name: str, right: int, languages: tuple[str, ...] = LANGUAGES, prompt: str = "plain") -> AnswerGrid:
     line = [g if i < right else (g + 1) % 4 for i, g in enumerate(GOLD)]
     return block_of(RowKey(name, 1, prompt, "text", "standard"), languages, [line] * len(languages))
 
@@ -37,7 +37,7 @@ STUCK = block_of(RowKey("stuck", 1, "plain", "text", "standard"), LANGUAGES, [[0
 
 
 def shown(
-    *blocks: AnswerBlock, width: int = 120, probe_set: ProbeSet | None = None, encoding: str = "utf-8", **options: int
+    *blocks: AnswerGrid, width: int = 120, probe_set: ProbeSet | None = None, encoding: str = "utf-8", **options: int
 ) -> str:
     buffer = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     wanted = Options(**{"bootstrap": 100, **options})  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from clika import COMMAND, KEY, clika, count, records, write_probes
 from servers.loopback import Answer, Loopback, Seen, chat
 
 FIELDS = {
-    "model", "set", "language", "prompt", "read", "n", "answered", "coverage", "accuracy", "ra",
+    "model", "set", "language", "prompt", "ask", "n", "answered", "coverage", "accuracy", "ra",
     "no_answer_rate", "en_co",
 }  # fmt: skip
 
@@ -216,7 +216,7 @@ def test_two_processes_on_one_file_both_end_well(tmp_path: Path) -> None:
         (["{probes}", "-m", "openai/x", "--languages", "xx"], 2, ["'xx'", "en, de"]),
         (["{empty}", "-m", "openai/x"], 2, ["empty"]),
         (["{probes}", "-m", "openai/x", "--prompt", "plan"], 2, ["plan", "plain"]),
-        (["{probes}", "-m", "openai/x", "--read", "tea"], 2, ["tea", "logprobs"]),
+        (["{probes}", "-m", "openai/x", "--ask", "tea"], 2, ["tea", "logprobs"]),
         (["{probes}", "-m", "openai/x", "--limit", "0"], 2, ["at least 1"]),
         (["{probes}", "-m", "gguf/{missing}.gguf"], 2, [".gguf"]),
         (["{probes}", "-m", "gguf/{broken}"], 2, ["broken.gguf"]),

@@ -24,7 +24,7 @@ def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path) ->
     probes = write_probes(tmp_path / "mine.jsonl", 10)
     arguments = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
     first = records(clika(*arguments))
-    assert {(r["model"], r["read"]) for r in first} == {("gguf/tiny.gguf", "logprobs")}
+    assert {(r["model"], r["ask"]) for r in first} == {("gguf/tiny.gguf", "logprobs")}
     assert all(r["answered"] == r["n"] == 10 for r in first)
     assert count(tmp_path / "c.db") == 20
     start = time.perf_counter()
@@ -40,10 +40,10 @@ def test_text_and_probabilities_are_two_rows(tmp_path: Path, tiny: Path) -> None
     probes = write_probes(tmp_path / "mine.jsonl", 4)
     common = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
     clika(*common)
-    text = records(clika(*common, "--read", "text", "--max-tokens", 4))
-    assert {r["read"] for r in text} == {"text"}
+    text = records(clika(*common, "--ask", "text", "--max-tokens", 4))
+    assert {r["ask"] for r in text} == {"text"}
     both = records(clika("score", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0))
-    assert {r["read"] for r in both} == {"text", "logprobs"}
+    assert {r["ask"] for r in both} == {"text", "logprobs"}
 
 
 def test_generation_bound_to_the_labels_always_answers(tmp_path: Path, tiny: Path) -> None:
@@ -51,7 +51,7 @@ def test_generation_bound_to_the_labels_always_answers(tmp_path: Path, tiny: Pat
     found = records(
         clika(
             "run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json",
-            "--read", "text", "--grammar",
+            "--ask", "text", "--grammar",
         )
     )  # fmt: skip
     assert all(r["no_answer_rate"] == 0 for r in found)
@@ -65,12 +65,12 @@ def test_the_same_model_behind_a_server_reads_both_ways(tmp_path: Path, tiny: Pa
         for read in ("text", "logprobs"):
             found = records(
                 clika(
-                    "run", probes, "-m", "llama-server/tiny", "--base-url", url, "--read", read, "--db",
+                    "run", probes, "-m", "llama-server/tiny", "--base-url", url, "--ask", read, "--db",
                     tmp_path / "c.db", "--bootstrap", 0, "--json", "--max-tokens", 4,
                 )
             )  # fmt: skip
             assert all(r["coverage"] == 1 for r in found)
-            assert {r["read"] for r in found} == {read}
+            assert {r["ask"] for r in found} == {read}
     assert count(tmp_path / "c.db") == 24
 
 
@@ -91,7 +91,7 @@ def test_a_thought_that_does_not_end_is_missing_and_the_cure_is_named(tmp_path: 
     model = gguf_factory.make(tmp_path / "thinker.gguf", gguf_factory.Recipe(template=gguf_factory.ALWAYS_THINKING))
     probes = write_probes(tmp_path / "mine.jsonl", 1, ("en",))
     done = clika(
-        "run", probes, "-m", f"gguf/{model}", "--read", "text", "--db", tmp_path / "c.db", "--bootstrap", 0, check=1
+        "run", probes, "-m", f"gguf/{model}", "--ask", "text", "--db", tmp_path / "c.db", "--bootstrap", 0, check=1
     )
     assert "cut before an answer began" in done.stderr
     assert "--max-tokens" in done.stderr

@@ -77,7 +77,7 @@ class Desk:
             cost_of=lambda usage: None if usage.input_tokens is None else usage.input_tokens * price / 1000,
         )
         plan = make_plan(
-            self.store, cached, [select(self.store, self.set, None, None, 0)], get_style("plain"), Asking()
+            self.store, cached, [select(self.store, self.set, None, None, 0)], get_style("plain"), Asking(ask="text")
         )
         try:
             return asyncio.run(ask(plan, self.events.append, budget, lambda tokens, _: tokens * price / 1000))
@@ -147,7 +147,7 @@ def test_cancelling_keeps_what_arrived(desk: Desk) -> None:
     provider = Scripted(lambda _: said(), concurrency=4)
     cached = CachedProvider(provider, desk.store.database, writer)
     chosen = [select(desk.store, desk.set, None, None, 0)]
-    plan = make_plan(desk.store, cached, chosen, get_style("plain"), Asking())
+    plan = make_plan(desk.store, cached, chosen, get_style("plain"), Asking(ask="text"))
     with pytest.raises(Stop):
         asyncio.run(ask(plan, stop_after_ten))
     writer.close()
@@ -333,7 +333,7 @@ def plan(desk: Desk) -> Iterator[Plan]:
     writer = Writer(desk.store.database)
     cached = CachedProvider(Scripted(lambda _: said()), desk.store.database, writer)
     chosen = [select(desk.store, desk.set, None, None, 0)]
-    yield make_plan(desk.store, cached, chosen, get_style("plain"), Asking())
+    yield make_plan(desk.store, cached, chosen, get_style("plain"), Asking(ask="text"))
     writer.close()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock, RowKey, block_of, plurality
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of, plurality
 from clika_client.scoring.metrics import MISSING, NO_ANSWER
 from clika_client.scoring.records import Record, Scores
 from clika_client.scoring.score import Options, score
@@ -32,7 +32,7 @@ def toy_set(gold: str = GOLD, languages: tuple[str, ...] = ("en", "x"), **detail
     return ProbeSet("toy", items, probes, **{"reference": 0.97, **details})  # type: ignore[arg-type]
 
 
-def row(answers: dict[str, str], model: str = "m", set_id: int = 1) -> AnswerBlock:
+def row(answers: dict[str, str], model: str = "m", set_id: int = 1) -> AnswerGrid:
     key = RowKey(model, set_id, "plain", "text", "standard")
     return block_of(key, list(answers), [coded(letters) for letters in answers.values()])
 
@@ -212,7 +212,7 @@ def test_the_mother_tongue_effect_is_taken_on_the_items_of_each_language() -> No
     items = tuple(Item(str(i), {"original_lang": "x" if i in (3, 9) else "en"}) for i in range(10))
     scores = scored(TOY, ProbeSet("toy", items, base.probes, reference=0.97))
     effect = scores.rows[0].mother_tongue["x"]
-    assert (effect["n"], effect["own"], effect["pivot"], effect["effect"]) == (2, 0.5, 0.5, 0.0)
+    assert (effect["n"], effect["own"], effect["anchor"], effect["effect"]) == (2, 0.5, 0.5, 0.0)
     assert effect["p_value"] == 1.0
 
 
@@ -245,7 +245,7 @@ def test_choice_probabilities_give_rankc() -> None:
     block = row({"en": "AB", "x": "AB"})
     record = cell(
         score(
-            [AnswerBlock(block.key, block.languages, block.answers, block.asked, scores=scores)],
+            [AnswerGrid(block.key, block.languages, block.answers, block.asked, scores=scores)],
             {1: probe_set},
             Options(bootstrap=0),
         ),

@@ -16,7 +16,7 @@ from release_factory import write_checkout
 from clika_client.store.store import Store
 
 REQUIRED = {
-    *("model", "set", "language", "prompt", "read", "n", "answered", "coverage", "accuracy", "ra", "no_answer_rate"),
+    *("model", "set", "language", "prompt", "ask", "n", "answered", "coverage", "accuracy", "ra", "no_answer_rate"),
     *("en_co", "accuracy_low", "accuracy_high", "ra_low", "ra_high", "en_co_low", "en_co_high", "en_co_variant"),
     *("en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong", "transfer"),
     *("top_choice_share", "flags", "source", "reading", "ra_reference", "chance"),
@@ -49,10 +49,10 @@ def test_a_record_has_every_promised_field_as_a_fraction(database: Path) -> None
 
 
 def test_the_paper_s_reading_can_be_chosen_and_two_readings_compared(database: Path) -> None:
-    found = records(database, "--read", "first-letter,standard")
+    found = records(database, "--reading", "first-letter,standard")
     assert {record["reading"] for record in found} == {"first-letter", "standard"}
     assert len(found) == 36
-    assert "choose one of" in clika("score", "--db", database, "--read", "wrong", check=2).stderr
+    assert "choose one of" in clika("score", "--db", database, "--reading", "wrong", check=2).stderr
 
 
 def test_results_can_be_narrowed_to_models_sets_and_languages(database: Path) -> None:
@@ -160,5 +160,5 @@ def test_any_figure_can_be_shown_and_all_languages_together(database: Path) -> N
 
 
 def test_where_two_readings_differ_is_said_under_the_tables(database: Path) -> None:
-    document = json.loads(clika("score", "--db", database, "--read", "first-letter,standard", "--json").stdout)
+    document = json.loads(clika("score", "--db", database, "--reading", "first-letter,standard", "--json").stdout)
     assert document["reading_differences"] == []

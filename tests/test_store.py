@@ -62,7 +62,7 @@ def test_a_cell_grows_and_stays_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"source": "elsewhere"}, {"settings": '{"max_tokens":5}'}, {"language": "de"}, {"read": "logprobs"}]
+    "change", [{"source": "elsewhere"}, {"settings": '{"max_tokens":5}'}, {"language": "de"}, {"ask": "logprobs"}]
 )
 def test_cells_that_differ_in_anything_are_kept_apart(tmp_path: Path, change: dict[str, str]) -> None:
     from dataclasses import replace

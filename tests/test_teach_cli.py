@@ -95,7 +95,7 @@ def test_a_model_behind_a_server_is_asked_before_and_after_and_scored(tmp_path: 
         ask(server, material, "after", out)
     scored = json.loads(clika("teach", "score", out, "--material", material, "--json").stdout)
     (row,) = scored["scores"][0]["languages"]
-    assert (row["status"], row["asked_in"], row["reading"]) == ("scored", "ru", "text")
+    assert (row["status"], row["asked_in"], row["form"]) == ("scored", "ru", "text")
     assert row["xrr"]["value"] == row["raw"]["value"] == 1
     assert row["chance"] == 0.2
     assert row["baseline"]["low"] <= 0.2 <= row["baseline"]["high"]

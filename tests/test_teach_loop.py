@@ -67,7 +67,7 @@ def hasty(tmp_path: Path) -> loop.Experiment:
 def test_an_under_taught_model_is_not_interpretable_and_a_second_run_does_nothing_again(hasty: loop.Experiment) -> None:
     first = Steps()
     scores = loop.run(hasty, first)
-    assert [score.pairs[0].reading for score in scores] == ["text", "choice"]
+    assert [score.pairs[0].form for score in scores] == ["text", "choice"]
     for score in scores:
         assert score.pairs[0].status == NOT_INTERPRETABLE
         assert score.pairs[0].xrr is None
@@ -110,7 +110,7 @@ def test_a_folder_belongs_to_one_experiment(hasty: loop.Experiment) -> None:
 
 def test_replies_to_other_material_are_never_scored(hasty: loop.Experiment, tmp_path: Path) -> None:
     hasty.out.mkdir()
-    stray = {"model": "gguf/x", "identity": "{}", "material": "another", "reading": "text", "replies": {}}
+    stray = {"model": "gguf/x", "identity": "{}", "material": "another", "form": "text", "replies": {}}
     (hasty.out / "after.text.json").write_text(json.dumps(stray), "utf-8")
     with pytest.raises(UserError, match="holds replies to other material"):
         loop.score_folder(hasty.material, hasty.out)

@@ -1,4 +1,4 @@
-"""XRR behind its gate: the worked example of the metric, failed gates, controls, splits and both readings."""
+"""XRR behind its gate: the worked example of the metric, failed gates, controls, splits and both forms."""
 
 import math
 import random
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Reading, Replies, Reply
+from clika_client.conductivity.asking import Form, Replies, Reply
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.material import TEST, Material, Question
 from clika_client.conductivity.score import NOT_INTERPRETABLE, PairScore, score
@@ -20,18 +20,18 @@ def german() -> Material:
     return build(Plan(("de",)))
 
 
-def replies(material: Material, model: Model, reading: Reading = "text") -> Replies:
+def replies(material: Material, model: Model, form: Form = "text") -> Replies:
     """What a model that answers by `model` (question → name) would be recorded to say."""
     said = {}
     for question in material.questions:
         name = model(question)
         choice = question.choices.index(name) if name in question.choices else None
-        said[question.question_id] = Reply(f"… {name}.", choice if reading == "choice" else None)
-    return Replies("gguf/model", "{}", "digest", reading, said)
+        said[question.question_id] = Reply(f"… {name}.", choice if form == "choice" else None)
+    return Replies("gguf/model", "{}", "digest", form, said)
 
 
-def row(material: Material, model: Model, reading: Reading = "text") -> PairScore:
-    (only,) = score(material, replies(material, model, reading)).pairs
+def row(material: Material, model: Model, form: Form = "text") -> PairScore:
+    (only,) = score(material, replies(material, model, form)).pairs
     return only
 
 
@@ -54,9 +54,9 @@ def published_example(material: Material) -> Model:
     return knows(material, {TEST: set(facts) - both - only_x, "taught_type1": en_wrong})
 
 
-@pytest.mark.parametrize("reading", ["text", "choice"])
-def test_xrr_is_that_of_the_worked_example(german: Material, reading: Reading) -> None:
-    found = row(german, published_example(german), reading).xrr
+@pytest.mark.parametrize("form", ["text", "choice"])
+def test_xrr_is_that_of_the_worked_example(german: Material, form: Form) -> None:
+    found = row(german, published_example(german), form).xrr
     assert found is not None
     assert found.raw.value == pytest.approx(0.19)
     assert found.ratio.value == pytest.approx(0.195876, abs=5e-7)

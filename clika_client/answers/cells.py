@@ -39,7 +39,7 @@ def reason_counts(codes: npt.NDArray[np.uint8]) -> dict[str, int]:
 
 def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
     """The answers of a cell, from the store when already read, else read now and kept."""
-    if cell.key.read == "logprobs":
+    if cell.key.ask == "logprobs":
         reading = PROBABILITIES
     stamp = reading_stamp(reading)
     kept = store.reading(cell, stamp)

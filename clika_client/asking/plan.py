@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,17 @@ from clika_client.prompts.catalogue import builtin_styles
 from clika_client.prompts.style import Style, render, style_digest
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
-from clika_providers import Json, ReadMode, Request
+from clika_providers import AskMode, Json, Request
 
 _BLOCK = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How each question is asked and read; the same for every model of a run."""
+    """How each question is asked; the same for every model of a run."""
 
-    read: ReadMode = "text"
+    ask: AskMode | Literal["auto"] = "auto"
+    """`auto`: label probabilities from local models, text from all others."""
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int | None = None
@@ -36,12 +38,19 @@ class Asking:
     """Ask every cyclic order of the options, k requests per question, instead of the order given."""
     repeats: int = 1
 
+    @property
+    def mode(self) -> AskMode:
+        """How questions are asked, once `auto` has been decided for a model."""
+        if self.ask == "auto":
+            raise ValueError("how to ask is not decided yet: replace `auto` by a mode first")
+        return self.ask
+
     def settings(self, style: Style) -> str:
         """Canonical JSON of what differs from the defaults: part of a row's identity.
 
         A user's template is named by its digest too: the same file name may hold another text tomorrow.
         """
-        usual = Asking(read=self.read)
+        usual = Asking(ask=self.ask)
         named = ("max_tokens", "temperature", "seed", "thinking", "grammar")
         changed = {n: getattr(self, n) for n in named if getattr(self, n) != getattr(usual, n)}
         if style.name not in {s.name for s in builtin_styles()}:
@@ -158,7 +167,7 @@ def _plan_cell(
         set_id=selection.set_id,
         language=language,
         prompt=style.name,
-        read=asking.read,
+        ask=asking.mode,
         rotation=rotation,
         repeat=repeat,
         settings=asking.settings(style),
@@ -175,7 +184,7 @@ def make_request(
     extra: tuple[tuple[str, Json], ...] = ()
     return Request(
         messages=prompt.messages,
-        mode=asking.read,
+        mode=asking.mode,
         labels=prompt.labels,
         max_tokens=asking.max_tokens,
         temperature=asking.temperature,

@@ -33,8 +33,6 @@ class RunConfig:
     models: tuple[str, ...]
     style: Style
     asking: Asking = field(default_factory=Asking)
-    auto_read: bool = True
-    """Read label probabilities from local models and text from all others."""
     languages: tuple[str, ...] | None = None
     limit: int | None = None
     seed: int = 0
@@ -52,7 +50,7 @@ class RunConfig:
             "models": list(self.models),
             "prompt": self.style.name,
             "prompt_digest": style_digest(self.style),
-            "read": "auto" if self.auto_read else self.asking.read,
+            "ask": self.asking.ask,
             "languages": None if self.languages is None else list(self.languages),
             "limit": self.limit,
             "seed": self.seed,
@@ -143,9 +141,9 @@ class Evaluation:
         provider = connect(spec, self.config.options)
         self.providers.append(provider)
         asking = self.config.asking
-        if self.config.auto_read:
-            asking = replace(asking, read="logprobs" if spec.startswith("gguf/") else "text")
-        price = find_price(spec, mode=asking.read, user_file=self.config.prices)
+        if asking.ask == "auto":
+            asking = replace(asking, ask="logprobs" if spec.startswith("gguf/") else "text")
+        price = find_price(spec, mode=asking.mode, user_file=self.config.prices)
         cached = CachedProvider(
             provider,
             self.store.database,
@@ -245,4 +243,4 @@ def estimate(
 
 def price_of(plan: Plan, prices: Path | None = None) -> Price | None:
     """The price of the model a plan asks, for the way it is asked; `prices` is the user's own table."""
-    return find_price(plan.provider.spec, mode=plan.asking.read, user_file=prices)
+    return find_price(plan.provider.spec, mode=plan.asking.mode, user_file=prices)

@@ -55,7 +55,7 @@ def answers(
     differences: Annotated[
         str | None, typer.Option("--differences", help="Two readings to compare, such as first-letter,standard.")
     ] = None,
-    reading: Annotated[str, typer.Option("--read", help="Reading of text replies.")] = "standard",
+    reading: Annotated[str, typer.Option("--reading", help="Reading of text replies.")] = "standard",
     model: Models = None,
     sets: Sets = None,
     languages: Languages = None,
@@ -88,7 +88,7 @@ def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
 
     chosen = choose(store, wanted)
     for cell in chosen.cells:
-        if cell.key.read != "text":
+        if cell.key.ask != "text":
             continue
         probe_set = chosen.sets[cell.key.set_id]
         replies = store.replies(cell)

@@ -42,13 +42,13 @@ def compare(
     languages: Languages = None,
     source: Sources = None,
     prompt: Prompt = None,
-    read: Annotated[
-        str, typer.Option("--read", help="Reading of text replies: standard or first-letter.")
+    reading: Annotated[
+        str, typer.Option("--reading", help="Reading of text replies: standard or first-letter.")
     ] = "standard",
     anchor: Anchor = "en",
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
-    seed: Seed = 0,
+    bootstrap_seed: Seed = 0,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
@@ -62,10 +62,10 @@ def compare(
     if bool(named) == bool(group) or len(named) > 2:
         raise UserError("name one or two models, or groups of them: clika compare A B, or --group base=A,tuned=B")
     chosen = None if group else named
-    wanted = make_wanted(chosen, sets, languages, source, prompt, read)
+    wanted = make_wanted(chosen, sets, languages, source, prompt, reading)
     if len(wanted.readings) > 1:
-        raise UserError(f"--read {read!r}: a comparison takes one reading")
-    options = make_options(anchor, en_co, bootstrap, seed, drop, split, reference)
+        raise UserError(f"--reading {reading!r}: a comparison takes one reading")
+    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
     with opened(database_path(db)) as store:
         loaded = load(store, wanted)
     if group:

@@ -85,7 +85,7 @@ class Job:
         rows = [
             {
                 "model": plan.provider.spec,
-                "read": plan.asking.read,
+                "ask": plan.asking.ask,
                 "requests": plan.total,
                 "cached": plan.total - plan.missing,
                 "to_send": plan.missing,

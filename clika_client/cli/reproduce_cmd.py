@@ -16,7 +16,7 @@ def reproduce(
     path: Annotated[Path, typer.Argument(help="Your checkout of the authors' release.")],
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
-    seed: Seed = 0,
+    bootstrap_seed: Seed = 0,
     drop: Drop = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the records as CSV to this file.")] = None,
@@ -26,7 +26,7 @@ def reproduce(
     from clika_client.report.table import to_csv
     from clika_client.scoring.reproduce import reproduce as compute
 
-    options = make_options(en_co=en_co, bootstrap=bootstrap, seed=seed, drop=drop)
+    options = make_options(en_co=en_co, bootstrap=bootstrap, seed=bootstrap_seed, drop=drop)
     with show_bar(err()) as progress:
         result = compute(path, options, progress)
     if csv is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
-READS = ("auto", "text", "logprobs", "decisions")
+ASKS = ("auto", "text", "logprobs")
 
 
 def run(
@@ -35,22 +35,24 @@ def run(
         str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Ask this many items, the same in every language.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
+    limit_seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
     prompt: Annotated[
         str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
     ] = "plain",
-    read: Annotated[
+    ask: Annotated[
         str,
-        typer.Option(help="text, logprobs or decisions; auto reads label probabilities from local models, else text."),
+        typer.Option(
+            help="text, or logprobs (probabilities of the option labels); auto: logprobs from local models, else text."
+        ),
     ] = "auto",
     grammar: Annotated[bool, typer.Option("--grammar", help="Constrain generated text to one label.")] = False,
     permute: Annotated[str, typer.Option(help="none, or cyclic: ask every cyclic order of the options.")] = "none",
     repeats: Annotated[int, typer.Option(min=1, help="Ask each question this many times.")] = 1,
     max_tokens: Annotated[int, typer.Option(min=1, help="Tokens a reply may have.")] = 32,
     temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.0,
-    sample_seed: Annotated[int | None, typer.Option(help="Sampling seed sent to the model.")] = None,
+    sampling_seed: Annotated[int | None, typer.Option(help="Sampling seed sent to the model.")] = None,
     thinking: Annotated[bool, typer.Option("--thinking", help="Let reasoning models think.")] = False,
-    anchor: Annotated[str, typer.Option(help="Pivot language of en-CO.")] = "en",
+    anchor: Annotated[str, typer.Option(help="Anchor language of en-CO.")] = "en",
     reference: Annotated[
         float | None, typer.Option(help="Accuracy that counts as RA = 1 for sets without a published one.")
     ] = None,
@@ -95,7 +97,7 @@ def run(
     from clika_client.store.store import Store
     from clika_providers import ProviderOptions
 
-    _check_word("--read", read, READS)
+    _check_word("--ask", ask, ASKS)
     _check_word("--permute", permute, ("none", "cyclic"))
     for option, value in (("--rpm", rpm), ("--tpm", tpm), ("--timeout", timeout), ("--max-cost", max_cost)):
         if value is not None and not value > 0:
@@ -118,10 +120,10 @@ def run(
         models_dir=models_dir,
     )
     asking = Asking(
-        read="text" if read == "auto" else read,  # type: ignore[arg-type]
+        ask=ask,  # type: ignore[arg-type]
         max_tokens=max_tokens,
         temperature=temperature,
-        seed=sample_seed,
+        seed=sampling_seed,
         thinking=thinking,
         grammar=grammar,
         permute=permute == "cyclic",
@@ -132,10 +134,9 @@ def run(
         models=tuple(dict.fromkeys(model)),
         style=get_style(prompt),
         asking=asking,
-        auto_read=read == "auto",
         languages=None if languages is None else _languages(languages),
         limit=limit,
-        seed=seed,
+        seed=limit_seed,
         options=options,
         refresh=refresh,
         max_cost=max_cost,

@@ -16,7 +16,7 @@ from clika_client.cli.scoring_options import (
     Languages,
     Models,
     Prompt,
-    Read,
+    ReadingName,
     Reference,
     Seed,
     Sets,
@@ -30,21 +30,17 @@ from clika_client.cli.scoring_options import (
 
 
 def score(
-    experiment: Annotated[
-        Path | None,
-        typer.Argument(help="Folder of a teaching experiment: score its conductivity (as `clika teach score` does)."),
-    ] = None,
     model: Models = None,
     sets: Sets = None,
     languages: Languages = None,
     source: Sources = None,
     prompt: Prompt = None,
     run: Annotated[str | None, typer.Option("--run", help="Only what this run asked (its id).")] = None,
-    read: Read = "standard",
+    reading: ReadingName = "standard",
     anchor: Anchor = "en",
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
-    seed: Seed = 0,
+    bootstrap_seed: Seed = 0,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
@@ -66,17 +62,12 @@ def score(
     ] = None,
 ) -> None:
     """Score the stored answers: every metric, with intervals, from the database alone."""
-    if experiment is not None:
-        from clika_client.cli import teach_cmd
-
-        teach_cmd.score(experiment, bootstrap=max(bootstrap, 100), as_json=as_json)
-        return
     from clika_client.report.table import to_csv
     from clika_client.report.terminal import render
     from clika_client.scoring.score import score_store
 
-    wanted = make_wanted(model, sets, languages, source, prompt, read, run)
-    options = make_options(anchor, en_co, bootstrap, seed, drop, split, reference)
+    wanted = make_wanted(model, sets, languages, source, prompt, reading, run)
+    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
     with opened(database_path(db)) as store:
         scores = score_store(store, wanted=wanted, options=options)
     if csv is not None:

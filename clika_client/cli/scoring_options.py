@@ -20,13 +20,14 @@ Sets = Annotated[str | None, typer.Option("--sets", help="Only these probe sets,
 Languages = Annotated[str | None, typer.Option("--languages", "-l", help="Only these languages, comma-separated.")]
 Sources = Annotated[str | None, typer.Option("--source", help="Only answers from these sources (own, or an import's).")]
 Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
-Read = Annotated[
-    str, typer.Option("--read", help="Reading of text replies: standard, first-letter (the paper's); comma-separated.")
+ReadingName = Annotated[
+    str,
+    typer.Option("--reading", help="Reading of text replies: standard, first-letter (the paper's); comma-separated."),
 ]
-Anchor = Annotated[str, typer.Option(help="Pivot language of en-CO.")]
+Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
 Bootstrap = Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+Seed = Annotated[int, typer.Option("--bootstrap-seed", min=0, help="Seed of the bootstrap.")]
 Drop = Annotated[
     str | None, typer.Option(help="Leave out items with these tags, in every language: ambiguous,adapted.")
 ]
@@ -43,16 +44,16 @@ def make_wanted(
     languages: str | None = None,
     sources: str | None = None,
     prompt: str | None = None,
-    read: str = "standard",
+    reading: str = "standard",
     run_id: str | None = None,
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
     from clika_client.scoring.load import Wanted
 
-    readings = words(read) or ("standard",)
-    for reading in readings:
-        reading_stamp(reading)
+    readings = words(reading) or ("standard",)
+    for name in readings:
+        reading_stamp(name)
     return Wanted(
         run_id=run_id,
         models=tuple(models or ()),

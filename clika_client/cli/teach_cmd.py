@@ -15,15 +15,14 @@ from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
     from clika_client.cli.teach_progress import Watch
-    from clika_client.conductivity.asking import Reading
-    from clika_client.conductivity.material import Material
+    from clika_client.conductivity.material import Form, Material
 
 teach_app = typer.Typer(
     help="Conductivity: teach invented facts in one language, ask in another, score XRR behind its gate.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Read = Annotated[str, typer.Option(help="text: free answers; choice: multiple choice; both: each on its own.")]
+FormOption = Annotated[str, typer.Option(help="text: free answers; choice: multiple choice; both: each on its own.")]
 
 
 @teach_app.command("build")
@@ -46,7 +45,7 @@ def build(
     name_repeats: Annotated[int, typer.Option(min=1, help="How often each name is taught in each wording.")] = 1,
     continents: Annotated[int, typer.Option(help="Invented continents.")] = 20,
     places: Annotated[int, typer.Option(help="Invented places on each.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of the names, types and orders.")] = SEED,
+    facts_seed: Annotated[int, typer.Option(help="Seed of the names, types and orders.")] = SEED,
     as_json: AsJson = False,
 ) -> None:
     """Write teaching data, gate sets, test set, baseline and control."""
@@ -61,14 +60,16 @@ def build(
             )
         if form not in ("text", "choice"):
             raise UserError(f"--form must be text or choice, got {form!r}")
-        plan = fictional.Plan(tags, reverse, form, k, seed, continents, places, repeats, name_repeats)  # type: ignore[arg-type]
+        plan = fictional.Plan(tags, reverse, form, k, facts_seed, continents, places, repeats, name_repeats)  # type: ignore[arg-type]
         material = fictional.build(plan)
     else:
         from clika_client.conductivity.release import build_from_release
 
         if len(tags) != 1 or reverse or form != "text":
             raise UserError("--from-release builds one --language, taught in English with answers in words")
-        material = build_from_release(from_release, tags[0], rebuild=rebuild, keep_doubled=keep_doubled, seed=seed)
+        material = build_from_release(
+            from_release, tags[0], rebuild=rebuild, keep_doubled=keep_doubled, seed=facts_seed
+        )
     files = folder.write(material, output)
     if as_json:
         names = [str(file.relative_to(output)) for file in files]
@@ -105,8 +106,8 @@ def run(
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Examples computed at once.")] = None,
     gate_every: Annotated[int | None, typer.Option(min=0, help="Steps between looks at the gate.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the training.")] = None,
-    read: Read = "both",
+    training_seed: Annotated[int | None, typer.Option(help="Seed of the training.")] = None,
+    form: FormOption = "both",
     quantization: Annotated[str, typer.Option(help="Weights to ask with: f32, f16, bf16 or q8_0.")] = "f16",
     threads: Threads = None,
     as_json: AsJson = False,
@@ -124,7 +125,7 @@ def run(
         "micro_batch": micro_batch or batch_size,
         "gate_every": gate_every,
         "device": device,
-        "seed": seed,
+        "seed": training_seed,
     }
     changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if method not in (None, "lora", "full"):
@@ -134,7 +135,7 @@ def run(
         material,
         output,
         replace(named(preset), **changed),
-        _readings(read),
+        _forms(form),
         quantization,
         ProviderOptions(n_threads=threads),
     )
@@ -147,7 +148,7 @@ def ask(
     model: Annotated[str, typer.Option("--model", "-m", help="provider/model that was taught elsewhere, or not yet.")],
     when: Annotated[str, typer.Option(help="before or after teaching.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment.")],
-    read: Read = "text",
+    form: FormOption = "text",
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
@@ -169,17 +170,17 @@ def ask(
     )
     questions = found.baseline if when == "before" else found.questions
     watcher = _watch()
-    for reading in _readings(read):
-        watcher.step(f"ask {when} teaching ({reading})", done=False)
+    for one_form in _forms(form):
+        watcher.step(f"ask {when} teaching ({one_form})", done=False)
         replies = asking.ask(
             connect(model, options),
             questions,
-            reading,
+            one_form,
             database=output / "replies.db",
             material=digest,
             progress=watcher.asked,
         )
-        asking.save(replies, output / reply_file(when, reading))
+        asking.save(replies, output / reply_file(when, one_form))
     err().print(f"kept in {output}; score with: clika teach score {output} --material {material}", markup=False)
 
 
@@ -218,11 +219,11 @@ teach_app.command("upload")(upload)
 teach_app.command("services")(services)
 
 
-def _readings(read: str) -> tuple[Reading, ...]:
-    known: dict[str, tuple[Reading, ...]] = {"text": ("text",), "choice": ("choice",), "both": ("text", "choice")}
-    if read not in known:
-        raise UserError(f"--read must be text, choice or both, got {read!r}")
-    return known[read]
+def _forms(form: str) -> tuple[Form, ...]:
+    known: dict[str, tuple[Form, ...]] = {"text": ("text",), "choice": ("choice",), "both": ("text", "choice")}
+    if form not in known:
+        raise UserError(f"--form must be text, choice or both, got {form!r}")
+    return known[form]
 
 
 def _show(scores: Any, as_json: bool) -> None:

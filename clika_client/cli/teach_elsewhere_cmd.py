@@ -24,9 +24,9 @@ def in_context(
     language: Language,
     facts: Annotated[int, typer.Option(min=2, help="Facts in each prompt: the one asked for and distractors.")] = 8,
     limit: Annotated[int, typer.Option(min=1, help="Questions per language.")] = 100,
-    read: Annotated[str, typer.Option(help="text or choice.")] = "text",
-    k: Annotated[int, typer.Option("--k", help="Choices, for --read choice.")] = 4,
-    seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
+    form: Annotated[str, typer.Option(help="text or choice.")] = "text",
+    k: Annotated[int, typer.Option("--k", help="Choices, for --form choice.")] = 4,
+    facts_seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
@@ -39,16 +39,16 @@ def in_context(
     This is not XRR: nothing was learned. It has a table of its own.
     """
     from clika_client.cli.teach_progress import Watch
-    from clika_client.conductivity.asking import READINGS
+    from clika_client.conductivity.asking import FORMS
     from clika_client.conductivity.in_context import Setting, measure, render
     from clika_providers import ProviderOptions
     from clika_providers.registry import connect
 
     tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
-    if read not in READINGS:
-        raise UserError(f"--read must be text or choice, got {read!r}")
+    if form not in FORMS:
+        raise UserError(f"--form must be text or choice, got {form!r}")
     options = ProviderOptions(base_url=base_url, key_command=key_command, concurrency=concurrency, n_threads=threads)
-    setting = Setting(tags, facts, limit, "choice" if read == "choice" else "text", k, seed)
+    setting = Setting(tags, facts, limit, "choice" if form == "choice" else "text", k, facts_seed)
     watcher = Watch(err())
     watcher.step(f"ask {shown(model)} in context", done=False)
     result = measure(connect(model, options), setting, database=database_path(db), progress=watcher.asked)

@@ -1,4 +1,4 @@
-"""Asks a model the questions of an experiment through the cache, and keeps what it said in one file per reading."""
+"""Asks a model the questions of an experiment through the cache, and keeps what it said in one file per form."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from clika_cache import CachedProvider, Database, Writer, canonical
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.conductivity.build import ask_as_choice
 from clika_client.conductivity.formats import write_text
-from clika_client.conductivity.material import Question
+from clika_client.conductivity.material import Form, Question
 from clika_providers import Completion, Message, Provider, ProviderError, Request, RunError
 
-Reading = Literal["text", "choice"]
-READINGS: tuple[Reading, ...] = ("text", "choice")
+FORMS: tuple[Form, ...] = ("text", "choice")
 MAX_TOKENS = 48
 """Of a free-text answer: a sentence with a long name, in scripts that take many tokens too."""
 
@@ -33,14 +31,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Replies:
-    """All replies of one model to one material, in one reading."""
+    """All replies of one model to one material, in one form."""
 
     model: str
     identity: str
     """Canonical JSON of everything about the model that can change an answer."""
     material: str
     """Digest of the material's folder."""
-    reading: Reading
+    form: Form
     by_id: Mapping[str, Reply]
 
 
@@ -51,7 +49,7 @@ Progress = Callable[[int, int], None]
 def ask(
     provider: Provider,
     questions: Sequence[Question],
-    reading: Reading,
+    form: Form,
     *,
     database: Path,
     material: str,
@@ -61,18 +59,18 @@ def ask(
 
     Raises IncompleteRun when some were not answered: what arrived is kept, and the same call asks the rest.
     """
-    return asyncio.run(_ask(provider, questions, reading, database, material, progress))
+    return asyncio.run(_ask(provider, questions, form, database, material, progress))
 
 
 async def _ask(
-    provider: Provider, questions: Sequence[Question], reading: Reading, path: Path, material: str, progress: Progress
+    provider: Provider, questions: Sequence[Question], form: Form, path: Path, material: str, progress: Progress
 ) -> Replies:
     path.parent.mkdir(parents=True, exist_ok=True)
     database = Database(path)
     writer = Writer(database)
     try:
         cached = CachedProvider(provider, database, writer)
-        by_id, errors = await _ask_all(cached, questions, reading, progress)
+        by_id, errors = await _ask_all(cached, questions, form, progress)
     finally:
         writer.close()
         await provider.aclose()
@@ -83,11 +81,11 @@ async def _ask(
             f"({errors[0]}); what arrived is kept, and the same command asks only the rest"
         )
     ordered = {q.question_id: by_id[q.question_id] for q in questions}
-    return Replies(provider.spec, canonical(dict(provider.identity)), material, reading, ordered)
+    return Replies(provider.spec, canonical(dict(provider.identity)), material, form, ordered)
 
 
 async def _ask_all(
-    cached: CachedProvider, questions: Sequence[Question], reading: Reading, progress: Progress
+    cached: CachedProvider, questions: Sequence[Question], form: Form, progress: Progress
 ) -> tuple[dict[str, Reply], list[ProviderError]]:
     by_id: dict[str, Reply] = {}
     errors: list[ProviderError] = []
@@ -99,29 +97,29 @@ async def _ask_all(
             if any(isinstance(error, RunError) for error in errors):
                 return
             try:
-                completion = await cached.complete(request(question, reading, local=local))
+                completion = await cached.complete(request(question, form, local=local))
             except ProviderError as error:
                 errors.append(error)
                 continue
-            by_id[question.question_id] = read(question, reading, completion)
+            by_id[question.question_id] = read(question, form, completion)
             progress(len(by_id), len(questions))
 
     await asyncio.gather(*(work() for _ in range(max(1, min(cached.concurrency, len(questions))))))
     return by_id, errors
 
 
-def request(question: Question, reading: Reading, *, local: bool) -> Request:
+def request(question: Question, form: Form, *, local: bool) -> Request:
     """Free text: the question alone. Choice: the question with its choices, read from label probabilities of a
     local model and from the reply of any other."""
-    if reading == "text":
+    if form == "text":
         return Request((Message("user", question.text),), max_tokens=MAX_TOKENS)
     prompt, labels = ask_as_choice(question.text, question.language, question.choices)
     return Request((Message("user", prompt),), mode="logprobs" if local else "text", labels=labels, max_tokens=32)
 
 
-def read(question: Question, reading: Reading, completion: Completion) -> Reply:
+def read(question: Question, form: Form, completion: Completion) -> Reply:
     """The reply as it is kept."""
-    if reading == "text":
+    if form == "text":
         return Reply(completion.text)
     if completion.choice_logprobs is not None:
         figures = [float("-inf") if x is None else x for x in completion.choice_logprobs]
@@ -139,7 +137,7 @@ def save(replies: Replies, path: Path) -> None:
         "model": replies.model,
         "identity": replies.identity,
         "material": replies.material,
-        "reading": replies.reading,
+        "form": replies.form,
         "replies": {key: [reply.text, reply.choice] for key, reply in replies.by_id.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +151,7 @@ def load(path: Path, material: str) -> Replies | None:
     try:
         doc = json.loads(path.read_text("utf-8"))
         by_id = {key: Reply(text, choice) for key, (text, choice) in doc["replies"].items()}
-        found = Replies(doc["model"], doc["identity"], doc["material"], doc["reading"], by_id)
+        found = Replies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
     if found.material != material:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import asking, folder
-from clika_client.conductivity.asking import Reading
 from clika_client.conductivity.build import ask_as_choice
 from clika_client.conductivity.formats import write_json, write_jsonl
-from clika_client.conductivity.material import GATES, Material, Question
+from clika_client.conductivity.material import GATES, Form, Material, Question
 from clika_client.conductivity.presets import TeachSettings
 from clika_client.conductivity.score import Score, score
 from clika_client.sets.fictional.language import read
@@ -58,7 +57,7 @@ class Experiment:
     """Folder that `clika teach build` wrote."""
     out: Path
     settings: TeachSettings = field(default_factory=TeachSettings)
-    readings: tuple[Reading, ...] = ("text", "choice")
+    forms: tuple[Form, ...] = ("text", "choice")
     quantization: str = "f16"
     options: ProviderOptions = field(default_factory=ProviderOptions)
     database: Path | None = None
@@ -79,7 +78,7 @@ class Silent:
 
 
 def run(experiment: Experiment, watcher: Watcher | None = None) -> list[Score]:
-    """Do what is not done yet and score, one Score per reading.
+    """Do what is not done yet and score, one Score per form.
 
     Raises UserError for bad input or a folder that holds another experiment, IncompleteRun for questions
     without an answer, StoppedRun on Ctrl-C; the same call then goes on.
@@ -142,19 +141,19 @@ class _Loop:
             part.replace(path)
 
     def ask(self, when: str, model: str, questions: Sequence[Question]) -> None:
-        """Ask everything in each reading."""
+        """Ask everything in each form."""
         from clika_providers.registry import connect
 
         do = self.do
-        for reading in do.readings:
-            path = do.out / reply_file(when, reading)
+        for form in do.forms:
+            path = do.out / reply_file(when, form)
             there = asking.load(path, self.digest) is not None
-            self.watcher.step(f"ask {when} teaching ({reading})", done=there)
+            self.watcher.step(f"ask {when} teaching ({form})", done=there)
             if not there:
                 provider = connect(f"gguf/{do.out / model}", do.options)
                 database = do.database or do.out / "replies.db"
                 replies = asking.ask(
-                    provider, questions, reading, database=database, material=self.digest, progress=self.watcher.asked
+                    provider, questions, form, database=database, material=self.digest, progress=self.watcher.asked
                 )
                 asking.save(replies, path)
 
@@ -191,20 +190,20 @@ def material_of(out: Path) -> Path:
     return Path(json.loads((out / STATE).read_text("utf-8"))["material_path"])
 
 
-def reply_file(when: str, reading: Reading) -> str:
+def reply_file(when: str, form: Form) -> str:
     """Name of the file that keeps the replies of one step."""
-    return f"{when}.{reading}.json"
+    return f"{when}.{form}.json"
 
 
 def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
-    """Score every reading that was asked after teaching; raises UserError when there is none."""
+    """Score every form that was asked after teaching; raises UserError when there is none."""
     material = folder.read(material_dir)
     digest = folder.material_digest(material_dir)
     scores = []
-    for reading in asking.READINGS:
-        after = asking.load(out / reply_file("after", reading), digest)
+    for form in asking.FORMS:
+        after = asking.load(out / reply_file("after", form), digest)
         if after is not None:
-            before = asking.load(out / reply_file("before", reading), digest)
+            before = asking.load(out / reply_file("before", form), digest)
             scores.append(score(material, after, before, **options))
     if not scores:
         raise UserError(

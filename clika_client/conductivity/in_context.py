@@ -19,10 +19,10 @@ import numpy.typing as npt
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import asking
-from clika_client.conductivity.asking import Progress, Reading, Replies
+from clika_client.conductivity.asking import Progress, Replies
 from clika_client.conductivity.build import ANCHOR, offer
 from clika_client.conductivity.matching import Matcher
-from clika_client.conductivity.material import Question
+from clika_client.conductivity.material import Form, Question
 from clika_client.conductivity.score import Count, Figure
 from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval
 from clika_client.sets.fictional.facts import SEED, Fact, World, make_world
@@ -47,9 +47,9 @@ class Setting:
     """Facts in each prompt, the one asked for included; each lies on a continent of its own."""
     limit: int = 100
     """Questions per language, the same facts in every language."""
-    reading: Reading = "text"
+    form: Form = "text"
     k: int = 4
-    """Choices, where the reading is `choice`."""
+    """Choices, where the form is `choice`."""
     seed: int = SEED
 
 
@@ -85,7 +85,7 @@ class Result:
                 "measure": NAME,
                 "language": row.language,
                 "same_script": row.same_script,
-                "reading": self.setting.reading,
+                "form": self.setting.form,
                 "facts_in_prompt": self.setting.facts,
                 "n": row.asked.n,
                 "accuracy": _plain(row.asked.figure),
@@ -108,9 +108,7 @@ def measure(
 ) -> Result:
     """Ask through the cache and score; raises UserError for a bad setting, IncompleteRun for missing answers."""
     questions = build(setting)
-    replies = asking.ask(
-        provider, questions, setting.reading, database=database, material="in-context", progress=progress
-    )
+    replies = asking.ask(provider, questions, setting.form, database=database, material="in-context", progress=progress)
     return score(setting, questions, replies)
 
 
@@ -188,7 +186,7 @@ def score(setting: Setting, questions: Sequence[Question], replies: Replies, dra
         for tag in right
         if tag != ANCHOR
     )
-    offered = setting.k if setting.reading == "choice" else setting.facts
+    offered = setting.k if setting.form == "choice" else setting.facts
     return Result(replies.model, setting, 1 / offered, rows)
 
 
@@ -198,7 +196,7 @@ def _given(world: World, tag: str, questions: Sequence[Question], replies: Repli
     The English name of the continent counts too: no one told the model what X calls it.
     """
     found = [replies.by_id[q.question_id] for q in questions]
-    if replies.reading == "choice":
+    if replies.form == "choice":
         return [None if r.choice is None else q.choices[r.choice] for q, r in zip(questions, found, strict=True)]
     here = [names[tag] for names in world.continents]
     native = Matcher(here, tag)

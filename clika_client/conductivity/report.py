@@ -13,7 +13,7 @@ from clika_client.common.safe_text import shown
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, Figure, PairScore, Score
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
 
-READS = {"text": "free-text answers", "choice": "multiple choice"}
+FORM_TITLES = {"text": "free-text answers", "choice": "multiple choice"}
 PARTS = {
     "translation": "names",
     "taught_type0": "{taught} type 0",
@@ -23,12 +23,12 @@ PARTS = {
 
 
 def render(scores: Sequence[Score], console: Console) -> None:
-    """Print every reading's tables."""
+    """Print every form's tables."""
     for number, score in enumerate(scores):
         if number:
             console.print()
         first = score.pairs[0]
-        title = f"Conductivity of {shown(score.model)} · {READS[first.reading]} · chance {first.chance:.3f}"
+        title = f"Conductivity of {shown(score.model)} · {FORM_TITLES[first.form]} · chance {first.chance:.3f}"
         console.print(Text(title, style="bold"))
         console.print(_gates(score))
         console.print()

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Reading, Replies, Reply
+from clika_client.conductivity.asking import Replies, Reply
 from clika_client.conductivity.matching import Matcher
-from clika_client.conductivity.material import GATES, TEST, Material, Pair, Question
+from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
 from clika_client.scoring.metrics.conductivity import GATE_PARTS, cross_retrieval, failed_gates
 from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval, wilson
 
@@ -57,7 +57,7 @@ class GatePart:
 
 @dataclass(frozen=True, slots=True)
 class Xrr:
-    """The three readings of conductivity and the one above chance, each with its interval."""
+    """The three figures of conductivity and the one above chance, each with its interval."""
 
     raw: Figure
     ratio: Figure
@@ -68,10 +68,10 @@ class Xrr:
 
 @dataclass(frozen=True, slots=True)
 class PairScore:
-    """One language in one reading."""
+    """One language in one form."""
 
     pair: Pair
-    reading: Reading
+    form: Form
     chance: float
     gate: tuple[GatePart, ...]
     failed: tuple[str, ...]
@@ -104,7 +104,7 @@ class Score:
     """Mean XRR over the interpretable languages written in the script of teaching, and in another; None without any."""
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One flat row per language and reading; what is undefined is None."""
+        """One flat row per language and form; what is undefined is None."""
         return [_record(self.model, pair) for pair in self.pairs]
 
     def to_json(self) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def score(
 
     Raises UserError where a question was not answered, or before and after were read differently.
     """
-    if before is not None and before.reading != after.reading:
-        raise UserError(f"before teaching was read as {before.reading!r}, after as {after.reading!r}; ask both alike")
+    if before is not None and before.form != after.form:
+        raise UserError(f"before teaching was read as {before.form!r}, after as {after.form!r}; ask both alike")
     pairs = tuple(_Pair(material, pair, after, before, draws, seed).score() for pair in material.pairs)
     return Score(after.model, seed, draws, pairs, material.notes, _by_script(pairs))
 
@@ -148,7 +148,7 @@ class _Pair:
         self.test = material.asked(pair.language, TEST)
         answers = [q.answer for part in ("asked_type0", TEST) for q in material.asked(pair.language, part)]
         continents = len(set(answers))
-        self.chance = 1 / (len(self.test[0].choices) if after.reading == "choice" else continents)
+        self.chance = 1 / (len(self.test[0].choices) if after.form == "choice" else continents)
 
     def score(self) -> PairScore:
         """The whole row."""
@@ -166,7 +166,7 @@ class _Pair:
         shuffled = self.against(dealt, given[TEST])
         return PairScore(
             self.pair,
-            self.after.reading,
+            self.after.form,
             self.chance,
             gate,
             failed,
@@ -185,7 +185,7 @@ class _Pair:
     def read(self, replies: Replies, questions: Sequence[Question]) -> list[str | None]:
         """The name each reply gives, or None."""
         found = [_reply(replies, q) for q in questions]
-        if replies.reading == "choice":
+        if replies.form == "choice":
             return [None if r.choice is None else q.choices[r.choice] for q, r in zip(questions, found, strict=True)]
         names = list(dict.fromkeys(name for q in questions for name in (q.answer, *q.choices)))
         matcher = Matcher(names, self.language(questions[0].part)) if questions else None
@@ -199,7 +199,7 @@ class _Pair:
         return np.array([hits[key] for key in sorted(hits)], dtype=np.bool_)
 
     def xrr(self, taught: np.ndarray[Any, np.dtype[np.bool_]], asked: np.ndarray[Any, np.dtype[np.bool_]]) -> Xrr:
-        """The readings, with intervals from one bootstrap over facts."""
+        """The forms, with intervals from one bootstrap over facts."""
         if taught.size != asked.size:
             raise UserError(f"{self.pair.language}: the test and its English side do not ask for the same facts")
         found = cross_retrieval(taught, asked, self.chance)
@@ -274,7 +274,7 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
         "taught_in": row.pair.taught,
         "asked_in": row.pair.asked,
         "same_script": row.pair.same_script,
-        "reading": row.reading,
+        "form": row.form,
         "status": row.status,
         "failed_gates": list(row.failed),
         "gate": gate,

@@ -98,7 +98,7 @@ def store_cell(
     report.languages.add(key.language)
     if new < len(replied):
         report.changed += _changed(store, key, replied)
-    elif key.read == "text" and new == len(rows):
+    elif key.ask == "text" and new == len(rows):
         _read_now(store, key, labels, rows, probe_set)
 
 

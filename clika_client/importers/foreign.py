@@ -15,7 +15,7 @@ from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
 from clika_client.sets.probes import Item, Probe, ProbeSet, build
 from clika_client.store.store import CellKey, ImportedReply, Store
-from clika_providers import Message, ReadMode
+from clika_providers import AskMode, Message
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -47,7 +47,7 @@ class ForeignReply:
     labels: tuple[str, ...] = ()
 
     @property
-    def read(self) -> ReadMode:
+    def ask(self) -> AskMode:
         """How the answer was asked for."""
         return "text" if self.logprobs is None else "logprobs"
 
@@ -100,7 +100,7 @@ def _store_rows(store: Store, probe_set: ProbeSet, rows: Sequence[ForeignReply],
             set_id=set_id,
             language=row.language,
             prompt=row.prompt,
-            read=row.read,
+            ask=row.ask,
             source=report.source,
             repeat=row.repeat,
         )

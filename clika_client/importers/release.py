@@ -63,7 +63,7 @@ def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: Probe
         set_id=set_id,
         language=file.language,
         prompt=file.style,
-        read="text",
+        ask="text",
         source=SOURCE,
     )
     report.files += 1

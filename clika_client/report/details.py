@@ -31,7 +31,7 @@ def render_details(table: ScoreTable, console: Console) -> None:
         console.print(Text(title, style="bold"))
         console.print(_mother_tongue(mother))
     for row in table.rows:
-        console.print(Text(shown(f"{row.label}: en-CO of all pairs (row: pivot)"), style="bold"))
+        console.print(Text(shown(f"{row.label}: en-CO of all pairs (row: anchor)"), style="bold"))
         console.print(_pairs(row))
 
 
@@ -54,7 +54,7 @@ def _mother_tongue(rows: Iterable[tuple[TableRow, str]]) -> Table:
     grid = _grid(["model", "language", "items", "own", "anchor", "effect", "p"])
     for row, language in rows:
         found = row.summary.mother_tongue[language]
-        figures = [_number(found[name]) for name in ("own", "pivot", "effect", "p_value")]
+        figures = [_number(found[name]) for name in ("own", "anchor", "effect", "p_value")]
         grid.add_row(Text(shown(row.label)), Text(shown(language)), f"{found['n']:.0f}", *figures)
     return grid
 

@@ -114,7 +114,7 @@ def _panel(title: str, rows: Sequence[dict[str, Any]]) -> Any:
 def _row(record: Record, field: str) -> dict[str, Any]:
     """One square. Names come from outside: control codes are taken out, and drawing escapes the rest."""
     value, low, high = (_plain(getattr(record, name)) for name in (field, f"{field}_low", f"{field}_high"))
-    asked = f"{record.prompt}, {record.read}, {record.reading}"
+    asked = f"{record.prompt}, {record.ask}, {record.reading}"
     return {
         "model": shown(f"{record.model} ({asked})"),
         "language": shown(record.language) + (" *" if record.language == record.anchor else ""),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from clika_client.scoring.records import Record, RowSummary, Scores
 
 RowIdentity = tuple[str, str, str, str, str, str]
-_QUALIFIERS = ("prompt", "read", "reading", "source", "settings")
+_QUALIFIERS = ("prompt", "ask", "reading", "source", "settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ScoreTable:
     languages: tuple[str, ...]
     rows: tuple[TableRow, ...]
     shared: dict[str, str]
-    """What most rows have in common: prompt, read, reading, source, settings."""
+    """What most rows have in common: prompt, ask, reading, source, settings."""
     varying: tuple[str, ...]
     """Which of these differ between rows; a row that differs says so in its label."""
 
@@ -64,7 +64,7 @@ def tables(scores: Scores) -> list[ScoreTable]:
 
 
 def _identity(row: Record | RowSummary) -> RowIdentity:
-    return (row.model, row.prompt, row.read, row.reading, row.source, row.settings)
+    return (row.model, row.prompt, row.ask, row.reading, row.source, row.settings)
 
 
 def _table(

@@ -31,7 +31,7 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
 
 
 def _how_asked(table: ScoreTable) -> str:
-    words = {"prompt": "prompt style", "read": "read from", "reading": "reading", "source": "source"}
+    words = {"prompt": "prompt style", "ask": "asked for", "reading": "reading", "source": "source"}
     said = [f"{word} {table.shared[q]}" for q, word in words.items()]
     settings = table.shared.get("settings", "{}")
     if settings != "{}":

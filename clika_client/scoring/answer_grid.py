@@ -21,7 +21,7 @@ class RowKey:
     model: str
     set_id: int
     prompt: str
-    read: str
+    ask: str
     """How the answer was asked for: `text`, `logprobs`, …"""
     reading: str
     """How a text reply was turned into a choice: `standard`, `first-letter`, … or `probabilities`."""
@@ -31,7 +31,7 @@ class RowKey:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerBlock:
+class AnswerGrid:
     """One model's answers to one set, in every language it was asked."""
 
     key: RowKey
@@ -54,7 +54,7 @@ class AnswerBlock:
         """Index of a language, None when the block lacks it."""
         return self.languages.index(language) if language in self.languages else None
 
-    def take(self, positions: npt.NDArray[np.int64]) -> AnswerBlock:
+    def take(self, positions: npt.NDArray[np.int64]) -> AnswerGrid:
         """The block restricted to some items, in the order given."""
         return replace(
             self,
@@ -66,10 +66,10 @@ class AnswerBlock:
         )
 
 
-def block_of(key: RowKey, languages: Sequence[str], answers: npt.ArrayLike) -> AnswerBlock:
+def block_of(key: RowKey, languages: Sequence[str], answers: npt.ArrayLike) -> AnswerGrid:
     """A block from answers alone (languages x items), everything not MISSING counting as asked, and all asked."""
     grid = np.asarray(answers, np.int8)
-    return AnswerBlock(key, tuple(languages), grid, np.ones(grid.shape, np.bool_), np.zeros(grid.shape, np.uint8))
+    return AnswerGrid(key, tuple(languages), grid, np.ones(grid.shape, np.bool_), np.zeros(grid.shape, np.uint8))
 
 
 def gold_of(probe_set: ProbeSet) -> Answers:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.common.answer_codes import Answers, Floats, divide
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.metrics.consistency import VARIANTS, Table
 from clika_client.scoring.metrics.intervals import Resampler
 from clika_client.scoring.metrics.performance import correct, received
@@ -29,7 +29,7 @@ class RowDraws:
 
 
 def row_draws(
-    blocks: Sequence[AnswerBlock], gold: Answers, anchor: str, variant: str, resampler: Resampler
+    blocks: Sequence[AnswerGrid], gold: Answers, anchor: str, variant: str, resampler: Resampler
 ) -> Iterator[RowDraws]:
     """Draws of each block in turn; all blocks cover the same items as `gold`."""
     columns = [_columns(block, gold, anchor) for block in blocks]
@@ -48,45 +48,47 @@ def row_draws(
         start = stop
 
 
-def _columns(block: AnswerBlock, gold: Answers, anchor: str) -> Answers:
+def _columns(block: AnswerGrid, gold: Answers, anchor: str) -> Answers:
     """Item-wise counts whose resampled sums give every statistic: five per language, or two with no reply missing.
 
     Complete blocks need no columns of their own for "replied" and for the pair's margins.
     """
     right, replied = correct(block.answers, gold), received(block.answers)
-    pivot = block.row(anchor)
+    anchor_row = block.row(anchor)
     parts = [right]
     if not replied.all():
         parts.append(replied)
-    elif pivot is None:
+    elif anchor_row is None:
         parts.append(replied[:1])
-    if pivot is not None:
-        valid = replied & replied[pivot]
-        parts.append(right & right[pivot])
-        parts.append(replied[:1] if replied.all() else np.concatenate([right[pivot] & valid, right & valid, valid]))
+    if anchor_row is not None:
+        valid = replied & replied[anchor_row]
+        parts.append(right & right[anchor_row])
+        parts.append(
+            replied[:1] if replied.all() else np.concatenate([right[anchor_row] & valid, right & valid, valid])
+        )
     return np.concatenate(parts).astype(np.int8)
 
 
-def _from_sums(sums: _Sums, block: AnswerBlock, anchor: str, variant: str) -> RowDraws:
-    count, pivot = len(block.languages), block.row(anchor)
+def _from_sums(sums: _Sums, block: AnswerGrid, anchor: str, variant: str) -> RowDraws:
+    count, anchor_row = len(block.languages), block.row(anchor)
     complete = bool(received(block.answers).all())
     right = sums[:count]
-    if pivot is None:
+    if anchor_row is None:
         replied = sums[count:]
         return RowDraws(divide(right, replied), np.full(right.shape, np.nan))
     if complete:
         both, n = sums[count : 2 * count], sums[2 * count :]
-        table = _table(both, np.broadcast_to(right[pivot], right.shape), right, np.broadcast_to(n, right.shape))
+        table = _table(both, np.broadcast_to(right[anchor_row], right.shape), right, np.broadcast_to(n, right.shape))
         accuracy = divide(right, n)
     else:
-        replied, both, of_pivot, of_other, n = (sums[i * count : (i + 1) * count] for i in range(1, 6))
-        table = _table(both, of_pivot, of_other, n)
+        replied, both, of_anchor, of_other, n = (sums[i * count : (i + 1) * count] for i in range(1, 6))
+        table = _table(both, of_anchor, of_other, n)
         accuracy = divide(right, replied)
     en_co = VARIANTS[variant].measure(table)
-    en_co[pivot] = np.nan
+    en_co[anchor_row] = np.nan
     return RowDraws(accuracy, en_co)
 
 
-def _table(both: _Sums, pivot: _Sums, other: _Sums, n: _Sums) -> Table:
-    counts = (both, pivot - both, other - both, n - pivot - other + both)
+def _table(both: _Sums, anchor_row: _Sums, other: _Sums, n: _Sums) -> Table:
+    counts = (both, anchor_row - both, other - both, n - anchor_row - other + both)
     return Table(*(np.asarray(count, np.float64) for count in counts))

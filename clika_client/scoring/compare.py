@@ -10,14 +10,14 @@ import numpy as np
 
 from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.bootstrap import RowDraws, row_draws
 from clika_client.scoring.metrics import performance, position
 from clika_client.scoring.metrics.consistency import VARIANTS, table_of
 from clika_client.scoring.metrics.intervals import percentile_interval
 from clika_client.scoring.metrics.significance import discordant, holm, mcnemar_exact
 from clika_client.scoring.records import to_plain
-from clika_client.scoring.score_sets import Options, Part, make_parts
+from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.sets.probes import ProbeSet
 
 NAN = float("nan")
@@ -90,7 +90,7 @@ class Comparison:
 
 
 def compare(
-    a: Sequence[AnswerBlock], b: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options | None = None
+    a: Sequence[AnswerGrid], b: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options | None = None
 ) -> Comparison:
     """Compare the rows of two models on the sets both answered.
 
@@ -115,7 +115,7 @@ def compare(
 
 
 def compare_languages(
-    rows: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options | None = None
+    rows: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options | None = None
 ) -> Comparison:
     """Compare each language of one model (B) with the anchor (A) on the same items.
 
@@ -125,11 +125,11 @@ def compare_languages(
     options.check()
     differences: list[Difference] = []
     for block in rows:
-        pivot = block.row(options.anchor)
+        anchor_row = block.row(options.anchor)
         others = [language for language in block.languages if language != options.anchor]
-        if pivot is None or not others:
+        if anchor_row is None or not others:
             continue
-        wide = replace(_cut(block, [pivot] * len(others)), languages=tuple(others))
+        wide = replace(_cut(block, [anchor_row] * len(others)), languages=tuple(others))
         rest = _cut(block, [block.languages.index(language) for language in others])
         for part in make_parts(_aligned(wide, rest), sets, options):
             differences += _differences(part, options)
@@ -145,8 +145,8 @@ def compare_languages(
 
 
 def _pairs(
-    a: Sequence[AnswerBlock], b: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet]
-) -> tuple[list[tuple[AnswerBlock, AnswerBlock]], list[str]]:
+    a: Sequence[AnswerGrid], b: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet]
+) -> tuple[list[tuple[AnswerGrid, AnswerGrid]], list[str]]:
     """Rows to set side by side: asked alike where possible; different prompts are allowed but said."""
     pairs, notes = [], []
     for set_id in dict.fromkeys(block.key.set_id for block in a):
@@ -165,23 +165,23 @@ def _pairs(
         elif right:
             choices = "; ".join(sorted({_said(block) for block in (*left, *right)}))
             raise UserError(
-                f"on {name} several rows could be compared ({choices}); choose with --prompt, --read or --source"
+                f"on {name} several rows could be compared ({choices}); choose with --prompt, --reading or --source"
             )
     if not pairs:
         raise UserError(f"{a[0].key.model!r} and {b[0].key.model!r} have answered no common probe set")
     return pairs, notes
 
 
-def _how(block: AnswerBlock) -> tuple[str, ...]:
-    return (block.key.prompt, block.key.read, block.key.reading, block.key.settings)
+def _how(block: AnswerGrid) -> tuple[str, ...]:
+    return (block.key.prompt, block.key.ask, block.key.reading, block.key.settings)
 
 
-def _said(block: AnswerBlock) -> str:
+def _said(block: AnswerGrid) -> str:
     settings = "" if block.key.settings == "{}" else f", settings {block.key.settings}"
-    return f"prompt {block.key.prompt}, {block.key.read}, {block.key.reading}, source {block.key.source}{settings}"
+    return f"prompt {block.key.prompt}, {block.key.ask}, {block.key.reading}, source {block.key.source}{settings}"
 
 
-def _aligned(a: AnswerBlock, b: AnswerBlock) -> list[AnswerBlock]:
+def _aligned(a: AnswerGrid, b: AnswerGrid) -> list[AnswerGrid]:
     """The two blocks over the languages both have; an item without a reply in one is left out of both."""
     shared = [language for language in a.languages if language in b.languages]
     if not shared:
@@ -191,12 +191,12 @@ def _aligned(a: AnswerBlock, b: AnswerBlock) -> list[AnswerBlock]:
     return [_masked(a, left, shared, missing), _masked(b, right, shared, missing)]
 
 
-def _masked(block: AnswerBlock, rows: list[int], languages: list[str], missing: Bools) -> AnswerBlock:
+def _masked(block: AnswerGrid, rows: list[int], languages: list[str], missing: Bools) -> AnswerGrid:
     cut = replace(_cut(block, rows), languages=tuple(languages))
     return replace(cut, answers=np.where(missing, MISSING, cut.answers).astype(np.int8))
 
 
-def _cut(block: AnswerBlock, rows: list[int]) -> AnswerBlock:
+def _cut(block: AnswerGrid, rows: list[int]) -> AnswerGrid:
     """The block with these rows as its languages."""
     return replace(
         block,
@@ -209,7 +209,7 @@ def _cut(block: AnswerBlock, rows: list[int]) -> AnswerBlock:
     )
 
 
-def _differences(part: Part, options: Options) -> list[Difference]:
+def _differences(part: ScoredSet, options: Options) -> list[Difference]:
     """One Difference per language of one set; p-values not yet adjusted."""
     a = part.blocks[0]
     draws: list[RowDraws] | None = None
@@ -219,14 +219,14 @@ def _differences(part: Part, options: Options) -> list[Difference]:
     right = [performance.correct(block.answers, part.gold) for block in part.blocks]
     accuracy = [performance.accuracy(block.answers, part.gold) for block in part.blocks]
     en_co = [_en_co(block, part.gold, options) for block in part.blocks]
-    pivot = a.row(options.anchor)
+    anchor_row = a.row(options.anchor)
     found = []
     for i, language in enumerate(a.languages):
         only_a, only_b = discordant(right[0][i], right[1][i])
         low, high, _ = _drawn(draws, "accuracy", i)
         co_low, co_high, co_p = _drawn(draws, "en_co", i)
         hollow = any("degenerate" in flag[i] for flag in flags)
-        hollow_pair = hollow or (pivot is not None and any("degenerate" in flag[pivot] for flag in flags))
+        hollow_pair = hollow or (anchor_row is not None and any("degenerate" in flag[anchor_row] for flag in flags))
         found.append(
             Difference(
                 set=part.probe_set.name,
@@ -258,17 +258,17 @@ def _differences(part: Part, options: Options) -> list[Difference]:
     return found
 
 
-def _flags(block: AnswerBlock, k: int) -> list[tuple[str, ...]]:
+def _flags(block: AnswerGrid, k: int) -> list[tuple[str, ...]]:
     shown = block.answers if block.shown is None else block.shown
     return [position.flags(float(share)) for share in position.top_choice_share(shown, k)]
 
 
-def _en_co(block: AnswerBlock, gold: Answers, options: Options) -> Floats:
-    pivot = block.row(options.anchor)
-    if pivot is None:
+def _en_co(block: AnswerGrid, gold: Answers, options: Options) -> Floats:
+    anchor_row = block.row(options.anchor)
+    if anchor_row is None:
         return np.full(len(block.languages), NAN)
-    value = VARIANTS[options.variant].measure(table_of(block.answers[pivot], block.answers, gold))
-    value[pivot] = NAN
+    value = VARIANTS[options.variant].measure(table_of(block.answers[anchor_row], block.answers, gold))
+    value[anchor_row] = NAN
     return value
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.bootstrap import row_draws
 from clika_client.scoring.compare import LIMIT, bootstrap_p
 from clika_client.scoring.metrics import performance, position
@@ -22,7 +22,7 @@ from clika_client.scoring.metrics.consistency import VARIANTS, table_of
 from clika_client.scoring.metrics.intervals import percentile_interval
 from clika_client.scoring.metrics.significance import holm
 from clika_client.scoring.records import to_plain
-from clika_client.scoring.score_sets import Options, Part, make_parts
+from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.sets.probes import ProbeSet
 
 NAN = float("nan")
@@ -89,7 +89,7 @@ def parse_groups(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def group_changes(
-    blocks: Sequence[AnswerBlock],
+    blocks: Sequence[AnswerGrid],
     sets: Mapping[int, ProbeSet],
     groups: Groups,
     options: Options | None = None,
@@ -117,7 +117,7 @@ def group_changes(
     return changes
 
 
-def _check(blocks: Sequence[AnswerBlock], groups: Groups) -> None:
+def _check(blocks: Sequence[AnswerGrid], groups: Groups) -> None:
     known = {block.key.model for block in blocks}
     for name, models in groups.items():
         for model in models:
@@ -132,13 +132,13 @@ def _check(blocks: Sequence[AnswerBlock], groups: Groups) -> None:
         key = (block.key.model, block.key.set_id)
         if block.key.model in wanted and key in seen:
             raise UserError(
-                f"{block.key.model!r} has several rows for one set; choose with --prompt, --read or --source"
+                f"{block.key.model!r} has several rows for one set; choose with --prompt, --reading or --source"
             )
         seen.add(key)
 
 
 def _part_changes(
-    part: Part, base: str, group: str, groups: Groups, options: Options, pool: str | None
+    part: ScoredSet, base: str, group: str, groups: Groups, options: Options, pool: str | None
 ) -> list[Change]:
     """One set, or nothing when a model of either group has not answered it."""
     rows = {block.key.model: index for index, block in enumerate(part.blocks)}
@@ -198,24 +198,24 @@ def _values(
     }
 
 
-def _points(part: Part, languages: Sequence[str], options: Options) -> tuple[Floats, Floats]:
+def _points(part: ScoredSet, languages: Sequence[str], options: Options) -> tuple[Floats, Floats]:
     """(RA, en-CO) of each block and language; both (blocks, languages)."""
     ra, en_co = [], []
     for block in part.blocks:
         rows = [block.languages.index(language) for language in languages]
         accuracy = performance.accuracy(block.answers[rows], part.gold)
         ra.append(performance.rescaled_accuracy(accuracy, part.probe_set.chance, part.reference))
-        pivot = block.row(options.anchor)
-        if pivot is None:
+        anchor_row = block.row(options.anchor)
+        if anchor_row is None:
             en_co.append(np.full(len(rows), NAN))
         else:
-            table = table_of(block.answers[pivot], block.answers[rows], part.gold)
+            table = table_of(block.answers[anchor_row], block.answers[rows], part.gold)
             value = VARIANTS[options.variant].measure(table)
             en_co.append(np.where([t == options.anchor for t in languages], NAN, value))
     return np.array(ra), np.array(en_co)
 
 
-def _draws(part: Part, languages: Sequence[str], options: Options) -> tuple[Floats | None, Floats | None]:
+def _draws(part: ScoredSet, languages: Sequence[str], options: Options) -> tuple[Floats | None, Floats | None]:
     """(RA, en-CO) draws; both (blocks, languages, draws)."""
     if not options.bootstrap or not len(part.positions):
         return None, None
@@ -229,7 +229,7 @@ def _draws(part: Part, languages: Sequence[str], options: Options) -> tuple[Floa
     return np.array(ra), np.array(en_co)
 
 
-def _degenerate(part: Part, language: str) -> tuple[str, ...]:
+def _degenerate(part: ScoredSet, language: str) -> tuple[str, ...]:
     found = []
     for block in part.blocks:
         answers = block.answers if block.shown is None else block.shown

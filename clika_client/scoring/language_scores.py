@@ -6,18 +6,18 @@ import numpy as np
 
 from clika_client.answers.cells import reason_counts
 from clika_client.common.answer_codes import Answers, Floats
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.bootstrap import RowDraws
 from clika_client.scoring.metrics import agreement as agree
 from clika_client.scoring.metrics import consistency, multilingual, performance, position, rankc
 from clika_client.scoring.metrics.intervals import percentile_interval, wilson
 from clika_client.scoring.records import Record
-from clika_client.scoring.score_sets import Options, Part
+from clika_client.scoring.score_sets import Options, ScoredSet
 
 NAN = float("nan")
 
 
-def cell_records(part: Part, block: AnswerBlock, draws: RowDraws | None, options: Options) -> list[Record]:
+def cell_records(part: ScoredSet, block: AnswerGrid, draws: RowDraws | None, options: Options) -> list[Record]:
     """One record per language of a row."""
     chance, k, count = part.probe_set.chance, part.probe_set.k, len(block.languages)
     answers = block.answers
@@ -43,7 +43,7 @@ def cell_records(part: Part, block: AnswerBlock, draws: RowDraws | None, options
                 set=part.probe_set.name,
                 language=language,
                 prompt=block.key.prompt,
-                read=block.key.read,
+                ask=block.key.ask,
                 reading=block.key.reading,
                 source=block.key.source,
                 anchor=options.anchor,
@@ -86,18 +86,18 @@ def _intervals(draws: RowDraws | None, count: int, chance: float, reference: flo
     return (*ra, *percentile_interval(draws.en_co))
 
 
-def _pair_metrics(block: AnswerBlock, gold: Answers, k: int, options: Options) -> dict[str, Floats]:
+def _pair_metrics(block: AnswerGrid, gold: Answers, k: int, options: Options) -> dict[str, Floats]:
     """Everything that compares a language with the anchor, per language; NaN for the anchor itself."""
     names = (
         "en_co", "en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong", "ac3",
         "transfer", "reverse_transfer", "rankc", "rankc_chance_corrected",
     )  # fmt: skip
-    pivot = block.row(options.anchor)
-    if pivot is None:
+    anchor_row = block.row(options.anchor)
+    if anchor_row is None:
         return {name: np.full(len(block.languages), NAN) for name in names}
-    anchor, answers = block.answers[pivot], block.answers
+    anchor, answers = block.answers[anchor_row], block.answers
     table = consistency.table_of(anchor, answers, gold)
-    ranks = _rankc(block, pivot)
+    ranks = _rankc(block, anchor_row)
     values = (
         consistency.VARIANTS[options.variant].measure(table),
         consistency.chance_corrected(table, options.variant),
@@ -113,11 +113,11 @@ def _pair_metrics(block: AnswerBlock, gold: Answers, k: int, options: Options) -
     )
     metrics = dict(zip(names, values, strict=True))
     for column in metrics.values():
-        column[pivot] = NAN
+        column[anchor_row] = NAN
     return metrics
 
 
-def _rankc(block: AnswerBlock, pivot: int) -> Floats:
+def _rankc(block: AnswerGrid, anchor_row: int) -> Floats:
     if block.scores is None:
         return np.full(len(block.languages), NAN)
-    return np.array([rankc.rankc(block.scores[pivot], scores) for scores in block.scores])
+    return np.array([rankc.rankc(block.scores[anchor_row], scores) for scores in block.scores])

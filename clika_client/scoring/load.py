@@ -12,7 +12,7 @@ import numpy.typing as npt
 from clika_client.answers.cells import PROBABILITIES, choice_scores, read_cell, rotate
 from clika_client.common.answer_codes import MISSING
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock, RowKey, plurality
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Cell, Store
 
@@ -34,7 +34,7 @@ class Wanted:
 class Loaded:
     """Rows and their probe sets."""
 
-    blocks: tuple[AnswerBlock, ...]
+    blocks: tuple[AnswerGrid, ...]
     sets: Mapping[int, ProbeSet]
 
 
@@ -76,9 +76,9 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
 
 def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:
     key = cell.key
-    reading = PROBABILITIES if key.read == "logprobs" else reading
+    reading = PROBABILITIES if key.ask == "logprobs" else reading
     name = names[(key.model, key.identity)]
-    return RowKey(name, key.set_id, key.prompt, key.read, reading, key.source, key.settings)
+    return RowKey(name, key.set_id, key.prompt, key.ask, reading, key.source, key.settings)
 
 
 def _display_names(cells: Iterable[Cell]) -> dict[tuple[str, str], str]:
@@ -128,7 +128,7 @@ def _block(
     cells: Sequence[Cell],
     probe_set: ProbeSet,
     run_positions: Mapping[int, npt.NDArray[np.int32]],
-) -> AnswerBlock:
+) -> AnswerGrid:
     order = {language: i for i, language in enumerate(probe_set.languages)}
     languages = sorted(dict.fromkeys(cell.key.language for cell in cells), key=lambda t: order[t])
     shape = (len(languages), probe_set.n)
@@ -151,7 +151,7 @@ def _block(
             scores[i] = choice_scores(store, mine[0], probe_set)
     answers = np.where(asked, answers, MISSING).astype(np.int8)
     shown = np.where(asked, shown, MISSING).astype(np.int8)
-    return AnswerBlock(
+    return AnswerGrid(
         key,
         tuple(languages),
         answers,

@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.common.answer_codes import Bools, Floats
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.bootstrap import RowDraws
 from clika_client.scoring.metrics import consistency, multilingual, performance, transfer
 from clika_client.scoring.metrics.intervals import percentile_interval
 from clika_client.scoring.metrics.significance import mcnemar_exact
 from clika_client.scoring.records import Record, RowSummary, Tie
-from clika_client.scoring.score_sets import Options, Part
+from clika_client.scoring.score_sets import Options, ScoredSet
 
 NAN = float("nan")
 
 
 def row_summary(
-    part: Part, block: AnswerBlock, draws: RowDraws | None, cells: Sequence[Record], options: Options
+    part: ScoredSet, block: AnswerGrid, draws: RowDraws | None, cells: Sequence[Record], options: Options
 ) -> RowSummary:
     """What needs several languages at once."""
     gold, answers = part.gold, block.answers
@@ -32,7 +32,7 @@ def row_summary(
     if draws is not None and others:
         ra_interval = _interval(other_ra_draws(part, block, draws, options.anchor))
         co_interval = _interval(draws.en_co[others].mean(0))
-    pivot = block.row(options.anchor)
+    anchor_row = block.row(options.anchor)
     gap, deviation = multilingual.gap([cell.accuracy for cell in cells])
     origin = _origins(part, block)
     right = performance.correct(answers, gold)
@@ -42,14 +42,14 @@ def row_summary(
         model=block.key.model,
         set=part.probe_set.name,
         prompt=block.key.prompt,
-        read=block.key.read,
+        ask=block.key.ask,
         reading=block.key.reading,
         source=block.key.source,
         split=part.split,
         settings=block.key.settings,
         anchor=options.anchor,
         languages=block.languages,
-        anchor_ra=NAN if pivot is None else float(ra[pivot]),
+        anchor_ra=NAN if anchor_row is None else float(ra[anchor_row]),
         other_ra=float(ra[others].mean()) if others else NAN,
         other_ra_low=ra_interval[0],
         other_ra_high=ra_interval[1],
@@ -62,13 +62,13 @@ def row_summary(
         ac3_3=multilingual.ac3(answers, gold, 3),
         fleiss_kappa=multilingual.fleiss_kappa(answers, part.probe_set.k),
         pairs=tuple(tuple(float(v) for v in row) for row in pairs),
-        mother_tongue=_mother_tongues(block, right, origin, pivot),
+        mother_tongue=_mother_tongues(block, right, origin, anchor_row),
         source_transfer=eclektic.transfer,
         source_overall=eclektic.overall,
     )
 
 
-def other_ra_draws(part: Part, block: AnswerBlock, draws: RowDraws, anchor: str) -> Floats:
+def other_ra_draws(part: ScoredSet, block: AnswerGrid, draws: RowDraws, anchor: str) -> Floats:
     """Draws of the mean RA over the languages other than the anchor; (draws,)."""
     others = [i for i, language in enumerate(block.languages) if language != anchor]
     ra = performance.rescaled_accuracy(draws.accuracy[others], part.probe_set.chance, part.reference)
@@ -93,30 +93,30 @@ def _interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _origins(part: Part, block: AnswerBlock) -> npt.NDArray[np.int64]:
+def _origins(part: ScoredSet, block: AnswerGrid) -> npt.NDArray[np.int64]:
     """Per item the row of the language it comes from (tag `original_lang`), -1 without one."""
     tags = [part.probe_set.items[i].tags.get("original_lang") for i in part.positions]
     return np.array([block.languages.index(t) if t in block.languages else -1 for t in tags], np.int64)
 
 
 def _mother_tongues(
-    block: AnswerBlock, right: Bools, origin: npt.NDArray[np.int64], pivot: int | None
+    block: AnswerGrid, right: Bools, origin: npt.NDArray[np.int64], anchor_row: int | None
 ) -> dict[str, dict[str, float]]:
     """Does a language know its own people and places better than the anchor does?"""
-    if pivot is None:
+    if anchor_row is None:
         return {}
     effects = {}
     replied = performance.received(block.answers)
     for i, language in enumerate(block.languages):
-        items = (origin == i) & replied[i] & replied[pivot]
-        if i == pivot or not items.any():
+        items = (origin == i) & replied[i] & replied[anchor_row]
+        if i == anchor_row or not items.any():
             continue
-        found = transfer.mother_tongue(right[i], right[pivot], items)
+        found = transfer.mother_tongue(right[i], right[anchor_row], items)
         effects[language] = {
             "n": found.n,
             "own": found.own,
-            "pivot": found.pivot,
+            "anchor": found.anchor,
             "effect": found.effect,
-            "p_value": mcnemar_exact(found.own_only, found.pivot_only),
+            "p_value": mcnemar_exact(found.own_only, found.anchor_only),
         }
     return effects

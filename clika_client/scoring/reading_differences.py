@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from clika_client.scoring.answer_grid import AnswerBlock, gold_of
+from clika_client.scoring.answer_grid import AnswerGrid, gold_of
 from clika_client.scoring.metrics.performance import accuracy
 from clika_client.sets.probes import ProbeSet
 
@@ -27,9 +27,9 @@ class ReadingDifference:
     accuracy_second: float
 
 
-def reading_differences(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet]) -> tuple[ReadingDifference, ...]:
+def reading_differences(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet]) -> tuple[ReadingDifference, ...]:
     """Every cell on which two readings among the blocks disagree, most replies first."""
-    groups: dict[object, list[AnswerBlock]] = {}
+    groups: dict[object, list[AnswerGrid]] = {}
     for block in blocks:
         groups.setdefault(replace(block.key, reading=""), []).append(block)
     found = []

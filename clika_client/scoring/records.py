@@ -21,7 +21,7 @@ class Record:
     set: str
     language: str
     prompt: str
-    read: str
+    ask: str
     reading: str
     source: str
     anchor: str
@@ -83,7 +83,7 @@ class RowSummary:
     model: str
     set: str
     prompt: str
-    read: str
+    ask: str
     reading: str
     source: str
     split: str | None
@@ -107,9 +107,9 @@ class RowSummary:
     ac3_3: float
     fleiss_kappa: float
     pairs: tuple[tuple[float, ...], ...]
-    """en-CO between every two languages, in the order of `languages`; row: pivot."""
+    """en-CO between every two languages, in the order of `languages`; row: anchor."""
     mother_tongue: Mapping[str, Mapping[str, float]]
-    """Per language: n, own (accuracy in it on the items that come from it), pivot, effect, p_value (McNemar)."""
+    """Per language: n, own (accuracy in it on the items that come from it), anchor, effect, p_value (McNemar)."""
     source_transfer: float
     """P(right in a language given right in the item's source language), ECLeKTic-style."""
     source_overall: float

@@ -15,7 +15,7 @@ from clika_client.answers.cells import CellAnswers, read_texts, spread
 from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.release import LETTERS, SOURCE, read_responses
-from clika_client.scoring.answer_grid import AnswerBlock, RowKey
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.compare_groups import Change, group_changes, summary
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import score
@@ -136,7 +136,7 @@ def reproduce(path: Path, options: Options | None = None, progress: Progress | N
 
 def release_blocks(
     path: Path, progress: Progress | None = None
-) -> tuple[list[AnswerBlock], dict[int, ProbeSet], ImportReport]:
+) -> tuple[list[AnswerGrid], dict[int, ProbeSet], ImportReport]:
     """Rows of the release, read straight from its files by the paper's reading."""
     found = response_files(path)
     report = ImportReport(SOURCE)
@@ -167,14 +167,14 @@ def release_blocks(
     return blocks, sets, report
 
 
-def _block(key: RowKey, cells: Mapping[str, CellAnswers]) -> AnswerBlock:
+def _block(key: RowKey, cells: Mapping[str, CellAnswers]) -> AnswerGrid:
     answers = np.stack([cell.choices for cell in cells.values()])
     reasons = np.stack([cell.reasons for cell in cells.values()])
-    return AnswerBlock(key, tuple(cells), answers, np.ones(answers.shape, np.bool_), reasons)
+    return AnswerGrid(key, tuple(cells), answers, np.ones(answers.shape, np.bool_), reasons)
 
 
 def _findings(
-    blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options
+    blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options
 ) -> tuple[list[Finding], list[str]]:
     models = list(dict.fromkeys(block.key.model for block in blocks))
     findings: list[Finding] = []

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from clika_client.common.answer_codes import Floats
-from clika_client.scoring.answer_grid import AnswerBlock
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.bootstrap import RowDraws, row_draws
 from clika_client.scoring.language_scores import cell_records
 from clika_client.scoring.load import Wanted, load
@@ -18,7 +18,7 @@ from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.model_scores import find_ties, other_ra_draws, row_summary
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
-from clika_client.scoring.score_sets import Options, Part, make_parts
+from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.sets.filters import kept_items
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import RunRow, Store
@@ -26,7 +26,7 @@ from clika_client.store.store import RunRow, Store
 __all__ = ["Options", "score", "score_store"]
 
 
-def score(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options | None = None) -> Scores:
+def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options | None = None) -> Scores:
     """Score rows. `sets` maps each block's `set_id` to its probe set.
 
     Raises UserError for an unknown variant or tag, or a reference accuracy that is not above chance.
@@ -56,7 +56,7 @@ def score(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: 
     )
 
 
-def _score_part(part: Part, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:
+def _score_part(part: ScoredSet, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:
     """Scores of one table; `first_row` is the number its first row will have."""
     drawn: Iterator[RowDraws | None] = iter([None] * len(part.blocks))
     if options.bootstrap and len(part.positions):

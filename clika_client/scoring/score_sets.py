@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from clika_client.common.answer_codes import Answers
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerBlock, gold_of
+from clika_client.scoring.answer_grid import AnswerGrid, gold_of
 from clika_client.scoring.metrics import consistency, performance
 from clika_client.scoring.metrics.intervals import DRAWS, Resampler
 from clika_client.sets.filters import check_tags, kept_items, split_items
@@ -43,14 +43,14 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ScoredSet:
     """One probe set, or one split of it, with the rows to score on those items."""
 
     probe_set: ProbeSet
     split: str | None
     positions: npt.NDArray[np.int64]
     gold: Answers
-    blocks: tuple[AnswerBlock, ...]
+    blocks: tuple[AnswerGrid, ...]
     """Restricted to `positions`."""
     reference: float
     reference_kind: str
@@ -62,7 +62,7 @@ class Part:
         return Resampler(len(self.positions), options.bootstrap, options.seed, shared)
 
 
-def make_parts(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], options: Options) -> Iterator[Part]:
+def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options) -> Iterator[ScoredSet]:
     """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
     present = list(dict.fromkeys(block.key.set_id for block in blocks))
     check_tags([sets[i] for i in present], options.drop, "--drop")
@@ -80,10 +80,10 @@ def make_parts(blocks: Sequence[AnswerBlock], sets: Mapping[int, ProbeSet], opti
         for split, positions in cuts.items():
             whole = len(positions) == probe_set.n
             cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
-            yield Part(probe_set, split, positions, gold[positions], cut, reference, kind)
+            yield ScoredSet(probe_set, split, positions, gold[positions], cut, reference, kind)
 
 
-def _reference(probe_set: ProbeSet, rows: Sequence[AnswerBlock], options: Options) -> tuple[float, str]:
+def _reference(probe_set: ProbeSet, rows: Sequence[AnswerGrid], options: Options) -> tuple[float, str]:
     """(A, where it comes from); a set's own reference is never overridden, so that RA stays comparable."""
     if probe_set.reference is not None:
         published = REFERENCES.get(probe_set.name) == probe_set.reference
@@ -102,7 +102,7 @@ def _reference(probe_set: ProbeSet, rows: Sequence[AnswerBlock], options: Option
     return value, "given"
 
 
-def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerBlock], anchor: str) -> float:
+def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerGrid], anchor: str) -> float:
     for block in rows:
         index = block.row(anchor)
         if block.key.model == model and index is not None:

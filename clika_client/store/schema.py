@@ -83,6 +83,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         );
         """,
     ),
+    ("client_002_ask", "ALTER TABLE cells RENAME COLUMN read TO ask"),
 )
 
 
@@ -97,7 +98,7 @@ class CellKey:
     set_id: int
     language: str
     prompt: str
-    read: str
+    ask: str
     source: str = OWN
     rotation: int = 0
     repeat: int = 0

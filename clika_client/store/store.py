@@ -30,7 +30,7 @@ from clika_providers import Completion, Json, Request
 __all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "Store"]
 
 _CELLS = (
-    "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.read, c.source, c.rotation, c.repeat,"
+    "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.ask, c.source, c.rotation, c.repeat,"
     " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
 )
 
@@ -110,19 +110,19 @@ class Store:
         """Make the cell when new and add content keys (position → key) to it; returns its row number."""
         model_id = cached.model_id(self.database, key.model, key.identity)
         where = (
-            model_id, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat, key.settings
+            model_id, key.source, key.set_id, key.language, key.prompt, key.ask, key.rotation, key.repeat, key.settings
         )  # fmt: skip
         with self.database.writing() as connection:
             row = connection.execute(
                 "SELECT id, keys FROM cells WHERE model_id=? AND source=? AND set_id=? AND language=? AND prompt=?"
-                " AND read=? AND rotation=? AND repeat=? AND settings=?",
+                " AND ask=? AND rotation=? AND repeat=? AND settings=?",
                 where,
             ).fetchone()
             if row is None:
                 (n,) = connection.execute("SELECT n FROM sets WHERE id = ?", (key.set_id,)).fetchone()
                 grid = _merge(bytes(n * KEY_BYTES), keys or {})
                 cursor = connection.execute(
-                    "INSERT INTO cells (model_id, source, set_id, language, prompt, read, rotation, repeat, settings,"
+                    "INSERT INTO cells (model_id, source, set_id, language, prompt, ask, rotation, repeat, settings,"
                     " labels, keys) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                     (*where, canonical(list(labels)), grid),
                 )
@@ -169,13 +169,13 @@ class Store:
     def find_cell(self, key: CellKey) -> Cell | None:
         """The stored cell of a key, None when there is none."""
         where = (
-            key.identity, key.source, key.set_id, key.language, key.prompt, key.read, key.rotation, key.repeat,
+            key.identity, key.source, key.set_id, key.language, key.prompt, key.ask, key.rotation, key.repeat,
             key.settings,
         )  # fmt: skip
         with self.database.mapped_errors():
             row = self.database.connection.execute(
                 _CELLS + " WHERE m.identity=? AND c.source=? AND c.set_id=? AND c.language=? AND c.prompt=?"
-                " AND c.read=? AND c.rotation=? AND c.repeat=? AND c.settings=?",
+                " AND c.ask=? AND c.rotation=? AND c.repeat=? AND c.settings=?",
                 where,
             ).fetchone()
         return None if row is None else _cell(row)

@@ -3,9 +3,10 @@
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError, UnreachableError
 from clika_providers.options import ProviderOptions
 from clika_providers.registry import connect, parse_spec, provider_table
-from clika_providers.types import Completion, Json, Message, Provider, ReadMode, Request, Usage
+from clika_providers.types import AskMode, Completion, Json, Message, Provider, Request, Usage
 
 __all__ = [
+    "AskMode",
     "Completion",
     "ItemError",
     "Json",
@@ -13,7 +14,6 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderOptions",
-    "ReadMode",
     "Request",
     "RetryableError",
     "RunError",

@@ -11,7 +11,7 @@ from typing import Any
 
 from clika_providers.errors import RunError
 from clika_providers.registry import parse_spec
-from clika_providers.types import ReadMode, Usage
+from clika_providers.types import AskMode, Usage
 from clika_providers.userfiles import builtin, user_table
 
 _UNBILLED = frozenset({"gguf", "ollama", "vllm", "llama-server", "lmstudio"})
@@ -35,7 +35,7 @@ class Price:
     """Requests with more input tokens than this pay input_above and output_above for all their tokens."""
     input_above: float = 0.0
     output_above: float = 0.0
-    mode: ReadMode | None = None
+    mode: AskMode | None = None
 
     def cost(self, usage: Usage, *, batch: bool = False) -> float | None:
         """US dollars for ONE request, None when the server did not count its tokens.
@@ -59,7 +59,7 @@ class Price:
         return known
 
 
-def find_price(spec: str, *, mode: ReadMode = "text", user_file: Path | None = None) -> Price | None:
+def find_price(spec: str, *, mode: AskMode = "text", user_file: Path | None = None) -> Price | None:
     """The price of a model spec, None when it is not known. Models on the user's own machines cost nothing."""
     rows = _rows(user_file)
     for name in (spec, _DATED.sub("", spec)):
@@ -93,6 +93,6 @@ def _price(row: dict[str, Any], where: str) -> Price:
         value = row.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise RunError(f"{where}: {name} must be a number of dollars, not {value!r}", code="setup")
-    if row.get("mode", "text") not in ("text", "logprobs", "decisions"):
-        raise RunError(f"{where}: mode {row['mode']!r} is none of text, logprobs, decisions", code="setup")
+    if row.get("mode", "text") not in ("text", "logprobs"):
+        raise RunError(f"{where}: mode {row['mode']!r} is neither text nor logprobs", code="setup")
     return Price(**{"source": where, **row})

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Role = Literal["system", "user", "assistant"]
-ReadMode = Literal["text", "logprobs", "decisions"]
+AskMode = Literal["text", "logprobs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Request:
     """One question to a model, with everything that can change its answer."""
 
     messages: tuple[Message, ...]
-    mode: ReadMode = "text"
-    """How the answer will be read: generated text, label probabilities, or a Decisions call."""
+    mode: AskMode = "text"
+    """How the question is asked: for generated text, or for the probabilities of the labels."""
     labels: tuple[str, ...] = ()
-    """Answer labels as shown in the prompt; needed by `logprobs` and `decisions`, and by `grammar`."""
+    """Answer labels as shown in the prompt; needed by `logprobs` and by `grammar`."""
     max_tokens: int = 64
     temperature: float = 0.0
     seed: int | None = None

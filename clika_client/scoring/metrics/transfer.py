@@ -40,29 +40,29 @@ def eclektic(right: Bools, source: npt.NDArray[np.int64], valid: Bools | None = 
 
 
 class MotherTongue(NamedTuple):
-    """Accuracy on the items that come from a language, asked in that language and asked in the pivot."""
+    """Accuracy on the items that come from a language, asked in that language and asked in the anchor."""
 
     n: int
     own: float
-    pivot: float
+    anchor: float
     own_only: int
-    """Items right in their own language alone; with `pivot_only` the discordant pairs of McNemar's test."""
-    pivot_only: int
+    """Items right in their own language alone; with `anchor_only` the discordant pairs of McNemar's test."""
+    anchor_only: int
 
     @property
     def effect(self) -> float:
-        """acc(l on items of l) - acc(pivot on items of l)."""
-        return self.own - self.pivot
+        """acc(l on items of l) - acc(anchor on items of l)."""
+        return self.own - self.anchor
 
 
-def mother_tongue(own_right: Bools, pivot_right: Bools, from_language: Bools) -> MotherTongue:
+def mother_tongue(own_right: Bools, anchor_right: Bools, from_language: Bools) -> MotherTongue:
     """Paired comparison over the items marked in `from_language` (replied to in both); arrays of shape (items,)."""
-    own, pivot = own_right[from_language], pivot_right[from_language]
+    own, anchor = own_right[from_language], anchor_right[from_language]
     n = int(from_language.sum())
     return MotherTongue(
         n,
         float(divide(own.sum(), n)),
-        float(divide(pivot.sum(), n)),
-        int((own & ~pivot).sum()),
-        int((pivot & ~own).sum()),
+        float(divide(anchor.sum(), n)),
+        int((own & ~anchor).sum()),
+        int((anchor & ~own).sum()),
     )

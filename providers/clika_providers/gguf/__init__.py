@@ -17,7 +17,7 @@ __all__ = ["connect", "describe_build", "list_local"]
 
 def connect(model: str, options: ProviderOptions) -> GgufProvider:
     """A provider for `gguf/MODEL`: a path, a name from `list_local`, or `hf:OWNER/REPO:FILE`; raises RunError."""
-    from clika_providers.gguf.connect import connect as make
+    from clika_providers.gguf.model_setup import connect as make
 
     return make(model, options)
 

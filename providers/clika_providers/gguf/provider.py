@@ -202,10 +202,8 @@ class GgufProvider:
 
 
 def _check(request: Request) -> None:
-    if request.mode == "decisions":
-        raise RunError("GGUF models have no Decisions call; use --read logprobs or --read text.")
     first_token = request.mode == "logprobs" or request.grammar
     if first_token and not request.labels:
         raise RunError("label probabilities and grammars need the labels that were shown.")
     if first_token and request.thinking:
-        raise RunError("a model that thinks first has no first answer token to read; use --read text, no grammar.")
+        raise RunError("a model that thinks first has no first answer token to read; use --ask text, no grammar.")

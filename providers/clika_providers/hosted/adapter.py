@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clika_providers.hosted.capabilities import Capabilities
-from clika_providers.hosted.rejected_fields import Lessons
+from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import Where
@@ -19,7 +19,7 @@ class Adapter:
     options: ProviderOptions
     capabilities: Capabilities
     where: Where
-    lessons: Lessons
+    lessons: RejectedFields
     _server: Server
     _model: str
 

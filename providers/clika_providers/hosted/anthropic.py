@@ -19,12 +19,12 @@ from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.chat_reply import broken, parse_body
 from clika_providers.hosted.openai_chat import breaker_for, connection_error, estimated_tokens, flow_for, key_for
-from clika_providers.hosted.rejected_fields import Lessons
+from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
 from clika_providers.keys import without_keys
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, failure_of, quoted, read_failure
-from clika_providers.traffic.limiter import Flow
+from clika_providers.traffic.limiter import RateLimiter
 from clika_providers.traffic.retry import Caller, Reply
 from clika_providers.types import Completion, Json, Request, Usage
 
@@ -55,7 +55,7 @@ class Anthropic(Adapter):
         self.where = Where(server.name, model, server.address_class(self.address), server.key_env)
         self._key = key_for(server, self.address, options)
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
-        self.lessons = Lessons(model)
+        self.lessons = RejectedFields(model)
         self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
         self._clients: list[httpx.AsyncClient] = []
         self._turn = 0
@@ -142,16 +142,16 @@ class Anthropic(Adapter):
         self._turn = (self._turn + 1) % len(self._clients)
         return self._clients[self._turn]
 
-    def _flow(self) -> Flow:
+    def _flow(self) -> RateLimiter:
         return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
 
 
 def messages_body(
-    request: Request, model: str, can: Capabilities, extra: Mapping[str, Json], lessons: Lessons
+    request: Request, model: str, can: Capabilities, extra: Mapping[str, Json], lessons: RejectedFields
 ) -> dict[str, Json]:
     """A Request as the body of a Messages call."""
     if request.mode != "text":
-        raise RunError(f"Claude gives no {request.mode}; read its answers with --read text", code="logprobs")
+        raise RunError(f"Claude gives no {request.mode}; ask it with --ask text", code="logprobs")
     if request.grammar:
         raise RunError("constrained output is not offered for Claude; run without it", code="grammar")
     thinks = can.thinks(request.thinking)

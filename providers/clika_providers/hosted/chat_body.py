@@ -31,7 +31,7 @@ def chat_body(
     if request.mode == "logprobs":
         if not can.logprobs or thinks:
             why = "gives no logprobs" if not can.logprobs else "gives no logprobs while it thinks"
-            raise RunError(f"{model!r} {why}; read its answers with --read text", code="logprobs")
+            raise RunError(f"{model!r} {why}; ask it with --ask text", code="logprobs")
         body["logprobs"], body["top_logprobs"] = True, 20
         cap = min(cap, _LOGPROBS_TOKENS)
     elif thinks and cap < can.min_output:

@@ -15,18 +15,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
-from clika_providers.hosted import decisions
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import parse_body, read_chat
-from clika_providers.hosted.rejected_fields import Lessons
+from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server, is_local
 from clika_providers.keys import find_key
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.circuit_breaker import Breaker
+from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, quoted, read_failure
-from clika_providers.traffic.limiter import Flow, shared_flow
+from clika_providers.traffic.limiter import RateLimiter, shared_flow
 from clika_providers.traffic.retry import NOT_CONNECTED, Caller, Reply
 from clika_providers.types import Completion, Json, Request
 
@@ -53,7 +52,7 @@ class OpenAIChat(Adapter):
         self.where = Where(server.name, model, self.address_class, server.key_env)
         self._key = key_for(server, self.address, options)
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
-        self.lessons = Lessons(model)
+        self.lessons = RejectedFields(model)
         self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
         self._sdk: AsyncOpenAI | None = None
         self._gave_logprobs = False
@@ -65,8 +64,6 @@ class OpenAIChat(Adapter):
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""
-        if request.mode == "decisions" and self._server.name not in ("openai", "azure"):
-            raise RunError(f"{self._server.name} has no Decisions endpoint; use --read text", code="decisions")
 
         async def attempt() -> Reply:
             return await self._attempt(request)
@@ -81,8 +78,6 @@ class OpenAIChat(Adapter):
 
     def body(self, request: Request) -> dict[str, Json]:
         """The body to send, as far as is known what the model takes."""
-        if request.mode == "decisions":
-            return decisions.body(request, self._model, self._extra)
         can = self.capabilities
         if self.lessons.swapped:
             can = replace(can, max_tokens=self.lessons.swapped)
@@ -92,8 +87,6 @@ class OpenAIChat(Adapter):
 
     def read(self, body: bytes, request: Request) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""
-        if request.mode == "decisions":
-            return decisions.read(body, request, self.where)
         completion = read_chat(body, request, self.where)
         if (
             request.mode == "logprobs"
@@ -102,17 +95,16 @@ class OpenAIChat(Adapter):
         ):
             if self._gave_logprobs:
                 raise RetryableError("the reply lacks the logprobs that earlier replies had", code="shape")
-            raise RunError(f"{self.spec} answered without logprobs; read its answers with --read text", code="logprobs")
+            raise RunError(f"{self.spec} answered without logprobs; ask it with --ask text", code="logprobs")
         self._gave_logprobs = self._gave_logprobs or completion.choice_logprobs is not None
         return completion
 
     async def _attempt(self, request: Request) -> Reply:
         """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
-        path = "/decisions" if request.mode == "decisions" else "/chat/completions"
         while True:
             body = self.body(request)
             started = time.monotonic()
-            status, content, headers = await self._exchange("POST", path, body)
+            status, content, headers = await self._exchange("POST", "/chat/completions", body)
             if status < 400:
                 completion = self.read(content, request)
                 return Reply(replace(completion, latency_s=time.monotonic() - started), headers)
@@ -129,7 +121,7 @@ class OpenAIChat(Adapter):
 
     async def post(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
         """The JSON of a POST that is no question (batches); raises ProviderError."""
-        return self._json(*await self._exchange("POST", path, body))
+        return self._json(*await self._exchange("POST", "/chat/completions", body))
 
     def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:
         if status >= 400:
@@ -176,7 +168,7 @@ class OpenAIChat(Adapter):
             )
         return self._sdk
 
-    def _flow(self) -> Flow:
+    def _flow(self) -> RateLimiter:
         return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
 
 
@@ -189,14 +181,14 @@ def key_for(server: Server, address: str, options: ProviderOptions) -> str | Non
     return key
 
 
-def breaker_for(spec: str, address: str, options: ProviderOptions) -> Breaker:
+def breaker_for(spec: str, address: str, options: ProviderOptions) -> CircuitBreaker:
     """A circuit breaker that is less patient with a server on this machine: it does not come back by itself."""
     usual = _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
     patience_s = usual if options.patience_s is None else options.patience_s
-    return Breaker(spec, patience_s, slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s)
+    return CircuitBreaker(spec, patience_s, slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s)
 
 
-def flow_for(server: Server, address: str, key: str | None, cap: int, options: ProviderOptions) -> Flow:
+def flow_for(server: Server, address: str, key: str | None, cap: int, options: ProviderOptions) -> RateLimiter:
     """The flow shared by all models behind this address and key."""
     digest = hashlib.blake2b((key or "").encode(), digest_size=8).hexdigest()
     return shared_flow(f"{server.name} {address} {digest}", cap, rpm=options.rpm, tpm=options.tpm)

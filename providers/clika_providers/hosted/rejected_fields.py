@@ -14,7 +14,7 @@ _SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_t
 _NEEDED = frozenset({"logprobs", "top_logprobs", "structured_outputs", "grammar", "response_format"})
 
 
-class Lessons:
+class RejectedFields:
     """Rejected fields and the notes about them, for one model during one run."""
 
     def __init__(self, model: str) -> None:
@@ -38,7 +38,7 @@ class Lessons:
         if name is None:
             return False
         if name in _NEEDED:
-            cure = "read its answers with --read text" if "logprobs" in name else "run without constrained output"
+            cure = "ask it with --ask text" if "logprobs" in name else "run without constrained output"
             raise RunError(f"{self._model!r} rejects {name}: {quoted(failure.message)}; {cure}", status=400, code=name)
         other = _SWAPS.get(name)
         if other and self.swapped is None:

@@ -20,7 +20,7 @@ _OPENING_PAUSE_S = 0.1
 _UNREACHABLE_AFTER = 3
 
 
-class Breaker:
+class CircuitBreaker:
     """One per model. `patience_s`: how long nothing may succeed before the model is given up.
 
     `slow_patience_s` holds instead where requests run into their time limit: a model being loaded is no dead one.

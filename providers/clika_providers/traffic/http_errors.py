@@ -128,7 +128,7 @@ def classify(status: int, failure: Failure, headers: Mapping[str, str], where: W
             code="model",
         )
     if "logits_all" in said:
-        return RunError(f"{head}; start the server with --logits_all true, or read with --read text",
+        return RunError(f"{head}; start the server with --logits_all true, or ask with --ask text",
                         status=status, code="logprobs")  # fmt: skip
     if status in RETRYABLE_STATUS or status >= 500:
         wait = retry_after(headers, failure)

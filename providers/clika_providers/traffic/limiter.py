@@ -74,7 +74,7 @@ class _Meter:
         return self._rate if elapsed < 0.5 else self._count / elapsed
 
 
-class Flow:
+class RateLimiter:
     """Shared by every model behind one server and key; lives in one event loop."""
 
     def __init__(self, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> None:
@@ -293,14 +293,14 @@ class Flow:
         return max(0.95 * allowance.refill_per_s / each, _SLOWEST_TOLD)
 
 
-_flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Flow]] = WeakKeyDictionary()
+_flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RateLimiter]] = WeakKeyDictionary()
 
 
-def shared_flow(name: str, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> Flow:
+def shared_flow(name: str, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> RateLimiter:
     """The flow of this loop for a server and key; the first user's caps hold, later ones may only raise the cap."""
     flows = _flows.setdefault(asyncio.get_running_loop(), {})
     flow = flows.get(name)
     if flow is None:
-        flow = flows[name] = Flow(cap, rpm=rpm, tpm=tpm)
+        flow = flows[name] = RateLimiter(cap, rpm=rpm, tpm=tpm)
     flow.cap = max(flow.cap, cap)
     return flow

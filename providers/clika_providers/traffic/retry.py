@@ -12,9 +12,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.circuit_breaker import Breaker
+from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import SHAPE, THROTTLE_STATUS, TIMEOUT
-from clika_providers.traffic.limiter import Flow
+from clika_providers.traffic.limiter import RateLimiter
 from clika_providers.types import Completion
 
 T = TypeVar("T")
@@ -55,7 +55,7 @@ def _asked_too_much(error: ProviderError) -> bool:
 class Caller:
     """Makes calls to one model with everything that is the same for every vendor."""
 
-    def __init__(self, flow: Callable[[], Flow], breaker: Breaker, options: ProviderOptions) -> None:
+    def __init__(self, flow: Callable[[], RateLimiter], breaker: CircuitBreaker, options: ProviderOptions) -> None:
         self._flow = flow
         self.breaker = breaker
         self._options = options
