@@ -93,7 +93,10 @@ def test_a_large_set_without_tags_needs_no_second_packing(tmp_path: Path, monkey
             lambda found: [*found[:-1], {**found[-1], "gold": 0}],
             "line 900: item 'q299' has gold 0 in 'pt-BR', but 2 in",
         ),
-        (lambda found: [*found[:-1], {**found[-1], "choices": ["a", "b", "c", "d"]}], "has 4 choices, line 1 has 3"),
+        (
+            lambda found: [*found[:-1], {**found[-1], "choices": ["a", "b", "c", "d"]}],
+            "has 4 choices in 'pt-BR', but 3 in 'en' (line 898)",
+        ),
     ],
 )
 def test_mistakes_in_a_large_file_are_found_where_they_stand(

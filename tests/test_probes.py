@@ -45,7 +45,7 @@ def test_versions_of_an_item_stand_at_its_position_whatever_order_they_came_in()
         ([Probe("2", "en", "?", ("x", "y"), 0)], "1 of 1 items are missing in language 'en': '1'"),
         (
             [Probe("1", "en", "?", ("x", "y"), 0), Probe("1", "de", "?", ("x", "y", "z"), 0)],
-            "'1' in 'de' has 3 choices, others have 2",
+            "'1' in 'de' has 3 choices, but 2 in another language",
         ),
         ([Probe("1", "en", "?", ("x", "y"), 2)], "has gold 2; it must be 0 to 1"),
         (

@@ -238,7 +238,10 @@ def test_a_template_can_ask_a_question_by_its_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{question} {choises}", r"unknown placeholder \{choises\}; placeholders: \{question\}, \{choices\}"),
+        (
+            "{question} {choises}",
+            r"unknown placeholder \{choises\}; placeholders: \{question\}, \{context\}, \{choices\}",
+        ),
         ("{question} {label}", r"unknown placeholder \{label\} \(it belongs in the `choice:` line"),
         ("{question}", r"the placeholder \{choices\} is missing"),
         ("{choices}", r"the placeholder \{question\} is missing"),

@@ -99,7 +99,7 @@ def test_a_gold_that_is_wrong_or_can_be_read_in_two_ways_is_refused(
         ([CITY, CITY], 2, "stands already in line 1"),
         ([CITY, {**CITY, "language": "EN"}], 2, "stands already in line 1"),
         ([CITY, {**STADT, "gold": 0}], 2, "same order in every language"),
-        ([CITY, {**STADT, "choices": ["a", "b", "c"]}], 2, "all items of a set need the same number"),
+        ([CITY, {**STADT, "choices": ["a", "b", "c"]}], 2, "an item needs the same choices in every language"),
         ([CITY, {**STADT, "language": "German"}], 2, "write 'de'"),
         ([CITY, {**STADT, "language": "de DE"}], 2, "not a language tag"),
         ([{**CITY, "question": "  "}], 1, "'question' is empty"),

@@ -50,7 +50,7 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     for start in range(0, len(asked), _AT_ONCE):
         replies = store.replies(cell, asked[start : start + _AT_ONCE])
         codes, reasons = _read(replies, cell, reading, probe_set)
-        found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.k)
+        found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.counts[replies.positions])
         found.reasons[replies.positions] = reasons
         if len(asked) > _AT_ONCE:
             answers.forget()
@@ -73,23 +73,28 @@ def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: np
     return CellAnswers(choices, why)
 
 
-def unrotate(positions: Answers, rotation: int, k: int) -> Answers:
-    """The set's own choice index for each position on screen, where position p showed choice (p + rotation) mod k."""
+def unrotate(positions: Answers, rotation: int, k: int | npt.NDArray[np.int64]) -> Answers:
+    """The set's own choice index for each position on screen, where position p showed choice (p + rotation) mod k.
+
+    `k` is the number of choices, one for all or one per item.
+    """
     return np.where(positions >= 0, (positions + rotation) % k, positions).astype(np.int8)
 
 
-def rotate(choices: Answers, rotation: int, k: int) -> Answers:
+def rotate(choices: Answers, rotation: int, k: int | npt.NDArray[np.int64]) -> Answers:
     """The inverse of `unrotate`."""
     return np.where(choices >= 0, (choices - rotation) % k, choices).astype(np.int8)
 
 
 def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet) -> Floats:
     """Log-probability per item and choice in the set's own order, NaN where not offered; (items, choices)."""
-    scores = np.full((probe_set.n, probe_set.k), np.nan)
+    counts = probe_set.counts
+    scores = np.full((probe_set.n, int(counts.max())), np.nan)
     replies = store.replies(cell)
-    order = (np.arange(probe_set.k) + cell.key.rotation) % probe_set.k
     for position, logprobs in zip(replies.positions, replies.logprobs, strict=True):
-        if logprobs is not None and len(logprobs) == probe_set.k:
+        k = int(counts[position])
+        if logprobs is not None and len(logprobs) == k:
+            order = (np.arange(k) + cell.key.rotation) % k
             scores[position, order] = [np.nan if value is None else value for value in logprobs]
     return scores
 
@@ -126,7 +131,19 @@ def read_texts(
     rotation: int = 0,
 ) -> tuple[Answers, npt.NDArray[np.uint8]]:
     """(position chosen on screen, reason code) per text; all probes are in one language."""
-    shown = [probe.choices[rotation:] + probe.choices[:rotation] for probe in probes]
+    shown = [as_shown(probe, rotation) for probe in probes]
     language = probes[0].language if probes else None
-    read = answers.read_answers(texts, [tuple(labels)] * len(texts), shown, language, reading, finish)
+    read = answers.read_answers(texts, labels_shown(labels, probes), shown, language, reading, finish)
     return read.choice, read.reason
+
+
+def as_shown(probe: Probe, rotation: int) -> tuple[str, ...]:
+    """A question's choices in the order of their places on screen."""
+    start = rotation % len(probe.choices)
+    return probe.choices[start:] + probe.choices[:start]
+
+
+def labels_shown(labels: Sequence[str], probes: Sequence[Probe]) -> list[tuple[str, ...]]:
+    """The labels each question showed: the first of a cell's, as many as it has choices."""
+    made = {k: tuple(labels[:k]) for k in {len(probe.choices) for probe in probes}}
+    return [made[len(probe.choices)] for probe in probes]

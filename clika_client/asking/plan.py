@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_cache import CachedProvider, canonical
-from clika_client.prompts.catalogue import builtin_styles
 from clika_client.prompts.style import Style, render, style_digest
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
@@ -53,7 +52,7 @@ class Asking:
         usual = Asking(ask=self.ask)
         named = ("max_tokens", "temperature", "seed", "thinking", "grammar")
         changed = {n: getattr(self, n) for n in named if getattr(self, n) != getattr(usual, n)}
-        if style.name not in {s.name for s in builtin_styles()}:
+        if not style.builtin:
             changed["template"] = style_digest(style)
         return canonical(changed)
 
@@ -77,6 +76,8 @@ class PlannedCell:
     language: str
     rotation: int
     repeat: int
+    positions: Sequence[int]
+    """Item positions that the cell stands for: those of the selection that this language and this order have."""
     missing: npt.NDArray[np.int32]
     """Item positions that have no stored answer; shape (missing,)."""
     prompt_bytes: int
@@ -95,7 +96,7 @@ class Plan:
     @property
     def total(self) -> int:
         """Requests the run stands for, cached ones included."""
-        return sum(len(c.selection.positions) for c in self.cells)
+        return sum(len(c.positions) for c in self.cells)
 
     @property
     def missing(self) -> int:
@@ -147,12 +148,13 @@ def _plan_cell(
     keys: dict[int, bytes] = {}
     missing: list[int] = []
     size = 0
-    labels: tuple[str, ...] = ()
-    for start in range(0, len(selection.positions), _BLOCK):
+    probe_set = selection.probe_set
+    labels = style.make_layout(language, probe_set.k, probe_set.meta).labels
+    positions = _positions(selection, language, rotation)
+    for start in range(0, len(positions), _BLOCK):
         block: list[tuple[int, bytes, int]] = []
-        for position in selection.positions[start : start + _BLOCK]:
-            request = make_request(selection.probe_set, language, position, style, asking, rotation, repeat)
-            labels = request.labels
+        for position in positions[start : start + _BLOCK]:
+            request = make_request(probe_set, language, position, style, asking, rotation, repeat)
             length = sum(len(m.content.encode("utf-8", "replace")) for m in request.messages)
             block.append((position, provider.key(request), length))
         have = provider.present([key for _, key, _ in block])
@@ -173,14 +175,28 @@ def _plan_cell(
         settings=asking.settings(style),
     )
     cell_id = store.add_cell(cell, labels, keys)
-    return PlannedCell(cell_id, selection, language, rotation, repeat, np.asarray(missing, dtype=np.int32), size)
+    left = np.asarray(missing, dtype=np.int32)
+    return PlannedCell(cell_id, selection, language, rotation, repeat, positions, left, size)
+
+
+def _positions(selection: Selection, language: str, rotation: int) -> Sequence[int]:
+    """What a cell asks: a question of two choices has no third order, and a set may lack it in a language."""
+    probe_set, chosen = selection.probe_set, selection.positions
+    if rotation:
+        counts = probe_set.counts
+        chosen = tuple(i for i in chosen if rotation < counts[i])
+    if probe_set.parallel:
+        return chosen
+    held = set(probe_set.held(language))
+    return tuple(i for i in chosen if i in held)
 
 
 def make_request(
     probe_set: ProbeSet, language: str, position: int, style: Style, asking: Asking, rotation: int, repeat: int
 ) -> Request:
     """The request for one probe; the same arguments always give the same request."""
-    prompt = render(probe_set.probes[language][position], style, probe_set, rotation=rotation)
+    probe, tags = probe_set.probes[language][position], probe_set.items[position].tags
+    prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
     extra: tuple[tuple[str, Json], ...] = ()
     return Request(
         messages=prompt.messages,

@@ -156,7 +156,7 @@ class Evaluation:
     def _note_cells(self, run_id: str, plans: Sequence[Plan]) -> None:
         for plan in plans:
             for cell in plan.cells:
-                self.store.add_run_cell(run_id, cell.cell_id, cell.selection.positions)
+                self.store.add_run_cell(run_id, cell.cell_id, cell.positions)
 
     async def ask_all(self, run_id: str, plans: Sequence[Plan], selections: Sequence[Selection]) -> RunResult:
         """Ask what is missing, hosted models side by side, local ones one after the other."""

@@ -35,8 +35,9 @@ class CellReplies:
 
     def choices(self) -> list[tuple[str, ...]]:
         """The options of each reply's question in the order they were shown."""
-        r = self.rotation
-        return [p.choices[r:] + p.choices[:r] for p in self.probes]
+        from clika_client.answers.cells import as_shown
+
+        return [as_shown(probe, self.rotation) for probe in self.probes]
 
     def gold(self) -> list[int]:
         """The position on screen of each question's right option."""
@@ -44,9 +45,11 @@ class CellReplies:
 
     def read(self, reading: str) -> list[Answer]:
         """Every reply as one reading reads it."""
+        from clika_client.answers.cells import labels_shown
         from clika_client.answers.read import read_answers
 
-        found = read_answers(self.texts, self.labels, self.choices(), self.language, reading, self.finish)
+        labels = labels_shown(self.labels, self.probes)
+        found = read_answers(self.texts, labels, self.choices(), self.language, reading, self.finish)
         return [found.answer(i) for i in range(len(self.texts))]
 
 

@@ -20,6 +20,7 @@ def prompt(
     language: Annotated[str, typer.Option("--language", "-l", help="Language tags, comma-separated.")] = "en",
     style: Annotated[str, typer.Option("--style", "--prompt", help="Prompt style, or path of a template.")] = "plain",
     template: Annotated[Path | None, typer.Option(help="Your own template file, in place of --style.")] = None,
+    shots: Annotated[int, typer.Option(help="Worked examples before the question, as `clika run --shots` asks.")] = 0,
     item: Annotated[str | None, typer.Option(help="The item to show [default: the first].")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many items to show.")] = 1,
     rotation: Annotated[int, typer.Option(min=0, help="Cyclic order of the options: start with this one.")] = 0,
@@ -35,7 +36,7 @@ def prompt(
     from clika_client.common.languages import canonical
     from clika_client.sets.catalogue import resolve
 
-    chosen = get_style(str(template.resolve()) if template is not None else style)
+    chosen = get_style(str(template.resolve()) if template is not None else style, shots)
     probe_set = resolve(name).select([canonical(tag) for tag in language.split(",") if tag.strip()])
     ids = [i.item_id for i in probe_set.items]
     if item is not None and item not in ids:
@@ -43,8 +44,10 @@ def prompt(
     start = 0 if item is None else ids.index(item)
     rows = []
     for tag in probe_set.languages:
-        for probe in probe_set.probes[tag][start : start + limit]:
-            rendered = render(probe, chosen, probe_set, rotation=rotation)
+        for probe, its in zip(probe_set.probes[tag][start : start + limit], probe_set.items[start:], strict=False):
+            if probe.absent:
+                continue
+            rendered = render(probe, chosen, probe_set, rotation=rotation, tags=its.tags)
             rows.append(
                 {
                     "item_id": probe.item_id,

@@ -39,6 +39,9 @@ def run(
     prompt: Annotated[
         str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
     ] = "plain",
+    shots: Annotated[
+        int, typer.Option(help="Worked examples before each question, from the set's reserved questions.")
+    ] = 0,
     ask: Annotated[
         str,
         typer.Option(
@@ -132,7 +135,7 @@ def run(
     config = RunConfig(
         sets=_sets(sets, columns or [], reference),
         models=tuple(dict.fromkeys(model)),
-        style=get_style(prompt),
+        style=get_style(prompt, shots),
         asking=asking,
         languages=None if languages is None else _languages(languages),
         limit=limit,

@@ -113,7 +113,7 @@ def _read_now(
     texts, finish = [row.text or "" for row in rows], [row.finish_reason for row in rows]
     for reading in READ_AT_IMPORT:
         codes, reasons = read_texts(texts, labels, probes, reading, finish=finish, rotation=key.rotation)
-        answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.k), reasons)
+        answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.counts[positions]), reasons)
         store.save_reading(cell, reading_stamp(reading), answers.choices, answers.reasons)
 
 

@@ -132,9 +132,9 @@ def _misfit(row: ForeignReply, probe_set: ProbeSet, position: int | None) -> str
     probe = probe_set.probes[row.language][position]
     if row.gold is not None and row.gold != probe.gold:
         return "gold differs from the set's"
-    if row.choices and len(row.choices) != probe_set.k:
+    if row.choices and len(row.choices) != len(probe.choices):
         return "another number of choices than the set's"
-    if row.logprobs is not None and len(row.logprobs) != probe_set.k:
+    if row.logprobs is not None and len(row.logprobs) != len(probe.choices):
         return "another number of choice probabilities than choices"
     return ""
 

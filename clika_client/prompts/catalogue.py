@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clika_client.common.errors import UserError
 from clika_client.prompts import paper, plain
-from clika_client.prompts.style import Style
+from clika_client.prompts.style import Style, with_shots
 from clika_client.prompts.template import read_template
 
 
@@ -17,8 +17,15 @@ def builtin_styles() -> tuple[Style, ...]:
     return (plain.PLAIN, plain.NATIVE, paper.ZERO_SHOT, paper.ONE_SHOT)
 
 
-def get_style(name: str) -> Style:
-    """The style of that name, or the user's template in the file of that path; raises UserError with the cure."""
+def get_style(name: str, shots: int = 0) -> Style:
+    """The style of that name, or the user's template in the file of that path, with `shots` examples a question.
+
+    Raises UserError with the cure.
+    """
+    return with_shots(_found(name), shots)
+
+
+def _found(name: str) -> Style:
     styles = {style.name: style for style in builtin_styles()}
     if name in styles:
         return styles[name]

@@ -11,10 +11,12 @@ from functools import lru_cache
 
 from clika_client.common.errors import UserError
 from clika_client.prompts.layout import Layout
-from clika_client.prompts.style import Meta, Style
+from clika_client.prompts.shots import Meta
+from clika_client.prompts.style import Style
 from clika_client.sets.wording import compile_text, latin_labels, meta_key, problem_key
 
-_QUESTION = "Question:{question}\n{choices}\nAnswer:"
+_QUESTION = "{context}Question:{question}\n{choices}\nAnswer:"
+_ANSWER = compile_text("{label}. {choice}")
 _CHOOSE = "Please choose the most reasonable one from the following options."
 _ONE = f"The following is a multiple choice question. {_CHOOSE}\n"
 _MANY = f"The following are multiple choice questions. {_CHOOSE}\n"
@@ -28,12 +30,16 @@ def _published(template: str, k: int) -> Layout:
 
 @lru_cache(maxsize=64)
 def _zero_shot(k: int) -> Layout:
-    return Layout(compile_text(_ONE + _QUESTION), latin_labels(k), note=_BORROWED)
+    return _borrowed(_ONE, k)
 
 
 @lru_cache(maxsize=64)
 def _one_shot(k: int) -> Layout:
-    return Layout(compile_text(_MANY + _sum(k) + "\n" + _QUESTION), latin_labels(k), note=_BORROWED)
+    return _borrowed(_MANY + _sum(k) + "\n", k)
+
+
+def _borrowed(lead: str, k: int) -> Layout:
+    return Layout(compile_text(_QUESTION), latin_labels(k), note=_BORROWED, lead=compile_text(lead), answer=_ANSWER)
 
 
 def _sum(k: int) -> str:
@@ -80,4 +86,5 @@ ONE_SHOT = Style(
     about="As the paper asked the open models: English instruction and one English example.",
     make_layout=_one_shot_layout,
     content=lambda: _MANY + _sum(2) + _sum(3) + _sum(5) + _QUESTION,
+    brings_example=True,
 )

@@ -16,7 +16,8 @@ from importlib import resources
 from clika_client.common import languages
 from clika_client.common.errors import UserError
 from clika_client.prompts.layout import Layout
-from clika_client.prompts.style import Meta, Style
+from clika_client.prompts.shots import Meta
+from clika_client.prompts.style import Style
 from clika_client.sets.wording import compile_text, escape, latin_labels
 
 _FALLBACK = "en"
@@ -60,13 +61,25 @@ def _layout(language: str, k: int, native: bool) -> Layout:
             f"plain-native has {len(labels)} letters in {language!r}, but the questions have {k} choices; use plain"
         )
     instruction = wording["instruction"] if letters is None else letters.get("instruction", wording["instruction"])
-    body = f"{escape(instruction)}\n{_led(wording['question'])}{{question}}\n{{choices}}\n{escape(wording['answer'])}"
-    return Layout(compile_text(body), labels[:k], language=languages.name(language), note=note)
+    body = f"{{context}}{_led(wording['question'])}{{question}}\n{{choices}}\n{escape(wording['answer'])}"
+    return Layout(
+        compile_text(body),
+        labels[:k],
+        language=languages.name(language),
+        note=note,
+        lead=compile_text(f"{escape(instruction)}\n"),
+        answer=compile_text(f"{_space_after(wording['answer'])}{{label}}"),
+    )
 
 
 def _led(word: str) -> str:
-    """A leading word with the space that follows it: none after a full-width colon."""
-    return escape(word) + ("" if unicodedata.east_asian_width(word[-1]) in "WF" else " ")
+    """A leading word with the space that follows it."""
+    return escape(word) + _space_after(word)
+
+
+def _space_after(word: str) -> str:
+    """None after a full-width colon."""
+    return "" if unicodedata.east_asian_width(word[-1]) in "WF" else " "
 
 
 def _plain_layout(language: str, k: int, meta: Meta) -> Layout:

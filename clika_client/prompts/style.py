@@ -7,12 +7,13 @@ language; rendering a Probe only fills it in.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from clika_client.prompts.layout import Layout
-from clika_client.sets.probes import Probe, ProbeSet
+from clika_client.common.errors import UserError
+from clika_client.prompts.shots import MakeLayout, Shots
+from clika_client.sets.probes import Probe, ProbeSet, Tags
 from clika_providers import Message
 
 
@@ -27,11 +28,6 @@ class Prompt:
     """Index of the choice shown at each position; identity unless options were permuted."""
 
 
-Meta = Mapping[str, str]
-MakeLayout = Callable[[str, int, Meta], Layout]
-"""(language, number of choices, the set's `meta`) → Layout; raises UserError where the style cannot serve."""
-
-
 @dataclass(frozen=True, slots=True)
 class Style:
     """A named way of asking. Two styles with one name and one digest render the same prompts."""
@@ -44,18 +40,38 @@ class Style:
     make_layout: MakeLayout = field(repr=False, compare=False)
     content: Callable[[], str] = field(repr=False, compare=False)
     """All text that the style brings along, so that its digest changes with it."""
+    shots: Shots | None = field(default=None, repr=False, compare=False)
+    """Worked examples before each question; they are part of the name."""
+    brings_example: bool = False
+    builtin: bool = True
+    """Whether it comes with the tool; a user's own is named with its text's digest in a row's settings."""
 
 
-def render(probe: Probe, style: Style, probe_set: ProbeSet, *, rotation: int = 0) -> Prompt:
+def render(probe: Probe, style: Style, probe_set: ProbeSet, *, rotation: int = 0, tags: Tags | None = None) -> Prompt:
     """Ask one question in one style; `rotation` r shows choice (p + r) mod k at position p.
 
-    Raises UserError where the style cannot serve the set or its language.
+    `tags` are the item's own, by which examples are chosen. Raises UserError where the style cannot serve the set
+    or its language.
     """
     k = len(probe.choices)
     layout = style.make_layout(probe.language, k, probe_set.meta)
     order = _order(k, rotation % k)
     choices = probe.choices if rotation % k == 0 else tuple(probe.choices[i] for i in order)
-    return Prompt(layout.messages(probe, choices), layout.labels, order)
+    examples = ""
+    if style.shots is not None:
+        examples = style.shots.text(probe.language, {**(tags or {}), **probe.tags}, probe_set, style.make_layout)
+    return Prompt(layout.messages(probe, choices, examples), layout.labels, order)
+
+
+def with_shots(style: Style, n: int) -> Style:
+    """The style with `n` worked examples before each question, under a name of its own."""
+    if n == 0:
+        return style
+    if n < 0:
+        raise UserError(f"--shots must be 0 or more, got {n}")
+    if style.brings_example:
+        raise UserError(f"{style.name} has an example of its own; use --shots with another style, such as plain")
+    return replace(style, name=f"{style.name} {n}-shot", shots=Shots(n))
 
 
 @lru_cache(maxsize=1024)

@@ -22,8 +22,9 @@ from pathlib import Path
 from clika_client.common import languages
 from clika_client.common.errors import UserError
 from clika_client.prompts.layout import Layout
-from clika_client.prompts.style import Meta, Style
-from clika_client.sets.wording import FIELD, PLACES, Text, compile_text, latin_labels
+from clika_client.prompts.shots import Meta
+from clika_client.prompts.style import Style
+from clika_client.sets.wording import EXAMPLES_PLACE, FIELD, PLACES, Text, compile_text, latin_labels
 
 _SETTINGS = ("labels", "choice", "between", "system")
 
@@ -33,6 +34,7 @@ class _Template:
     """A template file, checked."""
 
     where: str
+    lead: Text
     body: Text
     choice: Text
     labels: tuple[str, ...] | None
@@ -64,6 +66,7 @@ def read_template(path: Path) -> Style:
         about=f"Your template {path.name}.",
         make_layout=make_layout,
         content=lambda: text,
+        builtin=False,
     )
 
 
@@ -75,9 +78,11 @@ def _parse(where: str, text: str) -> _Template:
     body = body.removesuffix("\n")
     labels = settings.get("labels")
     native = labels == "native"
+    lead, form = _split(where, _places(where, body, PLACES, ("question", "choices")))
     parsed = _Template(
         where=where,
-        body=_places(where, body, PLACES, ("question", "choices")),
+        lead=lead,
+        body=form,
         choice=_places(where, settings.get("choice", "{label}. {choice}"), ("label", "choice"), ("label", "choice")),
         labels=None if labels is None or native else _labels(where, labels),
         native=native,
@@ -85,6 +90,17 @@ def _parse(where: str, text: str) -> _Template:
         system=settings.get("system"),
     )
     return parsed
+
+
+def _split(where: str, text: Text) -> tuple[Text, Text]:
+    """What stands before `{examples}` and what after it; a text without that place is all body."""
+    if EXAMPLES_PLACE not in text.places:
+        return Text(("",), ()), text
+    at = text.places.index(EXAMPLES_PLACE)
+    before, after = text.places[:at], text.places[at + 1 :]
+    if EXAMPLES_PLACE in after or {"question", "choices"} & set(before):
+        raise UserError(f"{where}: {{{EXAMPLES_PLACE}}} stands once, before {{question}} and {{choices}}")
+    return Text(text.literals[: at + 1], before), Text(text.literals[at + 1 :], after)
 
 
 def _is_settings(head: str) -> bool:
@@ -147,4 +163,5 @@ def _layout(template: _Template, language: str, k: int) -> Layout:
         template.between,
         template.system,
         languages.name(language),
+        lead=template.lead,
     )

@@ -73,9 +73,11 @@ def block_of(key: RowKey, languages: Sequence[str], answers: npt.ArrayLike) -> A
 
 
 def gold_of(probe_set: ProbeSet) -> Answers:
-    """The gold choice per item, the same in every language; shape (items,)."""
-    first = next(iter(probe_set.probes.values()))
-    return np.array([probe.gold for probe in first], np.int8)
+    """The gold choice per item, the same in every language that has it; shape (items,)."""
+    if probe_set.parallel:
+        return np.array([probe.gold for probe in next(iter(probe_set.probes.values()))], np.int8)
+    golds = np.array([[probe.gold for probe in probes] for probes in probe_set.probes.values()], np.int8)
+    return np.asarray(golds.max(0))
 
 
 def plurality(votes: Answers, k: int) -> Answers:

@@ -141,7 +141,7 @@ def _block(
         read = [read_cell(store, cell, key.reading, probe_set) for cell in mine]
         votes = np.stack([r.choices for r in read])
         answers[i] = votes[0] if len(mine) == 1 else plurality(votes, probe_set.k)
-        shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.k)
+        shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
         reasons[i] = np.where(answers[i] == -1, read[0].reasons, 0)
         for cell in mine:
             asked[i, run_positions.get(cell.cell_id, cell.asked())] = True

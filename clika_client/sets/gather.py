@@ -91,16 +91,17 @@ class Gathered:
         self._clusters: list[str | None] = []
         self._named: list[tuple[str, ...] | None] = []
         self._gold = array("i")
+        self._counts = array("i")
+        """Choices of each item."""
         self._first: list[tuple[int, int]] = []
         """Per item: language number and tags number of its first row."""
         self._languages: dict[str, _Language] = {}
         self._rows = 0
-        self._k = 0
-        self._word = self._first_place = ""
+        self._word = ""
         self._other_gold: UserError | None = None
 
     def add(self, row: Row) -> None:
-        """Take one row; raises UserError for a repeated id or another number of choices."""
+        """Take one row; raises UserError for a repeated id, or other choices than in another language."""
         probe = row.probe
         self._word, _, number = row.place.rpartition(" ")
         language = self._languages.setdefault(probe.language, _Language(probe.language))
@@ -111,6 +112,7 @@ class Gathered:
             self._clusters.append(row.cluster)
             self._named.append(row.item_tags)
             self._gold.append(probe.gold)
+            self._counts.append(len(probe.choices))
             self._first.append((list(self._languages).index(probe.language), tags))
         plain = replace(probe, tags=self._tags.values[_NONE]) if tags else probe
         language.add(item, plain, tags, int(number))
@@ -129,12 +131,12 @@ class Gathered:
                 f"{self.path}, {row.place}: item {probe.item_id!r} in {probe.language!r} stands already in "
                 f"{self._word} {language.places[before]}; keep one, or give this one an id of its own"
             )
-        if not self._k:
-            self._k, self._first_place = len(probe.choices), row.place
-        if len(probe.choices) != self._k:
+        if item < len(self._counts) and self._counts[item] != len(probe.choices):
+            first = list(self._languages.values())[self._first[item][0]]
             raise UserError(
-                f"{self.path}, {row.place}: item {probe.item_id!r} in {probe.language!r} has {len(probe.choices)} "
-                f"choices, {self._first_place} has {self._k}; all items of a set need the same number"
+                f"{self.path}, {row.place}: item {probe.item_id!r} has {len(probe.choices)} choices in "
+                f"{probe.language!r}, but {self._counts[item]} in {first.tag!r} ({self._word} "
+                f"{first.places[first.find(item)]}); an item needs the same choices in every language"
             )
         if item < len(self._gold) and self._gold[item] != probe.gold and self._other_gold is None:
             first = list(self._languages.values())[self._first[item][0]]

@@ -119,6 +119,8 @@ def to_lines(probe_set: ProbeSet) -> Iterator[str]:
             yield from map(line_of, probes.blocks)
         else:
             yield from map(probe_line, _parts(iter(probes)))
+    if probe_set.examples is not None:
+        yield from to_lines(probe_set.examples)
 
 
 def to_blocks(probe_set: ProbeSet) -> Iterator[bytes]:
@@ -129,21 +131,24 @@ def to_blocks(probe_set: ProbeSet) -> Iterator[bytes]:
             yield from probes.blocks
         else:
             yield from (pack_line(probe_line(part)) for part in _parts(iter(probes)))
+    if probe_set.examples is not None:
+        yield from to_blocks(probe_set.examples)
 
 
 def _leading_lines(probe_set: ProbeSet) -> Iterator[str]:
-    yield _encode(
-        {
-            "name": probe_set.name,
-            "version": probe_set.version,
-            "reference": probe_set.reference,
-            "licence": probe_set.licence,
-            "source": probe_set.source,
-            "meta": dict(probe_set.meta),
-            "languages": list(probe_set.probes),
-            "n": probe_set.n,
-        }
-    )
+    head: dict[str, object] = {
+        "name": probe_set.name,
+        "version": probe_set.version,
+        "reference": probe_set.reference,
+        "licence": probe_set.licence,
+        "source": probe_set.source,
+        "meta": dict(probe_set.meta),
+        "languages": list(probe_set.probes),
+        "n": probe_set.n,
+    }
+    if probe_set.examples is not None:
+        head["examples"] = True  # another set follows
+    yield _encode(head)
     for start in range(0, probe_set.n, BLOCK):
         yield _encode([[i.item_id, dict(i.tags), i.cluster] for i in probe_set.items[start : start + BLOCK]])
 
@@ -170,6 +175,7 @@ def from_blocks(blocks: Iterable[bytes]) -> ProbeSet:
         head["licence"],
         head["source"],
         head["meta"],
+        from_blocks(source) if head.get("examples") else None,
     )
 
 

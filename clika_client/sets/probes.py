@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
+
 from clika_client.common.errors import UserError
 
 Tags = Mapping[str, str]
+CONTEXT = "context"
+"""Field of a Probe that every prompt style shows before the question: a passage, a premise, a story."""
+NOT_PARALLEL = "not_parallel"
+"""Key of a set's `meta`: why its languages do not hold the same questions."""
+EXAMPLE_TAG = "example_tag"
+"""Key of the `meta` of a set of examples: an example has the question's own value of this tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,24 @@ class Probe:
     fields: Mapping[str, str] = field(default_factory=dict)
     """Parts of the question that some prompt styles need apart (COPA's premise and connector)."""
 
+    @property
+    def absent(self) -> bool:
+        """Whether it only keeps the place of a question that the language does not have."""
+        return not self.choices
+
+
+def absent(item_id: str, language: str) -> Probe:
+    """The place of a question that a language lacks, in a set that is not parallel."""
+    return Probe(item_id, language, "", (), -1)
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeSet:
     """A versioned, hashed collection of Probes.
 
     Invariant: `probes[language][i]` is the version of `items[i]`, for every language, with the same
-    number of choices and the same gold index in each.
+    number of choices and the same gold index in each. Items may differ in their number of choices. Only where
+    the set is not parallel, a language may lack an item: an absent Probe keeps its place.
     """
 
     name: str
@@ -56,6 +76,10 @@ class ProbeSet:
     source: str = ""
     meta: Mapping[str, str] = field(default_factory=dict)
     """Texts that belong to the set, such as published instructions: `instruction:de` → text."""
+    examples: ProbeSet | None = None
+    """Questions in the same languages that are never asked: examples are taken from them."""
+    _counts: bytes = field(default=b"", init=False, repr=False, compare=False)
+    """Choices of each item; counted when first asked for, as a large set is not unpacked in vain."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -68,14 +92,43 @@ class ProbeSet:
         return len(self.items)
 
     @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Number of choices of each item; shape (n,)."""
+        if not self._counts:
+            counts = np.zeros(self.n, np.uint8)
+            for probes in self.probes.values():
+                counts = np.maximum(counts, np.fromiter((len(p.choices) for p in probes), np.uint8, self.n))
+                if counts.all():
+                    break
+            object.__setattr__(self, "_counts", counts.tobytes())
+        return np.frombuffer(self._counts, np.uint8).astype(np.int64)
+
+    @property
     def k(self) -> int:
-        """Number of choices per question, the same for all items."""
-        return len(next(iter(self.probes.values()))[0].choices)
+        """Number of choices of the question that has most."""
+        return self.k_range[1]
+
+    @property
+    def k_range(self) -> tuple[int, int]:
+        """Fewest and most choices of a question."""
+        counts = self.counts
+        return int(counts.min()), int(counts.max())
 
     @property
     def chance(self) -> float:
-        """Accuracy of blind guessing, 1/k."""
-        return 1.0 / self.k
+        """Accuracy of blind guessing: the mean over items of 1 / number of choices."""
+        return float((1.0 / self.counts).mean())
+
+    @property
+    def parallel(self) -> bool:
+        """Whether every language holds the same questions, so that answers can be compared."""
+        return NOT_PARALLEL not in self.meta
+
+    def held(self, language: str) -> list[int]:
+        """Positions of the items that a language has; all of them in a parallel set."""
+        if self.parallel:
+            return list(range(self.n))
+        return [i for i, probe in enumerate(self.probes[language]) if not probe.absent]
 
     def select(self, languages: Sequence[str] | None = None, limit: int | None = None, seed: int = 0) -> ProbeSet:
         """The same items in each of `languages`; with `limit`, a seeded sample in the set's order.
@@ -95,12 +148,18 @@ class ProbeSet:
                 raise UserError(f"--limit must be at least 1, got {limit}")
             if limit < self.n:
                 rows = sorted(random.Random(seed).sample(range(self.n), limit))
+        return self.part(wanted, rows)
+
+    def part(self, languages: Sequence[str], rows: Sequence[int]) -> ProbeSet:
+        """Some languages and some items, by their positions."""
+        examples = self.examples and replace(self.examples, probes={t: self.examples.probes[t] for t in languages})
         if len(rows) == self.n:
-            return replace(self, probes={tag: self.probes[tag] for tag in wanted})
+            return replace(self, probes={tag: self.probes[tag] for tag in languages}, examples=examples)
         return replace(
             self,
             items=tuple(self.items[i] for i in rows),
-            probes={tag: tuple(self.probes[tag][i] for i in rows) for tag in wanted},
+            probes={tag: tuple(self.probes[tag][i] for i in rows) for tag in languages},
+            examples=examples,
         )
 
 
@@ -117,21 +176,25 @@ def build(name: str, items: Iterable[Item], probes: Iterable[Probe], *, where: s
     items = tuple(items)
     if not items or not by_language:
         raise UserError(f"{where or name}: the set is empty; give it at least one item")
-    k = len(next(iter(next(iter(by_language.values())).values())).choices)
+    first = next(iter(by_language.values()))
+    counts = {item_id: len(probe.choices) for item_id, probe in first.items()}
     for language, bucket in by_language.items():
-        _check_language(where or name, language, items, bucket, k)
+        _check_language(where or name, language, items, bucket, counts)
     _check_gold(where or name, items, by_language)
     ordered = {tag: tuple(bucket[item.item_id] for item in items) for tag, bucket in by_language.items()}
     return ProbeSet(name=name, items=items, probes=ordered, **details)  # type: ignore[arg-type]
 
 
-def _check_language(where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], k: int) -> None:
+def _check_language(
+    where: str, language: str, items: tuple[Item, ...], bucket: Mapping[str, Probe], counts: Mapping[str, int]
+) -> None:
     refuse_missing(where, language, [item.item_id for item in items if item.item_id not in bucket], len(items))
     for probe in bucket.values():
+        k = counts.get(probe.item_id, len(probe.choices))
         if len(probe.choices) != k:
             raise UserError(
-                f"{where}: item {probe.item_id!r} in {language!r} has {len(probe.choices)} choices, others have {k}; "
-                "all items of a set need the same number"
+                f"{where}: item {probe.item_id!r} in {language!r} has {len(probe.choices)} choices, but {k} in another "
+                "language; an item needs the same choices in every language"
             )
         if not 0 <= probe.gold < k:
             raise UserError(

@@ -16,7 +16,11 @@ from clika_client.common.errors import UserError
 LATIN = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 FIELD = "field:"
 """`{field:premise}` is the probe's field `premise`."""
-PLACES = ("question", "choices", "labels", "first_label", "last_label", "language")
+CONTEXT_PLACE = "context"
+"""`{context}` is what stands before the question, with a line break after it; nothing where there is none."""
+EXAMPLES_PLACE = "examples"
+"""`{examples}` is where worked examples stand; what follows it is the form of one question."""
+PLACES = ("question", CONTEXT_PLACE, "choices", "labels", "first_label", "last_label", "language", EXAMPLES_PLACE)
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _DOUBLED = {"{{": "\0", "}}": "\1"}
 
