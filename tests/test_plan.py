@@ -88,7 +88,15 @@ def test_a_plan_after_a_stop_misses_exactly_the_rest(bench: Bench) -> None:
     bench.answer(first, 7)
     rest = bench.plan()
     assert [request for _, request in missing_requests(rest)] == asked[7:]
-    assert [cell.missing.tolist() for cell in rest.cells] == [[], [2, 3, 4]]
+    assert [cell.missing.tolist() for cell in rest.cells] == [[4], [3, 4]]
+
+
+def test_hosted_questions_are_asked_item_by_item_so_that_a_stopped_run_is_a_smaller_table(bench: Bench) -> None:
+    plan = bench.plan(permute=True)
+    cells = len(plan.cells)
+    assert cells > len({cell.language for cell in plan.cells}) == 2
+    bench.answer(plan, 3 * cells)
+    assert [cell.missing.tolist() for cell in bench.plan(permute=True).cells] == [[3, 4]] * cells
 
 
 def test_planning_alone_makes_a_run_that_can_be_scored(bench: Bench) -> None:

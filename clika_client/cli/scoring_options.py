@@ -49,6 +49,7 @@ def make_wanted(
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
+    from clika_client.common.languages import canonical
     from clika_client.scoring.load import Wanted
 
     readings = words(reading) or ("standard",)
@@ -58,7 +59,7 @@ def make_wanted(
         run_id=run_id,
         models=tuple(models or ()),
         sets=words(sets),
-        languages=words(languages),
+        languages=tuple(dict.fromkeys(canonical(tag) for tag in words(languages))),
         readings=readings,
         sources=words(sources),
         prompts=(prompt,) if prompt else (),
@@ -75,9 +76,10 @@ def make_options(
     reference: str | None = None,
 ) -> Options:
     """How to score."""
+    from clika_client.common.languages import canonical
     from clika_client.scoring.score_sets import Options
 
-    return Options(anchor, en_co, bootstrap, seed, words(drop), split, _reference(reference))
+    return Options(canonical(anchor), en_co, bootstrap, seed, words(drop), split, _reference(reference))
 
 
 def words(text: str | None) -> tuple[str, ...]:

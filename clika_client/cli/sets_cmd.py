@@ -191,7 +191,12 @@ def _questions(part: ProbeSet) -> list[dict[str, Any]]:
 @sets_app.command()
 def add(
     name: Annotated[str, typer.Argument(help="The name to give it, or `clika-release` for the paper's sets.")],
-    path: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet file, or the checkout of the release.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="JSON(L), CSV or Parquet: one file, or one per language; or the release's checkout."
+        ),
+    ],
     map_: Map = None,
     reference: Annotated[
         float | None, typer.Option(help="Accuracy that counts as RA = 1, as a fraction such as 0.95.")
@@ -200,7 +205,7 @@ def add(
     """Register your own set, or a checkout of the CLiKA authors' release, after checking all of it."""
     from clika_client.sets import catalogue
 
-    for found in catalogue.add(name, path, mapping=map_ or (), reference=reference):
+    for found in catalogue.add(name, *files, mapping=map_ or (), reference=reference):
         typer.echo(
             f"{shown(found.name)}: {found.n} items, {found.k} choices, {len(found.languages)} languages "
             f"({', '.join(found.languages)})"
@@ -212,7 +217,8 @@ def remove(name: Annotated[str, typer.Argument(help="The name of a set you added
     """Forget a set you added; its file stays."""
     from clika_client.sets import catalogue
 
-    typer.echo(f"{shown(name)} removed from the list; its file stays: {shown(str(catalogue.remove(name)))}", err=True)
+    files = ", ".join(map(str, catalogue.remove(name)))
+    typer.echo(f"{shown(name)} removed from the list; its file stays: {shown(files)}", err=True)
 
 
 @sets_app.command()
