@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clika_cache.completions import read_figures
 from clika_client.answers import read as answers
+from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.store.store import Cell, Replies, Store
@@ -39,8 +41,7 @@ def reason_counts(codes: npt.NDArray[np.uint8]) -> dict[str, int]:
 
 def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
     """The answers of a cell, from the store when already read, else read now and kept."""
-    if cell.key.ask == "logprobs":
-        reading = PROBABILITIES
+    reading = reading_for(cell.key.ask, reading)
     stamp = reading_stamp(reading)
     kept = store.reading(cell, stamp)
     if kept is not None:
@@ -61,8 +62,19 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
 def _read(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> tuple[Answers, npt.NDArray[np.uint8]]:
     if reading == PROBABILITIES:
         return _most_probable(replies.logprobs)
+    if reading in NORMALISATIONS:
+        return _most_probable(_scored(replies, cell, reading, probe_set))
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
     return read_texts(replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation)
+
+
+def reading_for(ask: str, reading: str) -> str:
+    """The reading of cells asked in one way, where this one was wanted: a reading of another way is passed over."""
+    if ask == "logprobs":
+        return PROBABILITIES
+    if ask == "likelihood":
+        return reading if reading in NORMALISATIONS else HEADLINE
+    return "standard" if reading in NORMALISATIONS else reading
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
@@ -86,17 +98,51 @@ def rotate(choices: Answers, rotation: int, k: int | npt.NDArray[np.int64]) -> A
     return np.where(choices >= 0, (choices - rotation) % k, choices).astype(np.int8)
 
 
-def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet) -> Floats:
-    """Log-probability per item and choice in the set's own order, NaN where not offered; (items, choices)."""
+def _scored(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> list[tuple[float | None, ...] | None]:
+    """The score of each option under a normalisation of its likelihood; None for a figure that is not stored."""
+    scored: list[tuple[float | None, ...] | None] = []
+    probes = probe_set.probes[cell.key.language]
+    for position, logprobs, text in zip(replies.positions, replies.logprobs, replies.option_figures, strict=True):
+        held = figures(logprobs, *read_figures(text), probes[int(position)].choices)
+        row = NORMALISATIONS[reading](held)
+        scored.append(tuple(None if np.isnan(value) else float(value) for value in row))
+    return scored
+
+
+def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet, reading: str = PROBABILITIES) -> Floats:
+    """The score of each choice in the set's own order, NaN where not offered; (items, choices).
+
+    Natural-log probabilities; for likelihood cells under the normalisation that the reading names.
+    """
     counts = probe_set.counts
     scores = np.full((probe_set.n, int(counts.max())), np.nan)
     replies = store.replies(cell)
-    for position, logprobs in zip(replies.positions, replies.logprobs, strict=True):
+    rows = _scored(replies, cell, reading, probe_set) if reading in NORMALISATIONS else replies.logprobs
+    for position, logprobs in zip(replies.positions, rows, strict=True):
         k = int(counts[position])
         if logprobs is not None and len(logprobs) == k:
             order = (np.arange(k) + cell.key.rotation) % k
             scores[position, order] = [np.nan if value is None else value for value in logprobs]
     return scores
+
+
+def mean_over_orders(scores: Sequence[Floats]) -> Floats:
+    """Log of the mean probability of each choice over several orders of the options; (items, choices).
+
+    In each order the labels' probabilities are taken relative to one another first, so that every order counts the
+    same (Zheng et al., "Large Language Models Are Not Robust Multiple Choice Selectors", ICLR 2024). A label that is
+    not among those an answer was given for counts as improbable; an order without any figure does not count.
+    """
+    total, orders = np.zeros_like(scores[0]), np.zeros(scores[0].shape[0])
+    for one in scores:
+        seen = ~np.isnan(one).all(-1)
+        filled = np.where(np.isnan(one[seen]), -np.inf, one[seen])
+        filled = np.exp(filled - filled.max(-1, keepdims=True))
+        total[seen] += filled / filled.sum(-1, keepdims=True)
+        orders[seen] += 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.log(total / orders[:, None])
+    return np.where(np.isnan(np.stack(scores)).all(0), np.nan, mean)
 
 
 def _most_probable(
@@ -115,8 +161,8 @@ def _most_probable(
 
 def reading_stamp(reading: str) -> str:
     """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
-    if reading == PROBABILITIES:
-        return f"{PROBABILITIES}@1"
+    if reading == PROBABILITIES or reading in NORMALISATIONS:
+        return f"{reading}@1"
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
 

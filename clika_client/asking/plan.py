@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_cache import CachedProvider, canonical
+from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.style import Style, render, style_digest
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
@@ -29,7 +30,7 @@ class Asking:
     """How each question is asked; the same for every model of a run."""
 
     ask: AskMode | Literal["auto"] = "auto"
-    """`auto`: label probabilities from local models, text from all others."""
+    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode`)."""
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int | None = None
@@ -198,6 +199,9 @@ def make_request(
 ) -> Request:
     """The request for one probe; the same arguments always give the same request."""
     probe, tags = probe_set.probes[language][position], probe_set.items[position].tags
+    if asking.mode == "likelihood":
+        asked = render_options(probe, style, probe_set, tags=tags)
+        return Request(asked.messages, "likelihood", options=asked.options, neutral=asked.neutral)
     prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
     extra: tuple[tuple[str, Json], ...] = ()
     return Request(

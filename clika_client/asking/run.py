@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
+from clika_client.asking.idle_options import refuse_idle
 from clika_client.asking.plan import Asking, Plan, Selection, make_plan, select
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.common.errors import UserError
@@ -143,6 +144,7 @@ class Evaluation:
         asking = self.config.asking
         if asking.ask == "auto":
             asking = replace(asking, ask="logprobs" if spec.startswith("gguf/") else "text")
+        refuse_idle(spec, asking, self.config.options)
         price = find_price(spec, mode=asking.mode, user_file=self.config.prices)
         cached = CachedProvider(
             provider,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
-ASKS = ("auto", "text", "logprobs")
+ASKS = ("auto", "text", "logprobs", "likelihood")
 
 
 def run(
@@ -45,7 +45,8 @@ def run(
     ask: Annotated[
         str,
         typer.Option(
-            help="text, or logprobs (probabilities of the option labels); auto: logprobs from local models, else text."
+            help="text; logprobs: probabilities of the option labels; likelihood: of the options themselves; "
+            "auto: text from hosted models, what a short probe advises from local ones."
         ),
     ] = "auto",
     grammar: Annotated[bool, typer.Option("--grammar", help="Constrain generated text to one label.")] = False,

@@ -22,7 +22,11 @@ Sources = Annotated[str | None, typer.Option("--source", help="Only answers from
 Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
 ReadingName = Annotated[
     str,
-    typer.Option("--reading", help="Reading of text replies: standard, first-letter (the paper's); comma-separated."),
+    typer.Option(
+        "--reading",
+        help="Reading of text replies: standard, first-letter (the paper's); of likelihoods: sum, per-token, per-byte, "
+        "pmi. Comma-separated.",
+    ),
 ]
 Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]

@@ -184,7 +184,7 @@ class Store:
         """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
         positions = cell.asked() if positions is None else positions
         keys = [cell.key_at(int(p)) for p in positions]
-        sql = "SELECT key, text, finish_reason, choice_logprobs FROM completions WHERE key IN ({marks})"
+        sql = "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
         return Replies(
@@ -192,6 +192,7 @@ class Store:
             [str(row[1]) for _, row in held],
             [row[2] for _, row in held],  # type: ignore[misc]
             [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
+            [row[4] for _, row in held],  # type: ignore[misc]
         )
 
     # ---- readings: answers as read once, kept so that scoring again costs nothing
