@@ -13,7 +13,7 @@ import pytest
 from clika import COMMAND, clika, write_probes
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Plan, Selection, make_plan, make_request, missing_requests, select
+from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, make_request, missing_requests, select
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
@@ -47,7 +47,7 @@ class Bench:
         self.set = read_user_set(write_probes(folder / "mine.jsonl", 5))
 
     def select(self, languages: tuple[str, ...] | None = None, limit: int | None = None) -> Selection:
-        return select(self.store, self.set, languages, limit, 0)
+        return select(self.store, self.set, languages, Items(limit=limit))
 
     def plan(self, selection: Selection | None = None, **asking: object) -> Plan:
         chosen = [selection or self.select()]

@@ -16,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_cache import CachedProvider, canonical
+from clika_client.common.errors import UserError
 from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.style import Style, render, style_digest
+from clika_client.sets.filters import check_tags, kept_items, sample
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
 from clika_providers import AskMode, Json, Request
@@ -112,17 +114,35 @@ class Plan:
         return int(sum(c.prompt_bytes for c in self.cells) / 3.5) + 8 * self.missing
 
 
-def select(
-    store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, limit: int | None, seed: int
-) -> Selection:
-    """The chosen part of a set, in the full set's positions; raises UserError for unknown languages."""
-    part = probe_set.select(languages, limit, seed)
-    if part.n == probe_set.n:
-        positions = tuple(range(probe_set.n))
-    else:
-        chosen = {item.item_id for item in part.items}
-        positions = tuple(i for i, item in enumerate(probe_set.items) if item.item_id in chosen)
-    return Selection(store.add_set(probe_set), probe_set, part.languages, positions)
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Which items are asked; the same in every language."""
+
+    only: tuple[str, ...] = ()
+    """`TAG` or `TAG=VALUE`: only items that carry all of these tags; values of one tag are alternatives."""
+    drop: tuple[str, ...] = ()
+    """`TAG` or `TAG=VALUE`: no item that carries one of these, in any language."""
+    limit: int | None = None
+    """So many of them, drawn by `seed`."""
+    by: str | None = None
+    """Tag whose values have their shares of `limit`."""
+    seed: int = 0
+
+
+def select(store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, items: Items) -> Selection:
+    """The chosen part of a set, in the full set's positions; raises UserError for unknown languages and tags."""
+    tags = probe_set.select(languages).languages
+    for named, option in ((items.only, "--only"), (items.drop, "--drop"), ((items.by,), "--limit-by")):
+        check_tags([probe_set], [tag for tag in named if tag], option)
+    rows: Sequence[int] = range(probe_set.n)
+    if items.only or items.drop:
+        rows = kept_items(probe_set, items.drop, items.only).tolist()
+        if not rows:
+            raise UserError(
+                f"--only {','.join(items.only)}: set {probe_set.name!r} has no such item; ask for less at once"
+            )
+    positions = sample(probe_set, rows, items.limit, items.seed, items.by)
+    return Selection(store.add_set(probe_set), probe_set, tags, positions)
 
 
 def make_plan(

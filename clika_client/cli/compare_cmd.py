@@ -13,6 +13,7 @@ from clika_client.cli.scoring_options import (
     Drop,
     EnCo,
     Languages,
+    Only,
     Prompt,
     Reference,
     Seed,
@@ -49,6 +50,7 @@ def compare(
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
     bootstrap_seed: Seed = 0,
+    only: Only = None,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
@@ -65,7 +67,7 @@ def compare(
     wanted = make_wanted(chosen, sets, languages, source, prompt, reading)
     if len(wanted.readings) > 1:
         raise UserError(f"--reading {reading!r}: a comparison takes one reading")
-    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
+    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     with opened(database_path(db)) as store:
         loaded = load(store, wanted)
     if group:

@@ -15,6 +15,7 @@ from clika_client.cli.scoring_options import (
     EnCo,
     Languages,
     Models,
+    Only,
     Prompt,
     ReadingName,
     Reference,
@@ -41,6 +42,7 @@ def score(
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
     bootstrap_seed: Seed = 0,
+    only: Only = None,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
@@ -67,7 +69,7 @@ def score(
     from clika_client.scoring.score import score_store
 
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run)
-    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
+    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     with opened(database_path(db)) as store:
         scores = score_store(store, wanted=wanted, options=options)
     if csv is not None:

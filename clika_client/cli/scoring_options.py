@@ -32,8 +32,10 @@ Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
 Bootstrap = Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")]
 Seed = Annotated[int, typer.Option("--bootstrap-seed", min=0, help="Seed of the bootstrap.")]
+Only = Annotated[str | None, typer.Option(help="Only items with these tags: TAG or TAG=VALUE, comma-separated.")]
 Drop = Annotated[
-    str | None, typer.Option(help="Leave out items with these tags, in every language: ambiguous,adapted.")
+    str | None,
+    typer.Option(help="Leave out items with one of these tags, in every language: ambiguous,adapted,TAG=VALUE."),
 ]
 Split = Annotated[str | None, typer.Option(help="Split by a tag of the items: relation, region, original_lang, …")]
 Reference = Annotated[
@@ -78,12 +80,13 @@ def make_options(
     drop: str | None = None,
     split: str | None = None,
     reference: str | None = None,
+    only: str | None = None,
 ) -> Options:
     """How to score."""
     from clika_client.common.languages import canonical
     from clika_client.scoring.score_sets import Options
 
-    return Options(canonical(anchor), en_co, bootstrap, seed, words(drop), split, _reference(reference))
+    return Options(canonical(anchor), en_co, bootstrap, seed, words(drop), split, _reference(reference), words(only))
 
 
 def words(text: str | None) -> tuple[str, ...]:

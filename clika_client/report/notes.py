@@ -135,10 +135,12 @@ def _orders(table: ScoreTable) -> str:
 
 
 def _dropped(table: ScoreTable, scores: Scores) -> str:
-    if not scores.drop:
+    if not scores.drop and not scores.only:
         return ""
     count = scores.dropped.get(table.set, 0)
-    return f"Left out in every language: {count} items tagged {' or '.join(scores.drop)}."
+    said = [f"tagged {' or '.join(scores.drop)}"] if scores.drop else []
+    said += [f"not tagged {' and '.join(scores.only)}"] if scores.only else []
+    return f"Left out in every language: {count} items {', or '.join(said)}."
 
 
 def _intervals(table: ScoreTable, scores: Scores) -> str:

@@ -144,7 +144,8 @@ class Scores:
     """Set name → source of the RA reference: `published`, `set` (stored with it), `given`, or `none` (A = 1)."""
     ties: tuple[Tie, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Per set name: items left out by --drop."""
+    """Per set name: items left out by --drop and --only."""
+    only: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     runs: tuple[Mapping[str, Any], ...] = ()
     reading_differences: tuple[ReadingDifference, ...] = ()
@@ -170,6 +171,7 @@ class Scores:
                 "level": 0.95,
                 "ra_reference": dict(self.reference_kind),
                 "drop": list(self.drop),
+                "only": list(self.only),
                 "dropped": dict(self.dropped),
                 "notes": list(self.notes),
             },

@@ -5,7 +5,7 @@ Scoring is a pure function of answer blocks and probe sets; it reaches no model,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,9 +51,17 @@ def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: O
         seed=options.seed,
         ties=tuple(ties),
         reference_kind={part.probe_set.name: part.reference_kind for part in parts},
-        dropped={s.name: s.n - len(kept_items(s, options.drop)) for s in sets.values()} if options.drop else {},
+        dropped=left_out(sets.values(), options),
         drop=options.drop,
+        only=options.only,
     )
+
+
+def left_out(sets: Iterable[ProbeSet], options: Options) -> dict[str, int]:
+    """Per set name the items that `drop` and `only` leave out; empty where neither is used."""
+    if not options.drop and not options.only:
+        return {}
+    return {s.name: s.n - len(kept_items(s, options.drop, options.only)) for s in sets}
 
 
 def _score_part(part: ScoredSet, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:

@@ -33,6 +33,8 @@ class Options:
     """Tag to split results by."""
     reference: float | str | None = None
     """Accuracy (fraction) that counts as RA = 1 for sets without a published one, or a model whose accuracy it is."""
+    only: tuple[str, ...] = ()
+    """Tags that items must have to count."""
 
     def check(self) -> None:
         """Raise UserError for values that cannot be used."""
@@ -66,13 +68,16 @@ def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], optio
     """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
     present = list(dict.fromkeys(block.key.set_id for block in blocks))
     check_tags([sets[i] for i in present], options.drop, "--drop")
+    check_tags([sets[i] for i in present], options.only, "--only")
     if options.split is not None:
         check_tags([sets[i] for i in present], [options.split], "--split")
     for set_id in present:
         probe_set = sets[set_id]
         rows = [block for block in blocks if block.key.set_id == set_id]
         reference, kind = _reference(probe_set, rows, options)
-        gold, kept = gold_of(probe_set), kept_items(probe_set, options.drop)
+        gold, kept = gold_of(probe_set), kept_items(probe_set, options.drop, options.only)
+        if not len(kept):
+            continue
         cuts: dict[str | None, npt.NDArray[np.int64]] = {None: kept}
         if options.split is not None:
             wanted = split_items(probe_set, options.split)

@@ -18,6 +18,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.paths import home
+from clika_client.sets.benchmarks import kept, table
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import RELEASE_SETS, read_release
 from clika_client.sets.spreadsheets import SUFFIXES
@@ -83,6 +84,8 @@ def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
         return read_user_set(entry.paths, name=name, mapping=mapping or entry.mapping, reference=entry.reference)
     if name in RELEASE_SETS and registry.release is not None:
         return read_release(registry.release, name)
+    if table.known(name):
+        return kept.read(name)
     path = Path(name).expanduser()
     if path.is_dir() and path.resolve().name in RELEASE_SETS:
         return read_release(path.resolve().parent, path.resolve().name)
@@ -98,7 +101,9 @@ def _unknown(name: str, registry: Registry) -> str:
             f"RiverGao/CLiKA and run: clika sets add {RELEASE} FOLDER"
         )
     known = known_names(registry)
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, (*known, *table.names()), n=1) or get_close_matches(
+        name.lower(), table.names(), n=1
+    )
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"no probe set {name!r}; {hint}known: {', '.join(known)}, or the path of a file ({', '.join(SUFFIXES)})"
 
@@ -106,7 +111,7 @@ def _unknown(name: str, registry: Registry) -> str:
 def known_names(registry: Registry) -> tuple[str, ...]:
     """Every name that `resolve` finds now, in the order they are listed."""
     released = RELEASE_SETS if registry.release is not None else ()
-    return (*BUILTIN, *released, *registry.files)
+    return (*BUILTIN, *released, *kept.added(), *registry.files)
 
 
 def registry_path() -> Path:
@@ -173,7 +178,7 @@ def add(name: str, *files: Path, mapping: Sequence[str] = (), reference: float |
         sets = tuple(read_release(paths[0], known) for known in RELEASE_SETS)
         save_registry(replace(registry, release=paths[0]))
         return sets
-    if name in BUILTIN or name in RELEASE_SETS:
+    if name in BUILTIN or name in RELEASE_SETS or table.known(name):
         raise UserError(f"the name {name!r} is taken by a set of its own; choose another")
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} cannot name a set; use letters, digits, '.', '_' and '-', such as my-set")
@@ -197,8 +202,12 @@ def remove(name: str) -> tuple[Path, ...]:
     if name == RELEASE and registry.release is not None:
         save_registry(replace(registry, release=None))
         return (registry.release,)
+    here = kept.added()
+    if name in here:
+        kept.remove(name)
+        return (Path(here[name].path),)
     if name not in registry.files:
-        mine = [RELEASE] * (registry.release is not None) + list(registry.files)
+        mine = [RELEASE] * (registry.release is not None) + [*here, *registry.files]
         raise UserError(f"{name!r} is not a set you registered; yours: {', '.join(mine) or 'none'}")
     save_registry(replace(registry, files={n: entry for n, entry in registry.files.items() if n != name}))
     return registry.files[name].paths

@@ -20,6 +20,8 @@ def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
     seems_from_one = 0 not in golds and len(golds) > 1
     for language in probe_set.languages:
         for item, probe in zip(probe_set.items, probe_set.probes[language], strict=True):
+            if probe.absent:
+                continue
             row: dict[str, object] = {
                 "item_id": item.item_id,
                 "language": language,
