@@ -103,3 +103,6 @@ class _Silent:
 
     def event(self, plan: Plan, event: Event) -> None:
         """Nothing to show."""
+
+    def say(self, sentence: str) -> None:
+        """Nothing to show."""

@@ -23,8 +23,9 @@ CLIENT = (
     ("cli",),
 )
 PROVIDERS = (
+    ("types",),
     ("errors",),
-    ("types", "userfiles"),
+    ("userfiles",),
     ("options", "keys"),
     ("traffic",),
     ("hosted", "gguf"),
