@@ -14,8 +14,8 @@ from clika_client.common.paths import home
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.prompts.catalogue import get_style
-from clika_client.scoring.compare import Comparison
 from clika_client.scoring.compare import compare as compare_rows
+from clika_client.scoring.differences import Comparison
 from clika_client.scoring.load import Wanted, load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score_store
@@ -102,7 +102,4 @@ class _Silent:
         """Nothing to show."""
 
     def event(self, plan: Plan, event: Event) -> None:
-        """Nothing to show."""
-
-    def say(self, sentence: str) -> None:
         """Nothing to show."""

@@ -23,9 +23,8 @@ CLIENT = (
     ("cli",),
 )
 PROVIDERS = (
-    ("types",),
     ("errors",),
-    ("userfiles",),
+    ("types", "userfiles"),
     ("options", "keys"),
     ("traffic",),
     ("hosted", "gguf"),

@@ -12,12 +12,12 @@ from typing import Protocol
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.idle_options import refuse_idle
 from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, select
-from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
+from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.common.errors import UserError
 from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
-from clika_providers import Json, Provider, ProviderOptions, Request, RunError
+from clika_providers import Json, Provider, ProviderOptions, RunError
 from clika_providers.prices import Price, find_price
 from clika_providers.registry import connect, parse_spec
 
@@ -79,10 +79,6 @@ class Listener(Protocol):
         """One request ended."""
         ...
 
-    def say(self, sentence: str) -> None:
-        """Something the user should know while it goes on; may come from another thread."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -120,7 +116,7 @@ class Evaluation:
         self.config = config
         self.listener = listener
         self.notes: list[str] = []
-        self.writer = Writer(store.database, tell=listener.say)
+        self.writer = Writer(store.database)
         self.providers: list[Provider] = []
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
 
@@ -195,29 +191,15 @@ class Evaluation:
                 continue
             price = price_of(plan, self.config.prices)
             on_event = partial(self.listener.event, plan)
-            outcome = Outcome(plan.provider.spec, plan.missing)
+            outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
             outcomes.append(outcome)
-            try:
-                price_at = None if price is None else price.estimate
-                await ask(plan, on_event, self.budget, price_at, tell=self.listener.say, outcome=outcome)
-            finally:
-                self._note_outcome(outcome)
-
-    def _note_outcome(self, outcome: Outcome) -> None:
-        if outcome.cost:
-            counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
-            useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
-            self.notes.append(
-                f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}"
-            )
-        if outcome.shared:
-            self.notes.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
-        if isinstance(outcome.stop, BudgetReached):
-            self.notes.append(
-                f"{outcome.spec}: stopped before exceeding --max-cost ({outcome.stop}); the row is partial"
-            )
-        elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):
-            self.notes.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+            if outcome.cost:
+                counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
+                self.notes.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
+            if isinstance(outcome.stop, BudgetReached):
+                self.notes.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
+            elif outcome.stop is not None:
+                self.notes.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
 
     async def _fall_back(self, run_id: str, outcomes: list[Outcome], selections: Sequence[Selection]) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
@@ -245,12 +227,9 @@ class Evaluation:
 
 def estimate(
     plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False, prices: Path | None = None
-) -> Mapping[str, tuple[float, float] | None]:
-    """Estimated US dollars per model as (low, high); raises UserError when a ceiling is set and a price is unknown.
-
-    The two are one where a model answers with a letter; one that thinks may use all it is allowed.
-    """
-    costs: dict[str, tuple[float, float] | None] = {}
+) -> Mapping[str, float | None]:
+    """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
+    costs: dict[str, float | None] = {}
     for plan in plans:
         spec = plan.provider.spec
         price = price_of(plan, prices)
@@ -261,22 +240,9 @@ def estimate(
             )
         # Per request, never on totals: long requests have a price of their own.
         each = plan.input_tokens / max(plan.missing, 1)
-        low, high = _reply_tokens(plan)
-        costs[spec] = None
-        if price is not None:
-            costs[spec] = (
-                plan.missing * price.estimate(each, low, batch=batch),
-                plan.missing * price.estimate(each, high, batch=batch),
-            )
+        reply = min(plan.asking.max_tokens, 8)
+        costs[spec] = None if price is None else plan.missing * price.estimate(each, reply, batch=batch)
     return costs
-
-
-def _reply_tokens(plan: Plan) -> tuple[int, int]:
-    """How many tokens a reply to this plan's questions takes, as a rule and at most."""
-    asking = plan.asking
-    usual = min(asking.max_tokens, 8)
-    most = plan.provider.most_output(Request((), max_tokens=asking.max_tokens, thinking=asking.thinking))
-    return usual, most if asking.thinking or most > asking.max_tokens else usual
 
 
 def price_of(plan: Plan, prices: Path | None = None) -> Price | None:

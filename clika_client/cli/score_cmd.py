@@ -48,11 +48,11 @@ def score(
     reference: Reference = None,
     intervals: Annotated[
         bool | None,
-        typer.Option("--intervals/--no-intervals", help="Show half-widths under each figure [default: if few rows]."),
+        typer.Option("--intervals/--no-intervals", help="Show the interval under each figure [default: if few rows]."),
     ] = None,
     show: Annotated[
         str, typer.Option(help="Figures to show: ra, en_co, accuracy, kappa_correct, transfer, …; comma-separated.")
-    ] = "ra,en_co",
+    ] = "ra,en_co,en_co_chance_corrected",
     details: Annotated[
         bool, typer.Option("--details", help="Also what is said of all languages at once: gap, AC3, Fleiss, all pairs.")
     ] = False,

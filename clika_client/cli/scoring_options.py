@@ -30,7 +30,7 @@ ReadingName = Annotated[
 ]
 Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
-Bootstrap = Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")]
+Bootstrap = Annotated[int, typer.Option(min=0, help="Draws for the gap between languages; 0: no intervals at all.")]
 Seed = Annotated[int, typer.Option("--bootstrap-seed", min=0, help="Seed of the bootstrap.")]
 Only = Annotated[str | None, typer.Option(help="Only items with these tags: TAG or TAG=VALUE, comma-separated.")]
 Drop = Annotated[

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clika_providers.types import Usage
-
 
 class ProviderError(Exception):
     """A request that produced no completion.
@@ -37,15 +35,6 @@ class ProviderError(Exception):
         """Response headers, for the rate limits they tell; never shown."""
         self.retry_after = retry_after
         """Seconds the server asked us to wait, if it did."""
-        self.usage = Usage()
-        """Tokens of a reply that was billed and is of no use."""
-        self.sent = False
-        """Whether the model may have worked, and be billed, without telling us what for."""
-
-    @property
-    def billed(self) -> bool:
-        """Whether the server told tokens for this failure."""
-        return self.usage.input_tokens is not None or self.usage.output_tokens is not None
 
 
 class RetryableError(ProviderError):
