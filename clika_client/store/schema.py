@@ -134,8 +134,6 @@ class Replies:
     texts: list[str]
     finish: list[str | None]
     logprobs: list[tuple[float | None, ...] | None]
-    option_figures: list[str | None]
-    """JSON of what likelihoods were made of; see `clika_cache.completions.read_figures`."""
 
 
 @dataclass(frozen=True, slots=True)
