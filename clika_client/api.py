@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_client.asking.plan import Asking, Plan
+from clika_client.asking.plan import Asking, Items, Plan
 from clika_client.asking.run import RunConfig, RunResult, evaluate
 from clika_client.asking.workers import Event
 from clika_client.common.languages import canonical
@@ -14,8 +14,8 @@ from clika_client.common.paths import home
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.prompts.catalogue import get_style
-from clika_client.scoring.compare import Comparison
 from clika_client.scoring.compare import compare as compare_rows
+from clika_client.scoring.differences import Comparison
 from clika_client.scoring.load import Wanted, load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score_store
@@ -61,8 +61,7 @@ def run(
         style=get_style(prompt),
         asking=asking or Asking(),
         languages=None if languages is None else tuple(canonical(tag) for tag in languages),
-        limit=limit,
-        seed=seed,
+        items=Items(limit=limit, seed=seed),
         options=provider or ProviderOptions(),
         refresh=refresh,
         max_cost=max_cost,

@@ -83,6 +83,8 @@ VARIANTS: dict[str, Any] = {
     "thinking": True,
     "repeat": 1,
     "extra": (("top_k", 3),),
+    "options": (" red", " blue"),
+    "neutral": (Message("user", "Answer:"),),
 }
 
 
@@ -180,7 +182,8 @@ def test_a_failure_is_recorded_and_asked_again(tmp_path: Path) -> None:
 
 
 def test_everything_of_a_completion_comes_back(tmp_path: Path) -> None:
-    full = Completion("B", "stop", (-0.5, None, -2.25), "hm", Usage(1, 2, 3, 4), "served", '{"id": "x"}', 0.25, "fp_1")
+    full = Completion("B", "stop", (-0.5, None, -2.25), (1, 2, 1), (-1.5, -0.25, -3.0), "hm", Usage(1, 2, 3, 4))
+    full = dataclasses.replace(full, model_served="m", raw='{"id": "x"}', latency_s=0.25, fingerprint="fp_1")
     path = tmp_path / "c.db"
     run_through(path, Scripted(answers=[full]), [asking()])
     assert run_through(path, Scripted(), [asking()]) == [full]

@@ -7,11 +7,13 @@ import pytest
 
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
-from clika_client.scoring.compare import bootstrap_p, compare, compare_languages, summary
+from clika_client.scoring.compare import compare, compare_languages
 from clika_client.scoring.compare_groups import group_changes, parse_groups
 from clika_client.scoring.compare_groups import summary as group_summary
 from clika_client.scoring.metrics import MISSING
+from clika_client.scoring.paired import PairedEstimate, judged, over_sets
 from clika_client.scoring.score_sets import Options
+from clika_client.scoring.verdicts import summary
 from clika_client.sets.probes import Item, Probe, ProbeSet
 
 N = 200
@@ -45,10 +47,10 @@ POOR = model("poor", {"de": range(40), "zh": range(48, 100)})
 def test_a_difference_that_mcnemar_supports_is_stated_and_one_it_does_not_is_refused() -> None:
     result = compare([POOR], [GOOD], SETS, QUICK)
     by_language = {d.language: d for d in result.differences}
-    assert (by_language["de"].verdict, by_language["zh"].verdict) == ("b", "cannot tell")
+    assert (by_language["de"].accuracy.verdict, by_language["zh"].accuracy.verdict) == ("b", "cannot tell")
     assert (by_language["de"].only_a, by_language["de"].only_b) == (0, 30)
-    assert by_language["de"].accuracy_diff == pytest.approx(0.15)
-    assert by_language["de"].accuracy_diff_low > 0
+    assert by_language["de"].accuracy.diff == pytest.approx(0.15)
+    assert by_language["de"].accuracy.low > 0
     text = " ".join(summary(result))
     assert "good is more accurate than poor in de" in text
     assert "200 items cannot tell the two apart in en, zh" in text
@@ -58,17 +60,19 @@ def test_swapping_the_models_mirrors_everything() -> None:
     forward, backward = compare([POOR], [GOOD], SETS, QUICK), compare([GOOD], [POOR], SETS, QUICK)
     mirror = {"a": "b", "b": "a"}
     for d, e in zip(forward.differences, backward.differences, strict=True):
-        assert d.accuracy_diff == -e.accuracy_diff
-        assert d.p_holm == e.p_holm
-        assert mirror.get(d.verdict, d.verdict) == e.verdict
+        assert d.accuracy.diff == -e.accuracy.diff
+        assert d.accuracy.p_holm == e.accuracy.p_holm
+        assert mirror.get(d.accuracy.verdict, d.accuracy.verdict) == e.accuracy.verdict
+        assert d.accuracy.low == pytest.approx(-e.accuracy.high)
 
 
 def test_a_degenerate_answerer_is_not_ranked_and_does_not_weaken_the_other_tests() -> None:
     stuck = block_of(RowKey("stuck", 1, "plain", "text", "standard"), ("en", "de", "zh"), np.zeros((3, N)))
     result = compare([stuck], [GOOD], SETS, QUICK)
-    assert {d.verdict for d in result.differences} == {"not ranked"}
-    assert all(np.isnan(d.p_holm) for d in result.differences)
-    assert "not ranked in en, de, zh: stuck gives one letter" in summary(result)[0]
+    assert {d.accuracy.verdict for d in result.differences} == {"not ranked"}
+    assert all(np.isnan(d.accuracy.p_holm) for d in result.differences)
+    assert "not ranked in en, de, zh: the answers of stuck are biased or degenerate there" in " ".join(summary(result))
+    assert "no accuracy to compare" in summary(result)[0]
 
 
 def test_a_degenerate_anchor_makes_en_co_unranked_everywhere() -> None:
@@ -76,8 +80,8 @@ def test_a_degenerate_anchor_makes_en_co_unranked_everywhere() -> None:
     answers[0] = 0
     block = block_of(RowKey("odd", 1, "plain", "text", "standard"), ("en", "de", "zh"), answers)
     result = compare([block], [GOOD], SETS, QUICK)
-    assert [d.verdict for d in result.differences] == ["not ranked", "cannot tell", "cannot tell"]
-    assert {d.en_co_verdict for d in result.differences} == {"not ranked"}
+    assert [d.accuracy.verdict for d in result.differences] == ["not ranked", "cannot tell", "cannot tell"]
+    assert {d.en_co_chance_corrected.verdict for d in result.differences} == {"not ranked"}
 
 
 def test_an_item_missing_in_either_model_is_compared_in_neither() -> None:
@@ -87,7 +91,7 @@ def test_an_item_missing_in_either_model_is_compared_in_neither() -> None:
     result = compare([POOR], [partial], SETS, QUICK)
     de = next(d for d in result.differences if d.language == "de")
     assert de.n == 100
-    assert (de.accuracy_a, de.accuracy_b) == (0.6, 0.9)
+    assert (de.accuracy.a, de.accuracy.b) == (0.6, 0.9)
 
 
 def test_rows_asked_differently_are_compared_with_a_warning() -> None:
@@ -99,7 +103,7 @@ def test_rows_asked_alike_are_preferred() -> None:
     rows = [model("two", {}, prompt="paper-one-shot"), model("two", {"de": range(90)}, prompt="plain")]
     result = compare(rows, [GOOD], SETS, QUICK)
     assert not result.notes
-    assert next(d for d in result.differences if d.language == "de").accuracy_a == pytest.approx(0.55)
+    assert next(d for d in result.differences if d.language == "de").accuracy.a == pytest.approx(0.55)
 
 
 def test_rows_that_could_be_meant_either_way_are_refused_with_the_cure() -> None:
@@ -115,22 +119,77 @@ def test_models_without_a_common_set_are_refused() -> None:
 
 def test_one_models_languages_are_compared_with_the_anchor() -> None:
     result = compare_languages([GOOD], SETS, QUICK)
-    assert [(d.language, d.verdict) for d in result.differences] == [("de", "a"), ("zh", "a")]
-    assert [d.en_co_verdict for d in result.differences] == ["not defined", "not defined"]
+    assert [(d.language, d.accuracy.verdict) for d in result.differences] == [("de", "a"), ("zh", "a")]
+    assert [d.en_co_chance_corrected.verdict for d in result.differences] == ["not defined", "not defined"]
 
 
 def test_holm_covers_every_language_and_set_of_the_comparison() -> None:
     two_sets = {1: a_set(), 2: a_set("t")}
     one = compare([POOR], [GOOD], SETS, QUICK)
     two = compare([POOR, model("poor", {}, set_id=2)], [GOOD, model("good", {}, set_id=2)], two_sets, QUICK)
-    p_one, p_two = (next(d.p_holm for d in c.differences if d.language == "de") for c in (one, two))
+    p_one, p_two = (next(d.accuracy.p_holm for d in c.differences if d.language == "de") for c in (one, two))
     assert p_two == pytest.approx(2 * p_one)
 
 
-def test_bootstrap_p_is_never_zero_and_one_for_no_difference() -> None:
-    assert bootstrap_p(np.ones(999)) == pytest.approx(0.002)
-    assert bootstrap_p(np.zeros(999)) == 1.0
-    assert np.isnan(bootstrap_p(np.array([np.nan])))
+def test_the_first_line_says_who_is_better_overall_by_how_much() -> None:
+    result = compare([POOR], [GOOD], SETS, QUICK)
+    mean = result.means[0]
+    # (190 - 160) / 200 in de, (150 - 148) / 200 in zh, nothing in en; means over three languages.
+    assert mean.accuracy.diff == pytest.approx((0.15 + 0.01 + 0) / 3)
+    assert mean.accuracy.low > 0
+    first = summary(result)[0]
+    assert first.startswith("s: good is more accurate than poor by +5.3 points [")
+    assert "mean over 3 languages" in first
+
+
+def test_the_others_of_one_model_are_behind_the_anchor_on_average() -> None:
+    result = compare_languages([GOOD], SETS, QUICK)
+    assert result.means[0].accuracy.diff == pytest.approx(-(0.05 + 0.25) / 2)
+    assert summary(result)[0].startswith("s: the other languages of good are 15.0 points [")
+    assert "behind en (mean over 2 languages)" in summary(result)[0]
+
+
+def test_a_languages_out_of_habit_are_in_no_mean() -> None:
+    answers = GOOD.answers.copy()
+    answers[2] = 0
+    result = compare([POOR], [block_of(GOOD.key, GOOD.languages, answers)], SETS, QUICK)
+    assert result.means[0].languages == ("en", "de")
+
+
+def test_consistency_is_judged_when_corrected_and_the_overlap_is_only_shown() -> None:
+    """The overlap of both rises with accuracy; what they share beyond that is nothing."""
+    random = np.random.default_rng(1)
+    rows = []
+    for name, right in (("weak", 0.5), ("strong", 0.9)):
+        wrong = random.random((3, N)) > right
+        rows.append(block_of(RowKey(name, 1, "plain", "text", "standard"), ("en", "de", "zh"), (GOLD + wrong) % 4))
+    result = compare([rows[0]], [rows[1]], SETS, QUICK)
+    de = next(d for d in result.differences if d.language == "de")
+    assert de.en_co.diff > 0.3
+    assert de.en_co.low > 0
+    assert de.en_co_chance_corrected.verdict == "cannot tell"
+    record = de.to_dict()
+    assert {"verdict", "en_co_chance_corrected_verdict", "en_co_diff"} <= set(record)
+    assert "en_co_verdict" not in record
+
+
+def test_a_difference_between_two_models_that_are_always_right_is_not_certain_to_be_none() -> None:
+    perfect = [model(name, {}) for name in ("a", "b")]
+    mean = compare([perfect[0]], [perfect[1]], SETS, QUICK).means[0]
+    assert (mean.accuracy.diff, mean.accuracy.verdict) == (0, "cannot tell")
+    assert mean.accuracy.low < 0 < mean.accuracy.high
+
+
+def test_the_mean_over_sets_adds_errors_of_sets_that_share_no_item() -> None:
+    one = PairedEstimate(0.5, 0.6, 0.1, 0.04, 0.18, 0.01)
+    both = over_sets([one, one], None)
+    assert (both.diff, both.low, both.high) == pytest.approx((0.1, 0.1 - 0.06 / 2**0.5, 0.1 + 0.08 / 2**0.5))
+
+
+def test_what_has_a_verdict_already_weakens_no_other_test() -> None:
+    tested = [PairedEstimate(diff=0.1, p_value=0.03), PairedEstimate(diff=0.1, p_value=0.02, verdict="not ranked")]
+    first, second = judged(tested, {True: "b", False: "a"})
+    assert (first.p_holm, first.verdict, second.verdict) == (0.03, "b", "not ranked")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +214,7 @@ def test_a_gain_in_one_language_that_another_paid_for_is_said_so() -> None:
     base = model("base", {"de": range(20), "zh": range(80)})
     tuned = model("tuned", {"de": range(90), "zh": range(10)})
     changes = group_changes([base, tuned], SETS, parse_groups("before=base,after=tuned"), QUICK)
-    verdicts = {c.language: c.ra_verdict for c in changes}
+    verdicts = {c.language: c.ra.verdict for c in changes}
     assert verdicts == {"en": "cannot tell", "de": "loss", "zh": "gain"}
     assert "RA gained in zh +0.467 and lost in de -0.467: the gain was paid for" in group_summary(changes)[0]
 
@@ -164,9 +223,9 @@ def test_groups_average_over_their_models() -> None:
     rows = [model("a", {"zh": range(100)}), model("b", {}), model("c", {"zh": range(50)})]
     changes = group_changes(rows, SETS, {"base": ("a", "b"), "tuned": ("c",)}, QUICK)
     zh = next(c for c in changes if c.language == "zh")
-    assert zh.ra_base == pytest.approx((1 / 3 + 1) / 2)
-    assert zh.ra_group == pytest.approx(2 / 3)
-    assert zh.ra_verdict == "cannot tell"
+    assert zh.ra.a == pytest.approx((1 / 3 + 1) / 2)
+    assert zh.ra.b == pytest.approx(2 / 3)
+    assert zh.ra.verdict == "cannot tell"
 
 
 def test_an_unknown_model_in_a_group_is_an_error_that_lists_the_known_ones() -> None:

@@ -6,7 +6,7 @@ import gguf_factory as factory
 import pytest
 
 from clika_providers import ItemError, Message
-from clika_providers.gguf.generate import grammar_of, split_thinking
+from clika_providers.gguf.generate import split_thinking
 from clika_providers.gguf.hardware import cores, free_cores
 from clika_providers.gguf.template import THINKING, ChatTemplate, PlainText, digest, merge_system
 
@@ -101,10 +101,6 @@ def test_a_template_that_refuses_or_is_broken_says_so() -> None:
 def test_a_template_cannot_reach_out_of_its_sandbox() -> None:
     with pytest.raises(ItemError):
         chat("{{ messages.__class__.__mro__[1].__subclasses__() }}").render(USER, thinking=False)
-
-
-def test_grammar_quotes_what_gbnf_would_read_as_syntax() -> None:
-    assert grammar_of(("A", 'say "B"', "back\\slash")) == r'root ::= " "? ("A" | "say \"B\"" | "back\\slash")'
 
 
 def test_threads_never_exceed_the_cores_and_are_at_least_one() -> None:

@@ -11,9 +11,9 @@ import pytest
 from clika import clika, write_probes
 
 from clika_client.common.errors import UserError
+from clika_client.common.task_names import split_task
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, detect, import_path
-from clika_client.importers.tasks import split_task
 from clika_client.scoring.load import load
 from clika_client.scoring.score import score_store
 from clika_client.sets.catalogue import resolve

@@ -61,13 +61,43 @@ def test_toy_no_answer_rate_is_a_share_of_replies() -> None:
         (consistency.forward_transfer, 0.714286),
         (consistency.dice, 0.769231),
         (consistency.reverse_transfer, 0.833333),
-        (consistency.independence_jaccard, 0.477273),
-        (consistency.chance_corrected, 0.282609),
         (consistency.kappa_correct, 0.347826),
     ],
 )
 def test_toy_overlap(measure: object, value: float) -> None:
     assert float(measure(TABLE)) == near(value)  # type: ignore[operator]
+
+
+def test_toy_overlap_is_corrected_among_items_whose_gold_stands_at_the_same_place() -> None:
+    """By hand: right in en and x of the 3, 3, 2, 2 items with gold A to D: 2 and 2, 2 and 3, 1 and 1, 2 and 0."""
+    strata = consistency.strata_of(EN, X, GOLD)
+    both = 2 * 2 / 3 + 2 * 3 / 3 + 1 * 1 / 2 + 0
+    expected = both / (7 + 6 - both)
+    assert float(strata.expected_both[0]) == near(both)
+    assert float(consistency.expected(TABLE, strata)[0]) == near(expected)
+    assert float(consistency.chance_corrected(TABLE, strata)[0]) == near((0.625 - expected) / (1 - expected))
+
+
+def test_two_answerers_of_one_letter_cannot_be_told_from_chance() -> None:
+    gold, always = coded("AABBAABB"), coded("AAAAAAAA")
+    table, strata = consistency.table_of(always, always, gold), consistency.strata_of(always, always, gold)
+    assert float(consistency.jaccard(table)) == 1.0
+    assert float(consistency.expected(table, strata)[0]) == near(1.0)
+    assert np.isnan(consistency.chance_corrected(table, strata)[0])
+
+
+def test_beside_an_anchor_that_is_always_right_consistency_cannot_be_told() -> None:
+    table, strata = consistency.table_of(GOLD, X, GOLD), consistency.strata_of(GOLD, X, GOLD)
+    assert np.isnan(consistency.chance_corrected(table, strata)[0])
+    assert np.isnan(consistency.ceiling(table, strata)[0])
+
+
+def test_knowledge_that_lies_within_the_anchors_is_at_its_ceiling() -> None:
+    anchor, other = coded("ABCDABCDBA"), coded("ABCDDCBABA")
+    table, strata = consistency.table_of(anchor, other, GOLD), consistency.strata_of(anchor, other, GOLD)
+    ceiling = float(consistency.ceiling(table, strata)[0])
+    assert 0 < ceiling < 1
+    assert float(consistency.chance_corrected(table, strata)[0]) == near(ceiling)
 
 
 def test_toy_agreement_kappa_and_same_wrong() -> None:
@@ -102,6 +132,20 @@ def test_toy_position_bias() -> None:
 )
 def test_flags_start_at_their_limits(share: float, flags: tuple[str, ...]) -> None:
     assert position.flags(share) == flags
+    assert position.flags(share, answered=20, replied=20) == flags
+    assert position.flags(share, answered=19, replied=19) == ()
+
+
+def test_a_model_that_answers_less_than_half_is_flagged() -> None:
+    assert position.flags(0.3, answered=9, replied=20) == ("silent",)
+    assert position.flags(0.3, answered=10, replied=20) == ()
+    assert position.flags(0.3, answered=0, replied=19) == ()
+
+
+def test_a_set_whose_gold_sits_on_one_letter_is_found() -> None:
+    assert position.one_sided(coded("A" * 18 + "BC")) == (0, near(0.9))
+    assert position.one_sided(coded("ABCD" * 5)) is None
+    assert position.one_sided(coded("AAAA")) is None
 
 
 @pytest.mark.parametrize(("other", "value"), [([1, 0, 2], 0.334759), ([0, 2, 1], 0.877636), ([2, 1, 0], 0.212395)])

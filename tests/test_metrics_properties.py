@@ -27,11 +27,8 @@ UNIT = [
     consistency.dice,
     consistency.forward_transfer,
     consistency.reverse_transfer,
-    consistency.independence_jaccard,
-    consistency.independence_recall,
-    consistency.independence_dice,
 ]
-SYMMETRIC = [consistency.jaccard, consistency.dice, consistency.chance_corrected, consistency.kappa_correct]
+SYMMETRIC = [consistency.jaccard, consistency.dice, consistency.kappa_correct]
 
 
 @st.composite
@@ -52,9 +49,14 @@ def in_range(value: object, low: float, high: float) -> None:
     assert ((known >= low - 1e-12) & (known <= high + 1e-12)).all()
 
 
+def corrected(a: np.ndarray, b: np.ndarray, gold: np.ndarray, variant: str = "jaccard") -> np.ndarray:
+    table = consistency.table_of(a, b, gold)
+    return consistency.chance_corrected(table, consistency.strata_of(a, b, gold), variant)[..., 0]
+
+
 def every_metric(answers: np.ndarray, gold: np.ndarray) -> list[float]:
     table = consistency.table_of(answers[0], answers[1], gold)
-    values = [f(table) for f in [*UNIT, *SYMMETRIC]]
+    values = [*(f(table) for f in [*UNIT, *SYMMETRIC]), corrected(answers[0], answers[1], gold)]
     values += [agreement.agreement(*answers[:2]), agreement.kappa_answer(*answers[:2], K)]
     values += [agreement.same_wrong(*answers[:2], gold), performance.no_answer_rate(answers[0])]
     values += [multilingual.ac3(answers, gold), multilingual.ac3(answers, gold, 3)]
@@ -68,8 +70,8 @@ def test_every_metric_stays_in_its_range(case: tuple[np.ndarray, np.ndarray]) ->
     table = consistency.table_of(answers[:1], answers[1:], gold)
     for measure in UNIT:
         in_range(measure(table), 0, 1)
-    for corrected in (consistency.chance_corrected(table), consistency.kappa_correct(table)):
-        in_range(corrected, -np.inf, 1)
+    in_range(consistency.kappa_correct(table), -np.inf, 1)
+    in_range(corrected(answers[0], answers[1], gold), -np.inf, 1)
     in_range(agreement.agreement(answers[0], answers[1]), 0, 1)
     in_range(agreement.kappa_answer(answers[0], answers[1], K), -1e9, 1)
     in_range(agreement.same_wrong(answers[0], answers[1], gold), 0, 1)
@@ -85,6 +87,7 @@ def test_swapping_the_two_languages_changes_no_symmetric_metric(case: tuple[np.n
     (a, b, _), gold = case
     for measure in SYMMETRIC:
         same(measure(consistency.table_of(a, b, gold)), measure(consistency.table_of(b, a, gold)))
+    same(corrected(a, b, gold), corrected(b, a, gold))
     same(agreement.agreement(a, b), agreement.agreement(b, a))
     same(agreement.kappa_answer(a, b, K), agreement.kappa_answer(b, a, K))
     same(agreement.same_wrong(a, b, gold), agreement.same_wrong(b, a, gold))
@@ -171,7 +174,7 @@ def test_en_co_of_an_empty_union_is_zero_and_of_no_items_is_undefined() -> None:
 def test_chance_corrected_en_co_and_kappa_are_undefined_for_two_perfect_languages(variant: str) -> None:
     gold = np.array([0, 1, 2], np.int8)
     perfect = consistency.table_of(gold, gold, gold)
-    assert np.isnan(consistency.chance_corrected(perfect, variant))
+    assert np.isnan(corrected(gold, gold, gold, variant))
     assert np.isnan(consistency.kappa_correct(perfect))
     assert np.isnan(agreement.same_wrong(gold, gold, gold))
 
@@ -189,13 +192,17 @@ def test_no_answer_agrees_with_nothing_but_stays_in_the_denominator() -> None:
     assert np.isnan(position.top_choice_share(silent, K))
 
 
-def test_chance_corrected_variants_are_zero_on_average_for_independent_languages() -> None:
+@pytest.mark.parametrize("variant", consistency.VARIANTS)
+@pytest.mark.parametrize("habit", [0.0, 0.5, 0.9])
+def test_answerers_who_share_only_a_favourite_letter_have_no_corrected_consistency(variant: str, habit: float) -> None:
+    """Two languages that know different things, and say A where they know nothing `habit` of the time."""
     random = np.random.default_rng(7)
-    gold = np.zeros(200_000, np.int8)
-    a, b = (random.random((2, gold.size)) < [[0.6], [0.3]]).astype(np.int8) - 1
-    table = consistency.table_of(a, b, -gold)
-    for variant in consistency.VARIANTS:
-        assert float(consistency.chance_corrected(table, variant)) == pytest.approx(0, abs=0.01)
+    gold = random.integers(0, K, 200_000).astype(np.int8)
+    answers = []
+    for knows in (0.6, 0.3):
+        guess = np.where(random.random(gold.size) < habit, 0, random.integers(0, K, gold.size))
+        answers.append(np.where(random.random(gold.size) < knows, gold, guess).astype(np.int8))
+    assert float(corrected(*answers, gold, variant)) == pytest.approx(0, abs=0.01)
 
 
 @given(hnp.arrays(np.bool_, (3, 8)), hnp.arrays(np.int64, 8, elements=st.integers(-1, 2)))

@@ -13,7 +13,7 @@ import pytest
 from clika import COMMAND, clika, write_probes
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Plan, Selection, make_plan, make_request, missing_requests, select
+from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, make_request, missing_requests, select
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
@@ -47,7 +47,7 @@ class Bench:
         self.set = read_user_set(write_probes(folder / "mine.jsonl", 5))
 
     def select(self, languages: tuple[str, ...] | None = None, limit: int | None = None) -> Selection:
-        return select(self.store, self.set, languages, limit, 0)
+        return select(self.store, self.set, languages, Items(limit=limit))
 
     def plan(self, selection: Selection | None = None, **asking: object) -> Plan:
         chosen = [selection or self.select()]
@@ -88,7 +88,15 @@ def test_a_plan_after_a_stop_misses_exactly_the_rest(bench: Bench) -> None:
     bench.answer(first, 7)
     rest = bench.plan()
     assert [request for _, request in missing_requests(rest)] == asked[7:]
-    assert [cell.missing.tolist() for cell in rest.cells] == [[], [2, 3, 4]]
+    assert [cell.missing.tolist() for cell in rest.cells] == [[4], [3, 4]]
+
+
+def test_hosted_questions_are_asked_item_by_item_so_that_a_stopped_run_is_a_smaller_table(bench: Bench) -> None:
+    plan = bench.plan(permute=True)
+    cells = len(plan.cells)
+    assert cells > len({cell.language for cell in plan.cells}) == 2
+    bench.answer(plan, 3 * cells)
+    assert [cell.missing.tolist() for cell in bench.plan(permute=True).cells] == [[3, 4]] * cells
 
 
 def test_planning_alone_makes_a_run_that_can_be_scored(bench: Bench) -> None:

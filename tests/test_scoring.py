@@ -53,7 +53,7 @@ def near(value: float) -> object:
 def test_a_record_holds_the_toy_set_s_figures() -> None:
     record = cell(scored(TOY), "x").to_dict()
     expected = {
-        "accuracy": 0.6, "ra": 0.486111, "no_answer_rate": 0.1, "en_co": 0.625, "en_co_chance_corrected": 0.282609,
+        "accuracy": 0.6, "ra": 0.486111, "no_answer_rate": 0.1, "en_co": 0.625, "en_co_chance_corrected": 0.355469,
         "kappa_correct": 0.347826, "agreement": 0.7, "kappa_answer": 0.615385, "same_wrong": 1.0, "transfer": 0.714286,
         "reverse_transfer": 0.833333,
         "ac3": 0.674074, "top_choice_share": 3 / 9, "coverage": 1.0, "ra_reference": 0.97, "chance": 0.25,
@@ -101,8 +101,10 @@ def test_a_row_with_no_reply_at_all_is_null_not_zero() -> None:
 
 
 def test_a_degenerate_answerer_is_flagged_and_its_null_metrics_are_null() -> None:
-    record = cell(scored({"en": "A" * 10, "x": "A" * 10}), "x").to_dict()
+    wide = toy_set("ABCD" * 5)
+    record = cell(scored({"en": "A" * 20, "x": "A" * 20}, wide), "x").to_dict()
     assert record["flags"] == ["biased", "degenerate"]
+    assert record["en_co_chance_corrected"] is None
     assert record["kappa_answer"] is None
     assert record["en_co"] == 1.0
 
@@ -114,7 +116,9 @@ def test_intervals_hold_their_figure_and_repeat_with_the_seed() -> None:
         low, value, high = (getattr(first, f"{name}{end}") for end in ("_low", "", "_high"))
         assert low <= value <= high
     assert (first.accuracy_low, first.accuracy_high) == (near(0.312674), near(0.831820))
-    assert first.en_co_low == pytest.approx(0.286, abs=0.04)
+    # Wilson of 5 right in both out of 8 right in either.
+    assert (first.en_co_low, first.en_co_high) == (near(0.305742), near(0.863156))
+    assert (first.ra_low, first.ra_high) == (near((0.312674 - 0.25) / 0.72), near((0.831820 - 0.25) / 0.72))
 
 
 def test_no_bootstrap_means_no_intervals() -> None:
@@ -252,5 +256,5 @@ def test_choice_probabilities_give_rankc() -> None:
         "x",
     )
     assert record.rankc == near(1.0)
-    assert record.rankc_chance_corrected == near(1.0)
+    assert math.isnan(record.rankc_chance_corrected)
     assert math.isnan(cell(scored(TOY), "x").rankc)

@@ -68,7 +68,7 @@ def test_a_registered_file_is_found_by_its_name_with_its_mapping_and_reference(t
     found = catalogue.resolve("trivia")
     assert (found.name, found.n, found.reference) == ("trivia", 1, 0.95)
     assert catalogue.resolve("trivia", reference=0.75).reference == 0.75
-    assert catalogue.remove("trivia") == table
+    assert catalogue.remove("trivia") == (table,)
     with pytest.raises(UserError, match="no probe set 'trivia'"):
         catalogue.resolve("trivia")
 
@@ -118,7 +118,7 @@ def test_the_release_is_registered_once_for_its_four_sets(release: Path) -> None
     assert names == ["x_csqa", "x_copa", "x_geo", "x_name"]
     assert [catalogue.resolve(name).k for name in names] == [5, 2, 4, 4]
     assert catalogue.resolve("x_geo", reference=0.5).reference == 0.97
-    assert catalogue.remove("clika-release") == release
+    assert catalogue.remove("clika-release") == (release,)
     with pytest.raises(UserError, match="clika sets add clika-release FOLDER"):
         catalogue.resolve("x_geo")
 

@@ -57,7 +57,7 @@ def test_atlas_is_shown_in_hebrew_and_exported_as_jsonl() -> None:
         (["sets", "show", "atlsa"], "did you mean 'atlas'"),
         (["sets", "show", "gone.jsonl"], "gone.jsonl: no such file"),
         (["sets", "show", "atlas", "--language", "xx"], "has no language 'xx'"),
-        (["sets", "show", "atlas", "--language", "Hebrew"], "write 'he'"),
+        (["sets", "show", "atlas", "--language", "Hebr"], "write a tag such as"),
         (["sets", "show", "atlas", "--limit", "0"], "--limit"),
         (["sets", "show", "x_geo"], "clika sets add clika-release FOLDER"),
         (["sets", "add", "clika-release", "."], "give the folder of your checkout"),

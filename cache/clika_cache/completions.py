@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from clika_cache.database import Database
-from clika_cache.keys import prompt_hash
+from clika_cache.keys import canonical, prompt_hash
 from clika_providers import Completion, Usage
 
 _COLUMNS = (
     "key, model_id, source, prompt, text, finish_reason, choice_logprobs, thinking, input_tokens, output_tokens, "
-    "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at"
+    "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at, option_figures"
 )
-_MARKS = ",".join("?" * 18)
+_MARKS = ",".join("?" * 19)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _row(reply: StoredReply) -> tuple[object, ...]:
     return (
         reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason,
         logprobs, _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens,
-        reply.cost, c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at,
+        reply.cost, c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at, figures_text(c),
     )  # fmt: skip
 
 
@@ -157,7 +157,9 @@ def _completion(row: tuple[object, ...]) -> Completion:
         raw,
         latency,
         _,
+        figures,
     ) = row
+    option_tokens, neutral = read_figures(figures)  # type: ignore[arg-type]
     return Completion(
         text=text,  # type: ignore[arg-type]
         finish_reason=finish,  # type: ignore[arg-type]
@@ -168,4 +170,22 @@ def _completion(row: tuple[object, ...]) -> Completion:
         raw=raw,  # type: ignore[arg-type]
         latency_s=latency,  # type: ignore[arg-type]
         fingerprint=fingerprint,  # type: ignore[arg-type]
+        option_tokens=option_tokens,
+        neutral_logprobs=neutral,
     )
+
+
+def figures_text(completion: Completion) -> str | None:
+    """What `option_figures` holds of a reply: JSON of the lists it has, None where it has none."""
+    held = {"tokens": completion.option_tokens, "neutral": completion.neutral_logprobs}
+    said = {name: list(values) for name, values in held.items() if values is not None}
+    return canonical(said) if said else None
+
+
+def read_figures(text: str | None) -> tuple[tuple[int, ...] | None, tuple[float, ...] | None]:
+    """(tokens per option, log-probabilities after the neutral prompt) as stored; None where there are none."""
+    if text is None:
+        return None, None
+    held = json.loads(text)
+    tokens, neutral = held.get("tokens"), held.get("neutral")
+    return None if tokens is None else tuple(tokens), None if neutral is None else tuple(neutral)

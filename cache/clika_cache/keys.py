@@ -64,6 +64,8 @@ class KeyMaker:
             request.repeat,
             request.extra,
         ]
+        if request.options or request.neutral:
+            body += [request.options, [[m.role, m.content] for m in request.neutral]]
         made = self._base.copy()
         made.update(canonical(body).encode("utf-8", "surrogatepass"))
         return made.digest()

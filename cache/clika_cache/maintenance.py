@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlite_utils
 
-from clika_cache.completions import StoredReply, insert, model_id
+from clika_cache.completions import StoredReply, insert, model_id, read_figures
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.keys import KEY_BYTES, canonical, prompt_hash
@@ -30,7 +30,7 @@ _EXPORT = """
 """
 _PLAIN = (
     "source", "text", "finish_reason", "thinking", "input_tokens", "output_tokens", "cached_tokens",
-    "reasoning_tokens", "cost", "model_served", "fingerprint", "raw", "latency_s", "created_at",
+    "reasoning_tokens", "cost", "model_served", "fingerprint", "raw", "latency_s", "created_at", "option_figures",
 )  # fmt: skip
 
 
@@ -203,6 +203,7 @@ def _parse(where: str, line: str) -> dict[str, Any]:
 
 def _reply(row: dict[str, Any], model: int) -> StoredReply:
     logprobs = row.get("choice_logprobs")
+    option_tokens, neutral = read_figures(row.get("option_figures"))
     tokens = (row.get(n) for n in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"))
     completion = Completion(
         text=row["text"],
@@ -214,6 +215,8 @@ def _reply(row: dict[str, Any], model: int) -> StoredReply:
         raw=row.get("raw"),
         latency_s=row.get("latency_s"),
         fingerprint=row.get("fingerprint"),
+        option_tokens=option_tokens,
+        neutral_logprobs=neutral,
     )
     made = {"created_at": row["created_at"]} if row.get("created_at") is not None else {}
     return StoredReply(

@@ -57,6 +57,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         INSERT INTO generation VALUES (1, 0);
         """,
     ),
+    # What each option's likelihood was made of: JSON with a list per name, see `completions.figures_text`.
+    ("cache_002_option_figures", "ALTER TABLE completions ADD COLUMN option_figures TEXT"),
 )
 
 

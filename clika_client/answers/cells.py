@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from clika_cache.completions import read_figures
 from clika_client.answers import read as answers
+from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.store.store import Cell, Replies, Store
@@ -38,31 +39,18 @@ def reason_counts(codes: npt.NDArray[np.uint8]) -> dict[str, int]:
     return {REASONS[i]: int(counts[i]) for i in order if i > 0 and counts[i] > 0}
 
 
-def before_questions(prompts: Sequence[str]) -> str:
-    """What a cell's prompts show before their questions, such as worked examples: the lines that open them all.
-
-    The first and the last prompt of a cell tell. Empty for fewer than two prompts.
-    """
-    if len(set(prompts)) < 2:
-        return ""
-    same = itertools.takewhile(lambda lines: len(set(lines)) == 1, zip(*(p.split("\n") for p in prompts), strict=False))
-    return "\n".join(lines[0] for lines in same)
-
-
 def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
     """The answers of a cell, from the store when already read, else read now and kept."""
-    if cell.key.ask == "logprobs":
-        reading = PROBABILITIES
+    reading = reading_for(cell.key.ask, reading)
     stamp = reading_stamp(reading)
     kept = store.reading(cell, stamp)
     if kept is not None:
         return CellAnswers(*kept)
     found = CellAnswers(np.full(probe_set.n, MISSING, np.int8), np.zeros(probe_set.n, np.uint8))
     asked = cell.asked()
-    example = before_questions(store.prompts(cell, asked[[0, -1]])) if len(asked) > 1 else ""
     for start in range(0, len(asked), _AT_ONCE):
         replies = store.replies(cell, asked[start : start + _AT_ONCE])
-        codes, reasons = _read(replies, cell, reading, probe_set, example)
+        codes, reasons = _read(replies, cell, reading, probe_set)
         found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.counts[replies.positions])
         found.reasons[replies.positions] = reasons
         if len(asked) > _AT_ONCE:
@@ -71,42 +59,22 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     return found
 
 
-def kept_before(store: Store, cell: Cell, name: str) -> tuple[str, CellAnswers] | None:
-    """(stamp, answers) of a cell as an earlier version of a reading left them; None where it never did.
-
-    `name` is a reading, for its latest version but today's, or a stamp such as `standard@1`.
-    """
-    reading, _, version = name.partition("@")
-    today = reading_stamp(reading)
-    stamps = [stamp for stamp in store.kept_readings(cell) if stamp.startswith(f"{reading}@") and stamp != today]
-    stamps = [stamp for stamp in stamps if not version or stamp == name]
-    for stamp in sorted(stamps, key=_version, reverse=True):
-        kept = store.reading(cell, stamp)
-        if kept is not None:
-            return stamp, CellAnswers(*kept)
-    return None
-
-
-def _version(stamp: str) -> tuple[int, str]:
-    number, _, own_words = stamp.partition("@")[2].partition("+")
-    return int(number) if number.isdecimal() else 0, own_words
-
-
-def _read(
-    replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet, example: str
-) -> tuple[Answers, npt.NDArray[np.uint8]]:
+def _read(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> tuple[Answers, npt.NDArray[np.uint8]]:
     if reading == PROBABILITIES:
         return _most_probable(replies.logprobs)
+    if reading in NORMALISATIONS:
+        return _most_probable(_scored(replies, cell, reading, probe_set))
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
-    return read_texts(
-        replies.texts,
-        cell.labels,
-        probes,
-        reading,
-        finish=replies.finish,
-        rotation=cell.key.rotation,
-        example=example,
-    )
+    return read_texts(replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation)
+
+
+def reading_for(ask: str, reading: str) -> str:
+    """The reading of cells asked in one way, where this one was wanted: a reading of another way is passed over."""
+    if ask == "logprobs":
+        return PROBABILITIES
+    if ask == "likelihood":
+        return reading if reading in NORMALISATIONS else HEADLINE
+    return "standard" if reading in NORMALISATIONS else reading
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
@@ -130,17 +98,51 @@ def rotate(choices: Answers, rotation: int, k: int | npt.NDArray[np.int64]) -> A
     return np.where(choices >= 0, (choices - rotation) % k, choices).astype(np.int8)
 
 
-def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet) -> Floats:
-    """Log-probability per item and choice in the set's own order, NaN where not offered; (items, choices)."""
+def _scored(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> list[tuple[float | None, ...] | None]:
+    """The score of each option under a normalisation of its likelihood; None for a figure that is not stored."""
+    scored: list[tuple[float | None, ...] | None] = []
+    probes = probe_set.probes[cell.key.language]
+    for position, logprobs, text in zip(replies.positions, replies.logprobs, replies.option_figures, strict=True):
+        held = figures(logprobs, *read_figures(text), probes[int(position)].choices)
+        row = NORMALISATIONS[reading](held)
+        scored.append(tuple(None if np.isnan(value) else float(value) for value in row))
+    return scored
+
+
+def choice_scores(store: Store, cell: Cell, probe_set: ProbeSet, reading: str = PROBABILITIES) -> Floats:
+    """The score of each choice in the set's own order, NaN where not offered; (items, choices).
+
+    Natural-log probabilities; for likelihood cells under the normalisation that the reading names.
+    """
     counts = probe_set.counts
     scores = np.full((probe_set.n, int(counts.max())), np.nan)
     replies = store.replies(cell)
-    for position, logprobs in zip(replies.positions, replies.logprobs, strict=True):
+    rows = _scored(replies, cell, reading, probe_set) if reading in NORMALISATIONS else replies.logprobs
+    for position, logprobs in zip(replies.positions, rows, strict=True):
         k = int(counts[position])
         if logprobs is not None and len(logprobs) == k:
             order = (np.arange(k) + cell.key.rotation) % k
             scores[position, order] = [np.nan if value is None else value for value in logprobs]
     return scores
+
+
+def mean_over_orders(scores: Sequence[Floats]) -> Floats:
+    """Log of the mean probability of each choice over several orders of the options; (items, choices).
+
+    In each order the labels' probabilities are taken relative to one another first, so that every order counts the
+    same (Zheng et al., "Large Language Models Are Not Robust Multiple Choice Selectors", ICLR 2024). A label that is
+    not among those an answer was given for counts as improbable; an order without any figure does not count.
+    """
+    total, orders = np.zeros_like(scores[0]), np.zeros(scores[0].shape[0])
+    for one in scores:
+        seen = ~np.isnan(one).all(-1)
+        filled = np.where(np.isnan(one[seen]), -np.inf, one[seen])
+        filled = np.exp(filled - filled.max(-1, keepdims=True))
+        total[seen] += filled / filled.sum(-1, keepdims=True)
+        orders[seen] += 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.log(total / orders[:, None])
+    return np.where(np.isnan(np.stack(scores)).all(0), np.nan, mean)
 
 
 def _most_probable(
@@ -159,8 +161,8 @@ def _most_probable(
 
 def reading_stamp(reading: str) -> str:
     """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
-    if reading == PROBABILITIES:
-        return f"{PROBABILITIES}@1"
+    if reading == PROBABILITIES or reading in NORMALISATIONS:
+        return f"{reading}@1"
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
 
@@ -173,12 +175,11 @@ def read_texts(
     *,
     finish: Sequence[str | None] | None = None,
     rotation: int = 0,
-    example: str = "",
 ) -> tuple[Answers, npt.NDArray[np.uint8]]:
     """(position chosen on screen, reason code) per text; all probes are in one language."""
     shown = [as_shown(probe, rotation) for probe in probes]
     language = probes[0].language if probes else None
-    read = answers.read_answers(texts, labels_shown(labels, probes), shown, language, reading, finish, example)
+    read = answers.read_answers(texts, labels_shown(labels, probes), shown, language, reading, finish)
     return read.choice, read.reason
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from clika_cache import CachedProvider, canonical
+from clika_client.common.errors import UserError
+from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.style import Style, render, style_digest
+from clika_client.sets.filters import check_tags, kept_items, sample
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
 from clika_providers import AskMode, Json, Request
@@ -27,7 +32,7 @@ class Asking:
     """How each question is asked; the same for every model of a run."""
 
     ask: AskMode | Literal["auto"] = "auto"
-    """`auto`: label probabilities from local models, text from all others."""
+    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode`)."""
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int | None = None
@@ -109,17 +114,35 @@ class Plan:
         return int(sum(c.prompt_bytes for c in self.cells) / 3.5) + 8 * self.missing
 
 
-def select(
-    store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, limit: int | None, seed: int
-) -> Selection:
-    """The chosen part of a set, in the full set's positions; raises UserError for unknown languages."""
-    part = probe_set.select(languages, limit, seed)
-    if part.n == probe_set.n:
-        positions = tuple(range(probe_set.n))
-    else:
-        chosen = {item.item_id for item in part.items}
-        positions = tuple(i for i, item in enumerate(probe_set.items) if item.item_id in chosen)
-    return Selection(store.add_set(probe_set), probe_set, part.languages, positions)
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Which items are asked; the same in every language."""
+
+    only: tuple[str, ...] = ()
+    """`TAG` or `TAG=VALUE`: only items that carry all of these tags; values of one tag are alternatives."""
+    drop: tuple[str, ...] = ()
+    """`TAG` or `TAG=VALUE`: no item that carries one of these, in any language."""
+    limit: int | None = None
+    """So many of them, drawn by `seed`."""
+    by: str | None = None
+    """Tag whose values have their shares of `limit`."""
+    seed: int = 0
+
+
+def select(store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, items: Items) -> Selection:
+    """The chosen part of a set, in the full set's positions; raises UserError for unknown languages and tags."""
+    tags = probe_set.select(languages).languages
+    for named, option in ((items.only, "--only"), (items.drop, "--drop"), ((items.by,), "--limit-by")):
+        check_tags([probe_set], [tag for tag in named if tag], option)
+    rows: Sequence[int] = range(probe_set.n)
+    if items.only or items.drop:
+        rows = kept_items(probe_set, items.drop, items.only).tolist()
+        if not rows:
+            raise UserError(
+                f"--only {','.join(items.only)}: set {probe_set.name!r} has no such item; ask for less at once"
+            )
+    positions = sample(probe_set, rows, items.limit, items.seed, items.by)
+    return Selection(store.add_set(probe_set), probe_set, tags, positions)
 
 
 def make_plan(
@@ -196,6 +219,9 @@ def make_request(
 ) -> Request:
     """The request for one probe; the same arguments always give the same request."""
     probe, tags = probe_set.probes[language][position], probe_set.items[position].tags
+    if asking.mode == "likelihood":
+        asked = render_options(probe, style, probe_set, tags=tags)
+        return Request(asked.messages, "likelihood", options=asked.options, neutral=asked.neutral)
     prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
     extra: tuple[tuple[str, Json], ...] = ()
     return Request(
@@ -213,18 +239,31 @@ def make_request(
 
 
 def missing_requests(plan: Plan) -> Iterator[tuple[PlannedCell, Request]]:
-    """The requests to send, cell by cell, so that neighbours share their prompt's beginning."""
-    for cell in plan.cells:
-        for position in cell.missing:
-            yield (
-                cell,
-                make_request(
-                    cell.selection.probe_set,
-                    cell.language,
-                    int(position),
-                    plan.style,
-                    plan.asking,
-                    cell.rotation,
-                    cell.repeat,
-                ),
-            )
+    """The requests to send, in the order they are worth most when asking ends before they do.
+
+    Hosted models are asked item by item across all languages, so that what the money was enough for is a smaller table
+    without gaps. Local ones are asked cell by cell: there neighbours share the beginning of their prompts.
+    """
+    local = plan.provider.spec.startswith("gguf/")
+    for cell, position in _cell_by_cell(plan) if local else _item_by_item(plan):
+        yield (
+            cell,
+            make_request(
+                cell.selection.probe_set, cell.language, position, plan.style, plan.asking, cell.rotation, cell.repeat
+            ),
+        )
+
+
+def _cell_by_cell(plan: Plan) -> Iterator[tuple[PlannedCell, int]]:
+    return ((cell, int(position)) for cell in plan.cells for position in cell.missing)
+
+
+def _item_by_item(plan: Plan) -> Iterator[tuple[PlannedCell, int]]:
+    for _, cells in groupby(plan.cells, key=lambda cell: id(cell.selection)):
+        queues = [_queue(cell, number) for number, cell in enumerate(cells)]
+        for position, _, cell in merge(*queues, key=lambda entry: entry[:2]):
+            yield cell, position
+
+
+def _queue(cell: PlannedCell, number: int) -> Iterator[tuple[int, int, PlannedCell]]:
+    return ((int(position), number, cell) for position in cell.missing)

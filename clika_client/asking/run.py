@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Plan, Selection, make_plan, select
+from clika_client.asking.idle_options import refuse_idle
+from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, select
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.common.errors import UserError
 from clika_client.prompts.style import Style, style_digest, style_notes
@@ -34,8 +35,7 @@ class RunConfig:
     style: Style
     asking: Asking = field(default_factory=Asking)
     languages: tuple[str, ...] | None = None
-    limit: int | None = None
-    seed: int = 0
+    items: Items = field(default_factory=Items)
     options: ProviderOptions = field(default_factory=ProviderOptions)
     refresh: bool = False
     max_cost: float | None = None
@@ -52,8 +52,11 @@ class RunConfig:
             "prompt_digest": style_digest(self.style),
             "ask": self.asking.ask,
             "languages": None if self.languages is None else list(self.languages),
-            "limit": self.limit,
-            "seed": self.seed,
+            "limit": self.items.limit,
+            "limit_by": self.items.by,
+            "seed": self.items.seed,
+            "only": list(self.items.only),
+            "drop": list(self.items.drop),
             "permute": self.asking.permute,
             "repeats": self.asking.repeats,
             "max_tokens": self.asking.max_tokens,
@@ -120,7 +123,7 @@ class Evaluation:
     def prepare(self) -> tuple[str, list[Plan], list[Selection]]:
         """(run id, plan per model, selections): everything is known and stored, nothing is asked yet."""
         config = self.config
-        selections = [select(self.store, s, config.languages, config.limit, config.seed) for s in config.sets]
+        selections = [select(self.store, s, config.languages, config.items) for s in config.sets]
         self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
         plans = [self._plan(spec, selections) for spec in config.models]
         if config.fallback:
@@ -143,6 +146,7 @@ class Evaluation:
         asking = self.config.asking
         if asking.ask == "auto":
             asking = replace(asking, ask="logprobs" if spec.startswith("gguf/") else "text")
+        refuse_idle(spec, asking, self.config.options)
         price = find_price(spec, mode=asking.mode, user_file=self.config.prices)
         cached = CachedProvider(
             provider,

@@ -9,13 +9,12 @@ import typer
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
 from clika_client.cli.scoring_options import (
     Anchor,
-    Bootstrap,
     Drop,
     EnCo,
     Languages,
+    Only,
     Prompt,
     Reference,
-    Seed,
     Sets,
     Sources,
     Split,
@@ -47,8 +46,7 @@ def compare(
     ] = "standard",
     anchor: Anchor = "en",
     en_co: EnCo = "jaccard",
-    bootstrap: Bootstrap = 10_000,
-    bootstrap_seed: Seed = 0,
+    only: Only = None,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
@@ -65,7 +63,7 @@ def compare(
     wanted = make_wanted(chosen, sets, languages, source, prompt, reading)
     if len(wanted.readings) > 1:
         raise UserError(f"--reading {reading!r}: a comparison takes one reading")
-    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
+    options = make_options(anchor, en_co, drop=drop, split=split, reference=reference, only=only)
     with opened(database_path(db)) as store:
         loaded = load(store, wanted)
     if group:
@@ -101,14 +99,12 @@ def _groups(loaded: Loaded, text: str, options: Options, as_json: bool) -> None:
     groups = parse_groups(text)
     changes = group_changes(loaded.blocks, loaded.sets, groups, options)
     if not as_json:
-        render_changes(changes, out(), options.bootstrap, options.seed, options.variant)
+        render_changes(changes, out(), options.variant)
         return
     document: dict[str, Any] = {
         "groups": {name: list(members) for name, members in groups.items()},
         "changes": [change.to_dict() for change in changes],
         "summary": summary(changes),
-        "bootstrap": options.bootstrap,
-        "seed": options.seed,
         "en_co_variant": options.variant,
     }
     print_json(document)

@@ -13,13 +13,14 @@ import typer
 
 from clika_client.cli.common import AsJson, Db, database_path
 from clika_client.cli.job import Job
+from clika_client.cli.scoring_options import Drop, Only, words
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
-ASKS = ("auto", "text", "logprobs")
+ASKS = ("auto", "text", "logprobs", "likelihood")
 
 
 def run(
@@ -35,7 +36,12 @@ def run(
         str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Ask this many items, the same in every language.")] = None,
+    limit_by: Annotated[
+        str | None, typer.Option("--limit-by", help="Tag whose values each have their share of --limit.")
+    ] = None,
     limit_seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
+    only: Only = None,
+    drop: Drop = None,
     prompt: Annotated[
         str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
     ] = "plain",
@@ -45,7 +51,8 @@ def run(
     ask: Annotated[
         str,
         typer.Option(
-            help="text, or logprobs (probabilities of the option labels); auto: logprobs from local models, else text."
+            help="text; logprobs: probabilities of the option labels; likelihood: of the options themselves; "
+            "auto: text from hosted models, what a short probe advises from local ones."
         ),
     ] = "auto",
     grammar: Annotated[bool, typer.Option("--grammar", help="Constrain generated text to one label.")] = False,
@@ -93,7 +100,7 @@ def run(
     csv: Annotated[Path | None, typer.Option(help="Also write the scores as CSV to this file.")] = None,
 ) -> None:
     """Ask models the questions of probe sets, keep every reply, and report."""
-    from clika_client.asking.plan import Asking
+    from clika_client.asking.plan import Asking, Items
     from clika_client.asking.run import RunConfig
     from clika_client.prompts.catalogue import get_style
     from clika_client.store.dry_run import DryStore
@@ -138,8 +145,7 @@ def run(
         style=get_style(prompt, shots),
         asking=asking,
         languages=None if languages is None else _languages(languages),
-        limit=limit,
-        seed=limit_seed,
+        items=Items(words(only), words(drop), limit, limit_by, limit_seed),
         options=options,
         refresh=refresh,
         max_cost=max_cost,

@@ -15,6 +15,7 @@ from clika_client.cli.scoring_options import (
     EnCo,
     Languages,
     Models,
+    Only,
     Prompt,
     ReadingName,
     Reference,
@@ -41,16 +42,17 @@ def score(
     en_co: EnCo = "jaccard",
     bootstrap: Bootstrap = 10_000,
     bootstrap_seed: Seed = 0,
+    only: Only = None,
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
     intervals: Annotated[
         bool | None,
-        typer.Option("--intervals/--no-intervals", help="Show half-widths under each figure [default: if few rows]."),
+        typer.Option("--intervals/--no-intervals", help="Show the interval under each figure [default: if few rows]."),
     ] = None,
     show: Annotated[
         str, typer.Option(help="Figures to show: ra, en_co, accuracy, kappa_correct, transfer, …; comma-separated.")
-    ] = "ra,en_co",
+    ] = "ra,en_co,en_co_chance_corrected",
     details: Annotated[
         bool, typer.Option("--details", help="Also what is said of all languages at once: gap, AC3, Fleiss, all pairs.")
     ] = False,
@@ -67,7 +69,7 @@ def score(
     from clika_client.scoring.score import score_store
 
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run)
-    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference)
+    options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     with opened(database_path(db)) as store:
         scores = score_store(store, wanted=wanted, options=options)
     if csv is not None:

@@ -22,14 +22,20 @@ Sources = Annotated[str | None, typer.Option("--source", help="Only answers from
 Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
 ReadingName = Annotated[
     str,
-    typer.Option("--reading", help="Reading of text replies: standard, first-letter (the paper's); comma-separated."),
+    typer.Option(
+        "--reading",
+        help="Reading of text replies: standard, first-letter (the paper's); of likelihoods: sum, per-token, per-byte, "
+        "pmi. Comma-separated.",
+    ),
 ]
 Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
-Bootstrap = Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")]
+Bootstrap = Annotated[int, typer.Option(min=0, help="Draws for the gap between languages; 0: no intervals at all.")]
 Seed = Annotated[int, typer.Option("--bootstrap-seed", min=0, help="Seed of the bootstrap.")]
+Only = Annotated[str | None, typer.Option(help="Only items with these tags: TAG or TAG=VALUE, comma-separated.")]
 Drop = Annotated[
-    str | None, typer.Option(help="Leave out items with these tags, in every language: ambiguous,adapted.")
+    str | None,
+    typer.Option(help="Leave out items with one of these tags, in every language: ambiguous,adapted,TAG=VALUE."),
 ]
 Split = Annotated[str | None, typer.Option(help="Split by a tag of the items: relation, region, original_lang, …")]
 Reference = Annotated[
@@ -49,6 +55,7 @@ def make_wanted(
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
+    from clika_client.common.languages import canonical
     from clika_client.scoring.load import Wanted
 
     readings = words(reading) or ("standard",)
@@ -58,7 +65,7 @@ def make_wanted(
         run_id=run_id,
         models=tuple(models or ()),
         sets=words(sets),
-        languages=words(languages),
+        languages=tuple(dict.fromkeys(canonical(tag) for tag in words(languages))),
         readings=readings,
         sources=words(sources),
         prompts=(prompt,) if prompt else (),
@@ -73,11 +80,13 @@ def make_options(
     drop: str | None = None,
     split: str | None = None,
     reference: str | None = None,
+    only: str | None = None,
 ) -> Options:
     """How to score."""
+    from clika_client.common.languages import canonical
     from clika_client.scoring.score_sets import Options
 
-    return Options(anchor, en_co, bootstrap, seed, words(drop), split, _reference(reference))
+    return Options(canonical(anchor), en_co, bootstrap, seed, words(drop), split, _reference(reference), words(only))
 
 
 def words(text: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clika_client.cli import benchmarks_cmd
 from clika_client.cli.common import AsJson, out, print_json
 from clika_client.common.errors import ClikaError, UserError
 from clika_client.common.safe_text import shown
@@ -30,14 +31,19 @@ Languages = Annotated[
 ]
 
 
+sets_app.command("fetch")(benchmarks_cmd.fetch)
+
+
 @sets_app.command("list")
 def list_sets(as_json: AsJson = False) -> None:
-    """List the sets that can be asked now."""
+    """List the sets that can be asked now, and the public benchmarks that can be had by name."""
     from clika_client.sets.catalogue import known_names, load_registry
 
-    rows = [_row(name) for name in known_names(load_registry())]
+    benchmarks = benchmarks_cmd.rows()
+    here = {row["set"] for row in benchmarks}
+    rows = [_row(name) for name in known_names(load_registry()) if name not in here]
     if as_json:
-        print_json({"sets": rows})
+        print_json({"sets": rows, "benchmarks": benchmarks})
         return
     from rich.table import Table
     from rich.text import Text
@@ -51,6 +57,14 @@ def list_sets(as_json: AsJson = False) -> None:
         cells = (row["set"], row["items"], row["choices"], len(row["languages"]), reference, row["licence"])
         table.add_row(*(Text(shown(str(cell))) for cell in cells))
     out().print(table)
+    table = Table("benchmark", "items", "choices", "languages", "licence", "files", box=None, pad_edge=False)
+    for row in benchmarks:
+        files = "here" if row["here"] else "no"
+        cells = (row["set"], row["items"] or "–", row["choices"], row["languages"], row["licence"], files)
+        table.add_row(*(Text(shown(str(cell))) for cell in cells))
+    out().print()
+    out().print(table)
+    typer.echo("Get a benchmark: clika sets fetch NAME, or clika sets add NAME FOLDER", err=True)
     typer.echo("Add your own: clika sets add NAME FILE. The paper's: clika sets add clika-release FOLDER", err=True)
 
 
@@ -70,6 +84,7 @@ def _facts(found: ProbeSet) -> dict[str, Any]:
         "version": found.version,
         "items": found.n,
         "choices": found.k,
+        "fewest_choices": found.k_range[0],
         "chance": found.chance,
         "languages": list(found.languages),
         "reference": found.reference,
@@ -113,6 +128,11 @@ def show(
         _print_questions(part, tag)
 
 
+def _choices(found: ProbeSet) -> str:
+    low, high = found.k_range
+    return f"{low if low == high else f'{low}–{high}'} choices"
+
+
 def _split(languages: str | None) -> tuple[str, ...] | None:
     if languages is None:
         return None
@@ -137,19 +157,21 @@ def _tag_counts(found: ProbeSet) -> dict[str, dict[str, Any]]:
 
 _MANY_VALUES = 20
 """A tag with more values than this is a name rather than a property, and only counted."""
+_MANY_CHARACTERS = 2_000
 
 
 def _print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
     reference = "none published (RA uses A = 1)" if found.reference is None else f"A = {found.reference:.3f}"
-    typer.echo(
-        f"{shown(found.name)} {shown(found.version)}: {found.n} items, {found.k} choices, chance {found.chance:.3f}"
-    )
+    choices = benchmarks_cmd.choices_text(found.k_range, found.chance)
+    typer.echo(f"{shown(found.name)} {shown(found.version)}: {found.n} items, {choices}")
     typer.echo(f"reference  {reference}")
     typer.echo(f"licence    {shown(found.licence)}")
     typer.echo(f"source     {shown(found.source)}")
     typer.echo(f"languages  {len(found.languages)}: {', '.join(found.languages)}")
+    for word, text in benchmarks_cmd.facts_of(found.name):
+        typer.echo(f"{word:<10} {shown(text)}")
     for tag, values in counts.items():
-        if len(values) > _MANY_VALUES:
+        if len(values) > _MANY_VALUES or sum(map(len, values)) > _MANY_CHARACTERS:
             typer.echo(f"{shown(tag)}: {len(values)} values")
             continue
         said = [f"{shown(value)} {_count(n, len(found.languages))}" for value, n in values.items()]
@@ -167,15 +189,21 @@ def _count(n: int | dict[str, int], languages: int) -> str:
 
 def _print_questions(part: ProbeSet, tag: str) -> None:
     from clika_client.common import languages
+    from clika_client.sets.probes import CONTEXT
     from clika_client.sets.wording import latin_labels
 
     written = ", right to left" if languages.direction(tag) == "rtl" else ""
     typer.echo(f"\n{languages.name(tag)} ({tag}, {languages.script(tag) or 'script unknown'}{written})")
     for item, probe in zip(part.items, part.probes[tag], strict=True):
+        if probe.absent:
+            continue
+        context = probe.fields.get(CONTEXT, "")
         tags = " ".join(f"{key}={value}" for key, value in {**item.tags, **probe.tags}.items())
         typer.echo(f"\n[{shown(item.item_id)}] {shown(tags)}".rstrip())
+        if context:
+            typer.echo(shown(context, lines=True))
         typer.echo(shown(probe.question, lines=True))
-        for position, (label, choice) in enumerate(zip(latin_labels(part.k), probe.choices, strict=True)):
+        for position, (label, choice) in enumerate(zip(latin_labels(len(probe.choices)), probe.choices, strict=True)):
             mark = "*" if position == probe.gold else " "
             typer.echo(f" {mark} {label}. {shown(choice)}")
 
@@ -190,19 +218,38 @@ def _questions(part: ProbeSet) -> list[dict[str, Any]]:
 
 @sets_app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="The name to give it, or `clika-release` for the paper's sets.")],
-    path: Annotated[Path, typer.Argument(help="JSONL, CSV or Parquet file, or the checkout of the release.")],
+    name: Annotated[
+        str, typer.Argument(help="A name of your own, a benchmark's (see `clika sets list`), or `clika-release`.")
+    ],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="JSON(L), CSV or Parquet: one file, or one per language; a benchmark's folder or zip; the release.",
+        ),
+    ],
     map_: Map = None,
     reference: Annotated[
         float | None, typer.Option(help="Accuracy that counts as RA = 1, as a fraction such as 0.95.")
     ] = None,
+    languages: Annotated[
+        str | None, typer.Option("--languages", "-l", help="Of a benchmark, only these [default: all that are there].")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Register your own set, or a checkout of the CLiKA authors' release, after checking all of it."""
+    """Register your own set, a public benchmark or the authors' release, after checking all of it."""
     from clika_client.sets import catalogue
+    from clika_client.sets.benchmarks.table import known
 
-    for found in catalogue.add(name, path, mapping=map_ or (), reference=reference):
+    if known(name):
+        benchmarks_cmd.refuse_file_options(map_ or (), reference)
+        benchmarks_cmd.add_benchmark(name, files, _split(languages), as_json)
+        return
+    if languages is not None or as_json:
+        raise UserError("--languages and --json belong to public benchmarks (see `clika sets list`)")
+    for found in catalogue.add(name, *files, mapping=map_ or (), reference=reference):
         typer.echo(
-            f"{shown(found.name)}: {found.n} items, {found.k} choices, {len(found.languages)} languages "
+            f"{shown(found.name)}: {found.n} items, {_choices(found)}, {len(found.languages)} languages "
             f"({', '.join(found.languages)})"
         )
 
@@ -212,7 +259,8 @@ def remove(name: Annotated[str, typer.Argument(help="The name of a set you added
     """Forget a set you added; its file stays."""
     from clika_client.sets import catalogue
 
-    typer.echo(f"{shown(name)} removed from the list; its file stays: {shown(str(catalogue.remove(name)))}", err=True)
+    files = ", ".join(map(str, catalogue.remove(name)))
+    typer.echo(f"{shown(name)} removed from the list; its file stays: {shown(files)}", err=True)
 
 
 @sets_app.command()

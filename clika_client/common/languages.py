@@ -1,4 +1,8 @@
-"""Languages as BCP 47 tags: spelling them one way, and the script and direction that follow from a tag."""
+"""Languages as BCP 47 tags: spelling them one way, and the script and direction that follow from a tag.
+
+Benchmarks write the same language as `swh_Latn`, `swa`, `sw`, `Swahili` or `SW-KE`. All that means one language
+becomes one tag here, and nowhere else, so that sets, imports and options agree.
+"""
 
 from __future__ import annotations
 
@@ -6,71 +10,86 @@ import re
 from functools import lru_cache
 
 from clika_client.common.errors import UserError
+from clika_client.common.language_table import LANGUAGES, SHORTER
 
-# English name and ISO 15924 script of the languages that sets are most likely to hold. A tag outside the
-# table is as good; only its name and script are then unknown.
-_TABLE = """
-af Afrikaans Latn | am Amharic Ethi | ar Arabic Arab | az Azerbaijani Latn | be Belarusian Cyrl | bg Bulgarian Cyrl
-bn Bangla Beng | bs Bosnian Latn | ca Catalan Latn | ceb Cebuano Latn | cs Czech Latn | cy Welsh Latn
-da Danish Latn | de German Latn | el Greek Grek | en English Latn | es Spanish Latn | et Estonian Latn
-eu Basque Latn | fa Persian Arab | fi Finnish Latn | fil Filipino Latn | fr French Latn | ga Irish Latn
-gl Galician Latn | gu Gujarati Gujr | ha Hausa Latn | he Hebrew Hebr | hi Hindi Deva | hr Croatian Latn
-hu Hungarian Latn | hy Armenian Armn | id Indonesian Latn | ig Igbo Latn | is Icelandic Latn | it Italian Latn
-ja Japanese Jpan | jv Javanese Latn | ka Georgian Geor | kk Kazakh Cyrl | km Khmer Khmr | kn Kannada Knda
-ko Korean Kore | ky Kyrgyz Cyrl | lo Lao Laoo | lt Lithuanian Latn | lv Latvian Latn | mk Macedonian Cyrl
-ml Malayalam Mlym | mn Mongolian Cyrl | mr Marathi Deva | ms Malay Latn | my Burmese Mymr | nb Norwegian_Bokmål Latn
-ne Nepali Deva | nl Dutch Latn | nn Norwegian_Nynorsk Latn | or Odia Orya | pa Punjabi Guru | pl Polish Latn
-ps Pashto Arab | pt Portuguese Latn | qu Quechua Latn | ro Romanian Latn | ru Russian Cyrl | sd Sindhi Arab
-si Sinhala Sinh | sk Slovak Latn | sl Slovenian Latn | so Somali Latn | sq Albanian Latn | sr Serbian Cyrl
-su Sundanese Latn | sv Swedish Latn | sw Swahili Latn | ta Tamil Taml | te Telugu Telu | tg Tajik Cyrl
-th Thai Thai | tk Turkmen Latn | tr Turkish Latn | ug Uyghur Arab | uk Ukrainian Cyrl | ur Urdu Arab
-uz Uzbek Latn | vi Vietnamese Latn | xh Xhosa Latn | yi Yiddish Hebr | yo Yoruba Latn | yue Cantonese Hant
-zh Chinese Hans | zu Zulu Latn
-"""
-_NAMES: dict[str, str] = {}
-_SCRIPTS: dict[str, str] = {}
-for _entry in _TABLE.replace("\n", "|").split("|"):
-    if _entry.strip():
-        _tag, _name, _script = _entry.split()
-        _NAMES[_tag] = _name.replace("_", " ")
-        _SCRIPTS[_tag] = _script
 
-# BCP 47 wants the shortest code; these three-letter ones are what other projects' files commonly use.
-_SHORTER = {
-    "ara": "ar", "ben": "bn", "bul": "bg", "cat": "ca", "ces": "cs", "chi": "zh", "cze": "cs", "dan": "da",
-    "deu": "de", "dut": "nl", "ell": "el", "eng": "en", "fas": "fa", "fin": "fi", "fra": "fr", "fre": "fr",
-    "ger": "de", "gre": "el", "heb": "he", "hin": "hi", "hrv": "hr", "hun": "hu", "ind": "id", "ita": "it",
-    "jpn": "ja", "kor": "ko", "may": "ms", "msa": "ms", "nld": "nl", "nob": "nb", "per": "fa", "pol": "pl",
-    "por": "pt", "ron": "ro", "rum": "ro", "rus": "ru", "spa": "es", "swa": "sw", "swe": "sv", "tam": "ta",
-    "tel": "te", "tgl": "fil", "tha": "th", "tur": "tr", "ukr": "uk", "urd": "ur", "vie": "vi", "zho": "zh",
-    "iw": "he", "in": "id", "ji": "yi",
+def _entries(table: str) -> list[list[str]]:
+    return [entry.split() for entry in table.replace("\n", "|").split("|") if entry.strip()]
+
+
+_NAMES = {tag: name.replace("_", " ") for tag, name, _ in _entries(LANGUAGES)}
+_SCRIPTS = {tag: script for tag, _, script in _entries(LANGUAGES)}
+# Standard varieties fold into their macrolanguage, as everybody who writes `ar` or `sw` means them. Varieties that are
+# tested for their own sake (ars, ary, arz, acm, apc, yue, …) stay apart, and so do `no` and `nb`.
+_FOLDED = {
+    "als": "sq", "arb": "ar", "ayr": "ay", "azj": "az", "cmn": "zh", "dik": "din", "ekk": "et", "fuc": "ff",
+    "gaz": "om", "gug": "gn", "khk": "mn", "kmr": "ku", "knc": "kr", "lvs": "lv", "npi": "ne", "ory": "or", "pbt": "ps",
+    "pbu": "ps", "pes": "fa", "plt": "mg", "quz": "qu", "src": "sc", "twi": "ak", "tw": "ak",
+    "swh": "sw", "uzn": "uz", "ydd": "yi", "zsm": "ms",
+    "tgl": "fil", "tl": "fil", "iw": "he", "in": "id", "ji": "yi", "jap": "ja", "jp": "ja", "mol": "ro",
 }  # fmt: skip
+_SHORTER = {**dict(_entries(SHORTER)), **_FOLDED}
+# Names that data sets use beside CLDR's; compared without case.
+_BY_NAME = {name.casefold(): tag for tag, name in _NAMES.items()} | {
+    "bengali": "bn", "burmese": "my", "castilian": "es", "farsi": "fa", "flemish": "nl", "mandarin": "zh",
+    "simplified mandarin": "zh", "simplified chinese": "zh", "chinese simplified": "zh",
+    "traditional mandarin": "zh-Hant", "traditional chinese": "zh-Hant", "chinese traditional": "zh-Hant",
+    "moldavian": "ro", "north macedonian": "mk",
+    "norwegian bokmal": "nb", "oriya": "or", "pushto": "ps", "rajasthani": "raj",
+    "punjabi": "pa", "panjabi": "pa", "sinhalese": "si",
+    "tagalog": "fil", "uighur": "ug", "valencian": "ca-valencia", "kirghiz": "ky", "bangla": "bn", "haitian": "ht",
+    "dutch-flemish": "nl", "dutch flemish": "nl", "modern greek": "el", "brazilian portuguese": "pt-BR",
+}  # fmt: skip
+# Global PIQA names the place in four letters: `por_latn_braz`. Where that is a country, it is the tag's region.
+_PLACES = {
+    "braz": "BR", "cana": "CA", "fran": "FR", "jord": "JO", "leba": "LB", "mexi": "MX", "pale": "PS", "peru": "PE",
+    "port": "PT", "spai": "ES", "syri": "SY",
+}  # fmt: skip
+# Regions that say nothing, or have a number in BCP 47 (MMMLU's AR-XY and ES-LA).
+_REGIONS = {"XY": None, "LA": "419"}
+_SAME_SCRIPT = {"Hang": "Kore", "Hira": "Jpan", "Kana": "Jpan", "Hani": "Hans"}
 _RTL = frozenset({"Adlm", "Arab", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa"})
 _TAG = re.compile(
-    r"(?P<language>[a-z]{2,3})(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3}))?"
+    r"(?P<language>[a-z]{2,3})(?:-(?P<script>[a-z]{4}))?(?:-(?P<region>[a-z]{2}|[0-9]{3})|-(?P<place>[a-z]{4}))?"
     r"(?P<variants>(?:-(?:[a-z0-9]{5,8}|[0-9][a-z0-9]{3}))*)(?P<private>-x(?:-[a-z0-9]{1,8})+)?"
 )
 
 
 @lru_cache(maxsize=4096)
 def canonical(text: str) -> str:
-    """The BCP 47 tag for `text`: case and underscores put right, `deu` as `de`, `ZH_cn` as `zh-CN`.
+    """The BCP 47 tag for a tag, code or English name: `deu_Latn` as `de`, `swh` as `sw`, `ZH_cn` as `zh-CN`.
 
-    Raises UserError, with the cure, for what is not a tag.
+    A script that the language is usually written in is left out. Raises UserError, with the cure, for what is none.
     """
     match = _TAG.fullmatch(text.strip().replace("_", "-").lower())
+    named = _BY_NAME.get(text.strip().casefold().replace("_", " "))
+    if named is not None and (match is None or not known(match["language"])):
+        return named
     if match is None:
-        by_name = {name.casefold(): tag for tag, name in _NAMES.items()}
-        known = by_name.get(text.strip().casefold())
-        cure = f"write {known!r}" if known else "write a tag such as 'de', 'zh' or 'pt-BR'"
-        raise UserError(f"{text!r} is not a language tag (BCP 47); {cure}")
+        raise UserError(f"{text!r} is not a language tag (BCP 47); write a tag such as 'de', 'zh' or 'pt-BR'")
     language = _SHORTER.get(match["language"], match["language"])
-    parts = [language]
-    if match["script"]:
-        parts.append(match["script"].title())
-    if match["region"]:
-        parts.append(match["region"].upper())
-    return "-".join(parts) + match["variants"] + (match["private"] or "")
+    region, private = _region(language, match), match["private"] or ""
+    if match["place"] and region is None:
+        private = f"-x-{match['place']}"
+    parts = [language, *([region] if region else [])]
+    script_ = match["script"].title() if match["script"] else None
+    if script_ is not None and _SAME_SCRIPT.get(script_, script_) != _SCRIPTS.get(language):
+        parts.insert(1, script_)
+    return "-".join(parts) + match["variants"] + private
+
+
+def _region(language: str, match: re.Match[str]) -> str | None:
+    if match["place"]:
+        return _PLACES.get(match["place"])
+    region = match["region"].upper() if match["region"] else None
+    if region in _REGIONS and (language, region) in (("ar", "XY"), ("es", "LA")):
+        return _REGIONS[region]
+    return region
+
+
+def known(code: str) -> bool:
+    """Whether a two- or three-letter code is a language that this tool has a name for."""
+    return _SHORTER.get(code, code) in _NAMES
 
 
 def name(tag: str) -> str:

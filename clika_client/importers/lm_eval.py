@@ -15,10 +15,10 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
+from clika_client.common.task_names import split_task
 from clika_client.importers.common import ImportReport
 from clika_client.importers.foreign import ForeignReply, gold_index
 from clika_client.importers.table import messages_of
-from clika_client.importers.tasks import split_task
 from clika_providers import Message
 
 _FILE = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d:.\-]+)\.jsonl")

@@ -1,4 +1,4 @@
-"""Comparisons of models, and changes between groups of them, as terminal tables."""
+"""Comparisons of models, and changes between groups of them: what can be said first, then the tables it rests on."""
 
 from __future__ import annotations
 
@@ -9,43 +9,49 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.report.terminal import cleaned
-from clika_client.scoring.compare import Comparison, Difference, summary
 from clika_client.scoring.compare_groups import Change
 from clika_client.scoring.compare_groups import summary as group_summary
+from clika_client.scoring.differences import Comparison, Difference
+from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate
 
-_FAINT = {"cannot tell": "dim", "not ranked": "grey50 italic", "not defined": "dim"}
+_FAINT = {CANNOT_TELL: "dim", NOT_RANKED: "grey50 italic", NOT_DEFINED: "dim"}
 
 
 def render_comparison(comparison: Comparison, console: Console) -> None:
-    """One table per set, then what can be said in words."""
-    for name, split in dict.fromkeys((d.set, d.split) for d in comparison.differences):
-        rows = [d for d in comparison.differences if (d.set, d.split) == (name, split)]
-        title = f"{name} · {split}" if split else name
-        console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
-        console.print(_accuracy(rows, console))
-        if any(d.en_co_diff == d.en_co_diff for d in rows):
-            console.print(_en_co(rows, console))
-        console.print()
-    for sentence in summary(comparison):
+    """What can be said in words, then two tables per set: accuracy and consistency."""
+    first, *others = comparison.summary
+    console.print(Text(cleaned(first, console), style="bold"))
+    for sentence in others:
         console.print(Text(cleaned(sentence, console)))
-    for note in (*comparison.notes, *_method(comparison.bootstrap, comparison.seed, comparison.variant)):
+    for mean in comparison.means:
+        rows = [d for d in comparison.differences if (d.set, d.split) == (mean.set, mean.split)]
+        title = f"{mean.set} · {mean.split}" if mean.split else mean.set
+        console.print()
+        console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
+        console.print(_accuracy([*rows, mean], console))
+        if any(d.en_co.defined for d in rows):
+            console.print(_consistency([*rows, mean], comparison.variant, console))
+    console.print()
+    for note in (*comparison.notes, *_method(comparison)):
         console.print(Text(cleaned(note, console), style="dim"))
 
 
-def render_changes(changes: Sequence[Change], console: Console, bootstrap: int, seed: int, variant: str) -> None:
-    """One table per set and pair of groups, then what can be said in words."""
+def render_changes(changes: Sequence[Change], console: Console, variant: str) -> None:
+    """What can be said in words, then one table per set and pair of groups."""
+    for sentence in group_summary(changes):
+        console.print(Text(cleaned(sentence, console)))
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
         rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
         title = f"{name} · {split}" if split else name
-        console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
-        for field, title in (("ra", "RA"), ("en_co", "en-CO")):
-            console.print(_changes(rows, field, title, console))
         console.print()
-    for sentence in group_summary(changes):
-        console.print(Text(cleaned(sentence, console)))
+        console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
+        for title, field, beside in (("RA", "ra", ""), ("corrected consistency", "en_co_chance_corrected", "en_co")):
+            console.print(_changes(rows, field, beside, title, console))
+    console.print()
     method = (
-        f"Means over each group's models; 95 % intervals and p-values by paired bootstrap over items "
-        f"({bootstrap:,} draws, seed {seed}); Holm over all languages and sets of a pair of groups; en-CO: {variant}."
+        "Means over each group's models, RA not cut off at 0; 95 % intervals and p-values by jackknife over items or "
+        f"their clusters; Holm over all languages and sets of a pair of groups; en-CO ({variant}) stands beside its "
+        "chance-corrected form and is not judged."
     )
     console.print(Text(cleaned(method, console), style="dim"))
 
@@ -53,56 +59,48 @@ def render_changes(changes: Sequence[Change], console: Console, bootstrap: int, 
 def _accuracy(rows: Sequence[Difference], console: Console) -> Table:
     grid = _grid("accuracy", "n", "A", "B", "B - A", "95 %", "only A", "only B", "p Holm", "")
     for d in rows:
-        said = _who(d.verdict)
         grid.add_row(
-            cleaned(d.language, console),
+            cleaned(d.language or "mean", console),
             str(d.n),
-            _share(d.accuracy_a),
-            _share(d.accuracy_b),
-            _signed(d.accuracy_diff),
-            _range(d.accuracy_diff_low, d.accuracy_diff_high),
+            *_estimate(d.accuracy),
             str(d.only_a),
             str(d.only_b),
-            _p(d.p_holm),
-            Text(said, style=_FAINT.get(said, "bold")),
+            _p(d.accuracy.p_holm),
+            _verdict(d.accuracy),
         )
     return grid
 
 
-def _en_co(rows: Sequence[Difference], console: Console) -> Table:
-    grid = _grid("en-CO", "n", "A", "B", "B - A", "95 %", "p Holm", "")
-    for d in (d for d in rows if d.en_co_diff == d.en_co_diff):
-        said = _who(d.en_co_verdict)
+def _consistency(rows: Sequence[Difference], variant: str, console: Console) -> Table:
+    grid = _grid("corrected consistency", "n", "A", "B", "B - A", "95 %", "p Holm", "", f"en-CO ({variant}) A", "B")
+    for d in (d for d in rows if d.en_co.defined):
         grid.add_row(
-            cleaned(d.language, console),
+            cleaned(d.language or "mean", console),
             str(d.n),
-            _share(d.en_co_a),
-            _share(d.en_co_b),
-            _signed(d.en_co_diff),
-            _range(d.en_co_diff_low, d.en_co_diff_high),
-            _p(d.en_co_p_holm),
-            Text(said, style=_FAINT.get(said, "bold")),
+            *_estimate(d.en_co_chance_corrected),
+            _p(d.en_co_chance_corrected.p_holm),
+            _verdict(d.en_co_chance_corrected),
+            _share(d.en_co.a),
+            _share(d.en_co.b),
         )
     return grid
 
 
-def _changes(rows: Sequence[Change], field: str, title: str, console: Console) -> Table:
-    grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "")
+def _changes(rows: Sequence[Change], field: str, beside: str, title: str, console: Console) -> Table:
+    headers = ("en-CO before", "after") if beside else ()
+    grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "", *headers)
     for change in rows:
-        before, after, value, low, high, p, verdict = (
-            getattr(change, f"{field}_{end}") for end in ("base", "group", "change", "low", "high", "p_holm", "verdict")
-        )
-        if value != value:
+        estimate: PairedEstimate = getattr(change, field)
+        if not estimate.defined and estimate.verdict != NOT_RANKED:
             continue
-        mark = " (one letter: " + ", ".join(change.degenerate) + ")" if change.degenerate else ""
+        mark = " (hollow: " + ", ".join(change.hollow) + ")" if change.hollow else ""
+        raw = (_share(change.en_co.a), _share(change.en_co.b)) if beside else ()
         grid.add_row(
             cleaned(change.language + mark, console),
-            _share(before),
-            _share(after),
-            _signed(value),
-            _range(low, high),
-            _p(p),
-            Text(verdict, style=_FAINT.get(verdict, "bold")),
+            *_estimate(estimate),
+            _p(estimate.p_holm),
+            _verdict(estimate),
+            *raw,
         )
     return grid
 
@@ -114,28 +112,31 @@ def _grid(*headers: str) -> Table:
     return grid
 
 
-def _who(verdict: str) -> str:
-    return {"a": "A better", "b": "B better"}.get(verdict, verdict)
+def _estimate(e: PairedEstimate) -> tuple[str, str, str, str]:
+    interval = "" if e.low != e.low else f"{e.low:+.2f} {e.high:+.2f}"
+    return _share(e.a), _share(e.b), "-" if e.diff != e.diff else f"{e.diff:+.3f}", interval
 
 
-def _method(bootstrap: int, seed: int, variant: str) -> tuple[str, ...]:
+def _verdict(e: PairedEstimate) -> Text:
+    said = {"a": "A better", "b": "B better"}.get(e.verdict, e.verdict)
+    return Text(said, style=_FAINT.get(said, "bold"))
+
+
+def _method(comparison: Comparison) -> tuple[str, ...]:
+    clustered = sorted({mean.set for mean in comparison.means if mean.clusters is not None})
+    test = "McNemar's exact test on the items only one of the two has right"
+    if clustered:
+        test += f" ({', '.join(clustered)}: a test over the clusters of the items)"
     return (
-        "Accuracy: McNemar's exact test on the items only one of the two has right. en-CO "
-        f"({variant}): paired bootstrap over items, {bootstrap:,} draws, seed {seed}. Holm over all languages and sets "
-        "of this comparison; a difference is stated below p = .05.",
+        f"Accuracy: {test}; its interval is Newcombe's, and the two can disagree close to .05. Consistency is judged "
+        f"by its chance-corrected form; en-CO ({comparison.variant}) rises with accuracy and is only shown. Means are "
+        "over the languages that count in both. Holm over all languages and sets; a difference is stated below p = "
+        ".05.",
     )
 
 
 def _share(value: float) -> str:
     return "-" if value != value else f"{value:.3f}"
-
-
-def _signed(value: float) -> str:
-    return "-" if value != value else f"{value:+.3f}"
-
-
-def _range(low: float, high: float) -> str:
-    return "" if low != low else f"{low:+.2f} {high:+.2f}"
 
 
 def _p(value: float) -> str:

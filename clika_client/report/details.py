@@ -10,15 +10,8 @@ from rich.text import Text
 
 from clika_client.common.safe_text import shown
 from clika_client.report.layout import ScoreTable, TableRow
-
-_COLUMNS = {
-    "gap": "language_gap",
-    "sd": "language_sd",
-    "AC3": "ac3",
-    "AC3 of 3": "ac3_3",
-    "Fleiss": "fleiss_kappa",
-    "transfer from source": "source_transfer",
-}
+from clika_client.scoring.metrics.catalogue import SUMMARY_METRICS
+from clika_client.scoring.records import Figure
 
 
 def render_details(table: ScoreTable, console: Console) -> None:
@@ -27,7 +20,7 @@ def render_details(table: ScoreTable, console: Console) -> None:
     console.print(_summary(table))
     mother = [(row, language) for row in table.rows for language in row.summary.mother_tongue]
     if mother:
-        title = "Mother tongue: accuracy on the items of a language, in it and in the anchor (McNemar's exact p)"
+        title = "Mother tongue: accuracy on the items of a language, in it and in the anchor (Holm over the row)"
         console.print(Text(title, style="bold"))
         console.print(_mother_tongue(mother))
     for row in table.rows:
@@ -43,18 +36,22 @@ def _grid(headers: Iterable[str]) -> Table:
 
 
 def _summary(table: ScoreTable) -> Table:
-    grid = _grid(["model", *_COLUMNS])
+    metrics = [m for m in SUMMARY_METRICS if any(_known(row.summary.figures[m.field]) for row in table.rows)]
+    grid = _grid(["model", *(m.title for m in metrics)])
     for row in table.rows:
-        values = [_number(getattr(row.summary, field)) for field in _COLUMNS.values()]
+        values = [_with_ends(row.summary.figures[m.field]) for m in metrics]
         grid.add_row(Text(shown(row.label)), *values)
     return grid
 
 
 def _mother_tongue(rows: Iterable[tuple[TableRow, str]]) -> Table:
-    grid = _grid(["model", "language", "items", "own", "anchor", "effect", "p"])
+    grid = _grid(["model", "language", "items", "own", "anchor", "effect", "95 %", "p Holm"])
     for row, language in rows:
         found = row.summary.mother_tongue[language]
-        figures = [_number(found[name]) for name in ("own", "anchor", "effect", "p_value")]
+        own, anchor, effect, low, high, p = (
+            _number(found[name]) for name in ("own", "anchor", "effect", "effect_low", "effect_high", "p_holm")
+        )
+        figures = [own, anchor, effect, f"{low} {high}", p]
         grid.add_row(Text(shown(row.label)), Text(shown(language)), f"{found['n']:.0f}", *figures)
     return grid
 
@@ -64,6 +61,15 @@ def _pairs(row: TableRow) -> Table:
     for language, values in zip(row.summary.languages, row.summary.pairs, strict=True):
         grid.add_row(Text(shown(language)), *map(_number, values))
     return grid
+
+
+def _known(figure: Figure) -> bool:
+    return figure.value == figure.value
+
+
+def _with_ends(figure: Figure) -> str:
+    ends = "" if figure.low != figure.low else f"\n{figure.low:.2f} {figure.high:.2f}"
+    return _number(figure.value) + ends
 
 
 def _number(value: float) -> str:

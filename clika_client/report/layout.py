@@ -26,10 +26,10 @@ class TableRow:
 
     @property
     def ranked(self) -> bool:
-        """False when letters, not knowledge, made the scores: half the languages or the anchor are degenerate."""
-        bad = [cell for cell in self.cells.values() if "degenerate" in cell.flags]
+        """False when habits, not knowledge, made the scores: half the languages or the anchor are flagged."""
+        bad = [cell for cell in self.cells.values() if cell.flags]
         anchor = self.cells.get(self.summary.anchor)
-        return 2 * len(bad) < len(self.cells) and (anchor is None or "degenerate" not in anchor.flags)
+        return 2 * len(bad) < len(self.cells) and not (anchor is not None and anchor.flags)
 
 
 @dataclass(frozen=True, slots=True)

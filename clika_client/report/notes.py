@@ -18,8 +18,8 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
         _how_asked(table),
         _reference(table, scores),
         _en_co(table, scores),
-        _degenerate(table),
-        _biased(table),
+        _hollow(table),
+        _gold(table, scores),
         _coverage(table),
         _no_answer(table),
         _orders(table),
@@ -67,29 +67,44 @@ def _en_co(table: ScoreTable, scores: Scores) -> str:
         "dice": "2 x right in both / sum of right in each",
     }
     return (
-        f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor} (marked *). It rises with "
-        "accuracy alone; en_co_chance_corrected in --json is free of that."
+        f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor} (marked *); it rises with "
+        "accuracy alone. Corrected: 0 for two answerers with these accuracies and letter habits that share no "
+        "knowledge, 1 for full overlap; a dash where the accuracies leave no room to tell."
     )
 
 
-def _degenerate(table: ScoreTable) -> str:
-    rows = [(row.label, _flagged(row, "degenerate")) for row in table.rows]
-    rows = [(label, languages) for label, languages in rows if languages]
-    if not rows:
+_KINDS = {
+    "degenerate": ("† Degenerate: one letter makes up at least 95 % of the answers of", ()),
+    "biased": ("‡ Biased: one letter makes up at least 80 % of the answers of", ("degenerate",)),
+    "silent": ("§ Silent: fewer than half of the replies name a choice,", ()),
+}
+
+
+def _hollow(table: ScoreTable) -> str:
+    """Who is flagged, per flag, and what follows from it."""
+    said = []
+    for flag, (text, stronger) in _KINDS.items():
+        rows = [
+            (row.label, [t for t in _flagged(row, flag) if not set(row.cells[t].flags) & set(stronger)])
+            for row in table.rows
+        ]
+        listed = [f"{label} ({', '.join(languages)})" for label, languages in rows if languages]
+        if listed:
+            said.append(f"{text} {_some(listed)}.")
+    if not said:
         return ""
-    said = _some([f"{label} ({', '.join(languages)})" for label, languages in rows])
+    return " ".join(said) + " Such figures measure a habit, not knowledge: greyed, left out of means and ranks."
+
+
+def _gold(table: ScoreTable, scores: Scores) -> str:
+    found = scores.one_sided.get(table.set)
+    if found is None:
+        return ""
+    position, share = found
     return (
-        f"† Degenerate: one letter makes up at least 95 % of the answers of {said}. "
-        "Such RA and en-CO measure the letter, not knowledge: greyed, and not ranked."
+        f"The right option stands at place {position + 1} in {share:.0%} of the items: whoever always says that letter "
+        "is right as often, and no figure of this set tells knowledge from habit."
     )
-
-
-def _biased(table: ScoreTable) -> str:
-    rows = [
-        (row.label, [t for t in _flagged(row, "biased") if t not in _flagged(row, "degenerate")]) for row in table.rows
-    ]
-    said = [f"{label} ({', '.join(languages)})" for label, languages in rows if languages]
-    return f"‡ Biased: one letter makes up at least 80 % of the answers of {_some(said)}." if said else ""
 
 
 def _flagged(row: TableRow, flag: str) -> list[str]:
@@ -135,26 +150,26 @@ def _orders(table: ScoreTable) -> str:
 
 
 def _dropped(table: ScoreTable, scores: Scores) -> str:
-    if not scores.drop:
+    if not scores.drop and not scores.only:
         return ""
     count = scores.dropped.get(table.set, 0)
-    return f"Left out in every language: {count} items tagged {' or '.join(scores.drop)}."
+    said = [f"tagged {' or '.join(scores.drop)}"] if scores.drop else []
+    said += [f"not tagged {' and '.join(scores.only)}"] if scores.only else []
+    return f"Left out in every language: {count} items {', or '.join(said)}."
 
 
 def _intervals(table: ScoreTable, scores: Scores) -> str:
     if not scores.bootstrap:
         return "No intervals were computed (--bootstrap 0)."
-    ra = max((_half(c.ra_low, c.ra_high) for c in _cells(table)), default=0.0)
-    co = max((_half(c.en_co_low, c.en_co_high) for c in _cells(table)), default=0.0)
-    return (
-        f"95 % intervals: paired bootstrap over items, {scores.bootstrap:,} draws, seed {scores.seed}; "
-        f"widest half-width RA ±{ra:.2f}, en-CO ±{co:.2f}. Accuracy has Wilson's interval."
-    )
-
-
-def _half(low: float, high: float) -> float:
-    width = (high - low) / 2
-    return width if width == width else 0.0
+    clusters = table.rows[0].summary.clusters
+    rows = [row.summary for row in table.rows if row.ranked]
+    units = f"{table.items} items" if clusters is None else f"{clusters} clusters of the {table.items} items"
+    said = f"95 % intervals: Wilson's, and for means and corrected figures by the jackknife over the {units}"
+    if rows:
+        half = max((row.other_ra_high - row.other_ra_low) / 2 for row in rows)
+        if half == half:
+            said += f"; the mean RA of the others is known to ±{half:.2f} at worst"
+    return said + "."
 
 
 def _ties(table: ScoreTable, scores: Scores) -> str:

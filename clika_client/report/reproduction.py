@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clika_client.report.terminal import cleaned, render
-from clika_client.scoring.compare_groups import OTHERS, Change
+from clika_client.scoring.compare_groups import GAIN, LOSS, OTHERS, Change
+from clika_client.scoring.paired import NOT_RANKED, PairedEstimate
 from clika_client.scoring.reproduce import CONDUCTIVITY, Finding, Reproduction
 
 HEADING = "Computed by clika from the responses published by the authors of CLiKA; not the authors' own figures."
@@ -43,35 +46,37 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
 def _finding(finding: Finding, console: Console) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", title_justify="left")
     grid.title = Text(cleaned(f"{finding.base} to {finding.tuned}" + _aim(finding), console))
-    for header in ("set", "RA, target", "RA, other languages", "en-CO, other languages", "RA gained in", "RA lost in"):
-        grid.add_column(header, no_wrap=header.startswith(("set", "RA,", "en-CO")), overflow="fold")
+    headers = ("set", "RA, target", "RA, other languages", "corrected, other languages", "RA gained in", "RA lost in")
+    for header in headers:
+        grid.add_column(header, no_wrap=header.startswith(("set", "RA,", "corrected")), overflow="fold")
     for name in dict.fromkeys(change.set for change in finding.changes):
         rows = {change.language: change for change in finding.changes if change.set == name}
         target, others = rows.get(finding.target or ""), rows.get(OTHERS)
         grid.add_row(
             cleaned(name, console),
-            cleaned(_change(target, "ra"), console),
-            cleaned(_change(others, "ra"), console),
-            cleaned(_change(others, "en_co"), console),
+            cleaned(_change(None if target is None else target.ra), console),
+            cleaned(_change(None if others is None else others.ra), console),
+            cleaned(_change(None if others is None else others.en_co_chance_corrected), console),
             *(
                 cleaned(
-                    ", ".join(t for t, c in rows.items() if c.ra_verdict == verdict and t != OTHERS) or "-", console
+                    ", ".join(t for t, c in rows.items() if c.ra.verdict == verdict and t != OTHERS) or "-", console
                 )
-                for verdict in ("gain", "loss")
+                for verdict in (GAIN, LOSS)
             ),
         )
     return grid
+
+
+def _where(rows: Mapping[str, Change], verdict: str) -> str:
+    return ", ".join(t for t, change in rows.items() if t != OTHERS and change.ra.verdict == verdict) or "-"
 
 
 def _aim(finding: Finding) -> str:
     return f" (aimed at {finding.target})" if finding.target else ""
 
 
-def _change(change: Change | None, field: str) -> str:
-    if change is None:
+def _change(e: PairedEstimate | None) -> str:
+    if e is None or e.diff != e.diff:
         return "-"
-    value, low, high = (getattr(change, f"{field}_{end}") for end in ("change", "low", "high"))
-    if value != value:
-        return "-"
-    star = {"gain": "*", "loss": "*", "not ranked": "†"}.get(getattr(change, f"{field}_verdict"), "")
-    return f"{value:+.3f}{star}" + ("" if low != low else f" [{low:+.2f} {high:+.2f}]")
+    star = {GAIN: "*", LOSS: "*", NOT_RANKED: "†"}.get(e.verdict, "")
+    return f"{e.diff:+.3f}{star}" + ("" if e.low != e.low else f" [{e.low:+.2f} {e.high:+.2f}]")

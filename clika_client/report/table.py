@@ -8,6 +8,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from clika_client.scoring.metrics.catalogue import CELL_FIELDS
 from clika_client.scoring.records import Record, Scores
 
 # A cell that starts like a formula would be run by a spreadsheet; names of models and sets come from others.
@@ -16,7 +17,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def to_csv(scores: Scores) -> str:
     """CSV text with a header; null is empty, lists are joined by `;`, mappings are JSON."""
-    names = [f.name for f in fields(Record)]
+    known = [f.name for f in fields(Record) if f.name != "figures"]
+    names = [*known, *(f"{name}{end}" for name in CELL_FIELDS for end in ("", "_low", "_high"))]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from rich.console import Console
 from rich.table import Table
@@ -14,22 +13,21 @@ from clika_client.common.safe_text import shown
 from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
 from clika_client.report.notes import notes, reading_notes
+from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
 
 _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""
 NAN = float("nan")
-FIGURES = tuple(f.name for f in fields(Record) if f.type == "float" and not f.name.endswith(("_low", "_high")))
+FIGURES = ("coverage", *CELL_FIELDS, "position_bias_combined", "chance", "ra_reference")
 """Figures of a record that a table can show."""
-_OF_PAIRS = frozenset(
-    {"en_co", "en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "same_wrong", "transfer"}
-)
-_WITH_INTERVALS = frozenset({"ra", "en_co", "accuracy"})
-_TITLES = {"ra": "RA", "en_co": "en-CO", "en_co_chance_corrected": "en-CO cc", "no_answer_rate": "no answer"}
+SHOWN = ("ra", "en_co", "en_co_chance_corrected")
 _GREY = "grey50 italic"
 _INTERVALS_UP_TO = 6
-_MARKS = {"degenerate": "†", "biased": "‡", "missing": "~"}
-_ASCII = str.maketrans({"†": "!", "‡": "?", "±": "+", "–": "-", "·": "-", "…": "."})
+_NARROW = 60
+_ENDS_WIDTH = len("-.10–1.00")
+_MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "missing": "~"}
+_ASCII = str.maketrans({"†": "!", "‡": "?", "§": "s", "±": "+", "–": "-", "·": "-", "…": "."})
 
 
 def render(
@@ -37,13 +35,15 @@ def render(
     console: Console,
     *,
     intervals: bool | None = None,
-    show: Sequence[str] = ("ra", "en_co"),
+    show: Sequence[str] = SHOWN,
     details: bool = False,
 ) -> None:
     """Print every table.
 
-    `intervals` adds half-widths under each figure (None: only where rows are few), `show` names the figures of a
-    record to print, `details` adds what is said of all languages at once. Raises UserError for an unknown figure.
+    `intervals` adds the ends of the interval under each figure (None: only where rows are few), `show` names the
+    figures of a record to print, `details` adds what is said of all languages at once.
+
+    Raises UserError for an unknown figure.
     """
     _check_figures(show)
     if not scores.records:
@@ -53,9 +53,9 @@ def render(
             console.print()
         console.print(_line(_title(table), console, "bold"))
         with_intervals = bool(scores.bootstrap) and (
-            len(table.rows) <= _INTERVALS_UP_TO if intervals is None else intervals
+            len(table.rows) <= _INTERVALS_UP_TO and console.width >= _NARROW if intervals is None else intervals
         )
-        for languages in _chunks(table, console.width):
+        for languages in _chunks(table, console.width, show, with_intervals):
             console.print(_grid(table, languages, scores, console, show, with_intervals))
         if details:
             render_details(table, console)
@@ -68,7 +68,9 @@ def render(
 def _title(table: ScoreTable) -> str:
     cell = next(cell for row in table.rows for cell in row.cells.values())
     split = f" · {table.split}" if table.split else ""
-    return f"{table.set}{split} · {table.items} items · {round(1 / cell.chance)} choices"
+    fewest, most = cell.choices
+    choices = f"{fewest} choices" if fewest == most else f"{fewest}–{most} choices, chance {_number(cell.chance)}"
+    return f"{table.set}{split} · {table.items} items · {choices}"
 
 
 def _grid(
@@ -95,16 +97,16 @@ def _grid(
 def _add(
     grid: Table, row: TableRow, languages: Sequence[str], console: Console, show: Sequence[str], intervals: bool
 ) -> None:
-    """One model: a line per figure, each with half-widths below when wanted and known."""
+    """One model: a line per figure, each with its interval below when wanted and known."""
     columns: list[list[Text]] = [[] for _ in range(len(languages) + 2)]
     for field in show:
         mean, low, high = _over_others(row, field)
         values = [_value(row, language, field, console) for language in languages]
         last = Text(_number(mean), style="bold" if row.ranked else _GREY)
-        _extend(columns, [Text(_TITLES.get(field, field)), *values, last])
-        if intervals and field in _WITH_INTERVALS:
-            halves = [_half(*_bounds(row.cells.get(language), field)) for language in languages]
-            _extend(columns, [Text(_encodable("±", console), style="dim"), *halves, _half(low, high)])
+        _extend(columns, [Text(TITLES.get(field, field)), *values, last])
+        if intervals and field in CELL_FIELDS:
+            ends = [_ends(*_bounds(row.cells.get(language), field), console) for language in languages]
+            _extend(columns, [Text("95 %", style="dim"), *ends, _ends(low, high, console)])
     name = Text(shown(row.label), style="" if row.ranked else _GREY)
     grid.add_row(name, *(Text("\n").join(lines) for lines in columns))
 
@@ -115,13 +117,11 @@ def _extend(columns: list[list[Text]], line: Sequence[Text]) -> None:
 
 
 def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
-    """(mean, low, high) over the languages other than the anchor."""
+    """(mean, low, high) over the other languages that count."""
     summary = row.summary
-    if field == "ra":
-        return summary.other_ra, summary.other_ra_low, summary.other_ra_high
-    if field == "en_co":
-        return summary.other_en_co, summary.other_en_co_low, summary.other_en_co_high
-    values = [getattr(cell, field) for language, cell in row.cells.items() if language != summary.anchor]
+    if f"other_{field}" in ROW_FIELDS:
+        return summary.figures[f"other_{field}"]
+    values = [getattr(row.cells[language], field) for language in summary.counted if language in row.cells]
     known = [value for value in values if value == value]
     return (sum(known) / len(known) if known else NAN), NAN, NAN
 
@@ -138,10 +138,10 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
         return Text("")
     value: float = getattr(cell, field)
     anchor = row.cells.get(row.summary.anchor)
-    hollow = "degenerate" in cell.flags or (field in _OF_PAIRS and anchor is not None and "degenerate" in anchor.flags)
-    mark = "degenerate" if hollow else "biased" if "biased" in cell.flags else "missing" if cell.coverage < 1 else ""
+    flags = [*cell.flags, *(anchor.flags if field in OF_PAIRS and anchor is not None else ())]
+    mark = next((flag for flag in _MARKS if flag in flags), "missing" if cell.coverage < 1 else "")
     text = _number(value) + (_MARKS[mark] if mark and value == value else "")
-    return Text(_encodable(text, console), style=_GREY if hollow else _shade(value))
+    return Text(_encodable(text, console), style=_GREY if flags else _shade(value))
 
 
 def _shade(value: float) -> str:
@@ -163,17 +163,20 @@ def _bounds(cell: Record | None, field: str) -> tuple[float, float]:
     return getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")
 
 
-def _half(low: float, high: float) -> Text:
-    """Half the width of an interval; nothing where it is undefined."""
-    width = (high - low) / 2
-    return Text("" if width != width else f"{width:.3f}"[1:] if width < 1 else f"{width:.2f}", style="dim")
+def _ends(low: float, high: float, console: Console) -> Text:
+    """Both ends of an interval, which need not be symmetric; nothing where it is undefined."""
+    if low != low:
+        return Text("")
+    text = "–".join(f"{end:.2f}".replace("0.", ".", 1) for end in (low, high))
+    return Text(_encodable(text, console), style="dim")
 
 
-def _chunks(table: ScoreTable, width: int) -> list[tuple[str, ...]]:
+def _chunks(table: ScoreTable, width: int, show: Sequence[str], intervals: bool) -> list[tuple[str, ...]]:
     """Languages in as many groups as it takes for nothing to be cut; the anchor leads every group."""
     names = min(_name_width(width), max(len(row.label) for row in table.rows))
-    room = width - names - 1 - 6 - 7
-    column = max(max(len(language) + 1 for language in table.languages), 5) + 1
+    figure = _ENDS_WIDTH if intervals else 6
+    room = width - names - 1 - max(len(TITLES.get(field, field)) for field in show) - 1 - max(figure + 1, 7)
+    column = max(max(len(language) + 1 for language in table.languages), figure) + 1
     size = max(2, room // column)
     if len(table.languages) <= size:
         return [table.languages]
@@ -184,7 +187,7 @@ def _chunks(table: ScoreTable, width: int) -> list[tuple[str, ...]]:
 
 
 def _name_width(width: int) -> int:
-    return max(16, min(40, width // 4))
+    return max(16 if width >= _NARROW else 10, min(40, width // 4))
 
 
 def _line(text: str, console: Console, style: str) -> Text:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats
+from clika_client.scoring.metrics.counts import Questions
 from clika_client.sets.probes import ProbeSet
 
 OWN = "own"
@@ -50,6 +51,11 @@ class AnswerGrid:
     scores: Floats | None = None
     """(languages, items, choices): natural-log probability per choice, NaN where not offered."""
 
+    @property
+    def on_screen(self) -> Answers:
+        """Positions of the chosen options as they were shown."""
+        return self.answers if self.shown is None else self.shown
+
     def row(self, language: str) -> int | None:
         """Index of a language, None when the block lacks it."""
         return self.languages.index(language) if language in self.languages else None
@@ -78,6 +84,11 @@ def gold_of(probe_set: ProbeSet) -> Answers:
         return np.array([probe.gold for probe in next(iter(probe_set.probes.values()))], np.int8)
     golds = np.array([[probe.gold for probe in probes] for probes in probe_set.probes.values()], np.int8)
     return np.asarray(golds.max(0))
+
+
+def questions_of(probe_set: ProbeSet) -> Questions:
+    """Gold and number of choices per item, the same in every language."""
+    return Questions(gold_of(probe_set), probe_set.counts)
 
 
 def plurality(votes: Answers, k: int) -> Answers:

@@ -1,92 +1,31 @@
-"""Is B better than A, in which languages, and can these items tell at all? Paired tests, with Holm's correction."""
+"""Is B better than A, over all languages and in which of them, and can these items tell at all?
+
+Accuracy is tested by McNemar's exact test where items stand alone, else by a test that follows their clusters;
+consistency by its chance-corrected figure, the overlap itself standing beside it. Holm's correction covers all
+languages and sets of a comparison.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats
+from clika_client.common.answer_codes import MISSING, Bools
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid
-from clika_client.scoring.bootstrap import RowDraws, row_draws
-from clika_client.scoring.metrics import performance, position
-from clika_client.scoring.metrics.consistency import VARIANTS, table_of
-from clika_client.scoring.metrics.intervals import percentile_interval
-from clika_client.scoring.metrics.significance import discordant, holm, mcnemar_exact
-from clika_client.scoring.records import to_plain
+from clika_client.scoring.differences import CORRECTED, MEASURES, Comparison, Difference
+from clika_client.scoring.measure import Measured, measure
+from clika_client.scoring.metrics import performance
+from clika_client.scoring.metrics.row_figures import RowFigures
+from clika_client.scoring.metrics.significance import discordant, mcnemar_exact
+from clika_client.scoring.paired import NOT_RANKED, PairedEstimate, judged, over_sets, paired
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
+from clika_client.scoring.verdicts import summary
 from clika_client.sets.probes import ProbeSet
 
-NAN = float("nan")
-LIMIT = 0.05
-"""A difference is stated when its adjusted p-value is below this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A and B in one language of one set, on the items both replied to. Differences are B - A."""
-
-    set: str
-    split: str | None
-    language: str
-    n: int
-    accuracy_a: float
-    accuracy_b: float
-    accuracy_diff: float
-    accuracy_diff_low: float
-    accuracy_diff_high: float
-    only_a: int
-    """Items right in A alone."""
-    only_b: int
-    p_value: float
-    """McNemar, exact, two-sided."""
-    p_holm: float
-    verdict: str
-    """`a` or `b` is better, `cannot tell`, `not defined`, or `not ranked` (an answerer that gives one letter)."""
-    en_co_a: float
-    en_co_b: float
-    en_co_diff: float
-    en_co_diff_low: float
-    en_co_diff_high: float
-    en_co_p_value: float
-    """Paired bootstrap over items, two-sided."""
-    en_co_p_holm: float
-    en_co_verdict: str
-    flags_a: tuple[str, ...]
-    flags_b: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; NaN as None."""
-        return to_plain(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """All differences between two rows, in every set they share."""
-
-    a: str
-    b: str
-    differences: tuple[Difference, ...]
-    notes: tuple[str, ...]
-    bootstrap: int
-    seed: int
-    variant: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The document `clika compare --json` prints."""
-        return {
-            "a": self.a,
-            "b": self.b,
-            "differences": [difference.to_dict() for difference in self.differences],
-            "summary": summary(self),
-            "notes": list(self.notes),
-            "bootstrap": self.bootstrap,
-            "seed": self.seed,
-            "en_co_variant": self.variant,
-        }
+_BETTER = {True: "b", False: "a"}
 
 
 def compare(
@@ -96,22 +35,10 @@ def compare(
 
     Raises UserError when they share no set, or when one model has several rows that could be meant.
     """
-    options = options or Options()
-    options.check()
+    options = _with_intervals(options)
     pairs, notes = _pairs(a, b, sets)
-    differences: list[Difference] = []
-    for left, right in pairs:
-        for part in make_parts(_aligned(left, right), sets, options):
-            differences += _differences(part, options)
-    return Comparison(
-        a[0].key.model,
-        b[0].key.model,
-        tuple(_with_holm(differences)),
-        tuple(notes),
-        options.bootstrap,
-        options.seed,
-        options.variant,
-    )
+    parts = [part for left, right in pairs for part in make_parts(_aligned(left, right), sets, options)]
+    return _with_words(_comparison((a[0].key.model, b[0].key.model), parts, notes, options))
 
 
 def compare_languages(
@@ -121,9 +48,8 @@ def compare_languages(
 
     Raises UserError when no row has the anchor and another language.
     """
-    options = options or Options()
-    options.check()
-    differences: list[Difference] = []
+    options = _with_intervals(options)
+    parts: list[ScoredSet] = []
     for block in rows:
         anchor_row = block.row(options.anchor)
         others = [language for language in block.languages if language != options.anchor]
@@ -131,17 +57,41 @@ def compare_languages(
             continue
         wide = replace(_cut(block, [anchor_row] * len(others)), languages=tuple(others))
         rest = _cut(block, [block.languages.index(language) for language in others])
-        for part in make_parts(_aligned(wide, rest), sets, options):
-            differences += _differences(part, options)
-    if not differences:
+        parts += make_parts(_aligned(wide, rest), sets, options)
+    name = rows[0].key.model
+    if not parts:
         raise UserError(
-            f"{rows[0].key.model!r} has no answers in the anchor language {options.anchor!r} and another; "
+            f"{name!r} has no answers in the anchor language {options.anchor!r} and another; "
             "choose the anchor with --anchor"
         )
-    name = rows[0].key.model
-    adjusted = tuple(_with_holm(differences))
     labels = (f"{name} in {options.anchor}", f"{name} in the language of the line")
-    return Comparison(*labels, adjusted, (), options.bootstrap, options.seed, options.variant)
+    return _with_words(replace(_comparison(labels, parts, [], options), languages_of_one=True))
+
+
+def _with_intervals(options: Options | None) -> Options:
+    """A comparison always has intervals: they need no draws."""
+    options = options or Options()
+    options.check()
+    return replace(options, bootstrap=max(options.bootstrap, 1))
+
+
+def _with_words(comparison: Comparison) -> Comparison:
+    return replace(comparison, summary=tuple(summary(comparison)))
+
+
+def _comparison(
+    names: tuple[str, str], parts: Sequence[ScoredSet], notes: Sequence[str], options: Options
+) -> Comparison:
+    differences: list[Difference] = []
+    means: list[Difference] = []
+    for part in parts:
+        measured = [measure(part, block, options) for block in part.blocks]
+        differences += _differences(part, measured)
+        means.append(_mean(part, measured))
+    differences, means = _judged(differences), _judged(means)
+    return Comparison(
+        *names, tuple(differences), tuple(means), _overall(means), tuple(notes), options.variant, options.anchor
+    )
 
 
 def _pairs(
@@ -209,138 +159,90 @@ def _cut(block: AnswerGrid, rows: list[int]) -> AnswerGrid:
     )
 
 
-def _differences(part: ScoredSet, options: Options) -> list[Difference]:
-    """One Difference per language of one set; p-values not yet adjusted."""
-    a = part.blocks[0]
-    draws: list[RowDraws] | None = None
-    if options.bootstrap and len(part.positions):
-        draws = list(row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options)))
-    flags = [_flags(block, part.probe_set.k) for block in part.blocks]
+def _differences(part: ScoredSet, measured: Sequence[Measured]) -> list[Difference]:
+    """One Difference per language of one set; not yet judged."""
+    a, b = (m.figures for m in measured)
+    anchor = a.anchor
     right = [performance.correct(block.answers, part.gold) for block in part.blocks]
-    accuracy = [performance.accuracy(block.answers, part.gold) for block in part.blocks]
-    en_co = [_en_co(block, part.gold, options) for block in part.blocks]
-    anchor_row = a.row(options.anchor)
     found = []
     for i, language in enumerate(a.languages):
-        only_a, only_b = discordant(right[0][i], right[1][i])
-        low, high, _ = _drawn(draws, "accuracy", i)
-        co_low, co_high, co_p = _drawn(draws, "en_co", i)
-        hollow = any("degenerate" in flag[i] for flag in flags)
-        hollow_pair = hollow or (anchor_row is not None and any("degenerate" in flag[anchor_row] for flag in flags))
+        only = discordant(right[0][i], right[1][i])
+        hollow = bool(a.flags[i] or b.flags[i])
+        hollow_pair = hollow or (anchor is not None and bool(a.flags[anchor] or b.flags[anchor]))
+        exact = mcnemar_exact(*only) if part.clusters is None else None
         found.append(
             Difference(
                 set=part.probe_set.name,
                 split=part.split,
                 language=language,
-                n=int(performance.received(a.answers[i]).sum()),
-                accuracy_a=float(accuracy[0][i]),
-                accuracy_b=float(accuracy[1][i]),
-                accuracy_diff=float(accuracy[1][i] - accuracy[0][i]),
-                accuracy_diff_low=low,
-                accuracy_diff_high=high,
-                only_a=only_a,
-                only_b=only_b,
-                p_value=mcnemar_exact(only_a, only_b),
-                p_holm=NAN,
-                verdict="not ranked" if hollow else "",
-                en_co_a=float(en_co[0][i]),
-                en_co_b=float(en_co[1][i]),
-                en_co_diff=float(en_co[1][i] - en_co[0][i]),
-                en_co_diff_low=co_low,
-                en_co_diff_high=co_high,
-                en_co_p_value=co_p,
-                en_co_p_holm=NAN,
-                en_co_verdict="not ranked" if hollow_pair else "",
-                flags_a=flags[0][i],
-                flags_b=flags[1][i],
+                languages=(language,),
+                n=int(performance.received(part.blocks[0].answers[i]).sum()),
+                clusters=part.clusters,
+                only_a=only[0],
+                only_b=only[1],
+                accuracy=paired([(a, i)], [(b, i)], "accuracy", exact, NOT_RANKED if hollow else ""),
+                en_co_chance_corrected=paired([(a, i)], [(b, i)], CORRECTED, verdict=NOT_RANKED if hollow_pair else ""),
+                en_co=paired([(a, i)], [(b, i)], "en_co"),
+                flags_a=a.flags[i],
+                flags_b=b.flags[i],
             )
         )
     return found
 
 
-def _flags(block: AnswerGrid, k: int) -> list[tuple[str, ...]]:
-    shown = block.answers if block.shown is None else block.shown
-    return [position.flags(float(share)) for share in position.top_choice_share(shown, k)]
+def _mean(part: ScoredSet, measured: Sequence[Measured]) -> Difference:
+    """The mean over the languages that count in both."""
+    a, b = (m.figures for m in measured)
+    sound = [i for i in a.sound if i in b.sound]
+    known = [i for i in sound if not np.isnan(a.figures["accuracy"].value[i] + b.figures["accuracy"].value[i])]
+    counted = {field: [i for i in a.counted(field) if i in b.counted(field)] for field in (CORRECTED, "en_co")}
+    right = [performance.correct(block.answers[known], part.gold) for block in part.blocks]
+    only = discordant(*right)
+    return Difference(
+        set=part.probe_set.name,
+        split=part.split,
+        language="",
+        languages=tuple(a.languages[i] for i in known),
+        n=int(performance.received(part.blocks[0].answers).any(0).sum()),
+        clusters=part.clusters,
+        only_a=only[0],
+        only_b=only[1],
+        accuracy=replace(_of(a, b, known, "accuracy"), verdict="" if known else NOT_RANKED),
+        en_co_chance_corrected=_of(a, b, counted[CORRECTED], CORRECTED),
+        en_co=_of(a, b, counted["en_co"], "en_co"),
+    )
 
 
-def _en_co(block: AnswerGrid, gold: Answers, options: Options) -> Floats:
-    anchor_row = block.row(options.anchor)
-    if anchor_row is None:
-        return np.full(len(block.languages), NAN)
-    value = VARIANTS[options.variant].measure(table_of(block.answers[anchor_row], block.answers, gold))
-    value[anchor_row] = NAN
-    return value
+def _of(a: RowFigures, b: RowFigures, chosen: Sequence[int], field: str) -> PairedEstimate:
+    return paired([(a, i) for i in chosen], [(b, i) for i in chosen], field)
 
 
-def _drawn(draws: Sequence[RowDraws] | None, field: str, i: int) -> tuple[float, float, float]:
-    """(low, high, p) of the paired difference B - A in language `i`."""
-    if draws is None:
-        return NAN, NAN, NAN
-    difference = getattr(draws[1], field)[i] - getattr(draws[0], field)[i]
-    low, high = percentile_interval(difference)
-    return float(low), float(high), bootstrap_p(difference)
+def _judged(rows: Sequence[Difference]) -> list[Difference]:
+    """Holm over the rows, for accuracy and for corrected consistency apart; what is not ranked is in neither family."""
+    accuracy = judged([row.accuracy for row in rows], _BETTER)
+    corrected = judged([row.en_co_chance_corrected for row in rows], _BETTER)
+    return [
+        replace(row, accuracy=first, en_co_chance_corrected=second)
+        for row, first, second in zip(rows, accuracy, corrected, strict=True)
+    ]
 
 
-def bootstrap_p(differences: Floats) -> float:
-    """Two-sided p-value of "no difference" from draws of a difference: twice the smaller tail, never 0."""
-    known = differences[~np.isnan(differences)]
-    if known.size == 0:
-        return NAN
-    tail = min((known <= 0).sum(), (known >= 0).sum())
-    return min(1.0, 2 * (int(tail) + 1) / (known.size + 1))
-
-
-def _with_holm(differences: Sequence[Difference]) -> list[Difference]:
-    """Adjust over the family: every language and set of this comparison that is ranked at all."""
-    judged = _adjust(differences, "p_value", "p_holm", "verdict", "accuracy_diff")
-    return _adjust(judged, "en_co_p_value", "en_co_p_holm", "en_co_verdict", "en_co_diff")
-
-
-def _adjust(rows: Sequence[Difference], p: str, adjusted: str, verdict: str, diff: str) -> list[Difference]:
-    family = [i for i, d in enumerate(rows) if not getattr(d, verdict) and getattr(d, p) == getattr(d, p)]
-    corrected = dict(zip(family, holm([getattr(rows[i], p) for i in family]), strict=True))
-    result = []
-    for i, row in enumerate(rows):
-        value = corrected.get(i, NAN)
-        word = getattr(row, verdict) or _verdict(value, getattr(row, diff))
-        changes: dict[str, Any] = {adjusted: value, verdict: word}
-        result.append(replace(row, **changes))
-    return result
-
-
-def _verdict(p_holm: float, difference: float) -> str:
-    if difference != difference:
-        return "not defined"
-    if not p_holm < LIMIT:
-        return "cannot tell"
-    return "b" if difference > 0 else "a"
-
-
-def summary(comparison: Comparison) -> list[str]:
-    """One plain sentence per set: who is better where, where nobody can tell, and who is not ranked."""
-    said = []
-    keys = dict.fromkeys((d.set, d.split) for d in comparison.differences)
-    for name, split in keys:
-        rows = [d for d in comparison.differences if (d.set, d.split) == (name, split)]
-        title = name if split is None else f"{name} ({split})"
-        said.append(f"{title}: " + "; ".join(_clauses(comparison, rows)) + ".")
-    return said
-
-
-def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
-    clauses = []
-    for side, better, worse in (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b)):
-        where = [d.language for d in rows if d.verdict == side]
-        if where:
-            clauses.append(f"{better} is more accurate than {worse} in {', '.join(where)}")
-    unclear = [d.language for d in rows if d.verdict == "cannot tell"]
-    if unclear:
-        n = min(d.n for d in rows)
-        clauses.append(f"{n} items cannot tell the two apart in {', '.join(unclear)}")
-    for name, flags in ((comparison.a, "flags_a"), (comparison.b, "flags_b")):
-        hollow = [d.language for d in rows if "degenerate" in getattr(d, flags)]
-        if hollow:
-            clauses.append(
-                f"not ranked in {', '.join(hollow)}: {name} gives one letter at least 95 % of the time there"
-            )
-    return clauses
+def _overall(means: Sequence[Difference]) -> Difference:
+    """The mean over the sets, each counting the same."""
+    clusters = min((mean.clusters for mean in means if mean.clusters is not None), default=None)
+    estimates = {
+        name: judged([over_sets([getattr(mean, name) for mean in means], clusters)], _BETTER)[0] for name in MEASURES
+    }
+    return Difference(
+        set=", ".join(dict.fromkeys(mean.set for mean in means)),
+        split=None,
+        language="",
+        languages=tuple(dict.fromkeys(language for mean in means for language in mean.languages)),
+        n=sum(mean.n for mean in means),
+        clusters=clusters,
+        only_a=sum(mean.only_a for mean in means),
+        only_b=sum(mean.only_b for mean in means),
+        accuracy=estimates["accuracy"],
+        en_co_chance_corrected=estimates[CORRECTED],
+        en_co=estimates["en_co"],
+    )

@@ -7,25 +7,23 @@ given; the uncertainty is that of the items, resampled together for all models a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid
-from clika_client.scoring.bootstrap import row_draws
-from clika_client.scoring.compare import LIMIT, bootstrap_p
-from clika_client.scoring.metrics import performance, position
-from clika_client.scoring.metrics.consistency import VARIANTS, table_of
-from clika_client.scoring.metrics.intervals import percentile_interval
-from clika_client.scoring.metrics.significance import holm
-from clika_client.scoring.records import to_plain
+from clika_client.scoring.differences import CORRECTED
+from clika_client.scoring.measure import measure
+from clika_client.scoring.metrics.row_figures import RowFigures
+from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate, judged, paired
+from clika_client.scoring.records import plain_value
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.sets.probes import ProbeSet
 
-NAN = float("nan")
+GAIN, LOSS = "gain", "loss"
+MEASURES = ("ra", CORRECTED, "en_co")
 OTHERS = "others"
 """Stands in a Change for the mean over several languages."""
 Groups = Mapping[str, tuple[str, ...]]
@@ -34,7 +32,7 @@ Groups = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From the first group to another, in one language of one set; means over each group's models."""
+    """From the first group (A) to another (B), in one language of one set; means over each group's models."""
 
     set: str
     split: str | None
@@ -42,29 +40,21 @@ class Change:
     base: str
     group: str
     n: int
-    ra_base: float
-    ra_group: float
-    ra_change: float
-    ra_low: float
-    ra_high: float
-    ra_p_value: float
-    ra_p_holm: float
-    ra_verdict: str
-    """`gain`, `loss`, `cannot tell`, `not defined`, or `not ranked` (an answerer that gives one letter)."""
-    en_co_base: float
-    en_co_group: float
-    en_co_change: float
-    en_co_low: float
-    en_co_high: float
-    en_co_p_value: float
-    en_co_p_holm: float
-    en_co_verdict: str
-    degenerate: tuple[str, ...]
-    """Models of either group that give one letter at least 95 % of the time in this language."""
+    ra: PairedEstimate
+    """Of RA that is not cut off at 0. Verdicts: `gain`, `loss`, `cannot tell`, `not defined`, or `not ranked`."""
+    en_co_chance_corrected: PairedEstimate
+    en_co: PairedEstimate
+    """Shown, not judged: it rises and falls with RA."""
+    hollow: tuple[str, ...]
+    """Models of either group whose answers say nothing in this language: one letter for nearly everything, or none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN as None."""
-        return to_plain(self)
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in MEASURES}
+        for name in MEASURES:
+            plain |= getattr(self, name).flat(name)
+        del plain["en_co_p_holm"], plain["en_co_verdict"]
+        return {name: plain_value(value) for name, value in plain.items()}
 
 
 def parse_groups(text: str) -> dict[str, tuple[str, ...]]:
@@ -103,6 +93,7 @@ def group_changes(
     """
     options = options or Options()
     options.check()
+    options = replace(options, bootstrap=max(options.bootstrap, 1))
     _check(blocks, groups)
     base, *others = groups
     changes: list[Change] = []
@@ -145,131 +136,72 @@ def _part_changes(
     members = [[rows[model] for model in groups[name] if model in rows] for name in (base, group)]
     if any(len(found) < len(groups[name]) for found, name in zip(members, (base, group), strict=True)):
         return []
-    languages = [t for t in part.blocks[0].languages if all(t in block.languages for block in part.blocks)]
-    measured = zip(("ra", "en_co"), _points(part, languages, options), _draws(part, languages, options), strict=True)
-    series = list(measured)
-    taken = {language: [i] for i, language in enumerate(languages)}
+    measured = [measure(part, block, options).figures for block in part.blocks]
+    languages = [t for t in part.blocks[0].languages if all(t in row.languages for row in measured)]
+    taken = {language: [language] for language in languages}
     if pool is not None:
-        taken[OTHERS] = [i for i, language in enumerate(languages) if language != (pool or options.anchor)]
-    stuck = {language: _degenerate(part, language) for language in languages}
-    changes = []
-    for language, chosen in taken.items():
-        values: dict[str, float] = {}
-        for name, points, draws in series:
-            # The anchor has no en-CO with itself.
-            defined = [i for i in chosen if name == "ra" or languages[i] != options.anchor]
-            values |= _values(name, points, draws, members, defined)
-        hollow = 2 * sum(bool(stuck[languages[i]]) for i in chosen) >= max(len(chosen), 1)
-        changes.append(
-            Change(
-                set=part.probe_set.name,
-                split=part.split,
-                language=language,
-                base=base,
-                group=group,
-                n=len(part.positions),
-                ra_verdict="not ranked" if hollow else "",
-                en_co_verdict="not ranked" if hollow or stuck.get(options.anchor) else "",
-                degenerate=stuck.get(language, ()),
-                **values,
-            )
+        taken[OTHERS] = [language for language in languages if language != (pool or options.anchor)]
+    sides = [[measured[index] for index in found] for found in members]
+    return [
+        Change(
+            set=part.probe_set.name,
+            split=part.split,
+            language=language,
+            base=base,
+            group=group,
+            n=len(part.positions),
+            ra=_estimate(sides, chosen, "ra_unclipped"),
+            en_co_chance_corrected=_estimate(sides, chosen, CORRECTED),
+            en_co=_estimate(sides, chosen, "en_co"),
+            hollow=_hollow(part, measured, chosen) if language != OTHERS else (),
         )
-    return changes
+        for language, chosen in taken.items()
+    ]
 
 
-def _values(
-    name: str, points: Floats, draws: Floats | None, members: Sequence[list[int]], chosen: list[int]
-) -> dict[str, float]:
-    """Means of both groups over the chosen languages, their change, and its interval and p-value."""
-    before, after = (float(points[np.ix_(rows, chosen)].mean()) if chosen else NAN for rows in members)
-    low = high = p = NAN
-    if draws is not None and chosen:
-        then, now = (draws[np.ix_(rows, chosen)].mean((0, 1)) for rows in members)
-        bounds = percentile_interval(now - then)
-        low, high, p = float(bounds[0]), float(bounds[1]), bootstrap_p(now - then)
-    return {
-        f"{name}_base": before,
-        f"{name}_group": after,
-        f"{name}_change": after - before,
-        f"{name}_low": low,
-        f"{name}_high": high,
-        f"{name}_p_value": p,
-        f"{name}_p_holm": NAN,
-    }
+def _estimate(sides: Sequence[Sequence[RowFigures]], languages: Sequence[str], field: str) -> PairedEstimate:
+    """The change over the languages that count in every model; `not ranked` when none does."""
+    everyone = [row for side in sides for row in side]
+    counted = [t for t in languages if all(_counts(row, t, field) for row in everyone)]
+    if not counted:
+        return PairedEstimate(verdict=NOT_DEFINED if _undefined(everyone, languages, field) else NOT_RANKED)
+    a, b = ([(row, row.languages.index(t)) for row in side for t in counted] for side in sides)
+    return paired(a, b, field)
 
 
-def _points(part: ScoredSet, languages: Sequence[str], options: Options) -> tuple[Floats, Floats]:
-    """(RA, en-CO) of each block and language; both (blocks, languages)."""
-    ra, en_co = [], []
-    for block in part.blocks:
-        rows = [block.languages.index(language) for language in languages]
-        accuracy = performance.accuracy(block.answers[rows], part.gold)
-        ra.append(performance.rescaled_accuracy(accuracy, part.probe_set.chance, part.reference))
-        anchor_row = block.row(options.anchor)
-        if anchor_row is None:
-            en_co.append(np.full(len(rows), NAN))
-        else:
-            table = table_of(block.answers[anchor_row], block.answers[rows], part.gold)
-            value = VARIANTS[options.variant].measure(table)
-            en_co.append(np.where([t == options.anchor for t in languages], NAN, value))
-    return np.array(ra), np.array(en_co)
+def _undefined(rows: Sequence[RowFigures], languages: Sequence[str], field: str) -> bool:
+    """No answer is to blame: the figure does not exist (the anchor beside itself, everything right)."""
+    return not any(row.flags[row.languages.index(t)] for row in rows for t in languages) and not (
+        field.startswith("en_co") and any(row.anchor is not None and row.flags[row.anchor] for row in rows)
+    )
 
 
-def _draws(part: ScoredSet, languages: Sequence[str], options: Options) -> tuple[Floats | None, Floats | None]:
-    """(RA, en-CO) draws; both (blocks, languages, draws)."""
-    if not options.bootstrap or not len(part.positions):
-        return None, None
-    ra, en_co = [], []
-    rows = row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options))
-    for block, draws in zip(part.blocks, rows, strict=True):
-        chosen = [block.languages.index(language) for language in languages]
-        accuracy = draws.accuracy[chosen]
-        ra.append(performance.rescaled_accuracy(accuracy, part.probe_set.chance, part.reference))
-        en_co.append(draws.en_co[chosen])
-    return np.array(ra), np.array(en_co)
+def _counts(row: RowFigures, language: str, field: str) -> bool:
+    """The language's answers say something, and the figure is defined."""
+    index = row.languages.index(language)
+    hollow_anchor = field.startswith("en_co") and row.anchor is not None and bool(row.flags[row.anchor])
+    return not (row.flags[index] or hollow_anchor or np.isnan(row.figures[field].value[index]))
 
 
-def _degenerate(part: ScoredSet, language: str) -> tuple[str, ...]:
-    found = []
-    for block in part.blocks:
-        answers = block.answers if block.shown is None else block.shown
-        share = position.top_choice_share(answers[block.languages.index(language)], part.probe_set.k)
-        if "degenerate" in position.flags(float(share)):
-            found.append(block.key.model)
-    return tuple(found)
+def _hollow(part: ScoredSet, measured: Sequence[RowFigures], languages: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        block.key.model
+        for block, row in zip(part.blocks, measured, strict=True)
+        if any(row.flags[row.languages.index(language)] for language in languages)
+    )
 
 
 def _with_holm(changes: Sequence[Change]) -> list[Change]:
     """Adjust over two families, single languages and means; what is not ranked is in neither."""
     adjusted = list(changes)
-    for name in ("ra", "en_co"):
+    for name in ("ra", CORRECTED):
+        estimates = [getattr(change, name) for change in adjusted]
         for pooled in (False, True):
-            family = [i for i, c in enumerate(adjusted) if (c.language == OTHERS) == pooled and _testable(c, name)]
-            values = holm([getattr(adjusted[i], f"{name}_p_value") for i in family])
-            for i, p in zip(family, values, strict=True):
-                verdict = _verdict(p, getattr(adjusted[i], f"{name}_change"))
-                adjusted[i] = _with(adjusted[i], name, p, verdict)
-        for i, change in enumerate(adjusted):
-            if not getattr(change, f"{name}_verdict"):
-                unclear = getattr(change, f"{name}_change")
-                adjusted[i] = _with(change, name, NAN, "cannot tell" if unclear == unclear else "not defined")
+            family = [i for i, change in enumerate(adjusted) if (change.language == OTHERS) == pooled]
+            estimates = judged(estimates, {True: GAIN, False: LOSS}, family)
+        fields_of: list[dict[str, Any]] = [{name: estimate} for estimate in estimates]
+        adjusted = [replace(change, **new) for change, new in zip(adjusted, fields_of, strict=True)]
     return adjusted
-
-
-def _testable(change: Change, name: str) -> bool:
-    p = getattr(change, f"{name}_p_value")
-    return not getattr(change, f"{name}_verdict") and bool(p == p)
-
-
-def _with(change: Change, name: str, p: float, verdict: str) -> Change:
-    fields: dict[str, Any] = {f"{name}_p_holm": p, f"{name}_verdict": verdict}
-    return replace(change, **fields)
-
-
-def _verdict(p_holm: float, change: float) -> str:
-    if not p_holm < LIMIT:
-        return "cannot tell"
-    return "gain" if change > 0 else "loss"
 
 
 def summary(changes: Sequence[Change]) -> list[str]:
@@ -279,17 +211,18 @@ def summary(changes: Sequence[Change]) -> list[str]:
         key = (name, split, base, group)
         rows = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language != OTHERS]
         title = name if split is None else f"{name} ({split})"
-        said.append(f"{title}, {base} to {group}: {_trade(rows, 'ra', 'RA')}. {_trade(rows, 'en_co', 'en-CO')}.")
+        ra, corrected = _trade(rows, "ra", "RA"), _trade(rows, CORRECTED, "corrected consistency")
+        said.append(f"{title}, {base} to {group}: {ra}. {corrected[0].upper()}{corrected[1:]}.")
     return said
 
 
 def _trade(rows: Sequence[Change], field: str, title: str) -> str:
-    gains = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "gain"]
-    losses = [_signed(c, field) for c in rows if getattr(c, f"{field}_verdict") == "loss"]
-    unclear = sum(getattr(c, f"{field}_verdict") == "cannot tell" for c in rows)
-    hollow = [c.language for c in rows if getattr(c, f"{field}_verdict") == "not ranked"]
+    estimates: dict[str, PairedEstimate] = {change.language: getattr(change, field) for change in rows}
+    gains, losses = ([f"{t} {e.diff:+.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
+    unclear = sum(e.verdict == CANNOT_TELL for e in estimates.values())
+    hollow = [t for t, e in estimates.items() if e.verdict == NOT_RANKED]
     rest = f"; {unclear} languages cannot be told" if unclear else ""
-    rest += f"; not ranked in {', '.join(hollow)} (one letter is the answer)" if hollow else ""
+    rest += f"; not ranked in {', '.join(hollow)} (one letter is the answer, or few answers)" if hollow else ""
     if gains and losses:
         return f"{title} gained in {', '.join(gains)} and lost in {', '.join(losses)}: the gain was paid for{rest}"
     if gains:
@@ -297,7 +230,3 @@ def _trade(rows: Sequence[Change], field: str, title: str) -> str:
     if losses:
         return f"{title} lost in {', '.join(losses)}, with no gain that these items can show{rest}"
     return f"no change of {title} that these items can show" + (rest if hollow else "")
-
-
-def _signed(change: Change, field: str) -> str:
-    return f"{change.language} {getattr(change, f'{field}_change'):+.3f}"

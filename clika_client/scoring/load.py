@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.answers.cells import PROBABILITIES, choice_scores, read_cell, rotate
-from clika_client.common.answer_codes import MISSING
+from clika_client.answers.cells import PROBABILITIES, choice_scores, mean_over_orders, read_cell, reading_for, rotate
+from clika_client.answers.likelihood import NORMALISATIONS
+from clika_client.common.answer_codes import MISSING, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
 from clika_client.sets.probes import ProbeSet
@@ -68,7 +69,7 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
     positions = store.run_positions(wanted.run_id) if wanted.run_id else {}
     grouped: dict[RowKey, list[Cell]] = {}
     for cell in cells:
-        for reading in wanted.readings:
+        for reading in dict.fromkeys(reading_for(cell.key.ask, name) for name in wanted.readings):
             grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
     blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
     return Loaded(tuple(blocks), sets)
@@ -76,7 +77,6 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
 
 def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:
     key = cell.key
-    reading = PROBABILITIES if key.ask == "logprobs" else reading
     name = names[(key.model, key.identity)]
     return RowKey(name, key.set_id, key.prompt, key.ask, reading, key.source, key.settings)
 
@@ -134,7 +134,8 @@ def _block(
     shape = (len(languages), probe_set.n)
     answers, shown = np.full(shape, MISSING, np.int8), np.full(shape, MISSING, np.int8)
     asked, reasons = np.zeros(shape, np.bool_), np.zeros(shape, np.uint8)
-    scores = np.full((*shape, probe_set.k), np.nan) if key.reading == PROBABILITIES else None
+    scored = key.reading == PROBABILITIES or key.reading in NORMALISATIONS
+    scores = np.full((*shape, probe_set.k), np.nan) if scored else None
     orders = repeats = 1
     for i, language in enumerate(languages):
         mine = sorted((c for c in cells if c.key.language == language), key=lambda c: (c.key.rotation, c.key.repeat))
@@ -148,7 +149,7 @@ def _block(
         orders = max(orders, len({c.key.rotation for c in mine}))
         repeats = max(repeats, len({c.key.repeat for c in mine}))
         if scores is not None:
-            scores[i] = choice_scores(store, mine[0], probe_set)
+            scores[i], answers[i] = _from_scores(store, key, mine, probe_set, answers[i])
     answers = np.where(asked, answers, MISSING).astype(np.int8)
     shown = np.where(asked, shown, MISSING).astype(np.int8)
     return AnswerGrid(
@@ -162,3 +163,15 @@ def _block(
         repeats,
         scores,
     )
+
+
+def _from_scores(
+    store: Store, key: RowKey, cells: Sequence[Cell], probe_set: ProbeSet, answers: Answers
+) -> tuple[Floats, Answers]:
+    """(scores, answers) of one language whose replies carry a figure per option; several orders count by their mean."""
+    each = [choice_scores(store, cell, probe_set, key.reading) for cell in cells]
+    if len(each) == 1:
+        return each[0], answers
+    scores = mean_over_orders(each)
+    best = np.where(np.isnan(scores).all(-1), answers, np.nanargmax(np.nan_to_num(scores, nan=-np.inf), -1))
+    return scores, best.astype(np.int8)

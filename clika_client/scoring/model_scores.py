@@ -6,38 +6,30 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from clika_client.common.answer_codes import Bools, Floats
+from clika_client.common.answer_codes import divide
 from clika_client.scoring.answer_grid import AnswerGrid
-from clika_client.scoring.bootstrap import RowDraws
-from clika_client.scoring.metrics import consistency, multilingual, performance, transfer
-from clika_client.scoring.metrics.intervals import percentile_interval
-from clika_client.scoring.metrics.significance import mcnemar_exact
-from clika_client.scoring.records import Record, RowSummary, Tie
+from clika_client.scoring.measure import Measured, origins
+from clika_client.scoring.metrics import consistency, performance
+from clika_client.scoring.metrics.catalogue import BESIDE_METRICS, MEAN_METRICS
+from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
+from clika_client.scoring.metrics.jackknife import leave_out
+from clika_client.scoring.metrics.row_figures import NOTHING, BesideOthers
+from clika_client.scoring.metrics.significance import holm
+from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
 NAN = float("nan")
 
 
 def row_summary(
-    part: ScoredSet, block: AnswerGrid, draws: RowDraws | None, cells: Sequence[Record], options: Options
+    part: ScoredSet, block: AnswerGrid, measured: Measured, beside: BesideOthers | None, options: Options
 ) -> RowSummary:
     """What needs several languages at once."""
-    gold, answers = part.gold, block.answers
-    others = [i for i, language in enumerate(block.languages) if language != options.anchor]
-    ra = np.array([cell.ra for cell in cells])
-    en_co = np.array([cell.en_co for cell in cells])
-    ra_interval = co_interval = (NAN, NAN)
-    if draws is not None and others:
-        ra_interval = _interval(other_ra_draws(part, block, draws, options.anchor))
-        co_interval = _interval(draws.en_co[others].mean(0))
-    anchor_row = block.row(options.anchor)
-    gap, deviation = multilingual.gap([cell.accuracy for cell in cells])
-    origin = _origins(part, block)
-    right = performance.correct(answers, gold)
-    eclektic = transfer.eclektic(right, origin, performance.received(answers))
-    pairs = consistency.all_pairs(answers, gold, options.variant)
+    row = measured.figures
+    found = {metric.field: metric.function(row) for metric in MEAN_METRICS} | dict(measured.row)
+    found |= {m.field: NOTHING if beside is None else m.function(beside) for m in BESIDE_METRICS}
+    pairs = consistency.all_pairs(block.answers, part.gold, options.variant)
     return RowSummary(
         model=block.key.model,
         set=part.probe_set.name,
@@ -49,74 +41,85 @@ def row_summary(
         settings=block.key.settings,
         anchor=options.anchor,
         languages=block.languages,
-        anchor_ra=NAN if anchor_row is None else float(ra[anchor_row]),
-        other_ra=float(ra[others].mean()) if others else NAN,
-        other_ra_low=ra_interval[0],
-        other_ra_high=ra_interval[1],
-        other_en_co=float(en_co[others].mean()) if others else NAN,
-        other_en_co_low=co_interval[0],
-        other_en_co_high=co_interval[1],
-        language_gap=gap,
-        language_sd=deviation,
-        ac3=multilingual.ac3(answers, gold, 2),
-        ac3_3=multilingual.ac3(answers, gold, 3),
-        fleiss_kappa=multilingual.fleiss_kappa(answers, part.probe_set.k),
-        pairs=tuple(tuple(float(v) for v in row) for row in pairs),
-        mother_tongue=_mother_tongues(block, right, origin, anchor_row),
-        source_transfer=eclektic.transfer,
-        source_overall=eclektic.overall,
+        counted=tuple(block.languages[i] for i in row.counted("ra_unclipped")),
+        items=len(part.positions),
+        clusters=part.clusters,
+        pairs=tuple(tuple(float(v) for v in line) for line in pairs),
+        mother_tongue=_mother_tongues(part, block, options),
+        figures={field: Figure(*map(float, figure)) for field, figure in found.items()},
     )
 
 
-def other_ra_draws(part: ScoredSet, block: AnswerGrid, draws: RowDraws, anchor: str) -> Floats:
-    """Draws of the mean RA over the languages other than the anchor; (draws,)."""
-    others = [i for i, language in enumerate(block.languages) if language != anchor]
-    ra = performance.rescaled_accuracy(draws.accuracy[others], part.probe_set.chance, part.reference)
-    return np.asarray(ra.mean(0))
+def find_ties(rows: Sequence[RowSummary], measured: Sequence[Measured], first: int) -> list[Tie]:
+    """Neighbours in mean RA whose paired difference has an interval that holds 0; `first` is the first row's index.
 
-
-def find_ties(rows: Sequence[RowSummary], draws: Sequence[Floats], first: int) -> list[Tie]:
-    """Neighbours in mean RA whose paired difference has an interval that holds 0; `first` is the first row's index."""
-    order = sorted(range(len(rows)), key=lambda i: -rows[i].other_ra)
+    The difference is taken over the languages that count in both.
+    """
+    order = sorted((i for i, row in enumerate(rows) if row.other_ra == row.other_ra), key=lambda i: -rows[i].other_ra)
     ties = []
-    for higher, lower in pairwise(i for i in order if rows[i].other_ra == rows[i].other_ra):
+    for higher, lower in pairwise(order):
         if rows[higher].model == rows[lower].model:
             continue
-        low, high = percentile_interval(draws[higher] - draws[lower])
-        if low <= 0 <= high:
+        difference = mean_difference(measured[lower], measured[higher], "ra_unclipped")
+        if difference is not None and difference.low <= 0 <= difference.high:
             ties.append(Tie(rows[higher].set, rows[higher].split, first + higher, first + lower))
     return ties
 
 
-def _interval(values: Floats) -> tuple[float, float]:
-    low, high = percentile_interval(values)
-    return float(low), float(high)
+def mean_difference(a: Measured, b: Measured, field: str) -> Figure | None:
+    """Mean of B - A over the other languages that count in both, with its interval; None without a common one."""
+    shared = [
+        (i, b.figures.languages.index(language))
+        for i in a.figures.counted(field)
+        if (language := a.figures.languages[i]) in b.figures.languages
+        and b.figures.languages.index(language) in b.figures.counted(field)
+    ]
+    if not shared:
+        return None
+    rows = ([i for i, _ in shared], [j for _, j in shared])
+    parts = Interval(
+        *(np.concatenate([x[r] for x, r in zip(ends, rows, strict=True)])
+          for ends in zip(a.figures.figures[field], b.figures.figures[field], strict=True))
+    )  # fmt: skip
+    replicates = np.concatenate([m.figures.replicates[field][r] for m, r in zip((a, b), rows, strict=True)])
+    weights = np.repeat([-1.0, 1.0], len(shared)) / len(shared)
+    return Figure(*combined(parts, replicates, weights))
 
 
-def _origins(part: ScoredSet, block: AnswerGrid) -> npt.NDArray[np.int64]:
-    """Per item the row of the language it comes from (tag `original_lang`), -1 without one."""
-    tags = [part.probe_set.items[i].tags.get("original_lang") for i in part.positions]
-    return np.array([block.languages.index(t) if t in block.languages else -1 for t in tags], np.int64)
-
-
-def _mother_tongues(
-    block: AnswerGrid, right: Bools, origin: npt.NDArray[np.int64], anchor_row: int | None
-) -> dict[str, dict[str, float]]:
-    """Does a language know its own people and places better than the anchor does?"""
-    if anchor_row is None:
+def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dict[str, dict[str, float]]:
+    """Does a language know its own people and places better than the anchor does? Holm over the row's languages."""
+    anchor = block.row(options.anchor)
+    if anchor is None:
         return {}
-    effects = {}
-    replied = performance.received(block.answers)
+    origin = origins(part, block)
+    replied, right = performance.received(block.answers), performance.correct(block.answers, part.gold)
+    effects: dict[str, dict[str, float]] = {}
     for i, language in enumerate(block.languages):
-        items = (origin == i) & replied[i] & replied[anchor_row]
-        if i == anchor_row or not items.any():
+        items = (origin == i) & replied[i] & replied[anchor]
+        if i == anchor or not items.any():
             continue
-        found = transfer.mother_tongue(right[i], right[anchor_row], items)
+        units = None if part.units is None else part.units[items]
+        both = np.stack([right[i], right[anchor]])[:, items]
+        n = int(items.sum())
+        clusters = None if units is None else len(np.unique(units))
+        by_item, by_unit = (_shares(leave_out(both, u), leave_out(np.ones(n), u)) for u in (None, units))
+        found = intervals(by_item, None if units is None else by_unit)
+        value, low, high = combined(found, by_unit.share, np.array([1.0, -1.0]))
         effects[language] = {
-            "n": found.n,
-            "own": found.own,
-            "anchor": found.anchor,
-            "effect": found.effect,
-            "p_value": mcnemar_exact(found.own_only, found.anchor_only),
+            "n": n,
+            "own": float(found.value[0]),
+            "anchor": float(found.value[1]),
+            "effect": value,
+            "effect_low": low if options.bootstrap else NAN,
+            "effect_high": high if options.bootstrap else NAN,
+            "p_value": p_value(value, low, high, clusters),
         }
+    adjusted = holm([effect["p_value"] for effect in effects.values()])
+    for effect, p in zip(effects.values(), adjusted, strict=True):
+        effect["p_holm"] = p
     return effects
+
+
+def _shares(right: np.ndarray, n: np.ndarray) -> Estimate:
+    whole = np.broadcast_to(n, right.shape)
+    return Estimate(divide(right, whole), whole)

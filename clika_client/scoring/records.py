@@ -8,15 +8,50 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
+from clika_client.scoring.metrics.catalogue import CELL_FIELDS, ROW_FIELDS
 from clika_client.scoring.reading_differences import ReadingDifference
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One cell: a model, a set and a language. Intervals are 95 %."""
+class Figure(NamedTuple):
+    """A figure with the ends of its 95 % interval."""
 
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+class _WithFigures:
+    """Figures by name, as attributes too: `accuracy`, `accuracy_low`, `accuracy_high`."""
+
+    __slots__ = ()
+    FIELDS: ClassVar[tuple[str, ...]] = ()
+    figures: Mapping[str, Figure]
+
+    def __getattr__(self, name: str) -> float:
+        """The value of a figure, or an end of its interval."""
+        for name_of, index in ((name, 0), (name.removesuffix("_low"), 1), (name.removesuffix("_high"), 2)):
+            if (name_of != name or index == 0) and name_of in type(self).FIELDS:
+                return self.figures[name_of][index]
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; NaN as None."""
+        plain = to_plain(self)
+        del plain["figures"]
+        for name in type(self).FIELDS:
+            figure = self.figures.get(name, Figure(math.nan))
+            for end, value in zip(("", "_low", "_high"), figure, strict=True):
+                plain[name + end] = plain_value(value)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Record(_WithFigures):
+    """One cell: a model, a set and a language; its figures are those of the table of metrics (`metrics.catalogue`)."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = CELL_FIELDS
     model: str
     set: str
     language: str
@@ -33,53 +68,29 @@ class Record:
     """Replies that name a choice."""
     coverage: float
     """Share of the asked items that have a reply."""
-    accuracy: float
-    accuracy_low: float
-    accuracy_high: float
-    ra: float
-    ra_low: float
-    ra_high: float
     ra_reference: float
     chance: float
-    no_answer_rate: float
+    """Mean of 1 / number of choices over the items."""
+    choices: tuple[int, int]
+    """Fewest and most choices of an item."""
     no_answer: Mapping[str, int]
     """Reasons why replies name no choice, counted."""
-    en_co: float
-    en_co_low: float
-    en_co_high: float
     en_co_variant: str
-    en_co_chance_corrected: float
-    kappa_correct: float
-    agreement: float
-    kappa_answer: float
-    same_wrong: float
-    ac3: float
-    """Harmonic mean of the pair's mean accuracy and its agreement (SeaEval)."""
-    transfer: float
-    """P(right in this language given right in the anchor)."""
-    reverse_transfer: float
-    """P(right in the anchor given right in this language)."""
-    top_choice_share: float
-    position_bias: float
-    """Total variation between the positions chosen on screen, in the order first asked, and the gold positions."""
     position_bias_combined: float
-    """The same after the answers to several orders of the options were combined; null for a single order."""
-    rankc: float
-    rankc_chance_corrected: float
+    """Position bias after the answers to several orders of the options were combined; null for a single order."""
     flags: tuple[str, ...]
+    """What makes the figures hollow: `biased`, `degenerate` (one letter for nearly everything), `silent`."""
+    figures: Mapping[str, Figure]
     orders: int = 1
     repeats: int = 1
     settings: str = "{}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; NaN as None."""
-        return to_plain(self)
-
 
 @dataclass(frozen=True, slots=True)
-class RowSummary:
+class RowSummary(_WithFigures):
     """One row over its languages: what needs more than one language to be said."""
 
+    FIELDS: ClassVar[tuple[str, ...]] = ROW_FIELDS
     model: str
     set: str
     prompt: str
@@ -90,33 +101,16 @@ class RowSummary:
     settings: str
     anchor: str
     languages: tuple[str, ...]
-    anchor_ra: float
-    other_ra: float
-    """Mean RA over the other languages."""
-    other_ra_low: float
-    other_ra_high: float
-    other_en_co: float
-    """Mean en-CO over the other languages."""
-    other_en_co_low: float
-    other_en_co_high: float
-    language_gap: float
-    """Highest minus lowest accuracy."""
-    language_sd: float
-    """Standard deviation of accuracy over the languages."""
-    ac3: float
-    ac3_3: float
-    fleiss_kappa: float
+    counted: tuple[str, ...]
+    """Languages that the means over the others are taken over: those without a flag."""
+    items: int
+    clusters: int | None
+    """Clusters that the items come in; None where they stand alone."""
     pairs: tuple[tuple[float, ...], ...]
     """en-CO between every two languages, in the order of `languages`; row: anchor."""
     mother_tongue: Mapping[str, Mapping[str, float]]
-    """Per language: n, own (accuracy in it on the items that come from it), anchor, effect, p_value (McNemar)."""
-    source_transfer: float
-    """P(right in a language given right in the item's source language), ECLeKTic-style."""
-    source_overall: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; NaN as None."""
-        return to_plain(self)
+    """Per language: n, own (accuracy in it on the items that come from it), anchor, effect, its ends, p, p_holm."""
+    figures: Mapping[str, Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +137,15 @@ class Scores:
     reference_kind: Mapping[str, str]
     """Set name → source of the RA reference: `published`, `set` (stored with it), `given`, or `none` (A = 1)."""
     ties: tuple[Tie, ...] = ()
+    one_sided: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    """Sets whose gold stands at one position for most items: (position, share)."""
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """Per set name: items left out by --drop."""
+    """Per set name: items left out by --drop and --only."""
+    only: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     runs: tuple[Mapping[str, Any], ...] = ()
     reading_differences: tuple[ReadingDifference, ...] = ()
     """Where the readings that were asked for disagree; empty for one reading."""
-    reading_versions: Mapping[str, str] = field(default_factory=dict)
-    """Reading → the version of it that read the replies."""
     notes: tuple[str, ...] = ()
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -163,6 +158,7 @@ class Scores:
             "records": self.to_records(),
             "runs": [dict(run) for run in self.runs],
             "rows": [row.to_dict() for row in self.rows],
+            "ties": [to_plain(tie) for tie in self.ties],
             "reading_differences": [to_plain(difference) for difference in self.reading_differences],
             "scoring": {
                 "anchor": self.anchor,
@@ -172,8 +168,9 @@ class Scores:
                 "level": 0.95,
                 "ra_reference": dict(self.reference_kind),
                 "drop": list(self.drop),
+                "only": list(self.only),
                 "dropped": dict(self.dropped),
-                "readings": dict(self.reading_versions),
+                "one_sided": {name: {"position": p, "share": share} for name, (p, share) in self.one_sided.items()},
                 "notes": list(self.notes),
             },
         }
@@ -181,14 +178,15 @@ class Scores:
 
 def to_plain(value: Any) -> dict[str, Any]:
     """A flat dataclass as a dictionary of JSON values."""
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    return {f.name: plain_value(getattr(value, f.name)) for f in fields(value)}
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A value as JSON has it: NaN as None, tuples as lists."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(name): _plain(entry) for name, entry in value.items()}
+        return {str(name): plain_value(entry) for name, entry in value.items()}
     if isinstance(value, str) or not isinstance(value, Iterable):
         return value
-    return [_plain(entry) for entry in value]
+    return [plain_value(entry) for entry in value]

@@ -5,18 +5,18 @@ Scoring is a pure function of answer blocks and probe sets; it reaches no model,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clika_client.answers.cells import reading_stamp
-from clika_client.common.answer_codes import Floats
 from clika_client.scoring.answer_grid import AnswerGrid
-from clika_client.scoring.bootstrap import RowDraws, row_draws
+from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.language_scores import cell_records
 from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics.intervals import DRAWS
-from clika_client.scoring.model_scores import find_ties, other_ra_draws, row_summary
+from clika_client.scoring.metrics.position import one_sided
+from clika_client.scoring.model_scores import find_ties, row_summary
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
@@ -51,27 +51,32 @@ def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: O
         bootstrap=options.bootstrap,
         seed=options.seed,
         ties=tuple(ties),
+        one_sided={p.probe_set.name: found for p in parts if (found := one_sided(p.gold)) and p.split is None},
         reference_kind={part.probe_set.name: part.reference_kind for part in parts},
-        dropped={s.name: s.n - len(kept_items(s, options.drop)) for s in sets.values()} if options.drop else {},
+        dropped=left_out(sets.values(), options),
         drop=options.drop,
+        only=options.only,
     )
+
+
+def left_out(sets: Iterable[ProbeSet], options: Options) -> dict[str, int]:
+    """Per set name the items that `drop` and `only` leave out; empty where neither is used."""
+    if not options.drop and not options.only:
+        return {}
+    return {s.name: s.n - len(kept_items(s, options.drop, options.only)) for s in sets}
 
 
 def _score_part(part: ScoredSet, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:
     """Scores of one table; `first_row` is the number its first row will have."""
-    drawn: Iterator[RowDraws | None] = iter([None] * len(part.blocks))
-    if options.bootstrap and len(part.positions):
-        drawn = row_draws(part.blocks, part.gold, options.anchor, options.variant, part.resampler(options))
-    records: list[Record] = []
-    rows: list[RowSummary] = []
-    means: list[Floats] = []
-    for block, draws in zip(part.blocks, drawn, strict=True):
-        cells = cell_records(part, block, draws, options)
-        records += cells
-        rows.append(row_summary(part, block, draws, cells, options))
-        if draws is not None and set(block.languages) - {options.anchor}:
-            means.append(other_ra_draws(part, block, draws, options.anchor))
-    ties = find_ties(rows, means, first_row) if len(means) == len(rows) else []
+    measured = [measure(part, block, options) for block in part.blocks]
+    records = [
+        record
+        for block, m in zip(part.blocks, measured, strict=True)
+        for record in cell_records(part, block, m, options)
+    ]
+    beside = beside_others(part, measured, options)
+    rows = [row_summary(part, *row, options) for row in zip(part.blocks, measured, beside, strict=True)]
+    ties = find_ties(rows, measured, first_row) if options.bootstrap else []
     return records, rows, ties
 
 
@@ -92,14 +97,12 @@ def score_store(
     wanted = replace(wanted or Wanted(), run_id=run_id) if run_id is not None else wanted or Wanted()
     loaded = load(store, wanted)
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
-    readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     notes = [f"Run {run.run_id}: {note}" for run in runs for note in run.notes]
     return replace(
         score(loaded.blocks, loaded.sets, options),
         runs=tuple(map(_run, runs)),
         notes=tuple(notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
-        reading_versions={name: reading_stamp(name).partition("@")[2] for name in readings},
     )
 
 

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from clika_client.common.answer_codes import Answers
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerGrid, gold_of
+from clika_client.scoring.answer_grid import AnswerGrid, gold_of, questions_of
 from clika_client.scoring.metrics import consistency, performance
-from clika_client.scoring.metrics.intervals import DRAWS, Resampler
+from clika_client.scoring.metrics.counts import Questions
+from clika_client.scoring.metrics.intervals import DRAWS
+from clika_client.scoring.metrics.jackknife import Units, unit_numbers
 from clika_client.sets.filters import check_tags, kept_items, split_items
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import REFERENCES
@@ -25,7 +27,7 @@ class Options:
     anchor: str = "en"
     variant: str = "jaccard"
     bootstrap: int = DRAWS
-    """Draws for intervals; 0 leaves every interval out."""
+    """Draws for the gap between languages, the one figure that has to be simulated; 0 leaves every interval out."""
     seed: int = 0
     drop: tuple[str, ...] = ()
     """Tags of items to leave out, in every language at once."""
@@ -33,6 +35,8 @@ class Options:
     """Tag to split results by."""
     reference: float | str | None = None
     """Accuracy (fraction) that counts as RA = 1 for sets without a published one, or a model whose accuracy it is."""
+    only: tuple[str, ...] = ()
+    """Tags that items must have to count."""
 
     def check(self) -> None:
         """Raise UserError for values that cannot be used."""
@@ -49,30 +53,39 @@ class ScoredSet:
     probe_set: ProbeSet
     split: str | None
     positions: npt.NDArray[np.int64]
-    gold: Answers
+    questions: Questions
     blocks: tuple[AnswerGrid, ...]
     """Restricted to `positions`."""
     reference: float
     reference_kind: str
+    units: Units | None = None
+    """Per item the number of its cluster; None where no two items share one."""
 
-    def resampler(self, options: Options) -> Resampler:
-        """The draws every row of this part shares."""
-        clusters = [self.probe_set.items[i].cluster for i in self.positions]
-        shared = clusters if any(c is not None for c in clusters) else None
-        return Resampler(len(self.positions), options.bootstrap, options.seed, shared)
+    @property
+    def gold(self) -> Answers:
+        """(items,): index of the right choice."""
+        return self.questions.gold
+
+    @property
+    def clusters(self) -> int | None:
+        """Number of clusters; None where items stand alone."""
+        return None if self.units is None else int(self.units.max()) + 1
 
 
 def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options) -> Iterator[ScoredSet]:
     """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
     present = list(dict.fromkeys(block.key.set_id for block in blocks))
     check_tags([sets[i] for i in present], options.drop, "--drop")
+    check_tags([sets[i] for i in present], options.only, "--only")
     if options.split is not None:
         check_tags([sets[i] for i in present], [options.split], "--split")
     for set_id in present:
         probe_set = sets[set_id]
         rows = [block for block in blocks if block.key.set_id == set_id]
         reference, kind = _reference(probe_set, rows, options)
-        gold, kept = gold_of(probe_set), kept_items(probe_set, options.drop)
+        questions, kept = questions_of(probe_set), kept_items(probe_set, options.drop, options.only)
+        if not len(kept):
+            continue
         cuts: dict[str | None, npt.NDArray[np.int64]] = {None: kept}
         if options.split is not None:
             wanted = split_items(probe_set, options.split)
@@ -80,7 +93,14 @@ def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], optio
         for split, positions in cuts.items():
             whole = len(positions) == probe_set.n
             cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
-            yield ScoredSet(probe_set, split, positions, gold[positions], cut, reference, kind)
+            units = _units(probe_set, positions)
+            yield ScoredSet(probe_set, split, positions, questions.take(positions), cut, reference, kind, units)
+
+
+def _units(probe_set: ProbeSet, positions: npt.NDArray[np.int64]) -> Units | None:
+    clusters = [probe_set.items[i].cluster for i in positions]
+    units = unit_numbers(len(positions), clusters)
+    return units if len(positions) and int(units.max()) + 1 < len(positions) else None
 
 
 def _reference(probe_set: ProbeSet, rows: Sequence[AnswerGrid], options: Options) -> tuple[float, str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.paths import home
+from clika_client.sets.benchmarks import kept, table
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import RELEASE_SETS, read_release
 from clika_client.sets.spreadsheets import SUFFIXES
@@ -31,9 +32,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A file that the user gave a name."""
+    """A file, or files of one set such as one per language, that the user gave a name."""
 
-    path: Path
+    paths: tuple[Path, ...]
     mapping: tuple[str, ...] = ()
     reference: float | None = None
 
@@ -80,9 +81,11 @@ def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
     registry = load_registry()
     if name in registry.files:
         entry = registry.files[name]
-        return read_user_set(entry.path, name=name, mapping=mapping or entry.mapping, reference=entry.reference)
+        return read_user_set(entry.paths, name=name, mapping=mapping or entry.mapping, reference=entry.reference)
     if name in RELEASE_SETS and registry.release is not None:
         return read_release(registry.release, name)
+    if table.known(name):
+        return kept.read(name)
     path = Path(name).expanduser()
     if path.is_dir() and path.resolve().name in RELEASE_SETS:
         return read_release(path.resolve().parent, path.resolve().name)
@@ -98,7 +101,9 @@ def _unknown(name: str, registry: Registry) -> str:
             f"RiverGao/CLiKA and run: clika sets add {RELEASE} FOLDER"
         )
     known = known_names(registry)
-    close = get_close_matches(name, known, n=1)
+    close = get_close_matches(name, (*known, *table.names()), n=1) or get_close_matches(
+        name.lower(), table.names(), n=1
+    )
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"no probe set {name!r}; {hint}known: {', '.join(known)}, or the path of a file ({', '.join(SUFFIXES)})"
 
@@ -106,7 +111,7 @@ def _unknown(name: str, registry: Registry) -> str:
 def known_names(registry: Registry) -> tuple[str, ...]:
     """Every name that `resolve` finds now, in the order they are listed."""
     released = RELEASE_SETS if registry.release is not None else ()
-    return (*BUILTIN, *released, *registry.files)
+    return (*BUILTIN, *released, *kept.added(), *registry.files)
 
 
 def registry_path() -> Path:
@@ -122,7 +127,7 @@ def load_registry() -> Registry:
         return Registry(
             release=None if doc["release"] is None else Path(doc["release"]),
             files={
-                name: Registered(Path(entry["path"]), tuple(entry["mapping"]), entry["reference"])
+                name: Registered(tuple(map(Path, entry["paths"])), tuple(entry["mapping"]), entry["reference"])
                 for name, entry in doc["files"].items()
             },
         )
@@ -140,7 +145,7 @@ def save_registry(registry: Registry) -> None:
     doc: dict[str, Any] = {
         "release": None if registry.release is None else str(registry.release),
         "files": {
-            name: {"path": str(entry.path), "mapping": list(entry.mapping), "reference": entry.reference}
+            name: {"paths": list(map(str, entry.paths)), "mapping": list(entry.mapping), "reference": entry.reference}
             for name, entry in registry.files.items()
         },
     }
@@ -158,41 +163,51 @@ def save_registry(registry: Registry) -> None:
         raise UserError(f"{path}: cannot keep the registered sets here: {error.strerror}; {cure}") from None
 
 
-def add(name: str, path: Path, *, mapping: Sequence[str] = (), reference: float | None = None) -> tuple[ProbeSet, ...]:
-    """Register a file under `name`, or the release under `clika-release`; returns the sets it holds.
+def add(name: str, *files: Path, mapping: Sequence[str] = (), reference: float | None = None) -> tuple[ProbeSet, ...]:
+    """Register the files of one set under `name`, or the release under `clika-release`; returns the sets it holds.
 
     Everything is read and checked first. Raises UserError for a name that is taken by another file.
     """
     registry = load_registry()
-    path = path.expanduser().resolve()
+    paths = tuple(path.expanduser().resolve() for path in files)
     if name == RELEASE:
+        if len(paths) > 1:
+            raise UserError(f"{RELEASE} is one folder; name only that")
         if mapping or reference is not None:
             raise UserError(f"{RELEASE} needs neither --map nor --reference: both are known")
-        sets = tuple(read_release(path, known) for known in RELEASE_SETS)
-        save_registry(replace(registry, release=path))
+        sets = tuple(read_release(paths[0], known) for known in RELEASE_SETS)
+        save_registry(replace(registry, release=paths[0]))
         return sets
-    if name in BUILTIN or name in RELEASE_SETS:
+    if name in BUILTIN or name in RELEASE_SETS or table.known(name):
         raise UserError(f"the name {name!r} is taken by a set of its own; choose another")
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} cannot name a set; use letters, digits, '.', '_' and '-', such as my-set")
-    entry = Registered(path, tuple(mapping), reference)
-    if name in registry.files and registry.files[name].path != path:
-        taken = registry.files[name].path
+    entry = Registered(paths, tuple(mapping), reference)
+    if name in registry.files and not set(registry.files[name].paths) <= set(paths):
+        taken = _listed(registry.files[name].paths)
         raise UserError(f"the name {name!r} is taken by {taken}; choose another, or run: clika sets remove {name}")
-    found = read_user_set(path, name=name, mapping=mapping, reference=reference)
+    found = read_user_set(paths, name=name, mapping=mapping, reference=reference)
     _check_reference(found)
     save_registry(replace(registry, files={**registry.files, name: entry}))
     return (found,)
 
 
-def remove(name: str) -> Path:
-    """Forget a registered name; returns where its file lies, which stays. Raises UserError for an unknown name."""
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def remove(name: str) -> tuple[Path, ...]:
+    """Forget a registered name; returns where its files lie, which stay. Raises UserError for an unknown name."""
     registry = load_registry()
     if name == RELEASE and registry.release is not None:
         save_registry(replace(registry, release=None))
-        return registry.release
+        return (registry.release,)
+    here = kept.added()
+    if name in here:
+        kept.remove(name)
+        return (Path(here[name].path),)
     if name not in registry.files:
-        mine = [RELEASE] * (registry.release is not None) + list(registry.files)
+        mine = [RELEASE] * (registry.release is not None) + [*here, *registry.files]
         raise UserError(f"{name!r} is not a set you registered; yours: {', '.join(mine) or 'none'}")
     save_registry(replace(registry, files={n: entry for n, entry in registry.files.items() if n != name}))
-    return registry.files[name].path
+    return registry.files[name].paths

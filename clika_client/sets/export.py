@@ -11,11 +11,17 @@ from clika_client.sets.probes import ProbeSet
 def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
     """One JSON object with its line break per question and language; `gold` is an index that counts from 0.
 
+    Where no right choice is the first, `gold0` repeats it: such a `gold` alone would be taken to count from 1.
+
     `tags` holds the item's and the version's tags; `item_tags` names those that are the item's. `fields` and
     `cluster` are there only where the set has them.
     """
+    golds = {probe.gold for probe in next(iter(probe_set.probes.values()))}
+    seems_from_one = 0 not in golds and len(golds) > 1
     for language in probe_set.languages:
         for item, probe in zip(probe_set.items, probe_set.probes[language], strict=True):
+            if probe.absent:
+                continue
             row: dict[str, object] = {
                 "item_id": item.item_id,
                 "language": language,
@@ -24,6 +30,8 @@ def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
                 "gold": probe.gold,
                 "tags": {**item.tags, **probe.tags},
             }
+            if seems_from_one:
+                row["gold0"] = probe.gold
             if item.tags or probe.tags:
                 row["item_tags"] = list(item.tags)
             if probe.fields:

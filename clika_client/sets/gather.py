@@ -7,7 +7,7 @@ rows is checked here: repeated ids, numbers of choices, gold indices, missing la
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,8 @@ from clika_client.common.errors import UserError
 from clika_client.sets.packed import BLOCK, PACK_FROM, PackedProbes, pack, pack_line, probe_line, rows_of, unpacked
 from clika_client.sets.probes import Item, Probe, ProbeSet, refuse_missing
 
+_FILE_BITS = 40
+"""A place holds its row's number in so many bits, and above them the number of its file."""
 _NONE = 0
 """Number of the empty tags in the pool."""
 
@@ -30,6 +32,8 @@ class Row:
     cluster: str | None
     item_tags: tuple[str, ...] | None
     """Names of the tags that belong to the item; None where the file does not say."""
+    counted: bool = False
+    """Whether the right choice was given as a number that may count from 0 or from 1."""
 
 
 class _Tags:
@@ -82,10 +86,11 @@ class _Language:
 
 
 class Gathered:
-    """Everything read so far of one file."""
+    """Everything read so far of one file, or of several that make one set."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, paths: Sequence[Path], *, mapped_gold: bool = False) -> None:
+        self.paths = tuple(paths)
+        self._mapped_gold = mapped_gold
         self._tags = _Tags()
         self._numbers: dict[str, int] = {}
         self._clusters: list[str | None] = []
@@ -99,14 +104,19 @@ class Gathered:
         self._rows = 0
         self._word = ""
         self._other_gold: UserError | None = None
+        self._counted = False
+        self._from_zero = False
 
-    def add(self, row: Row) -> None:
-        """Take one row; raises UserError for a repeated id, or other choices than in another language."""
+    def add(self, row: Row, file: int = 0) -> None:
+        """Take one row of the file of that number; raises UserError for a repeated id, or other choices elsewhere."""
         probe = row.probe
         self._word, _, number = row.place.rpartition(" ")
         language = self._languages.setdefault(probe.language, _Language(probe.language))
         item = self._numbers.setdefault(probe.item_id, len(self._numbers))
-        self._check(row, language, item)
+        self._check(row, language, item, file)
+        if row.counted:
+            self._counted = True
+            self._from_zero = self._from_zero or probe.gold == 0
         tags = self._tags.number(dict(probe.tags))
         if item == len(self._clusters):
             self._clusters.append(row.cluster)
@@ -115,7 +125,7 @@ class Gathered:
             self._counts.append(len(probe.choices))
             self._first.append((list(self._languages).index(probe.language), tags))
         plain = replace(probe, tags=self._tags.values[_NONE]) if tags else probe
-        language.add(item, plain, tags, int(number))
+        language.add(item, plain, tags, file << _FILE_BITS | int(number))
         self._rows += 1
         if self._rows == PACK_FROM:
             for each in self._languages.values():
@@ -123,38 +133,48 @@ class Gathered:
         elif self._rows > PACK_FROM and len(language.loose) >= BLOCK:
             language.pack()
 
-    def _check(self, row: Row, language: _Language, item: int) -> None:
+    def _place(self, place: int) -> str:
+        """Where an earlier row stands, with its file where there are several."""
+        file, number = place >> _FILE_BITS, place & ((1 << _FILE_BITS) - 1)
+        return f"{self._word} {number}" + (f" of {self.paths[file]}" if len(self.paths) > 1 else "")
+
+    def _check(self, row: Row, language: _Language, item: int, file: int) -> None:
         probe = row.probe
         before = language.find(item)
         if before >= 0:
             raise UserError(
-                f"{self.path}, {row.place}: item {probe.item_id!r} in {probe.language!r} stands already in "
-                f"{self._word} {language.places[before]}; keep one, or give this one an id of its own"
+                f"{self.paths[file]}, {row.place}: item {probe.item_id!r} in {probe.language!r} stands already in "
+                f"{self._place(language.places[before])}; keep one, or give this one an id of its own"
             )
         if item < len(self._counts) and self._counts[item] != len(probe.choices):
             first = list(self._languages.values())[self._first[item][0]]
             raise UserError(
-                f"{self.path}, {row.place}: item {probe.item_id!r} has {len(probe.choices)} choices in "
-                f"{probe.language!r}, but {self._counts[item]} in {first.tag!r} ({self._word} "
-                f"{first.places[first.find(item)]}); an item needs the same choices in every language"
+                f"{self.paths[file]}, {row.place}: item {probe.item_id!r} has {len(probe.choices)} choices in "
+                f"{probe.language!r}, but {self._counts[item]} in {first.tag!r} "
+                f"({self._place(first.places[first.find(item)])}); an item needs the same choices in every language"
             )
         if item < len(self._gold) and self._gold[item] != probe.gold and self._other_gold is None:
             first = list(self._languages.values())[self._first[item][0]]
             self._other_gold = UserError(
-                f"{self.path}, {row.place}: item {probe.item_id!r} has gold {probe.gold} in {probe.language!r}, "
-                f"but {self._gold[item]} in {first.tag!r} ({self._word} {first.places[first.find(item)]}); "
+                f"{self.paths[file]}, {row.place}: item {probe.item_id!r} has gold {probe.gold} in {probe.language!r}, "
+                f"but {self._gold[item]} in {first.tag!r} ({self._place(first.places[first.find(item)])}); "
                 "list the choices in the same order in every language"
             )
 
     def probe_set(self, name: str, *, reference: float | None, source: str) -> ProbeSet:
         """The set; raises UserError when there is none, or languages do not hold the same items and answers."""
         if not self._rows:
-            raise UserError(f"{self.path}: the file holds no item; give it at least one")
+            raise UserError(f"{self._named_files()}: the file holds no item; give it at least one")
         if self._other_gold is not None:
             raise self._other_gold
         for tag, language in self._languages.items():
             missing = [item for item, number in self._numbers.items() if language.find(number) < 0]
-            refuse_missing(str(self.path), tag, missing, len(self._numbers))
+            refuse_missing(self._named_files(), tag, missing, len(self._numbers))
+        if self._counts_from_one():
+            raise UserError(
+                f"{self._named_files()}: no right choice is number 0, so they seem to count from 1; "
+                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0"
+            )
         own, kept = self._split_tags()
         items = tuple(
             Item(item_id, self._tags.values[own[number]], self._clusters[number])
@@ -162,6 +182,18 @@ class Gathered:
         )
         probes = {tag: self._ordered(items, language, own, kept) for tag, language in self._languages.items()}
         return ProbeSet(name, items, probes, reference=reference, source=source)
+
+    def _counts_from_one(self) -> bool:
+        """Whether the right choices, given as numbers, seem to: not one is number 0.
+
+        A single item tells nothing, nor does one number all along in our own column, which is said to count from 0.
+        """
+        if not self._counted or self._from_zero or len(self._gold) == 1:
+            return False
+        return self._mapped_gold or len(set(self._gold)) > 1
+
+    def _named_files(self) -> str:
+        return ", ".join(map(str, self.paths))
 
     def _split_tags(self) -> tuple[array[int], dict[tuple[int, int], int]]:
         """The tags of each item, and (tags of a row, tags of its item) → what stays with the row."""

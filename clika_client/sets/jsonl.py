@@ -72,9 +72,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            brackets = ", without brackets around them all" if number == 1 and line.lstrip().startswith("[") else ""
-            cure = f"write one object per line{brackets}"
-            raise UserError(f"{path}, line {number}: not valid JSON ({error}); {cure}") from None
+            raise UserError(f"{path}, line {number}: not valid JSON ({error}); write one object per line") from None
         if not isinstance(row, dict):
             raise UserError(
                 f'{path}, line {number}: a JSON object is needed, such as {{"item_id": …}}, got {_kind(row)}; '
@@ -83,6 +81,15 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
     if blank:
         raise _empty(path)
+
+
+def first_character(path: Path) -> bytes:
+    """The first character that is no space, b"" where the file cannot be read or has none."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    except OSError:
+        return b""
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:

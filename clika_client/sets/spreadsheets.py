@@ -1,15 +1,17 @@
-"""Rows of the user's own files, JSONL, CSV or Parquet, as dictionaries with the place each came from."""
+"""Rows of the user's own files, JSONL, JSON, CSV or Parquet, as dictionaries with the place each came from."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
-from clika_client.sets.jsonl import decode, read_bytes, read_jsonl
+from clika_client.sets.jsonl import decode, first_character, read_bytes, read_jsonl
 
 Place = str
 """Where a row stands, for messages: `line 7` or `row 7`."""
@@ -24,39 +26,72 @@ def read_rows(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 
 def _jsonl(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    if first_character(path) == b"[":
+        return _array(path)
     return ((f"line {number}", row) for number, row in read_jsonl(path))
+
+
+def _array(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """A JSON file that holds one list of objects, as pandas' `to_json(orient="records")` writes it."""
+    text = decode(path, read_bytes(path))
+    cure = (
+        "write a list of objects (pandas: orient='records'), or one object per line, without brackets around them all"
+    )
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        raise UserError(f"{path}, line {line}: not valid JSON ({error}); {cure}") from None
+    if not isinstance(rows, list):
+        raise UserError(f"{path}: a list of objects is needed, got one object; {cure}")
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise UserError(f"{path}, object {number}: a JSON object is needed; {cure}")
+        yield f"object {number}", row
 
 
 def _csv(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     text = decode(path, read_bytes(path))
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    told = _SEPARATOR.match(text)
+    body = text[told.end() :] if told else text
+    header = body.partition("\n")[0]
+    delimiter = told[1] if told else max(",;\t", key=header.count)
+    before = text.count("\n", 0, len(text) - len(body))
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] = []
-    start = 1
+    start = before + 1
     try:
         for cells in reader:
-            place, start = f"line {start}", reader.line_num + 1
+            place, start = f"line {start}", before + reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if not columns:
-                columns = _columns(path, cells)
+                columns = _columns(path, cells, before + 1)
                 continue
+            while len(cells) > len(columns) and not cells[-1].strip():
+                cells.pop()
             if len(cells) != len(columns):
                 raise UserError(
                     f"{path}, {place}: {len(cells)} cells under {len(columns)} columns; "
                     "put text that holds the separator between double quotes"
                 )
-            yield place, dict(zip(columns, cells, strict=True))
+            row = zip(columns, cells, strict=True)
+            yield place, {name: cell for name, cell in row if cell.strip() or not _UNNAMED.fullmatch(name)}
     except csv.Error as error:
         raise UserError(f"{path}, line {start}: not valid CSV ({error}); check its quotes") from None
 
 
-def _columns(path: Path, cells: list[str]) -> list[str]:
-    columns = [cell.strip() for cell in cells]
+_SEPARATOR = re.compile(r"\"?sep=(.)\"?\r?\n", re.IGNORECASE)
+"""The line that Excel reads and writes above a table to name its separator."""
+_UNNAMED = re.compile(r"column [0-9]+")
+
+
+def _columns(path: Path, cells: list[str], line: int) -> list[str]:
+    """The names of the columns; one without a name is called after its place, `column 1`."""
+    columns = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
     twice = {column for column in columns if columns.count(column) > 1}
     if twice:
-        raise UserError(f"{path}, line 1: column {sorted(twice)[0]!r} stands twice in the header; rename one")
+        raise UserError(f"{path}, line {line}: column {sorted(twice)[0]!r} stands twice in the header; rename one")
     return columns
 
 
@@ -82,6 +117,7 @@ def _parquet(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
 
 _READERS: dict[str, Callable[[Path], Iterator[tuple[Place, dict[str, Any]]]]] = {
     ".jsonl": _jsonl,
+    ".json": _array,
     ".ndjson": _jsonl,
     ".csv": _csv,
     ".tsv": _csv,

@@ -1,21 +1,25 @@
 """Reads the user's own probe sets, and says file, line and cure for whatever is wrong with them.
 
 One row is one question in one language: `item_id, language, question, choices, gold, tags`. `gold` is an index
-that counts from 0, a letter, or the text of the right choice. Tags that are the same in every language of an
-item are taken as the item's own.
+that counts from 0, a letter, or the text of the right choice; `gold1` an index that counts from 1. Tags that are the
+same in every language of an item are taken as the item's own.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
+from clika_client.common.task_names import language_of_file
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
 from clika_client.sets.gather import Gathered, Row
-from clika_client.sets.mapping import Mapped, Missing, from_json_text, parse_mapping, part_of
+from clika_client.sets.mapping import Mapped, Missing, from_json_text, gold_part, parse_mapping, part_of
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.sets.spreadsheets import read_rows
 from clika_client.sets.wording import LATIN
@@ -28,23 +32,26 @@ class _Bad(Exception):
 
 
 def read_user_set(
-    path: Path, *, name: str | None = None, mapping: Sequence[str] = (), reference: float | None = None
+    path: Path | Sequence[Path], *, name: str | None = None, mapping: Sequence[str] = (), reference: float | None = None
 ) -> ProbeSet:
-    """The set in a JSONL, CSV or Parquet file, named after the file unless `name` is given.
+    """The set in a JSON, JSONL, CSV or Parquet file, or in several (one per language), named after the first or `name`.
 
-    `mapping` holds `--map` texts; `reference` is the accuracy (fraction) that counts as RA = 1. Raises UserError
-    naming the file, the line or row, and the cure.
+    `mapping` holds `--map` texts; `reference` is the accuracy (fraction) that counts as RA = 1. Rows without a language
+    are in the one that the file's name or folder names. Raises UserError naming the file, the row, and the cure.
     """
+    paths = [path] if isinstance(path, Path) else list(path)
     mapped = parse_mapping(mapping)
-    gathered = Gathered(path)
+    gathered = Gathered(paths, mapped_gold="gold" in mapped)
     pool = _Pool()
-    for place, raw in read_rows(path):
-        try:
-            row = _read(place, raw, mapped, pool)
-        except (_Bad, Missing, UserError) as error:
-            raise UserError(f"{path}, {place}: {error}") from None
-        gathered.add(row)
-    return gathered.probe_set(name or path.stem, reference=reference, source=path.name)
+    for number, file in enumerate(paths):
+        spoken = language_of_file(file)
+        for place, raw in read_rows(file):
+            try:
+                row = _read(place, raw, mapped, pool, spoken)
+            except (_Bad, Missing, UserError) as error:
+                raise UserError(f"{file}, {place}: {error}") from None
+            gathered.add(row, number)
+    return gathered.probe_set(name or paths[0].stem, reference=reference, source=paths[0].name)
 
 
 class _Pool:
@@ -62,9 +69,10 @@ class _Pool:
         return self._tags.setdefault(tuple(tags.items()), tags)
 
 
-def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> Row:
-    choices = _choices(part_of(raw, "choices", mapped))
-    gold = _gold(part_of(raw, "gold", mapped), choices)
+def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoken: str | None) -> Row:
+    choices, labels = _choices(part_of(raw, "choices", mapped))
+    part, value = gold_part(raw, mapped)
+    gold, counted = _gold(value, choices, labels, part)
     tags = _texts_of(part_of(raw, "tags", mapped), "tags")
     found = ambiguity(choices, gold)
     if found is not None:
@@ -74,7 +82,7 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> Ro
     fields = _texts_of(part_of(raw, "fields", mapped), "fields")
     probe = Probe(
         pool.text(_text(part_of(raw, "item_id", mapped), "item_id")),
-        canonical(_text(part_of(raw, "language", mapped), "language")),
+        _language(raw, mapped, spoken),
         _text(part_of(raw, "question", mapped), "question"),
         choices,
         gold,
@@ -83,7 +91,14 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool) -> Ro
     )
     if cluster is not None and not isinstance(cluster, str):
         raise _Bad(f"`cluster` must be a text, got {cluster!r}")
-    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)))
+    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted)
+
+
+def _language(raw: Mapping[str, Any], mapped: Mapped, spoken: str | None) -> str:
+    """The row's own language, else the one its file is named after."""
+    if spoken is not None and "language" not in mapped and "language" not in raw:
+        return spoken
+    return canonical(_text(part_of(raw, "language", mapped), "language"))
 
 
 def _text(value: object, part: str) -> str:
@@ -107,51 +122,123 @@ def _sound(text: str, part: str) -> str:
     return text
 
 
-def _choices(value: object) -> tuple[str, ...]:
+def _choices(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(texts, labels); labels only where the file gives each choice one, as ARC and X-CSQA do."""
     if isinstance(value, str):
         value = from_json_text(value)
     if isinstance(value, str):
         value = [piece.strip() for piece in value.split("|")]
+    value, labels = _labelled(value)
     if not isinstance(value, list):
         raise _Bad(f"'choices' must be a list of texts, got {value!r}")
-    for choice in value:
-        if isinstance(choice, bool) or not isinstance(choice, str | int | float):
-            raise _Bad(f"'choices' must hold texts only, got {choice!r}")
+    for number, choice in enumerate(value, 1):
+        _check_choice(choice, number)
     if len(value) < 2:
         raise _Bad(f"'choices' needs two or more, got {len(value)}; write a JSON list, or a|b|c")
-    return tuple(_sound(str(choice), "choices") for choice in value)
+    return tuple(_sound(str(choice), "choices") for choice in value), labels
 
 
-def _gold(value: object, choices: tuple[str, ...]) -> int:
-    """Index of the right choice; a value that can be read in two ways that disagree is refused."""
+def _labelled(value: Any) -> tuple[Any, tuple[str, ...]]:
+    """Choices given as `{"label": […], "text": […]}` or as a list of such pairs."""
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
+        labels = value.get("label")
+        if not isinstance(labels, list) or len(labels) != len(value["text"]):
+            labels = []
+        return value["text"], tuple(map(str, labels))
+    if isinstance(value, list) and value and all(isinstance(each, dict) and "text" in each for each in value):
+        labels = tuple(str(each["label"]) for each in value if "label" in each)
+        return [each["text"] for each in value], labels if len(labels) == len(value) else ()
+    return value, ()
+
+
+def _check_choice(choice: object, number: int) -> None:
+    cure = "fill it in, or leave the item out of every language"
+    if isinstance(choice, bool):
+        raise _Bad(f"'choices' must hold texts only, got {str(choice).lower()}; write it between quotes")
+    if choice is None or (isinstance(choice, str) and not choice.strip()):
+        raise _Bad(f"choice {number} is empty; {cure}")
+    if isinstance(choice, float) and not isfinite(choice):
+        raise _Bad(f"choice {number} is {choice}, which is no text; {cure}")
+    if not isinstance(choice, str | int | float):
+        raise _Bad(f"'choices' must hold texts only, got {choice!r}; write each choice as a text")
+
+
+def _gold(value: object, choices: tuple[str, ...], labels: tuple[str, ...], part: str) -> tuple[int, bool]:
+    """(index of the right choice, whether it was given as a number whose first value is not known).
+
+    A value that can be read in two ways that disagree is refused.
+    """
     k = len(choices)
+    base = 1 if part == "gold1" else 0
+    number = _whole(value)
+    if part != "gold" or (number is not None and not isinstance(value, str)):
+        cure = f"write a number from {base} to {k - 1 + base}"
+        if part == "gold":
+            cure = f"write an index from 0 to {k - 1}, a letter from A to {LATIN[min(k, 26) - 1]}, or a choice's text"
+        if number is None or not base <= number < k + base:
+            hint = _FROM_ONE if part == "gold" and number == k else ""
+            raise _Bad(f"{part!r} is {value!r}, but there are {k} choices{hint}; {cure}")
+        return number - base, part == "gold"
     cure = f"write an index from 0 to {k - 1}, a letter from A to {LATIN[min(k, 26) - 1]}, or a choice's text"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        if not 0 <= value < k:
-            hint = " (indices count from 0)" if value == k else ""
-            raise _Bad(f"'gold' is {value}, but there are {k} choices{hint}; {cure}")
-        return value
-    if not isinstance(value, str) or not value.strip():
+    text = _spelt(str(value) if isinstance(value, bool) else value)
+    if not text:
         raise _Bad(f"'gold' is {value!r}; {cure}")
-    text = value.strip()
-    readings = {i for i, choice in enumerate(choices) if choice.strip() == text}
+    if labels:
+        return _labelled_gold(text, labels), False
+    readings = _texts_like(text, choices)
     if len(readings) > 1:
         raise _Bad(f"'gold' is {value!r}, the text of {len(readings)} choices; write the index or the letter instead")
+    named = set(readings)
     if text.upper() in LATIN[:k]:
         readings.add(LATIN.index(text.upper()))
-    if text.isdecimal() and int(text) < k:
-        readings.add(int(text))
+    if number is not None and 0 <= number < k:
+        readings.add(number)
     if len(readings) > 1:
         raise _Bad(
             f"'gold' is {value!r}, which is one choice's text and another's label or index; "
             "write the letter or index that agrees with the text, or a number in JSONL"
         )
     if not readings:
-        hint = " (indices count from 0)" if text == str(k) else ""
+        hint = _FROM_ONE if number == k else ""
         raise _Bad(f"'gold' is {value!r}, which names none of the {k} choices{hint}; {cure}")
-    return readings.pop()
+    return readings.pop(), number is not None and not named
+
+
+_FROM_ONE = " (indices count from 0; if these count from 1, say --map gold1=COLUMN)"
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also as `2.0` or text, as tables hold them; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        return int(float(value))
+    return None
+
+
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.0+)?")
+
+
+def _spelt(value: object) -> str:
+    """Text in one Unicode spelling, so that an accent written apart is the same letter."""
+    return unicodedata.normalize("NFC", value.strip()) if isinstance(value, str) else ""
+
+
+def _texts_like(text: str, choices: tuple[str, ...]) -> set[int]:
+    """The choices that are this text; without case where none is, as Excel writes True as TRUE."""
+    plain = [_spelt(choice) for choice in choices]
+    same = {i for i, choice in enumerate(plain) if choice == text}
+    if same or len(text) < 2:
+        return same
+    return {i for i, choice in enumerate(plain) if choice.casefold() == text.casefold()}
+
+
+def _labelled_gold(text: str, labels: tuple[str, ...]) -> int:
+    if text not in labels:
+        raise _Bad(f"'gold' is {text!r}, which is none of the labels {', '.join(labels)}")
+    return labels.index(text)
 
 
 def _texts_of(value: object, part: str) -> dict[str, str]:

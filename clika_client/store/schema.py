@@ -134,6 +134,8 @@ class Replies:
     texts: list[str]
     finish: list[str | None]
     logprobs: list[tuple[float | None, ...] | None]
+    option_figures: list[str | None]
+    """JSON of what likelihoods were made of; see `clika_cache.completions.read_figures`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class Store:
         """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
         positions = cell.asked() if positions is None else positions
         keys = [cell.key_at(int(p)) for p in positions]
-        sql = "SELECT key, text, finish_reason, choice_logprobs FROM completions WHERE key IN ({marks})"
+        sql = "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
         return Replies(
@@ -192,14 +192,8 @@ class Store:
             [str(row[1]) for _, row in held],
             [row[2] for _, row in held],  # type: ignore[misc]
             [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
+            [row[4] for _, row in held],  # type: ignore[misc]
         )
-
-    def prompts(self, cell: Cell, positions: npt.NDArray[np.int64]) -> list[str]:
-        """The last messages that some asked items of a cell were sent, as far as they are stored."""
-        keys = [cell.key_at(int(p)) for p in positions]
-        sql = "SELECT p.messages FROM completions c JOIN prompts p ON p.hash = c.prompt WHERE c.key IN ({marks})"
-        found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
-        return [str(messages[-1][1]) for messages in found if messages]
 
     # ---- readings: answers as read once, kept so that scoring again costs nothing
 
@@ -216,12 +210,6 @@ class Store:
         if row is None or not self._still_valid(cell, row[0]):
             return None
         return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
-
-    def kept_readings(self, cell: Cell) -> list[str]:
-        """The readings, each with its version, by which a cell was read and the result kept."""
-        with self.database.mapped_errors():
-            rows = self.database.connection.execute("SELECT reading FROM readings WHERE cell_id = ?", (cell.cell_id,))
-            return [str(row[0]) for row in rows]
 
     def save_reading(
         self, cell: Cell, reading: str, choices: npt.NDArray[np.int8], reasons: npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Role = Literal["system", "user", "assistant"]
-AskMode = Literal["text", "logprobs"]
+AskMode = Literal["text", "logprobs", "likelihood"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Request:
 
     messages: tuple[Message, ...]
     mode: AskMode = "text"
-    """How the question is asked: for generated text, or for the probabilities of the labels."""
+    """Whether text is wanted, the probabilities of the labels, or those of the options as continuations."""
     labels: tuple[str, ...] = ()
     """Answer labels as shown in the prompt; needed by `logprobs` and by `grammar`."""
     max_tokens: int = 64
@@ -44,6 +44,10 @@ class Request:
     """Sample index: repeat 1 of the same question is another question to the cache."""
     extra: tuple[tuple[str, Json], ...] = ()
     """Further body fields the user asked for, sorted by name."""
+    options: tuple[str, ...] = ()
+    """For `likelihood`: the texts to be scored as continuations, exactly as they would stand after the messages."""
+    neutral: tuple[Message, ...] = ()
+    """For `likelihood`: the same prompt without its question, after which the options are scored once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,11 @@ class Completion:
     finish_reason: str | None = None
     """Normalised: `stop`, `length`, `refusal`, `content_filter`, or None when the server did not say."""
     choice_logprobs: tuple[float | None, ...] | None = None
-    """Natural-log probability per label, in the order of `Request.labels`; None where not offered."""
+    """Natural-log probability per label (`likelihood`: per option), in the request's order; None where not offered."""
+    option_tokens: tuple[int, ...] | None = None
+    """`likelihood`: in how many tokens each option was scored."""
+    neutral_logprobs: tuple[float, ...] | None = None
+    """`likelihood`: natural-log probability of each option after `Request.neutral`; None where there is none."""
     thinking: str | None = None
     usage: Usage = field(default_factory=Usage)
     model_served: str | None = None

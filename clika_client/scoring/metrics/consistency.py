@@ -1,5 +1,10 @@
-"""The second level: does the model know the same items in two languages? Every measure here is a function
-of one 2x2 table, right or wrong in the anchor against right or wrong in the other language."""
+"""The second level: does the model know the same items in two languages?
+
+Overlap is a function of one 2x2 table, right or wrong in the anchor against right or wrong in the other language. What
+overlap two answerers reach who know nothing of each other is a matter of their accuracies, and of their habits: one who
+always says A is right exactly where the gold is A. So the expectation is taken among items whose gold stands at the
+same place (a stratum), and two people with the same favourite letter are expected to agree as much as they do.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +40,30 @@ class Table(NamedTuple):
         """Items right in the other language, |C_x|."""
         return self.both + self.other_only
 
+    def with_both(self, both: Floats) -> Table:
+        """The table with the same two accuracies, and `both` items right in both."""
+        return Table(both, self.anchor - both, self.other - both, self.n - self.anchor - self.other + both)
+
+
+class Strata(NamedTuple):
+    """Items by where their gold stands; arrays (..., strata, replicates)."""
+
+    n: Floats
+    anchor: Floats
+    """Right in the anchor."""
+    other: Floats
+    """Right in the other language."""
+
+    @property
+    def expected_both(self) -> Floats:
+        """Items right in both if, given the gold's position, the languages had nothing to do with each other."""
+        return np.asarray(divide(self.anchor * self.other, self.n, empty=0.0).sum(-2))
+
+    @property
+    def most_both(self) -> Floats:
+        """Items right in both if they overlapped as far as the accuracies at each position allow."""
+        return np.asarray(np.minimum(self.anchor, self.other).sum(-2))
+
 
 def tabulate(anchor_right: Bools, other_right: Bools, valid: Bools | None = None) -> Table:
     """The 2x2 table of two boolean arrays, items last; `valid` marks the items both languages replied to."""
@@ -49,6 +78,15 @@ def tabulate(anchor_right: Bools, other_right: Bools, valid: Bools | None = None
 def table_of(anchor: Answers, other: Answers, gold: Answers) -> Table:
     """The 2x2 table of two answer arrays."""
     return tabulate(correct(anchor, gold), correct(other, gold), received(anchor) & received(other))
+
+
+def strata_of(anchor: Answers, other: Answers, gold: Answers, by: Answers | None = None) -> Strata:
+    """Items by the gold's position, or by any other labels `by` (items,); arrays (..., strata, 1)."""
+    valid = received(anchor) & received(other)
+    labels = gold if by is None else by
+    members = np.unique(labels)[:, None] == labels
+    parts = (valid, correct(anchor, gold) & valid, correct(other, gold) & valid)
+    return Strata(*((p[..., None, :] & members).sum(-1, keepdims=True).astype(np.float64) for p in parts))
 
 
 def jaccard(t: Table) -> Floats:
@@ -76,50 +114,54 @@ def reverse_transfer(t: Table) -> Floats:
     return divide(t.both, t.other)
 
 
-def independence_jaccard(t: Table) -> Floats:
-    """Jaccard expected if the two languages were right independently: pq / (p + q - pq)."""
-    p, q = divide(t.anchor, t.n), divide(t.other, t.n)
-    return _known(divide(p * q, p + q - p * q, empty=0.0), t)
-
-
-def independence_recall(t: Table) -> Floats:
-    """Recall expected under independence: q, and 0 where the anchor knows nothing."""
-    return _known(np.where(t.anchor > 0, divide(t.other, t.n), 0.0), t)
-
-
-def independence_dice(t: Table) -> Floats:
-    """Dice expected under independence: 2pq / (p + q)."""
-    p, q = divide(t.anchor, t.n), divide(t.other, t.n)
-    return _known(divide(2 * p * q, p + q, empty=0.0), t)
-
-
 class Variant(NamedTuple):
-    """One way to measure overlap, with what blind coincidence would give."""
+    """One way to measure overlap, and what it is a share of."""
 
     measure: Callable[[Table], Floats]
-    expected: Callable[[Table], Floats]
+    out_of: Callable[[Table], Floats]
 
 
 VARIANTS: Mapping[str, Variant] = {
-    "jaccard": Variant(jaccard, independence_jaccard),
-    "recall": Variant(recall, independence_recall),
-    "dice": Variant(dice, independence_dice),
+    "jaccard": Variant(jaccard, lambda t: t.both + t.anchor_only + t.other_only),
+    "recall": Variant(recall, lambda t: t.anchor),
+    "dice": Variant(dice, lambda t: (t.anchor + t.other) / 2),
 }
 """The paper's code does not contain en-CO, so every output names the variant it used."""
 
 
-def chance_corrected(t: Table, variant: str = "jaccard") -> Floats:
-    """(J - E) / (1 - E) with E the independence expectation of the variant; NaN where E = 1."""
-    chosen = VARIANTS[variant]
-    expected = chosen.expected(t)
-    return divide(chosen.measure(t) - expected, 1.0 - expected)
+def expected(t: Table, strata: Strata, variant: str = "jaccard") -> Floats:
+    """The overlap expected of two answerers with these accuracies at each gold position, and nothing in common."""
+    return VARIANTS[variant].measure(t.with_both(strata.expected_both))
+
+
+def ceiling(t: Table, strata: Strata, variant: str = "jaccard") -> Floats:
+    """Chance-corrected overlap if the smaller knowledge lay wholly within the larger; NaN as `chance_corrected`."""
+    blind = expected(t, strata, variant)
+    most = VARIANTS[variant].measure(t.with_both(strata.most_both))
+    return divide(most - blind, _room(most, blind))
+
+
+def chance_corrected(t: Table, strata: Strata, variant: str = "jaccard") -> Floats:
+    """(overlap - E) / (1 - E) with E the expectation; NaN where nothing can be told.
+
+    Nothing can be told where the accuracies leave no choice: with the anchor (or the other language) right everywhere
+    or nowhere at each gold position, overlap can only be what is expected.
+    """
+    blind = expected(t, strata, variant)
+    most = VARIANTS[variant].measure(t.with_both(strata.most_both))
+    return divide(VARIANTS[variant].measure(t) - blind, _room(most, blind))
+
+
+def _room(most: Floats, blind: Floats) -> Floats:
+    """1 - E, or 0 where the overlap could not be anything but E."""
+    return np.where(most - blind > 1e-12, 1.0 - blind, 0.0)
 
 
 def kappa_correct(t: Table) -> Floats:
     """Cohen's kappa on right/wrong; NaN where expected agreement is 1."""
     p, q = divide(t.anchor, t.n), divide(t.other, t.n)
-    expected = p * q + (1 - p) * (1 - q)
-    return divide(divide(t.both + t.neither, t.n) - expected, 1.0 - expected)
+    blind = p * q + (1 - p) * (1 - q)
+    return divide(divide(t.both + t.neither, t.n) - blind, 1.0 - blind)
 
 
 def all_pairs(answers: Answers, gold: Answers, variant: str = "jaccard") -> Floats:

@@ -33,6 +33,14 @@ def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     return min(max(0.0, (centre - spread) / scale), p), max(min(1.0, (centre + spread) / scale), p)
 
 
+def wilson_ends(share: Floats, n: Floats, z: float) -> tuple[Floats, Floats]:
+    """Ends of Wilson's interval for shares of `n`, which need not be whole; NaN where n is 0 or the share is."""
+    n = np.where(n > 0, n, np.nan)
+    centre, spread = share + z * z / (2 * n), z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    scale = 1 + z * z / n
+    return np.clip((centre - spread) / scale, 0.0, share), np.clip((centre + spread) / scale, share, 1.0)
+
+
 class Resampler:
     """Draws over the items of one probe set, made once from a seed and used for every model and language."""
 

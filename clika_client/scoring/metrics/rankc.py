@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clika_client.common.answer_codes import Floats
+from clika_client.common.answer_codes import Bools, Floats
 
 
 def weights(n: int) -> Floats:
@@ -22,12 +22,17 @@ def rankings(scores: Floats) -> Floats:
     return np.argsort(-filled, axis=-1, kind="stable").astype(np.float64)
 
 
+def among_first(ranked: Floats) -> Bools:
+    """Rankings (..., N) as (..., j, choice): does the choice stand among the first j?"""
+    n = ranked.shape[-1]
+    place = np.argsort(ranked, axis=-1)
+    return np.asarray(place[..., None, :] < np.arange(1, n + 1)[:, None])
+
+
 def rankc_items(ranked_a: Floats, ranked_b: Floats) -> Floats:
-    """Per item, sum over j of w_j |top_j(a) and top_j(b) shared| / j; inputs items x N, best choice first."""
+    """Per item, sum over j of w_j |top_j(a) and top_j(b) shared| / j; inputs (..., N), best choice first."""
     n = ranked_a.shape[-1]
-    shared = np.stack(
-        [(ranked_a[..., :j, None] == ranked_b[..., None, :j]).any(-1).sum(-1) / j for j in range(1, n + 1)], axis=-1
-    )
+    shared = (among_first(ranked_a) & among_first(ranked_b)).sum(-1) / np.arange(1, n + 1)
     return np.asarray(shared @ weights(n))
 
 

@@ -27,6 +27,7 @@ from clika_providers.errors import ItemError, RunError
 from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.hardware import UBATCH, refuse_if_too_big
+from clika_providers.types import Json
 
 Found = TypeVar("Found")
 
@@ -47,19 +48,33 @@ MAX_OUTPUTS = 32
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a model is run; of these only the adapter changes what it answers."""
+    """How a model is run; of these only adapter and sampling change what it answers."""
 
     n_ctx_limit: int
     n_threads: int
     n_gpu_layers: int = 0
     n_sequences: int = 1
     adapter: Path | None = None
+    sampling: tuple[tuple[str, Json], ...] = ()
+    """`top_k`, `top_p` and `min_p` for text drawn at a temperature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One token of a tree of continuations."""
+
+    token: int
+    depth: int
+    """Tokens between it and the prompt's end."""
+    branches: tuple[int, ...]
+    """The continuations it belongs to."""
 
 
 class Engine:
     """A loaded model with one context."""
 
-    def __init__(self, model: ModelFile, settings: Settings) -> None:
+    def __init__(self, model: ModelFile, settings: Settings, *, weights_of: Engine | None = None) -> None:
+        """Load a model, or make a second context beside that of `weights_of`, which must outlive this one."""
         self.model_file = model
         self.settings = settings
         self.lib: ModuleType = native.library()
@@ -68,17 +83,25 @@ class Engine:
         self._batch: Any = None
         self._cached: list[int] = []
         """Tokens of sequence 0 whose keys and values are in the cache and may be reused."""
+        self.evaluated = 0
+        """Tokens evaluated so far, those of the division test left out."""
+        self._branches = 0
+        """Sequences beside the first that the context has room for."""
         self.step = BLOCK
         self.stopping = False
         """Set from another thread to end at the next batch."""
-        self._model = native.load_model(model.path, settings.n_gpu_layers)
+        self._lends = weights_of
+        self._model: Any = weights_of._model if weights_of else native.load_model(model.path, settings.n_gpu_layers)
         try:
             self._vocabulary = self.lib.llama_model_get_vocab(self._model)
             self.n_vocab: int = self.lib.llama_vocab_n_tokens(self._vocabulary)
-            if settings.adapter is not None:
+            if weights_of is not None:
+                self._adapter = weights_of._adapter
+            elif settings.adapter is not None:
                 self._adapter = native.load_adapter(self._model, settings.adapter)
             self._open_context(min(FIRST_CONTEXT * settings.n_sequences, settings.n_ctx_limit))
-            self.step = self._find_step()
+            self.step = weights_of.step if weights_of else self._find_step()
+            self.evaluated = 0
         except BaseException:
             self.close()
             raise
@@ -86,10 +109,11 @@ class Engine:
     def close(self) -> None:
         """Release the memory; may be called twice."""
         self._close_context()
-        if self._adapter is not None:
-            self.lib.llama_adapter_lora_free(self._adapter)
-        if self._model is not None:
-            self.lib.llama_model_free(self._model)
+        if self._lends is None:
+            if self._adapter is not None:
+                self.lib.llama_adapter_lora_free(self._adapter)
+            if self._model is not None:
+                self.lib.llama_model_free(self._model)
         self._adapter = self._model = None
 
     # --- context ---------------------------------------------------------------------------------
@@ -101,7 +125,8 @@ class Engine:
         params.n_ctx = n_ctx
         widest = UBATCH if settings.n_sequences == 1 else 4 * UBATCH  # a GPU wants more at once
         params.n_batch = params.n_ubatch = max(2 * BLOCK, min(widest, n_ctx))
-        params.n_seq_max = settings.n_sequences + 1 if settings.n_sequences > 1 else 1
+        packed = settings.n_sequences if settings.n_sequences > 1 else 0
+        params.n_seq_max = 1 + max(packed, self._branches)
         params.kv_unified = True
         params.n_outputs_max = min(max(MAX_OUTPUTS, settings.n_sequences), params.n_batch)
         params.n_threads = params.n_threads_batch = settings.n_threads
@@ -117,7 +142,7 @@ class Engine:
         self._memory = lib.llama_get_memory(self._context)
         self.n_ctx = n_ctx
         self.n_batch = int(params.n_batch)
-        self._batch = native.Batch(self.n_batch)
+        self._batch = native.Batch(self.n_batch, max(1, self._branches))
 
     def _close_context(self) -> None:
         if self._batch is not None:
@@ -184,6 +209,14 @@ class Engine:
         token = getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary)
         return "" if token < 0 else self.lib.llama_vocab_get_text(self._vocabulary, token).decode("utf-8", "replace")
 
+    def boundary(self) -> int:
+        """The token between texts: BOS, or EOS in a vocabulary without one; raises ItemError where there is neither."""
+        for name in ("bos", "eos"):
+            token = int(getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary))
+            if token >= 0:
+                return token
+        raise ItemError("this model's vocabulary marks no beginning of a text: put something before the answer.")
+
     # --- evaluation ------------------------------------------------------------------------------
 
     def evaluate(self, tokens: Sequence[int]) -> None:
@@ -234,6 +267,7 @@ class Engine:
     def _run(self, batch: native.Batch) -> None:
         if self.stopping:
             raise RunError("the model was stopped.")
+        self.evaluated += batch.raw.n_tokens
         code = self.lib.llama_decode(self._context, batch.raw)
         if code:
             self._cached = []
@@ -269,6 +303,44 @@ class Engine:
         for number in range(1, len(suffixes) + 1):
             lib.llama_memory_seq_rm(memory, number, -1, -1)
         return [found[number] for number in range(1, len(suffixes) + 1)]
+
+    @property
+    def branches(self) -> bool:
+        """Whether sequences can share a beginning token by token; recurrent models keep one state a sequence."""
+        lib = self.lib
+        return not (lib.llama_model_is_recurrent(self._model) or lib.llama_model_is_hybrid(self._model))
+
+    def evaluate_tree(
+        self, nodes: Sequence[Node], n_branches: int, at: int, read: Callable[[NDArray[np.float32]], Found]
+    ) -> list[Found]:
+        """Evaluate continuations of sequence 0's `at` tokens as one tree; `read` of every node's logits.
+
+        `nodes` come depth first; branch b is llama.cpp's sequence b + 1. What is evaluated together depends on the
+        nodes alone, so the bits do too. Only sequence 0 stays in the cache.
+        """
+        lib, memory, found = self.lib, self._memory, []
+        for branch in range(1, n_branches + 1):
+            lib.llama_memory_seq_cp(memory, 0, branch, -1, -1)
+        size = min(MAX_OUTPUTS, self.n_batch)
+        for begin in range(0, len(nodes), size):
+            self._batch.clear()
+            for node in nodes[begin : begin + size]:
+                first, *others = (branch + 1 for branch in node.branches)
+                self._batch.add(node.token, at + node.depth, first, True, others)
+            self._run(self._batch)
+            found += [read(self.logits(index)) for index in range(self._batch.raw.n_tokens)]
+        for branch in range(1, n_branches + 1):
+            lib.llama_memory_seq_rm(memory, branch, -1, -1)
+        return found
+
+    def room_for_branches(self, n_branches: int) -> None:
+        """Make the context take this many sequences beside the first; raises ItemError for more than llama.cpp has."""
+        most = self.lib.llama_max_parallel_sequences() - 1
+        if n_branches > most:
+            raise ItemError(f"a question with {n_branches} options is too wide: llama.cpp takes {most} at once.")
+        if n_branches > self._branches:
+            self._branches = min(most, max(n_branches, 8))
+            self._open_context(self.n_ctx)
 
     def forget_after(self, n_tokens: int) -> bool:
         """Drop what was evaluated after the first `n_tokens`; False where the model cannot go back."""

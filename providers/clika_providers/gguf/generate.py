@@ -1,10 +1,12 @@
-"""Text answers: tokens drawn one by one after the prompt, freely or held to the labels by a grammar."""
+"""Text answers: tokens drawn one by one after the prompt, or one of the labels drawn by their probabilities."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 from clika_providers.errors import RunError
@@ -26,16 +28,6 @@ class Generated:
     n_tokens: int
     n_thinking: int
     """How many of the tokens were thinking."""
-
-
-def grammar_of(labels: Sequence[str]) -> str:
-    """GBNF that lets through exactly one of the labels, after at most one space."""
-    quoted = " | ".join(f'"{_escape(label)}"' for label in labels)
-    return f'root ::= " "? ({quoted})'
-
-
-def _escape(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
 
 
 def generate(engine: Engine, tokens: Sequence[int], request: Request, marks: Marks | None, inside: bool) -> Generated:
@@ -67,6 +59,19 @@ def generate(engine: Engine, tokens: Sequence[int], request: Request, marks: Mar
     return Generated(text, thinking, finish, count, count - answered)
 
 
+def draw_label(request: Request, logprobs: Sequence[float]) -> int:
+    """Which label an answer held to the labels is: the likeliest, or at a temperature one drawn by their probabilities.
+
+    Not token by token: a model that begins with a space would be led away from the label it finds likeliest.
+    """
+    if request.temperature <= 0:
+        return max(range(len(logprobs)), key=logprobs.__getitem__)
+    best = max(logprobs)
+    weights = [exp((one - best) / request.temperature) for one in logprobs]
+    draw = random.Random(f"{request.seed or 0}:{request.repeat}:{request.messages!r}")
+    return draw.choices(range(len(weights)), weights)[0]
+
+
 def _thinks(raw: bytes, marks: Marks | None, inside: bool) -> bool:
     if marks is None or marks.closed.encode() in raw:
         return False
@@ -89,10 +94,7 @@ def _sampler(engine: Engine, request: Request) -> Iterator[Any]:
     lib = engine.lib
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     try:
-        if request.grammar:
-            grammar = grammar_of(request.labels).encode()
-            lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_grammar(engine.vocabulary, grammar, b"root"))
-        options = _options(request)
+        options = sampling_options((*engine.settings.sampling, *request.extra))
         if request.temperature <= 0:
             lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_greedy())
         else:
@@ -111,10 +113,10 @@ def _sampler(engine: Engine, request: Request) -> Iterator[Any]:
         lib.llama_sampler_free(chain)
 
 
-def _options(request: Request) -> dict[str, float]:
-    """Sampling options among the request's extra fields; raises RunError for one that does not exist here."""
+def sampling_options(extra: Sequence[tuple[str, Json]]) -> dict[str, float]:
+    """The sampling options among further fields; raises RunError for one that does not exist here."""
     found: dict[str, float] = {}
-    for name, value in request.extra:
+    for name, value in extra:
         if name not in ("top_k", "top_p", "min_p"):
             raise RunError(f"GGUF models have no option {name!r}; they know top_k, top_p and min_p.")
         found[name] = _number(name, value)

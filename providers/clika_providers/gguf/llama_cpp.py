@@ -87,6 +87,23 @@ def _callback(lib: ModuleType) -> Any:
     return lib.llama_log_callback(hear)  # cached: llama.cpp keeps the pointer
 
 
+def instruction_set() -> str:
+    """What the loaded kernels use of the processor and of devices, such as `CPU: AVX2 F16C FMA LLAMAFILE REPACK`.
+
+    Two builds of one version, or one build on two processors, compute other bits where this differs.
+    """
+    described = library().llama_print_system_info().decode("utf-8", "replace")
+    words = []
+    for part in described.split("|"):
+        backend, colon, setting = part.rpartition(":")
+        name, _, value = setting.partition("=")
+        if colon:
+            words.append(f"{backend.strip()}:")
+        if name.strip() and value.strip() != "0":
+            words.append(name.strip() if value.strip() == "1" else f"{name.strip()}={value.strip()}")
+    return " ".join(word for word in words if word != "OPENMP")
+
+
 @contextmanager
 def listening() -> Iterator[Said]:
     """Collect llama.cpp's error messages."""
@@ -140,9 +157,9 @@ def use_adapter(context: Any, adapter: Any) -> None:
 class Batch:
     """A llama_batch of fixed capacity, filled anew for each call."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, sequences: int = 1) -> None:
         self.capacity = capacity
-        self.raw = library().llama_batch_init(capacity, 0, 1)
+        self.raw = library().llama_batch_init(capacity, 0, sequences)
 
     def fill_one(self, tokens: Sequence[int], at: int, *, last: bool, every: bool = False) -> None:
         """Tokens of sequence 0 from position `at`; logits for every token, the last, or none."""
@@ -156,15 +173,20 @@ class Batch:
         """Empty the batch."""
         self.raw.n_tokens = 0
 
-    def add(self, token: int, position: int, sequence: int, logits: bool) -> int:
-        """Append one token and return its index; the capacity is the caller's to respect, and checked."""
+    def add(self, token: int, position: int, sequence: int, logits: bool, also: Sequence[int] = ()) -> int:
+        """Append one token, shared with the sequences of `also`, and return its index.
+
+        The capacity is the caller's to respect, and checked.
+        """
         n = self.raw.n_tokens
         if n >= self.capacity:
             raise IndexError(f"batch of {self.capacity} tokens is full")  # llama.cpp would write past its end
         raw = self.raw
         raw.token[n], raw.pos[n], raw.logits[n] = token, position, logits
-        raw.n_seq_id[n] = 1
+        raw.n_seq_id[n] = 1 + len(also)
         raw.seq_id[n][0] = sequence
+        for at, other in enumerate(also, 1):
+            raw.seq_id[n][at] = other
         raw.n_tokens = n + 1
         return int(n)
 

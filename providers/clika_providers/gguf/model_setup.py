@@ -11,6 +11,7 @@ from clika_providers.gguf import hardware as machine
 from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.engine import ENGINE_VERSION, FIRST_CONTEXT, Settings
 from clika_providers.gguf.files import ModelFile
+from clika_providers.gguf.generate import sampling_options
 from clika_providers.gguf.provider import GgufProvider
 from clika_providers.gguf.template import digest as template_digest
 from clika_providers.options import ProviderOptions
@@ -43,6 +44,7 @@ def _settings(model: ModelFile, options: ProviderOptions) -> Settings:
     # Beyond the original context some models switch to other position factors, and with them all answers.
     original = header.of_architecture("rope.scaling.original_context_length", trained)
     limit = options.n_ctx or min(trained, original, DEFAULT_CONTEXT)
+    sampling_options(options.extra_body)
     asked = {"--n-ctx": options.n_ctx, "--threads": options.n_threads, "--n-sequences": options.n_sequences}
     for name, value in asked.items():
         if value is not None and value < 1:
@@ -55,14 +57,21 @@ def _settings(model: ModelFile, options: ProviderOptions) -> Settings:
         n_gpu_layers=_gpu_layers(model, options.n_gpu_layers),
         n_sequences=options.n_sequences or 1,
         adapter=options.lora,
+        sampling=options.extra_body,
     )
 
 
 def _gpu_layers(model: ModelFile, asked: int | None) -> int:
     """As many layers as the devices' free memory holds, unless asked otherwise; 0 where there is no device."""
+    gpus = [device for device in native.devices() if device.is_gpu]
+    if asked and not gpus:
+        raise RunError(
+            f"--gpu-layers {asked} needs a GPU, and this build of llama.cpp sees none: leave it out to compute on the "
+            "CPU, or see `clika doctor`."
+        )
     if asked is not None:
         return asked
-    free = sum(device.free for device in native.devices() if device.is_gpu)
+    free = sum(device.free for device in gpus)
     if not free:
         return 0
     need = machine.estimate(model, FIRST_CONTEXT)
@@ -83,14 +92,17 @@ def _identity(model: ModelFile, options: ProviderOptions, settings: Settings, ve
         "chat_template": template_digest(model.header.chat_template),
         "flash_attention": False,
         "engine": ENGINE_VERSION,
+        "build": native.instruction_set(),
     }
+    if options.extra_body:
+        identity["sampling"] = dict(options.extra_body)
     if options.lora is not None:
         identity["lora"] = files.digest(options.lora)
     if settings.n_sequences > 1:
         identity["packed"] = settings.n_sequences
     if settings.n_gpu_layers:
         # Not how many layers: that is chosen by the memory that happens to be free.
-        identity["device"] = "gpu"
+        identity["device"] = ", ".join(d.description or d.name for d in native.devices() if d.is_gpu)
     original = model.header.of_architecture("rope.scaling.original_context_length")
     if original and settings.n_ctx_limit > original:
         identity["n_ctx"] = settings.n_ctx_limit

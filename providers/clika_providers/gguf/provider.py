@@ -202,6 +202,8 @@ class GgufProvider:
 
 
 def _check(request: Request) -> None:
+    if request.mode == "likelihood" and not request.options:
+        raise RunError("likelihoods need the options that are to be scored.")
     first_token = request.mode == "logprobs" or request.grammar
     if first_token and not request.labels:
         raise RunError("label probabilities and grammars need the labels that were shown.")

@@ -1,0 +1,44 @@
+"""Options that would change nothing the way a model is asked: refused, lest a second row of the same answers opens."""
+
+from __future__ import annotations
+
+from clika_client.asking.plan import Asking
+from clika_client.common.errors import UserError
+from clika_providers import ProviderOptions
+
+_SAMPLING = ("--grammar", "--temperature", "--sampling-seed", "--max-tokens", "--thinking")
+_LOCAL_PROBABILITIES = (*_SAMPLING, "--repeats", "--extra")
+"""A local model's probabilities are computed, not drawn: there is nothing to sample, to cut or to repeat."""
+_ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
+"""Options are not shown, and nothing is generated."""
+
+
+def refuse_idle(spec: str, asking: Asking, options: ProviderOptions) -> None:
+    """Raise UserError for an option that would be accepted and do nothing."""
+    local, probabilities = spec.startswith("gguf/"), asking.mode in ("logprobs", "likelihood")
+    given = _given(asking, options)
+    idle = [option for option in _LOCAL_PROBABILITIES if local and probabilities and option in given]
+    idle += [option for option in _ANY_LIKELIHOOD if asking.mode == "likelihood" and option in given]
+    if idle:
+        raise UserError(
+            f"{idle[0]} changes nothing when {spec} is asked with --ask {asking.mode}: leave it out"
+            + ("" if idle[0] == "--permute" else ", or use --ask text")
+        )
+    if local and "--extra" in given and not asking.temperature:
+        raise UserError("--extra gives a local model its sampling, which needs --temperature above 0")
+
+
+def _given(asking: Asking, options: ProviderOptions) -> set[str]:
+    """The options that were given another value than their default."""
+    usual = Asking()
+    values = {
+        "--grammar": asking.grammar,
+        "--temperature": asking.temperature != usual.temperature,
+        "--sampling-seed": asking.seed is not None,
+        "--max-tokens": asking.max_tokens != usual.max_tokens,
+        "--repeats": asking.repeats != 1,
+        "--thinking": asking.thinking,
+        "--permute": asking.permute,
+        "--extra": bool(options.extra_body),
+    }
+    return {option for option, given in values.items() if given}

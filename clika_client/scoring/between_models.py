@@ -1,0 +1,108 @@
+"""How much of a model's consistency is only which questions are easy? English of one model against other models in X.
+
+Two models know nothing of each other's memory; what their right answers share, beyond accuracy and letter habits, is
+the difficulty of the questions. So the corrected overlap of a model's anchor with language x of other models that are
+about as accurate there is what consistency would be without any transfer between the model's own languages.
+Compare Mishra et al., arXiv 2509.04032, who set agreement within a model against agreement between models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clika_client.common.answer_codes import Floats
+from clika_client.scoring.measure import Measured
+from clika_client.scoring.metrics.consistency import Strata, Table, chance_corrected
+from clika_client.scoring.metrics.jackknife import Units
+from clika_client.scoring.metrics.performance import correct, received
+from clika_client.scoring.metrics.row_figures import BesideOthers
+from clika_client.scoring.score_sets import Options, ScoredSet
+
+ALIKE = 0.05
+"""Two models are about as accurate in a language when their accuracies lie this close."""
+_GROUPS = 20
+"""Groups of items that are left out in turn: enough for an error, and 50 times cheaper than every item."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Of every model's anchor (rows) against every model's language (columns): (models, models, strata, 1 + groups)."""
+
+    n: Floats
+    anchor: Floats
+    other: Floats
+    both: Floats
+
+
+def beside_others(part: ScoredSet, measured: Sequence[Measured], options: Options) -> list[BesideOthers | None]:
+    """Per row, its own corrected consistency and that with other models, over the languages that allow both."""
+    rows = [m.figures for m in measured]
+    found: list[list[tuple[Floats, Floats, int]]] = [[] for _ in rows]
+    able = [i for i, row in enumerate(rows) if row.anchor is not None and not row.flags[row.anchor]]
+    for language in dict.fromkeys(language for row in rows for language in row.languages):
+        if language == options.anchor:
+            continue
+        chosen = [i for i in able if language in rows[i].languages]
+        if len(chosen) < 2:
+            continue
+        index = [rows[i].languages.index(language) for i in chosen]
+        corrected = _corrected(part, chosen, index, options)
+        accuracy = np.array([rows[i].figures["accuracy"].value[x] for i, x in zip(chosen, index, strict=True)])
+        sound = np.array([not rows[i].flags[x] for i, x in zip(chosen, index, strict=True)])
+        names = [part.blocks[i].key.model for i in chosen]
+        other = np.array([[a != b for b in names] for a in names])
+        alike = (np.abs(accuracy[:, None] - accuracy) <= ALIKE) & sound[:, None] & sound & other
+        for place, i in enumerate(chosen):
+            mates = np.flatnonzero(alike[place] & ~np.isnan(corrected[place, :, 0]))
+            own = corrected[place, place]
+            if mates.size and not np.isnan(own[0]):
+                found[i].append((own, corrected[place, mates].mean(0), int(mates.size)))
+    return [_mean(languages) for languages in found]
+
+
+def _mean(languages: Sequence[tuple[Floats, Floats, int]]) -> BesideOthers | None:
+    if not languages:
+        return None
+    own = np.mean([language[0] for language in languages], axis=0)
+    others = np.mean([language[1] for language in languages], axis=0)
+    return BesideOthers(own, others, len(languages), sum(language[2] for language in languages))
+
+
+def _corrected(part: ScoredSet, chosen: Sequence[int], index: Sequence[int], options: Options) -> Floats:
+    """Corrected overlap of each model's anchor with each model's language; (models, models, 1 + groups)."""
+    c = _count(part, chosen, index, options)
+    n, a, x, both = (counts.sum(2) for counts in (c.n, c.anchor, c.other, c.both))
+    table = Table(both, a - both, x - both, n - a - x + both)
+    return chance_corrected(table, Strata(c.n, c.anchor, c.other), options.variant)
+
+
+def _count(part: ScoredSet, chosen: Sequence[int], index: Sequence[int], options: Options) -> _Counts:
+    blocks = [part.blocks[i] for i in chosen]
+    anchors = np.stack([b.answers[b.languages.index(options.anchor)] for b in blocks])
+    others = np.stack([b.answers[x] for b, x in zip(blocks, index, strict=True)])
+    columns = [
+        side.astype(np.float32)
+        for answers in (anchors, others)
+        for side in (received(answers), correct(answers, part.gold))
+    ]
+    replied_a, right_a, replied_x, right_x = columns
+    groups = _groups(part.units, len(part.positions))
+    strata = part.questions.strata
+    sums: list[list[list[Floats]]] = [[], [], [], []]
+    for members in strata:
+        per_group = [np.flatnonzero(members & (groups == g)) for g in range(int(groups.max(initial=0)) + 1)]
+        pairs = ((replied_a, replied_x), (right_a, replied_x), (replied_a, right_x), (right_a, right_x))
+        for kind, (first, second) in zip(sums, pairs, strict=True):
+            parts = [(first[:, items] @ second[:, items].T).astype(np.float64) for items in per_group]
+            whole = np.sum(parts, axis=0)
+            kind.append([whole, *(whole - p for p in parts)] if options.bootstrap else [whole])
+    # (strata, 1 + groups, models, models) → (models, models, strata, 1 + groups)
+    return _Counts(*(np.moveaxis(np.array(kind), (2, 3), (0, 1)) for kind in sums))
+
+
+def _groups(units: Units | None, items: int) -> np.ndarray:
+    """Whole clusters, dealt into groups in turn."""
+    return (np.arange(items) if units is None else units) % min(_GROUPS, max(items, 1))

@@ -1,0 +1,315 @@
+"""The one table of metrics: from it come the fields of records and rows, the report's columns and marks, and the docs.
+
+A metric is a function of counts (`counts.py`), so that the same function gives its value and, from the counts without
+each item, its interval. To add one: write its function, add its entry to the tuple of what it speaks of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+import numpy as np
+
+from clika_client.common.answer_codes import divide
+from clika_client.scoring.metrics import consistency, position, spread
+from clika_client.scoring.metrics.counts import LanguageCounts, PairCounts, RowCounts
+from clika_client.scoring.metrics.estimates import Estimate, Interval
+from clika_client.scoring.metrics.row_figures import BesideOthers, RowFigures
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Generic[C, R]):
+    """One figure: what it is called, what it means, when there is none, and how it is computed."""
+
+    field: str
+    """Name in JSON and CSV, `field_low` and `field_high` being the ends of its 95 % interval."""
+    name: str
+    """Name in documents."""
+    title: str
+    """Short name, for the head of a column."""
+    formula: str
+    null_when: str
+    function: Callable[[C], R]
+    smallest: float = -np.inf
+    """What lies below is shown as this: RA is cut off at 0 as in the paper."""
+
+
+LanguageMetric: TypeAlias = Metric[LanguageCounts, Estimate]
+PairMetric: TypeAlias = Metric[PairCounts, Estimate]
+RowMetric: TypeAlias = Metric[RowCounts, Estimate]
+BesideMetric: TypeAlias = Metric[BesideOthers, Interval]
+MeanMetric: TypeAlias = Metric[RowFigures, Interval]
+
+
+def _accuracy(c: LanguageCounts) -> Estimate:
+    return Estimate(divide(c.right, c.replied), c.replied)
+
+
+def _ra(c: LanguageCounts) -> Estimate:
+    chance = divide(c.chance, c.replied)
+    known = chance[~np.isnan(chance)]
+    fixed = known.size > 0 and bool(known.max() - known.min() < 1e-12)
+    floor = float(known[0]) if fixed else chance
+    return Estimate(divide(c.right, c.replied), c.replied, floor, c.reference)
+
+
+def _no_answer(c: LanguageCounts) -> Estimate:
+    return Estimate(divide(c.replied - c.answered, c.replied), c.replied)
+
+
+def _top_choice(c: LanguageCounts) -> Estimate:
+    return Estimate(position.top_share(c.shown), c.shown.sum(-2))
+
+
+def _position_bias(c: LanguageCounts) -> Estimate:
+    return Estimate(position.distance(c.shown, c.gold_shown), c.shown.sum(-2), counted=False)
+
+
+def _overlap(c: PairCounts) -> Estimate:
+    variant = consistency.VARIANTS[c.variant]
+    return Estimate(variant.measure(c.table), variant.out_of(c.table), counted=c.variant != "dice")
+
+
+def _corrected_overlap(c: PairCounts) -> Estimate:
+    blind = consistency.expected(c.table, c.strata, c.variant)
+    told = consistency.chance_corrected(c.table, c.strata, c.variant)
+    variant = consistency.VARIANTS[c.variant]
+    share = np.where(np.isnan(told), np.nan, variant.measure(c.table))
+    return Estimate(share, variant.out_of(c.table), blind)
+
+
+def _ceiling(c: PairCounts) -> Estimate:
+    blind = consistency.expected(c.table, c.strata, c.variant)
+    most = consistency.ceiling(c.table, c.strata, c.variant)
+    variant = consistency.VARIANTS[c.variant]
+    return Estimate(blind + most * (1 - blind), variant.out_of(c.table), blind)
+
+
+def _kappa_correct(c: PairCounts) -> Estimate:
+    t = c.table
+    p, q = divide(t.anchor, t.n), divide(t.other, t.n)
+    return Estimate(divide(t.both + t.neither, t.n), t.n, p * q + (1 - p) * (1 - q))
+
+
+def _agreement(c: PairCounts) -> Estimate:
+    return Estimate(divide(c.agree, c.table.n), c.table.n)
+
+
+def _kappa_answer(c: PairCounts) -> Estimate:
+    n = c.table.n
+    said = c.anchor_said * c.other_said
+    return Estimate(divide(c.agree, n), n, divide(said.sum(-2), n * n))
+
+
+def _same_wrong(c: PairCounts) -> Estimate:
+    return Estimate(divide(c.same_wrong, c.table.neither), c.table.neither)
+
+
+def _capa(c: PairCounts) -> Estimate:
+    n = np.where(c.ranked > 0, c.ranked, np.nan)
+    p, q = c.anchor_sure / n, c.other_sure / n
+    return Estimate(c.overlap / n, n, p * q + (1 - p) * (1 - q) * c.guess / n)
+
+
+def _ac3_pair(c: PairCounts) -> Estimate:
+    accuracy, agree = divide(c.table.anchor + c.table.other, 2 * c.table.n), divide(c.agree, c.table.n)
+    return Estimate(divide(2 * accuracy * agree, accuracy + agree, empty=0.0), c.table.n, counted=False)
+
+
+def _transfer(c: PairCounts) -> Estimate:
+    return Estimate(consistency.forward_transfer(c.table), c.table.anchor)
+
+
+def _reverse_transfer(c: PairCounts) -> Estimate:
+    return Estimate(consistency.reverse_transfer(c.table), c.table.other)
+
+
+def _rankc(c: PairCounts) -> Estimate:
+    return Estimate(divide(c.rank_shared, c.ranked), c.ranked, counted=False)
+
+
+def _rankc_corrected(c: PairCounts) -> Estimate:
+    return Estimate(divide(c.rank_shared, c.ranked), c.ranked, divide(c.rank_expected, c.ranked), counted=False)
+
+
+def _ac3_of(s: int) -> Callable[[RowCounts], Estimate]:
+    def ac3(c: RowCounts) -> Estimate:
+        agree = divide(c.agreeing[s - 2], c.sets_of[s - 2])
+        value = divide(2 * c.accuracy * agree, c.accuracy + agree, empty=0.0)
+        return Estimate(value if c.languages >= s else np.full(value.shape, np.nan), c.items, counted=False)
+
+    return ac3
+
+
+def _fleiss(c: RowCounts) -> Estimate:
+    total = np.where(c.items * (c.languages - 1) > 0, c.items * c.languages, np.nan)
+    blind = ((c.said / total) ** 2).sum(-2)
+    return Estimate(divide(c.alike, c.items), c.items, blind, counted=False)
+
+
+def _source_transfer(c: RowCounts) -> Estimate:
+    return Estimate(divide(c.moved, c.source_right), c.source_right, counted=False)
+
+
+def _source_overall(c: RowCounts) -> Estimate:
+    return Estimate(divide(c.moved, c.sources), c.sources, counted=False)
+
+
+def _mean(field: str, everything: bool = False) -> Callable[[RowFigures], Interval]:
+    return lambda row: row.mean(field, everything)
+
+
+LANGUAGE_METRICS: tuple[LanguageMetric, ...] = (
+    Metric("accuracy", "accuracy", "accuracy", "correct / replies", "no reply", _accuracy),
+    Metric("ra", "RA", "RA", "max(0, (acc - r) / (A - r)), r = mean 1/k", "no reply", _ra, smallest=0.0),
+    Metric("ra_unclipped", "RA, not cut off", "RA unclipped", "(acc - r) / (A - r)", "no reply", _ra),
+    Metric(
+        "no_answer_rate", "no-answer rate", "no answer", "replies that name no choice / replies", "no reply", _no_answer
+    ),
+    Metric(
+        "top_choice_share", "top-choice share", "top choice", "most frequent choice / answered items",
+        "nothing answered", _top_choice,
+    ),
+    Metric(
+        "position_bias", "position bias", "position bias", "total variation of choices given and gold choices",
+        "nothing answered", _position_bias,
+    ),
+)  # fmt: skip
+"""What is said of one language alone."""
+
+PAIR_METRICS: tuple[PairMetric, ...] = (
+    Metric(
+        "en_co", "en-CO", "en-CO",
+        "jaccard: |C_en ∩ C_x| / |C_en ∪ C_x|, 0 for an empty union; recall: |C_en ∩ C_x| / |C_en|; "
+        "dice: 2 |C_en ∩ C_x| / (|C_en| + |C_x|)", "no common item", _overlap,
+    ),
+    Metric(
+        "en_co_chance_corrected", "chance-corrected en-CO", "corrected",
+        "(en-CO - E) / (1 - E), E = en-CO with Σ_g π_g p_g q_g right in both (g: where the gold stands)",
+        "E = 1, or the accuracies allow no overlap but E (anchor right everywhere or nowhere)", _corrected_overlap,
+    ),
+    Metric(
+        "en_co_ceiling", "ceiling of chance-corrected en-CO", "ceiling",
+        "the same with Σ_g π_g min(p_g, q_g) right in both", "as chance-corrected en-CO", _ceiling,
+    ),
+    Metric(
+        "kappa_correct", "kappa on correctness", "kappa right", "Cohen's kappa of right and wrong",
+        "expected agreement 1", _kappa_correct,
+    ),
+    Metric(
+        "agreement", "answer agreement", "agreement", "same choice, right or wrong / items; no answer never agrees",
+        "no common item", _agreement,
+    ),
+    Metric(
+        "kappa_answer", "kappa on answers", "kappa answer", "Cohen's kappa of choices, pe = Σ p_c q_c over all n",
+        "pe = 1", _kappa_answer,
+    ),
+    Metric(
+        "same_wrong", "same-wrong rate", "same wrong", "same wrong choice / items right in neither",
+        "no item right in neither", _same_wrong,
+    ),
+    Metric(
+        "capa", "CAPA", "CAPA",
+        "(o - e) / (1 - e), o = mean Σ_c P_en(c) P_x(c), e = p q + (1 - p)(1 - q) mean 1/(k - 1), "
+        "p and q the mean probabilities of the gold", "no choice probabilities, or e = 1", _capa,
+    ),
+    Metric(
+        "ac3", "AC3", "AC3", "2 Acc Cons / (Acc + Cons), Acc the pair's mean accuracy, Cons its agreement",
+        "no common item", _ac3_pair,
+    ),
+    Metric(
+        "transfer", "transfer", "transfer", "P(right in x given right in en)", "nothing right in en", _transfer
+    ),
+    Metric(
+        "reverse_transfer", "reverse transfer", "reverse", "P(right in en given right in x)", "nothing right in x",
+        _reverse_transfer,
+    ),
+    Metric(
+        "rankc", "RankC", "RankC", "mean Σ_j w_j |top_j ∩ top'_j| / j, w = softmax(N - j + 1)",
+        "no choice probabilities", _rankc,
+    ),
+    Metric(
+        "rankc_chance_corrected", "chance-corrected RankC", "RankC corrected",
+        "(R - E) / (1 - E), E = Σ_g π_g Σ_j w_j / j Σ_c P(c in top_j | g) P(c in top'_j | g)",
+        "no choice probabilities, E = 1, or one ranking is always the same", _rankc_corrected,
+    ),
+)  # fmt: skip
+"""What is said of a language beside the anchor; null for the anchor itself, hollow where either is flagged."""
+
+ROW_METRICS: tuple[RowMetric, ...] = (
+    Metric(
+        "ac3", "AC3 of two", "AC3", "2 Acc Cons_2 / (Acc + Cons_2), all languages", "fewer than 2 languages", _ac3_of(2)
+    ),
+    Metric("ac3_3", "AC3 of three", "AC3 of 3", "the same with Cons_3", "fewer than 3 languages", _ac3_of(3)),
+    Metric(
+        "fleiss_kappa", "Fleiss' kappa", "Fleiss", "languages as raters, k choices and no answer", "Pe = 1", _fleiss
+    ),
+    Metric(
+        "source_transfer", "source transfer", "transfer from source",
+        "P(right in target given right in the item's own language)", "no `original_lang`", _source_transfer,
+    ),
+    Metric(
+        "source_overall", "source and target", "right in both", "P(right in target and in the item's own language)",
+        "no `original_lang`", _source_overall,
+    ),
+)  # fmt: skip
+"""What is said of all languages of a row at once."""
+
+_COUNTED = "most other languages are flagged, or none is left"
+
+MEAN_METRICS: tuple[MeanMetric, ...] = (
+    Metric("anchor_ra", "RA of the anchor", "anchor", "RA of the anchor", "no anchor",
+           lambda row: row.of_anchor("ra")),
+    Metric("other_ra", "mean RA of the others", "RA, others",
+           "mean of RA, not cut off, over the other languages without a flag", _COUNTED, _mean("ra_unclipped")),
+    Metric("other_en_co", "mean en-CO of the others", "en-CO, others",
+           "mean of en-CO over the other languages without a flag", _COUNTED, _mean("en_co")),
+    Metric("other_en_co_chance_corrected", "mean corrected en-CO of the others", "corrected, others",
+           "mean of chance-corrected en-CO over the other languages without a flag", _COUNTED,
+           _mean("en_co_chance_corrected")),
+    Metric("all_other_ra", "mean RA of all others", "RA, all others",
+           "mean of RA, not cut off, over all other languages, flagged ones too", "no other language",
+           _mean("ra_unclipped", everything=True)),
+    Metric("paper_other_ra", "mean RA as in the paper", "RA, paper",
+           "mean of RA, cut off at 0, over all other languages", "no other language", _mean("ra", everything=True)),
+    Metric("paper_other_en_co", "mean en-CO as in the paper", "en-CO, paper",
+           "mean of en-CO over all other languages", "no other language", _mean("en_co", everything=True)),
+    Metric("language_gap", "language gap", "gap",
+           "max - min accuracy; the interval is that of the true gap", "no reply", spread.gap),
+    Metric("language_gap_debiased", "language gap, debiased", "gap debiased",
+           "the true gap for which the one found is the median", "no reply", spread.gap_debiased),
+    Metric("language_sd", "sd over languages", "sd",
+           "population sd of accuracy; the interval is that of the true sd", "no reply", spread.sd),
+    Metric("language_sd_debiased", "sd over languages, debiased", "sd debiased",
+           "the true sd for which the one found is the median", "no reply", spread.sd_debiased),
+)  # fmt: skip
+"""What is said of a row from the figures of its languages."""
+
+BESIDE_METRICS: tuple[BesideMetric, ...] = (
+    Metric(
+        "between_models", "corrected en-CO with other models", "with others",
+        "chance-corrected overlap of the anchor with language x of other models whose accuracy there is within .05, "
+        "mean over languages", "no such model", lambda c: c.interval(c.others),
+    ),
+    Metric(
+        "shared_by_models", "share explained by other models", "shared",
+        "that figure / the row's own, over the same languages", "no such model, or none of its own",
+        lambda c: c.interval(np.where(c.own > 0, divide(c.others, c.own), np.nan)),
+    ),
+)  # fmt: skip
+"""What is said of a row beside other models on the same items: how much of its consistency is which items are easy."""
+
+CELL_METRICS: tuple[LanguageMetric | PairMetric, ...] = (*LANGUAGE_METRICS, *PAIR_METRICS)
+SUMMARY_METRICS: tuple[MeanMetric | RowMetric | BesideMetric, ...] = (*MEAN_METRICS, *ROW_METRICS, *BESIDE_METRICS)
+CELL_FIELDS: tuple[str, ...] = tuple(m.field for m in CELL_METRICS)
+"""Figures of a record."""
+ROW_FIELDS: tuple[str, ...] = tuple(m.field for m in SUMMARY_METRICS)
+"""Figures of a row."""
+OF_PAIRS: frozenset[str] = frozenset(m.field for m in PAIR_METRICS)
+"""Figures that say nothing where the anchor's answers say nothing."""
+TITLES: dict[str, str] = {m.field: m.title for m in CELL_METRICS}

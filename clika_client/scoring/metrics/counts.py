@@ -1,0 +1,279 @@
+"""What every metric is computed from: item-wise columns of one row's answers, summed with and without each unit.
+
+`LanguageCounts` speak of one language, `PairCounts` of a language beside the anchor, `RowCounts` of all languages at
+once. Their arrays end in replicates (1 + G), the full sample first. The number of choices may vary from item to item:
+chance and everything expected by chance are sums over items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.common.answer_codes import NO_ANSWER, Answers, Bools, Floats, divide
+from clika_client.scoring.metrics import rankc
+from clika_client.scoring.metrics.consistency import Strata, Table
+from clika_client.scoring.metrics.performance import correct, received
+
+Summed = Callable[[npt.NDArray[np.generic]], Floats]
+"""Item-wise columns (..., items) → sums (..., 1 + G)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is true of the items whoever answers them."""
+
+    gold: Answers
+    """(items,): index of the right choice."""
+    choices: npt.NDArray[np.int64]
+    """(items,): number of choices."""
+
+    @property
+    def most(self) -> int:
+        """The largest number of choices."""
+        return int(self.choices.max(initial=1))
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Fewest and most choices of an item."""
+        return int(self.choices.min(initial=self.most)), self.most
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of blind guessing: the mean of 1 / number of choices; NaN without items."""
+        return float((1.0 / self.choices).mean()) if self.choices.size else float("nan")
+
+    @property
+    def strata(self) -> Bools:
+        """(strata, items): items that have the same number of choices and the gold at the same place."""
+        kinds, number = np.unique(np.stack([self.choices, self.gold.astype(np.int64)]), axis=1, return_inverse=True)
+        return np.asarray(np.arange(kinds.shape[1])[:, None] == number.reshape(-1))
+
+    @property
+    def strata_choices(self) -> npt.NDArray[np.int64]:
+        """(strata,): the number of choices of each stratum's items."""
+        return np.array([self.choices[members][0] for members in self.strata], np.int64)
+
+    def take(self, positions: npt.NDArray[np.int64]) -> Questions:
+        """The same for some items."""
+        return Questions(self.gold[positions], self.choices[positions])
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageCounts:
+    """One language, or several on leading axes."""
+
+    replied: Floats
+    right: Floats
+    answered: Floats
+    chance: Floats
+    """Sum over the items with a reply of 1 / number of choices."""
+    reference: float
+    """Accuracy that counts as RA = 1."""
+    shown: Floats
+    """(..., positions, 1 + G): how often each position on screen was chosen, in the order first asked."""
+    gold_shown: Floats
+    """(..., positions, 1 + G): how often the gold stood at each position, over the items with a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairCounts:
+    """A language and the anchor, on the items both replied to."""
+
+    table: Table
+    strata: Strata
+    variant: str
+    """Of en-CO: jaccard, recall or dice."""
+    agree: Floats
+    """Items with the same choice."""
+    same_wrong: Floats
+    anchor_said: Floats
+    """(..., choices, 1 + G): how often the anchor gave each choice."""
+    other_said: Floats
+    ranked: Floats
+    """Items with choice probabilities in both; 0 without any."""
+    rank_shared: Floats
+    """Sum of RankC over them."""
+    rank_expected: Floats
+    """The sum expected of two rankings that share no more than their habits and the gold's position.
+
+    NaN where one of them is the same throughout: then the other has nothing to agree or disagree with.
+    """
+    overlap: Floats
+    """Sum of the probability that both give the same choice."""
+    anchor_sure: Floats
+    """Sum of the anchor's probability of the gold."""
+    other_sure: Floats
+    guess: Floats
+    """Sum of 1 / (number of choices - 1): how often two wrong guesses are the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """All languages of a row at once; arrays (1 + G)."""
+
+    languages: int
+    items: Floats
+    """Items replied to in every language."""
+    said: Floats
+    """(choices + 1, 1 + G): how often each choice, and last no answer, was given on those items."""
+    alike: Floats
+    """Sum over those items of the share of pairs of languages in the same category, no answer being one."""
+    accuracy: Floats
+    """Mean accuracy over languages."""
+    agreeing: tuple[Floats, Floats]
+    """Sums of sets of two, and of three, languages that all give the same choice."""
+    sets_of: tuple[Floats, Floats]
+    """Sums of sets of two, and of three, languages that all replied."""
+    sources: Floats
+    """(item, target language) pairs with a reply in the item's own language and in the target."""
+    source_right: Floats
+    """Those right in the item's own language."""
+    moved: Floats
+    """Those right in both."""
+
+
+def language_counts(
+    answers: Answers, shown: Answers, questions: Questions, reference: float, summed: Summed
+) -> LanguageCounts:
+    """`answers` and `shown` are (languages, items)."""
+    replied, right = received(answers), correct(answers, questions.gold)
+    positions = np.arange(questions.most)[:, None]
+    return LanguageCounts(
+        replied=summed(replied),
+        right=summed(right),
+        answered=summed(answers >= 0),
+        chance=summed(replied / questions.choices),
+        reference=reference,
+        shown=summed(shown[..., None, :] == positions),
+        gold_shown=summed((questions.gold == positions) & replied[..., None, :]),
+    )
+
+
+def pair_counts(
+    anchor: Answers,
+    others: Answers,
+    questions: Questions,
+    variant: str,
+    summed: Summed,
+    anchor_scores: Floats | None = None,
+    other_scores: Floats | None = None,
+) -> PairCounts:
+    """`anchor` is (items,), `others` (languages, items); scores (…, items, choices) are log probabilities."""
+    valid = received(anchor) & received(others)
+    a, x = correct(anchor, questions.gold) & valid, correct(others, questions.gold) & valid
+    n, right_a, right_x, both = summed(valid), summed(a), summed(x), summed(a & x)
+    strata, choices = questions.strata, np.arange(questions.most)[:, None]
+    same = (anchor == others) & (others >= 0)
+    if anchor_scores is None or other_scores is None:
+        nothing = np.zeros(n.shape)
+        ranked = rank_shared = rank_expected = overlap = sure_a = sure_x = guess = nothing
+    else:
+        ranked, rank_shared, rank_expected = _ranks(anchor_scores, other_scores, questions, summed)
+        overlap, sure_a, sure_x, guess = _overlap(anchor_scores, other_scores, questions, summed)
+    return PairCounts(
+        table=Table(both, right_a - both, right_x - both, n - right_a - right_x + both),
+        strata=Strata(*(summed(part[..., None, :] & strata) for part in (valid, a, x))),
+        variant=variant,
+        agree=summed(same),
+        same_wrong=summed(same & ~correct(others, questions.gold)),
+        anchor_said=summed((anchor[..., None, :] == choices) & valid[..., None, :]),
+        other_said=summed((others[..., None, :] == choices) & valid[..., None, :]),
+        ranked=ranked,
+        rank_shared=rank_shared,
+        rank_expected=rank_expected,
+        overlap=overlap,
+        anchor_sure=sure_a,
+        other_sure=sure_x,
+        guess=guess,
+    )
+
+
+def row_counts(answers: Answers, questions: Questions, origins: npt.NDArray[np.int64], summed: Summed) -> RowCounts:
+    """`answers` is (languages, items); `origins` the row of each item's own language, -1 without one."""
+    replied, right = received(answers), correct(answers, questions.gold)
+    whole, count = np.asarray(replied.all(0)), len(answers)
+    categories = np.stack([answers == category for category in (*range(questions.most), NO_ANSWER)])
+    said = categories.sum(1)
+    pairs = max(count * (count - 1), 1)
+    alike = np.where(whole, (said * (said - 1)).sum(0) / pairs, 0.0)
+    agreeing, sets_of = zip(*(_agreeing(categories[:-1].sum(1), replied.sum(0), s, count) for s in (2, 3)), strict=True)
+    items = np.arange(answers.shape[1])
+    known = np.asarray((origins >= 0) & replied[origins, items])
+    target = np.asarray((np.arange(count)[:, None] != origins) & replied & known)
+    moved = np.asarray(target & right & right[origins, items])
+    accuracy = divide(summed(right), summed(replied))
+    return RowCounts(
+        languages=count,
+        items=summed(np.asarray(whole)),
+        said=summed(said * whole),
+        alike=summed(alike),
+        accuracy=np.asarray(accuracy.mean(0)),
+        agreeing=(summed(agreeing[0]), summed(agreeing[1])),
+        sets_of=(summed(sets_of[0]), summed(sets_of[1])),
+        sources=summed(target.sum(0)),
+        source_right=summed(np.asarray(target & right[origins, items]).sum(0)),
+        moved=summed(moved.sum(0)),
+    )
+
+
+def _agreeing(
+    said: npt.NDArray[np.int64], replies: npt.NDArray[np.int64], s: int, languages: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Per item: sets of `s` languages that chose alike, and that all replied. m alike form C(m, s) such sets."""
+    ways = np.array([comb(m, s) for m in range(languages + 1)], np.int64)
+    return ways[said].sum(0), ways[replies]
+
+
+def _ranks(a: Floats, x: Floats, questions: Questions, summed: Summed) -> tuple[Floats, Floats, Floats]:
+    """(items ranked in both, sum of RankC, the sum that habits and the gold's position alone would give)."""
+    offered = np.arange(questions.most) < questions.choices[:, None]
+    both = np.asarray(~np.isnan(a).all(-1) & ~np.isnan(x).all(-1))
+    ranked_a, ranked_x = (rankc.rankings(np.where(offered, scores, np.nan)) for scores in (a, x))
+    shared = np.zeros(both.shape)
+    expected: Floats | float = 0.0
+    varies = [np.zeros((), np.bool_), np.zeros((), np.bool_)]
+    for members, k in zip(questions.strata, questions.strata_choices, strict=True):
+        k = int(k)
+        first, second = ranked_a[..., members, :k], ranked_x[..., members, :k]
+        shared[..., members] = rankc.rankc_items(first, second)
+        # Which choices stand among the first j, as (…, j, choice, items): their sums give the expectation.
+        tops = [np.zeros((*both.shape[:-1], k, k, both.shape[-1])) for _ in range(2)]
+        for top, ranked in zip(tops, (first, second), strict=True):
+            inside = np.moveaxis(rankc.among_first(ranked), -3, -1)
+            top[..., members] = inside * both[..., None, None, members]
+        n = summed(both & members)
+        sums = [summed(top) for top in tops]
+        for side, counts in enumerate(sums):
+            varies[side] = np.asarray(varies[side] | ((counts > 0) & (counts < n[..., None, None, :])).any((-3, -2)))
+        product = (sums[0] * sums[1]).sum(-2)
+        share = divide(product, n[..., None, :], empty=0.0)
+        expected = expected + ((rankc.weights(k) / np.arange(1, k + 1))[:, None] * share).sum(-2)
+    told = varies[0] & varies[1]
+    return summed(both), summed(np.where(both, shared, 0.0)), np.where(told, expected, np.nan)
+
+
+def _overlap(a: Floats, x: Floats, questions: Questions, summed: Summed) -> tuple[Floats, Floats, Floats, Floats]:
+    both = np.asarray(~np.isnan(a).all(-1) & ~np.isnan(x).all(-1))
+    first, second = (probabilities(scores) for scores in (a, x))
+    gold = questions.gold.astype(np.int64)
+    picked = np.arange(len(gold))
+    sure_a, sure_x = first[picked, gold], second[..., picked, gold]
+    return (
+        summed(np.where(both, (first * second).sum(-1), 0.0)),
+        summed(np.where(both, sure_a, 0.0)),
+        summed(np.where(both, sure_x, 0.0)),
+        summed(both / np.maximum(questions.choices - 1, 1)),
+    )
+
+
+def probabilities(scores: Floats) -> Floats:
+    """Log scores (..., choices) as probabilities over the choices that were offered; all 0 without any."""
+    with np.errstate(invalid="ignore"):
+        best = np.where(np.isnan(scores), -np.inf, scores).max(-1, keepdims=True)
+        raw = np.where(np.isnan(scores), 0.0, np.exp(scores - best))
+    return divide(raw, raw.sum(-1, keepdims=True), empty=0.0)

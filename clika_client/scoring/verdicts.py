@@ -1,0 +1,94 @@
+"""What a comparison says, as sentences: overall first, then where, then where nobody can tell and who is not ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clika_client.scoring.differences import Comparison, Difference
+from clika_client.scoring.paired import CANNOT_TELL, PairedEstimate
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """The conclusions, most important first: one sentence over all sets, then one per set."""
+    several = len(comparison.means) > 1
+    said = [_overall(comparison, comparison.overall, "Over all sets" if several else _title(comparison.means[0]))]
+    for mean in comparison.means:
+        rows = [d for d in comparison.differences if (d.set, d.split) == (mean.set, mean.split)]
+        clauses = _clauses(comparison, rows)
+        if several:
+            said.append(_overall(comparison, mean, _title(mean)) + (" " + _sentence(clauses) if clauses else ""))
+        elif clauses:
+            said.append(_sentence(clauses))
+    return said
+
+
+def _overall(comparison: Comparison, mean: Difference, where: str) -> str:
+    accuracy, corrected = mean.accuracy, mean.en_co_chance_corrected
+    over = f"mean over {len(mean.languages)} languages" if len(mean.languages) > 1 else "".join(mean.languages)
+    if comparison.languages_of_one:
+        name = comparison.a.removesuffix(f" in {comparison.anchor}")
+        if not accuracy.defined:
+            return f"{where}: {name} cannot be judged: no language whose answers say anything."
+        word = "behind" if accuracy.diff < 0 else "ahead of"
+        tail = "" if accuracy.verdict in ("a", "b") else ", which these items cannot tell from none"
+        return (
+            f"{where}: the other languages of {name} are {_points(accuracy, absolute=True)} {word} {comparison.anchor} "
+            f"({over}){tail}."
+        )
+    said = _who(comparison, accuracy, "is more accurate than", "accuracy")
+    parts = [f"{where}: {said} ({over})"]
+    if corrected.defined:
+        parts.append(_who(comparison, corrected, "is more consistent across languages than", "corrected consistency"))
+    return "; ".join(parts) + "."
+
+
+def _who(comparison: Comparison, estimate: PairedEstimate, verb: str, what: str) -> str:
+    a, b = comparison.a, comparison.b
+    if not estimate.defined:
+        return f"no {what} to compare: no language whose answers say anything in both"
+    if estimate.verdict == "b":
+        return f"{b} {verb} {a} by {_points(estimate)}"
+    if estimate.verdict == "a":
+        return f"{a} {verb} {b} by {_points(estimate, turned=True)}"
+    return f"which of {a} and {b} {verb.removesuffix(' than')} cannot be told ({_points(estimate)} for {b})"
+
+
+def _points(e: PairedEstimate, turned: bool = False, absolute: bool = False) -> str:
+    """A difference in points with its interval; `turned` for A - B."""
+    turned = turned or (absolute and e.diff < 0)
+    diff, low, high = (-e.diff, -e.high, -e.low) if turned else (e.diff, e.low, e.high)
+    sign = "" if absolute else "+"
+    return f"{100 * diff:{sign}.1f} points [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+
+
+def _title(mean: Difference) -> str:
+    return mean.set if mean.split is None else f"{mean.set} ({mean.split})"
+
+
+def _sentence(clauses: Sequence[str]) -> str:
+    text = "; ".join(clauses) + "."
+    return text[0].upper() + text[1:] if text.startswith("by language") else text
+
+
+def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
+    clauses = []
+    for side, better, worse in (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b)):
+        where = [d.language for d in rows if d.accuracy.verdict == side]
+        if where and not comparison.languages_of_one:
+            clauses.append(f"{better} is more accurate than {worse} in {', '.join(where)}")
+        elif where:
+            clauses.append(f"{', '.join(where)} {'ahead of' if side == 'b' else 'behind'} {comparison.anchor}")
+    unclear = [d.language for d in rows if d.accuracy.verdict == CANNOT_TELL]
+    if unclear:
+        n = min(d.n for d in rows)
+        clauses.append(f"{n} items cannot tell the two apart in {', '.join(unclear)}")
+    for side, better, worse in (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b)):
+        where = [d.language for d in rows if d.en_co_chance_corrected.verdict == side]
+        if where:
+            clauses.append(f"{better} is more consistent with {comparison.anchor} than {worse} in {', '.join(where)}")
+    for name, flags in ((comparison.a, "flags_a"), (comparison.b, "flags_b")):
+        hollow = [d.language for d in rows if getattr(d, flags)]
+        if hollow:
+            kinds = sorted({flag for d in rows for flag in getattr(d, flags)})
+            clauses.append(f"not ranked in {', '.join(hollow)}: the answers of {name} are {' or '.join(kinds)} there")
+    return clauses

@@ -1,0 +1,264 @@
+"""One raw row of a benchmark's file as a question: key, texts, choices and the right one, as its table says.
+
+Nothing is guessed: `None`, `N/A` and `null` are texts like any other, and what does not fit is left out with its
+reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clika_client.common.errors import UserError
+from clika_client.sets.benchmarks.table import Benchmark
+
+Raw = Mapping[str, Any]
+_PLACE = re.compile(r"\{([^{}]*)\}")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class RowProblem(Exception):
+    """Why a row cannot be asked; the words become the reason that is reported."""
+
+
+class NoColumn(UserError):
+    """The file lacks a column: not this benchmark's layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What decides whether two languages' rows are the same question."""
+
+    key: str
+    choices: tuple[str, ...]
+    gold: int
+    same: tuple[str, ...]
+    majority: tuple[str, ...]
+    gone: int
+    """Choices that are none, as bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Everything else of a row."""
+
+    question: str
+    context: str
+    cluster: str | None
+    tags: dict[str, str]
+    version_tags: dict[str, str]
+    fields: dict[str, str]
+
+
+class Columns:
+    """A benchmark's columns, ready to read rows."""
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._columns = columns = benchmark.columns
+        self._gold = _getter(columns.gold)
+        self._also = _getter(columns.also) if columns.also else None
+        self._unlike = _getter(columns.unlike) if columns.unlike else None
+        self._same = [_getter(name) for name in columns.same]
+        self._majority = [_getter(name) for name in columns.majority]
+        self._question, self._context = _Text(columns.question), _Text(columns.context)
+        self._cluster = _getter(columns.cluster) if columns.cluster else None
+
+    def core(self, raw: Raw) -> Core:
+        """Key, choices and gold; raises RowProblem, or NoColumn for another layout."""
+        choices, labels = self._choices(raw)
+        gold = self._index(self._gold(raw), choices, labels)
+        if self._also is not None and _number(self._also(raw)) not in (None, gold):
+            raise RowProblem(f"{self._columns.gold} and {self._columns.also} name different choices")
+        return Core(
+            self.key(raw),
+            choices,
+            gold,
+            tuple(text_of(get(raw)).strip().casefold() for get in self._same),
+            tuple(text_of(get(raw)) for get in self._majority),
+            self._gone(raw, choices, gold),
+        )
+
+    def key(self, raw: Raw) -> str:
+        """What is the same in every language."""
+        for names in self._columns.key:
+            if all(name in raw for name in names):
+                parts = [text_of(raw[name]) for name in names]
+                if not any(part.strip() for part in parts):
+                    raise RowProblem("its key is empty")
+                return "/".join(parts)
+        wanted = " or ".join("+".join(names) for names in self._columns.key)
+        raise NoColumn(f"no column {wanted}; the row has: {', '.join(map(str, raw))}")
+
+    def texts(self, raw: Raw) -> Texts:
+        """The parts of a question beside its choices; raises RowProblem for an empty question."""
+        columns = self._columns
+        question, context = self._question.fill(raw), self._context.fill(raw)
+        if not question.strip():
+            raise RowProblem("the question is empty")
+        return Texts(
+            question,
+            context,
+            None if self._cluster is None else _optional(raw, columns.cluster),
+            _present(raw, columns.tags),
+            _present(raw, columns.version_tags),
+            # Space at the ends of a field is kept: it decides how a text beside a gap is cut into tokens.
+            {name: text for name, column in columns.fields.items() if (text := text_of(raw.get(column)))},
+        )
+
+    def _choices(self, raw: Raw) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+        """(texts, their labels where the file has some)."""
+        for names in self._columns.choices:
+            if len(names) > 1 and names[0] in raw:
+                return _flat(raw, names), None
+            if len(names) == 1:
+                value = _lookup(raw, names[0].split("."))
+                if value is not _ABSENT:
+                    return _listed(value)
+        wanted = " or ".join(names[0] for names in self._columns.choices)
+        raise NoColumn(f"no column {wanted} for the choices; the row has: {', '.join(map(str, raw))}")
+
+    def _index(self, value: Any, choices: tuple[str, ...], labels: tuple[str, ...] | None) -> int:
+        counts = self._columns.counts
+        index = _COUNTS[counts](value, choices, labels)
+        if index is None or not 0 <= index < len(choices):
+            raise RowProblem(f"the answer {text_of(value)[:40]!r} names none of the {len(choices)} choices")
+        return index
+
+    def _gone(self, raw: Raw, choices: tuple[str, ...], gold: int) -> int:
+        if self._unlike is None:
+            return 0
+        subject = text_of(self._unlike(raw)).strip().casefold()
+        return sum(1 << i for i, c in enumerate(choices) if i != gold and c.strip().casefold() == subject)
+
+
+_ABSENT = object()
+
+
+def _lookup(raw: Any, path: Sequence[str]) -> Any:
+    value = raw
+    for step in path:
+        if not isinstance(value, Mapping) or step not in value:
+            return _ABSENT
+        value = value[step]
+    return value
+
+
+def _getter(name: str) -> Callable[[Raw], Any]:
+    """Reads a column by its name, path or alternatives; raises NoColumn."""
+    paths = [path.split(".") for path in name.split("|")]
+
+    def get(raw: Raw) -> Any:
+        for path in paths:
+            value = _lookup(raw, path)
+            if value is not _ABSENT and not isinstance(value, Mapping):
+                return value
+        raise NoColumn(f"no column {name!r}; the row has: {', '.join(map(str, raw))}")
+
+    return get
+
+
+class _Text:
+    """A text made of columns; an empty column leaves no double space behind."""
+
+    def __init__(self, template: str) -> None:
+        pieces = _PLACE.split(template)
+        self._literals, self._getters = pieces[::2], [_getter(name) for name in pieces[1::2]]
+        self._single = len(self._getters) == 1 and not any(self._literals)
+
+    def fill(self, raw: Raw) -> str:
+        if self._single:
+            return text_of(self._getters[0](raw)).strip()
+        made = self._literals[0]
+        for get, literal in zip(self._getters, self._literals[1:], strict=True):
+            value = text_of(get(raw)).strip()
+            made = made + value + literal if value else made.rstrip(" :") + literal if made.strip() else made
+        return made.strip()
+
+
+def _flat(raw: Raw, names: Sequence[str]) -> tuple[str, ...]:
+    """A column for each choice: empty ones at the end are choices the question does not have."""
+    values = [text_of(raw.get(name)) for name in names]
+    filled = [i for i, value in enumerate(values) if value.strip()]
+    if len(filled) < 2:
+        raise RowProblem("fewer than two choices")
+    last = filled[-1]
+    if len(filled) <= last:
+        gap = next(i for i in range(last) if i not in filled)
+        raise RowProblem(f"{names[gap]} is empty, {names[last]} is not")
+    return tuple(values[: last + 1])
+
+
+def _listed(value: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """A list of texts, of `{label, text}`, or one object of two lists."""
+    if isinstance(value, Mapping):
+        texts, labels = value.get("text"), value.get("label")
+    elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+        texts, labels = [entry.get("text") for entry in value], [entry.get("label") for entry in value]
+    else:
+        texts, labels = value, None
+    if not isinstance(texts, list) or len(texts) < 2:
+        raise RowProblem("fewer than two choices")
+    if not all(text_of(text).strip() for text in texts):
+        raise RowProblem("a choice is empty")
+    return tuple(map(text_of, texts)), None if labels is None else tuple(map(text_of, labels))
+
+
+def _letter(value: Any, choices: Sequence[str], labels: Sequence[str] | None) -> int | None:
+    text = text_of(value).strip()
+    if labels is not None:
+        return labels.index(text) if text in labels else None
+    return _LETTERS.index(text.upper()) if len(text) == 1 and text.upper() in _LETTERS else None
+
+
+def _from_zero(value: Any, choices: Sequence[str], labels: Sequence[str] | None) -> int | None:
+    return _number(value)
+
+
+def _from_one(value: Any, choices: Sequence[str], labels: Sequence[str] | None) -> int | None:
+    number = _number(value)
+    return None if number is None else number - 1
+
+
+def _by_text(value: Any, choices: Sequence[str], labels: Sequence[str] | None) -> int | None:
+    text = text_of(value).strip()
+    found = [i for i, choice in enumerate(choices) if choice.strip() == text]
+    return found[0] if len(found) == 1 else None
+
+
+_COUNTS = {"0": _from_zero, "1": _from_one, "letter": _letter, "text": _by_text}
+
+
+def _number(value: Any) -> int | None:
+    """A whole number, as a number or as its digits; None for anything else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def text_of(value: Any) -> str:
+    """A cell as text; null is empty, numbers are their digits."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _optional(raw: Raw, name: str) -> str | None:
+    value = _lookup(raw, name.split("."))
+    return (text_of(value).strip() or None) if value is not _ABSENT else None
+
+
+def _present(raw: Raw, columns: Mapping[str, str]) -> dict[str, str]:
+    """Name → text of those columns that the row has and that are not empty."""
+    found = {name: _optional(raw, column) for name, column in columns.items()}
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,140 @@
+"""`--ask likelihood`: a measurement of its own, its normalisations read from the same stored figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf_factory
+import numpy as np
+import pytest
+from clika import clika, count, records, write_probes
+
+from clika_client.answers.cells import mean_over_orders
+from clika_client.answers.likelihood import NORMALISATIONS, figures
+from clika_client.asking.idle_options import refuse_idle
+from clika_client.asking.plan import Asking
+from clika_client.common.errors import UserError
+from clika_client.prompts.catalogue import builtin_styles, get_style
+from clika_client.prompts.likelihood import render_options
+from clika_client.sets.catalogue import resolve
+from clika_client.sets.probes import Item, Probe, build
+from clika_providers import ProviderOptions
+
+pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    recipe = gguf_factory.Recipe(template=None, seed=5)
+    return gguf_factory.make(tmp_path_factory.mktemp("models") / "base.gguf", recipe)
+
+
+def test_likelihoods_and_letters_are_two_rows_and_normalisations_cost_nothing(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 6)
+    common = ("run", probes, "-m", f"gguf/{base}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    clika(*common, "--ask", "logprobs")
+    found = records(clika(*common, "--ask", "likelihood"))
+    assert {(r["ask"], r["reading"]) for r in found} == {("likelihood", "sum")}
+    assert all(r["answered"] == r["n"] == 6 for r in found)
+    assert any(r["rankc"] is not None for r in found)
+    assert count(tmp_path / "c.db") == 24
+    score = ("score", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    assert {(r["ask"], r["reading"]) for r in records(clika(*score))} == {
+        ("logprobs", "probabilities"),
+        ("likelihood", "sum"),
+    }
+    every = records(clika(*score, "--reading", ",".join(NORMALISATIONS)))
+    assert {r["reading"] for r in every if r["ask"] == "likelihood"} == set(NORMALISATIONS)
+    assert len({(r["ask"], r["reading"], r["language"]) for r in every}) == len(every)
+
+
+def test_normalisations_are_those_of_the_definition() -> None:
+    held = figures((-2.0, -6.0, -3.0), (1, 4, 1), (-1.0, -9.0, -3.0), ("Bonn", "Köln", "Ulm"))
+    scores = {name: measure(held).tolist() for name, measure in NORMALISATIONS.items()}
+    assert scores == {
+        "sum": [-2.0, -6.0, -3.0],
+        "per-token": [-2.0, -1.5, -3.0],
+        "per-byte": [-2.0 / 4, -6.0 / 5, -1.0],
+        "pmi": [-1.0, 3.0, 0.0],
+    }
+    assert np.isnan(NORMALISATIONS["pmi"](figures((-1.0, -2.0), (1, 1), None, ("a", "b")))).all()
+
+
+@pytest.mark.parametrize("style", [style.name for style in builtin_styles()])
+@pytest.mark.parametrize("language", ["en", "zh", "th", "ar"])
+def test_no_prompt_for_likelihoods_shows_an_option_or_asks_for_a_letter(style: str, language: str) -> None:
+    atlas = resolve("atlas")
+    probe = next(p for p in atlas.probes[language] if p.item_id.startswith("city-country"))
+    asked = render_options(probe, get_style(style), atlas)
+    (message,) = asked.messages
+    assert probe.question in message.content
+    assert not any(choice in message.content for choice in probe.choices)
+    assert len(message.content.splitlines()) == 2
+    assert message.content.splitlines()[1] == asked.neutral[0].content
+    assert [option.strip() for option in asked.options] == list(probe.choices)
+    assert all(option.startswith(" ") != message.content.endswith("：") for option in asked.options)
+
+
+def test_a_sentence_with_a_gap_is_continued_to_its_end() -> None:
+    fields = {"before": "The capital of France is ", "after": ", in Europe."}
+    probe = Probe("1", "en", "The capital of France is ____, in Europe.", ("Paris", "Rome"), 0, fields=fields)
+    facts = build("facts", [Item("1")], [probe])
+    asked = render_options(probe, get_style("plain"), facts)
+    assert asked.messages[0].content == "The capital of France is"
+    assert asked.options == (" Paris, in Europe.", " Rome, in Europe.")
+
+
+@pytest.mark.parametrize(
+    ("option", "asking", "extra"),
+    [
+        ("--grammar", Asking("logprobs", grammar=True), ()),
+        ("--temperature", Asking("logprobs", temperature=0.7), ()),
+        ("--repeats", Asking("logprobs", repeats=3), ()),
+        ("--thinking", Asking("logprobs", thinking=True), ()),
+        ("--extra", Asking("logprobs"), (("top_k", 1),)),
+        ("--permute", Asking("likelihood", permute=True), ()),
+        ("--max-tokens", Asking("likelihood", max_tokens=4), ()),
+        ("--extra", Asking("text"), (("top_k", 1),)),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused_by_name(
+    option: str, asking: Asking, extra: tuple[tuple[str, int], ...]
+) -> None:
+    with pytest.raises(UserError, match=option):
+        refuse_idle("gguf/model.gguf", asking, ProviderOptions(extra_body=extra))
+
+
+def test_what_is_refused_leaves_no_run_and_no_row(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    db = tmp_path / "c.db"
+    for named, *options in (
+        ("--repeats", "--ask", "logprobs", "--repeats", 3),
+        ("foo", "--ask", "text", "--extra", "foo=5", "--temperature", 1),
+        ("--gpu-layers", "--ask", "text", "--gpu-layers", 9),
+    ):
+        assert named in clika("run", probes, "-m", f"gguf/{base}", "--db", db, *options, check=2).stderr
+    assert count(db, "runs") == count(db, "cells") == 0
+
+
+def test_text_held_to_the_labels_is_the_likeliest_label(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 12)
+    common = ("run", probes, "-m", f"gguf/{base}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    probable = records(clika(*common, "--ask", "logprobs"))
+    held = records(clika(*common, "--ask", "text", "--grammar"))
+    assert [r["accuracy"] for r in held] == [r["accuracy"] for r in probable]
+    assert [r["top_choice_share"] for r in held] == [r["top_choice_share"] for r in probable]
+
+
+def test_several_orders_count_by_the_mean_probability_of_each_option() -> None:
+    """A model that gives its first place .6 and knows, a little, that option 2 is right."""
+    orders = []
+    for rotation in range(4):
+        mass = np.full(4, 0.1)
+        mass[rotation] += 0.5  # what stands first
+        mass[2] += 0.1
+        orders.append(np.log(mass / mass.sum() * 0.3)[None])  # the labels hold .3 of all probability
+    assert [int(one.argmax()) for one in orders] == [0, 1, 2, 3]
+    mean = np.exp(mean_over_orders(orders))[0]
+    assert mean.argmax() == 2
+    assert mean.sum() == pytest.approx(1)
+    assert mean[2] == pytest.approx((0.1 + 0.1 + 0.5 / 4), abs=1e-9)
