@@ -132,6 +132,27 @@ def test_csv_holds_every_record_and_runs_nothing_in_a_spreadsheet() -> None:
     assert float(rows[1]["accuracy"]) == 0.75
 
 
+def test_a_table_begins_with_its_conclusions() -> None:
+    text = " ".join(shown(model("poor", 20), model("good", 36), width=200).split())
+    assert "good is best in the other languages (mean RA 0.90 [" in text
+    assert "and stands above poor" in text
+    assert text.index("is best") < text.index("en*")
+
+
+def test_many_models_on_several_sets_are_one_line_each_after_the_conclusions() -> None:
+    blocks = [model(f"m{i:02}", 12 + i) for i in range(20)]
+    both = [*blocks, *(replace(block, key=replace(block.key, set_id=2)) for block in blocks)]
+    buffer = io.StringIO()
+    second = replace(a_set(), name="second")
+    render(score(both, {1: a_set(), 2: second}, Options(bootstrap=10)), Console(file=buffer, width=100))
+    lines = buffer.getvalue().splitlines()
+    assert len(lines) < 60
+    assert sum(line.startswith("m1") and "is best" not in line for line in lines) == 10
+    assert next(i for i, line in enumerate(lines) if "is best" in line) < lines.index(
+        next(line for line in lines if line.startswith("model"))
+    )
+
+
 def test_no_records_at_all_is_said_plainly() -> None:
     buffer = io.StringIO()
     render(score([], {}, Options()), Console(file=buffer))

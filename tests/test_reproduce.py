@@ -14,7 +14,7 @@ from clika_client.importers.release import import_release
 from clika_client.scoring.compare_groups import OTHERS
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.records import Scores
-from clika_client.scoring.reproduce import Reproduction, release_blocks, reproduce
+from clika_client.scoring.reproduce import STEPS, Reproduction, release_blocks, reproduce
 from clika_client.scoring.score import score, score_store
 from clika_client.scoring.score_sets import Options
 from clika_client.store.store import Store
@@ -193,6 +193,18 @@ def test_the_report_is_marked_as_computed_by_this_tool_and_says_what_cannot_be_a
     assert "Does continued pretraining help" in text
     assert "XRR) is satisfactory cannot be computed" in text
     assert "Not in this checkout" in text
+
+
+def test_the_papers_questions_are_answered_in_sentences_before_any_table(checkout: Path) -> None:
+    text = clika("reproduce", checkout, "--bootstrap", 50, COLUMNS="100").stdout
+    assert "Of 1 steps, in the mean over the sets: RA of the language aimed at" in text
+    assert text.index("corrected consistency of the others") < text.index("chatgpt")
+    assert len(text.splitlines()) < 120
+
+
+def test_models_that_are_not_trained_on_from_one_another_are_said_to_be_only_set_side_by_side() -> None:
+    apart = {step.tuned for step in STEPS if not step.continued}
+    assert apart == {("baichuan2_13b_base",), ("bloom_7b1",)}
 
 
 def test_a_folder_without_responses_is_refused(tmp_path: Path) -> None:

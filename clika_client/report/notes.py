@@ -30,6 +30,20 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
     return [note for note in found if note]
 
 
+def shared_notes(found: Sequence[ScoreTable], scores: Scores) -> list[str]:
+    """What holds for several tables, said once; what only one has, with its name."""
+    said: dict[str, list[str]] = {}
+    for table in found:
+        parts = (_how_asked(table), _gold(table, scores), _coverage(table), _dropped(table, scores))
+        for note in (*parts, _reference(table, scores), _intervals(table, scores)):
+            if note:
+                said.setdefault(note, []).append(table.set)
+    return [
+        note if len(names) == len(found) or len(found) == 1 else f"{', '.join(dict.fromkeys(names))}: {note}"
+        for note, names in said.items()
+    ]
+
+
 def _how_asked(table: ScoreTable) -> str:
     words = {"prompt": "prompt style", "ask": "asked for", "reading": "reading", "source": "source"}
     said = [f"{word} {table.shared[q]}" for q, word in words.items()]

@@ -10,9 +10,11 @@ from rich.text import Text
 
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
+from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
-from clika_client.report.notes import notes, reading_notes
+from clika_client.report.notes import notes, reading_notes, shared_notes
+from clika_client.report.overview import overview_notes, overviews
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
 
@@ -24,6 +26,8 @@ FIGURES = ("coverage", *CELL_FIELDS, "position_bias_combined", "chance", "ra_ref
 SHOWN = ("ra", "en_co", "en_co_chance_corrected")
 _GREY = "grey50 italic"
 _INTERVALS_UP_TO = 6
+_ROWS_IN_FULL = 24
+"""Rows over all sets up to which every language is shown; above, one line per model says more than 500 figures."""
 _NARROW = 60
 _ENDS_WIDTH = len("-.10–1.00")
 _MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "missing": "~"}
@@ -48,10 +52,16 @@ def render(
     _check_figures(show)
     if not scores.records:
         console.print("No answers to score yet.")
-    for number, table in enumerate(tables(scores)):
+    found = tables(scores)
+    if len(found) > 1 and sum(len(table.rows) for table in found) > _ROWS_IN_FULL and not details and not intervals:
+        _render_overview(found, scores, console)
+        return
+    for number, table in enumerate(found):
         if number:
             console.print()
         console.print(_line(_title(table), console, "bold"))
+        for sentence in conclusions(table, scores):
+            console.print(Text(cleaned(sentence, console)))
         with_intervals = bool(scores.bootstrap) and (
             len(table.rows) <= _INTERVALS_UP_TO and console.width >= _NARROW if intervals is None else intervals
         )
@@ -62,6 +72,19 @@ def render(
         for note in notes(table, scores):
             console.print(_line(note, console, "dim"))
     for note in (*reading_notes(scores), *scores.notes):
+        console.print(_line(note, console, "dim"))
+
+
+def _render_overview(found: Sequence[ScoreTable], scores: Scores, console: Console) -> None:
+    """Conclusions of every set, then one line per model."""
+    for table in found:
+        console.print(_line(_title(table), console, "bold"))
+        for sentence in conclusions(table, scores):
+            console.print(Text(cleaned(sentence, console)))
+    console.print()
+    for grid in overviews(found, console.width):
+        console.print(grid)
+    for note in (*overview_notes(found), *shared_notes(found, scores), *reading_notes(scores), *scores.notes):
         console.print(_line(note, console, "dim"))
 
 

@@ -13,13 +13,17 @@ from clika_client.scoring.measure import Measured, origins
 from clika_client.scoring.metrics import consistency, performance
 from clika_client.scoring.metrics.catalogue import BESIDE_METRICS, MEAN_METRICS
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
+from clika_client.scoring.metrics.intervals import LEVEL
 from clika_client.scoring.metrics.jackknife import leave_out
 from clika_client.scoring.metrics.row_figures import NOTHING, BesideOthers
 from clika_client.scoring.metrics.significance import holm
+from clika_client.scoring.metrics.student import quantile
 from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
 NAN = float("nan")
+POWER_Z = 0.8416212335729143
+"""Normal quantile of .8: a difference is to be found four times out of five."""
 
 
 def row_summary(
@@ -50,20 +54,39 @@ def row_summary(
     )
 
 
-def find_ties(rows: Sequence[RowSummary], measured: Sequence[Measured], first: int) -> list[Tie]:
-    """Neighbours in mean RA whose paired difference has an interval that holds 0; `first` is the first row's index.
+def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list[tuple[int, int, Figure]]:
+    """Rows that follow each other in mean RA of the others, (higher, lower, the paired difference with its interval).
 
-    The difference is taken over the languages that count in both.
+    The difference is taken over the languages that count in both; two rows of one model are not compared.
     """
     order = sorted((i for i, row in enumerate(rows) if row.other_ra == row.other_ra), key=lambda i: -rows[i].other_ra)
-    ties = []
+    found = []
     for higher, lower in pairwise(order):
-        if rows[higher].model == rows[lower].model:
-            continue
         difference = mean_difference(measured[lower], measured[higher], "ra_unclipped")
-        if difference is not None and difference.low <= 0 <= difference.high:
-            ties.append(Tie(rows[higher].set, rows[higher].split, first + higher, first + lower))
-    return ties
+        if rows[higher].model != rows[lower].model and difference is not None:
+            found.append((higher, lower, difference))
+    return found
+
+
+def find_ties(rows: Sequence[RowSummary], pairs: Sequence[tuple[int, int, Figure]], first: int) -> list[Tie]:
+    """Neighbours whose difference has an interval that holds 0; `first` is the first row's index."""
+    return [
+        Tie(rows[higher].set, rows[higher].split, first + higher, first + lower)
+        for higher, lower, difference in pairs
+        if difference.low <= 0 <= difference.high
+    ]
+
+
+def smallest_detectable(rows: Sequence[RowSummary], pairs: Sequence[tuple[int, int, Figure]]) -> float:
+    """The difference in mean RA that these items show four times out of five; NaN without any interval.
+
+    From the median error of the differences between neighbours; with one row from its own error, taking the answers of
+    another model to go with its own as far as those of two models usually do (correlation .5).
+    """
+    halves = [(difference.high - difference.low) / 2 for _, _, difference in pairs]
+    halves = halves or [(row.other_ra_high - row.other_ra_low) / 2 for row in rows]
+    known = [half for half in halves if half == half]
+    return float(np.median(known)) * (1 + POWER_Z / quantile(LEVEL)) if known else NAN
 
 
 def mean_difference(a: Measured, b: Measured, field: str) -> Figure | None:

@@ -137,6 +137,8 @@ class Scores:
     reference_kind: Mapping[str, str]
     """Set name → source of the RA reference: `published`, `set` (stored with it), `given`, or `none` (A = 1)."""
     ties: tuple[Tie, ...] = ()
+    detectable: Mapping[str, float] = field(default_factory=dict)
+    """Per set, the difference in mean RA that its items show four times out of five (two-sided, at 5 %)."""
     one_sided: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     """Sets whose gold stands at one position for most items: (position, share)."""
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -170,6 +172,7 @@ class Scores:
                 "drop": list(self.drop),
                 "only": list(self.only),
                 "dropped": dict(self.dropped),
+                "detectable": dict(self.detectable),
                 "one_sided": {name: {"position": p, "share": share} for name, (p, share) in self.one_sided.items()},
                 "notes": list(self.notes),
             },

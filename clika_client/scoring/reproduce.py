@@ -16,7 +16,8 @@ from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.release import LETTERS, SOURCE, read_responses
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.compare_groups import Change, group_changes, summary
+from clika_client.scoring.answers_to_paper import Finding, answers
+from clika_client.scoring.compare_groups import group_changes
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import score
 from clika_client.scoring.score_sets import Options
@@ -37,6 +38,8 @@ class Step:
     tuned: tuple[str, ...]
     target: str | None = None
     """Language the step was aimed at."""
+    continued: bool = True
+    """The second model was trained on from the first one's weights; else they only stand for two ways to train."""
 
 
 _CONTINUED = "Does continued pretraining help its target language, and at whose cost?"
@@ -49,8 +52,8 @@ STEPS: tuple[Step, ...] = (
     Step(_CONTINUED, "llama_13b", ("chinese_llama_plus_13b",), "zh"),
     Step(_CONTINUED, "llama2_13b", ("chinese_llama2_13b",), "zh"),
     Step(_CONTINUED, "llama2_13b", ("LeoLM_leo_hessianai_13b",), "de"),
-    Step(_MIXED, "llama2_13b", ("baichuan2_13b_base",), "zh"),
-    Step(_MIXED, "llama_13b", ("bloom_7b1",)),
+    Step(_MIXED, "llama2_13b", ("baichuan2_13b_base",), "zh", continued=False),
+    Step(_MIXED, "llama_13b", ("bloom_7b1",), continued=False),
     Step(_TUNED, "llama_13b", ("Stanford_Alpaca",)),
     Step(_TUNED, "llama_13b", ("vicuna_13b", "vicuna_13b_v1.[0-4]", "vicuna_13b_delta*")),
     Step(_TUNED, "llama_13b", ("bayling_13b*",)),
@@ -65,21 +68,6 @@ STEPS: tuple[Step, ...] = (
     Step(_TUNED, "baichuan2_13b_base", ("baichuan2_13b_chat",)),
     Step(_FURTHER, "baichuan2_13b_chat", ("Baichuan2-13B-ChatZH*",), "zh"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The effect of one step, in every set and language."""
-
-    question: str
-    base: str
-    tuned: str
-    target: str | None
-    changes: tuple[Change, ...]
-
-    def sentences(self) -> list[str]:
-        """What can be said, one sentence per set."""
-        return summary(self.changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +91,13 @@ class Reproduction:
                     "base": f.base,
                     "tuned": f.tuned,
                     "target": f.target,
+                    "continued": f.continued,
                     "summary": f.sentences(),
                     "changes": [change.to_dict() for change in f.changes],
                 }
                 for f in self.findings
             ],
+            "answers": [{"question": a.question, "answer": a.text} for a in answers(self.findings)],
             "absent": list(self.absent),
             "not_answerable": [CONDUCTIVITY],
             "taken": self.report.to_json(),
@@ -188,5 +178,5 @@ def _findings(
             changes = group_changes(
                 wanted, sets, {step.base: (step.base,), model: (model,)}, options, pool=step.target or ""
             )
-            findings.append(Finding(step.question, step.base, model, step.target, tuple(changes)))
+            findings.append(Finding(step.question, step.base, model, step.target, tuple(changes), step.continued))
     return findings, absent

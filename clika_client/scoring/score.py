@@ -16,7 +16,7 @@ from clika_client.scoring.load import Wanted, load
 from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided
-from clika_client.scoring.model_scores import find_ties, row_summary
+from clika_client.scoring.model_scores import find_ties, neighbours, row_summary, smallest_detectable
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
@@ -38,8 +38,11 @@ def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: O
     records: list[Record] = []
     rows: list[RowSummary] = []
     ties: list[Tie] = []
+    detectable: dict[str, float] = {}
     for part in parts:
-        cells, summaries, tied = _score_part(part, options, first_row=len(rows))
+        cells, summaries, tied, smallest = _score_part(part, options, first_row=len(rows))
+        if part.split is None and smallest == smallest:
+            detectable[part.probe_set.name] = smallest
         records += cells
         rows += summaries
         ties += tied
@@ -51,6 +54,7 @@ def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: O
         bootstrap=options.bootstrap,
         seed=options.seed,
         ties=tuple(ties),
+        detectable=detectable,
         one_sided={p.probe_set.name: found for p in parts if (found := one_sided(p.gold)) and p.split is None},
         reference_kind={part.probe_set.name: part.reference_kind for part in parts},
         dropped=left_out(sets.values(), options),
@@ -66,8 +70,10 @@ def left_out(sets: Iterable[ProbeSet], options: Options) -> dict[str, int]:
     return {s.name: s.n - len(kept_items(s, options.drop, options.only)) for s in sets}
 
 
-def _score_part(part: ScoredSet, options: Options, first_row: int) -> tuple[list[Record], list[RowSummary], list[Tie]]:
-    """Scores of one table; `first_row` is the number its first row will have."""
+def _score_part(
+    part: ScoredSet, options: Options, first_row: int
+) -> tuple[list[Record], list[RowSummary], list[Tie], float]:
+    """Scores of one table, and the smallest difference it shows; `first_row` is the number its first row will have."""
     measured = [measure(part, block, options) for block in part.blocks]
     records = [
         record
@@ -76,8 +82,8 @@ def _score_part(part: ScoredSet, options: Options, first_row: int) -> tuple[list
     ]
     beside = beside_others(part, measured, options)
     rows = [row_summary(part, *row, options) for row in zip(part.blocks, measured, beside, strict=True)]
-    ties = find_ties(rows, measured, first_row) if options.bootstrap else []
-    return records, rows, ties
+    pairs = neighbours(rows, measured) if options.bootstrap else []
+    return records, rows, find_ties(rows, pairs, first_row), smallest_detectable(rows, pairs)
 
 
 def score_store(

@@ -1,0 +1,84 @@
+"""What a table of scores says, in sentences that stand before it: who leads, how sure that is, what cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.scoring.records import Figure, Scores
+
+
+def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
+    """The sentences of one table, most important first; none where nothing can be said of other languages."""
+    ranked = [row for row in table.rows if row.ranked and known(row.summary.figures["other_ra"])]
+    said = [_one(ranked[0], scores)] if len(ranked) == 1 else _several(ranked, table, scores) if ranked else []
+    out = len(table.rows) - len(ranked)
+    if out and len(table.rows) > 1:
+        said.append(f"{out} of {len(table.rows)} rows are not ranked: their answers are a habit, or too few.")
+    elif out and table.rows[0].summary.languages != (scores.anchor,):
+        said.append("Nothing can be concluded: in the anchor or in most languages answers are a habit or too few.")
+    detectable = scores.detectable.get(table.set)
+    if detectable is not None and ranked and table.split is None:
+        said.append(f"These items show a difference in mean RA four times out of five only from {detectable:.2f} on.")
+    return said
+
+
+def known(figure: Figure) -> bool:
+    """There is a value."""
+    return figure.value == figure.value
+
+
+def _one(row: TableRow, scores: Scores) -> str:
+    figures = row.summary.figures
+    others = f"{_spell(figures['other_ra'])} in the mean over {len(row.summary.counted)} others"
+    said = f"{row.label}: RA {_spell(figures['anchor_ra'])} in {scores.anchor}, {others}"
+    if not known(figures["anchor_ra"]):
+        said = f"{row.label}: RA {others}"
+    gap = figures["language_gap_debiased"]
+    if known(gap):
+        said += f"; its best and worst language are {100 * gap.value:.0f} points of accuracy apart beyond luck"
+    corrected = figures["other_en_co_chance_corrected"]
+    if known(corrected):
+        said += f". Corrected consistency with {scores.anchor} is {_spell(corrected)} (0: no more than chance, 1: full "
+        said += "overlap)" + _shared([row])
+    return said + "."
+
+
+def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> list[str]:
+    first, second = rows[0], rows[1]
+    tied = any((tie.higher, tie.lower) == (first.index, second.index) for tie in scores.ties)
+    verdict = "cannot be told from" if tied else "stands above"
+    said = (
+        f"{first.label} is best in the other languages (mean RA {_spell(first.summary.figures['other_ra'])}) and "
+        f"{verdict} {second.label} ({_spell(second.summary.figures['other_ra'])})"
+    )
+    indices = {row.index for row in rows}
+    ties = sum(tie.higher in indices and tie.lower in indices for tie in scores.ties)
+    if len(rows) > 2:
+        said += f"; {ties} of {len(rows) - 1} neighbours cannot be told apart"
+    sentences = [said + "."]
+    corrected = [row for row in rows if known(row.summary.figures["other_en_co_chance_corrected"])]
+    if corrected:
+        best = max(corrected, key=lambda row: row.summary.figures["other_en_co_chance_corrected"].value)
+        sentences.append(
+            f"Most consistent beyond chance: {best.label}, "
+            f"{_spell(best.summary.figures['other_en_co_chance_corrected'])}{_shared(corrected)}."
+        )
+    return sentences
+
+
+def _shared(rows: Sequence[TableRow]) -> str:
+    """How much of consistency other models share, over the rows that can tell."""
+    own, others = 0.0, 0.0
+    for row in rows:
+        between, share = row.summary.figures["between_models"], row.summary.figures["shared_by_models"]
+        if known(between) and known(share) and share.value > 0:
+            own, others = own + between.value / share.value, others + between.value
+    if not own:
+        return ""
+    return f"; {others / own:.0%} of that is shared by other models as accurate: which questions are easy"
+
+
+def _spell(figure: Figure) -> str:
+    ends = "" if figure.low != figure.low else f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return f"{figure.value:.2f}{ends}"
