@@ -1,6 +1,7 @@
 """clika_client: does a language model know the same things in every language?
 
-The names below are the public API; each is imported when first used, so that starting stays fast.
+The names below are the public API; each is imported when first used, so that starting stays fast. docs/python.md shows
+them at work.
 """
 
 from __future__ import annotations
@@ -9,56 +10,118 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from clika_cache import CacheError
     from clika_client.answers.read import read_answer
-    from clika_client.api import RunReport, compare, import_replies, run, score
-    from clika_client.asking.plan import Asking
+    from clika_client.answers.rules.result import Answer
+    from clika_client.api import RunReport, arun, compare, import_replies, run, score
+    from clika_client.asking.plan import Asking, Items
+    from clika_client.asking.run import RunResult
+    from clika_client.asking.workers import Outcome
     from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+    from clika_client.importers.common import ImportReport
+    from clika_client.importers.detect import ImportOptions
+    from clika_client.scoring.differences import Comparison, Difference
     from clika_client.scoring.load import Wanted
-    from clika_client.scoring.records import Record, Scores
-    from clika_client.scoring.reproduce import reproduce
+    from clika_client.scoring.records import Record, RowSummary, Scores, Tie
+    from clika_client.scoring.reproduce import Reproduction, reproduce
     from clika_client.scoring.score import Options
     from clika_client.sets.probes import Item, Probe, ProbeSet
     from clika_client.store.store import Store
+    from clika_providers import (
+        Completion,
+        Message,
+        MockProvider,
+        Provider,
+        ProviderError,
+        ProviderOptions,
+        Request,
+        Usage,
+        connect,
+    )
 
 _HOME = {
-    "Asking": "asking.plan",
-    "ClikaError": "common.errors",
-    "IncompleteRun": "common.errors",
-    "Item": "sets.probes",
-    "Options": "scoring.score",
-    "Probe": "sets.probes",
-    "ProbeSet": "sets.probes",
-    "Record": "scoring.records",
-    "RunReport": "api",
-    "Scores": "scoring.records",
-    "StoppedRun": "common.errors",
-    "Store": "store.store",
-    "UserError": "common.errors",
-    "Wanted": "scoring.load",
-    "compare": "api",
-    "import_replies": "api",
-    "read_answer": "answers.read",
-    "reproduce": "scoring.reproduce",
-    "run": "api",
-    "score": "api",
+    "Answer": "clika_client.answers.rules.result",
+    "Asking": "clika_client.asking.plan",
+    "CacheError": "clika_cache",
+    "ClikaError": "clika_client.common.errors",
+    "Comparison": "clika_client.scoring.differences",
+    "Completion": "clika_providers",
+    "Difference": "clika_client.scoring.differences",
+    "ImportOptions": "clika_client.importers.detect",
+    "ImportReport": "clika_client.importers.common",
+    "IncompleteRun": "clika_client.common.errors",
+    "Item": "clika_client.sets.probes",
+    "Items": "clika_client.asking.plan",
+    "Message": "clika_providers",
+    "MockProvider": "clika_providers",
+    "Options": "clika_client.scoring.score",
+    "Outcome": "clika_client.asking.workers",
+    "Probe": "clika_client.sets.probes",
+    "ProbeSet": "clika_client.sets.probes",
+    "Provider": "clika_providers",
+    "ProviderError": "clika_providers",
+    "ProviderOptions": "clika_providers",
+    "Record": "clika_client.scoring.records",
+    "Reproduction": "clika_client.scoring.reproduce",
+    "Request": "clika_providers",
+    "RowSummary": "clika_client.scoring.records",
+    "RunReport": "clika_client.api",
+    "RunResult": "clika_client.asking.run",
+    "Scores": "clika_client.scoring.records",
+    "StoppedRun": "clika_client.common.errors",
+    "Store": "clika_client.store.store",
+    "Tie": "clika_client.scoring.records",
+    "Usage": "clika_providers",
+    "UserError": "clika_client.common.errors",
+    "Wanted": "clika_client.scoring.load",
+    "arun": "clika_client.api",
+    "compare": "clika_client.api",
+    "connect": "clika_providers",
+    "import_replies": "clika_client.api",
+    "read_answer": "clika_client.answers.read",
+    "reproduce": "clika_client.scoring.reproduce",
+    "run": "clika_client.api",
+    "score": "clika_client.api",
 }
 
 __all__ = [
+    "Answer",
     "Asking",
+    "CacheError",
     "ClikaError",
+    "Comparison",
+    "Completion",
+    "Difference",
+    "ImportOptions",
+    "ImportReport",
     "IncompleteRun",
     "Item",
+    "Items",
+    "Message",
+    "MockProvider",
     "Options",
+    "Outcome",
     "Probe",
     "ProbeSet",
+    "Provider",
+    "ProviderError",
+    "ProviderOptions",
     "Record",
+    "Reproduction",
+    "Request",
+    "RowSummary",
     "RunReport",
+    "RunResult",
     "Scores",
     "StoppedRun",
     "Store",
+    "Tie",
+    "Usage",
     "UserError",
     "Wanted",
+    "arun",
     "compare",
+    "connect",
     "import_replies",
     "read_answer",
     "reproduce",
@@ -70,4 +133,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

@@ -1,16 +1,17 @@
-"""The command line's operations as functions, with typed results."""
+"""The command line's operations as functions, with typed results; they also work where an event loop is running."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from clika_client.asking.plan import Asking, Items, Plan
-from clika_client.asking.run import RunConfig, RunResult, evaluate
-from clika_client.asking.workers import Event
+from clika_client.asking.plan import Asking, Items
+from clika_client.asking.run import PreparedRun, RunConfig, RunResult, Silent
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
+from clika_client.common.running import finish, in_thread
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.prompts.catalogue import get_style
@@ -22,7 +23,13 @@ from clika_client.scoring.score import Options, score_store
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
-from clika_providers import ProviderOptions
+from clika_providers import Provider, ProviderOptions
+
+OneSet: TypeAlias = str | Path | ProbeSet
+Sets: TypeAlias = OneSet | Sequence[OneSet]
+"""Probe sets: names (`clika sets list`), files, or sets made in Python; one or several."""
+Models: TypeAlias = str | Provider | Sequence[str | Provider]
+"""Specs (`provider/model`) or providers; one or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,74 +39,115 @@ class RunReport:
     result: RunResult
     scores: Scores
 
+    def _repr_html_(self) -> str:
+        return self.scores._repr_html_()
+
 
 def run(
-    sets: Sequence[str | ProbeSet],
-    models: Sequence[str],
+    sets: Sets,
+    models: Models,
     *,
-    db: Path | None = None,
+    db: Path | str | None = None,
     languages: Sequence[str] | None = None,
+    items: Items | None = None,
     limit: int | None = None,
-    seed: int = 0,
     prompt: str = "plain",
     asking: Asking | None = None,
     provider: ProviderOptions | None = None,
     refresh: bool = False,
     max_cost: float | None = None,
-    fallback: str | None = None,
+    fallback: str | Provider | None = None,
     scoring: Options | None = None,
 ) -> RunReport:
-    """Ask `models` the questions of `sets` and score the answers.
+    """Ask `models` the questions of `sets` and score the answers; waits until all is done, in a notebook too.
 
-    With `ask="auto"`, the default, label probabilities are read from local models and text from all others. A run whose
-    requests partly failed is returned, not raised: see `result.status` and each record's `coverage`.
-    Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for the file.
+    A model is a spec (`openai/…`) or a Provider of your own, which is closed at the end. `limit` asks so
+    many items, `items` says more about which; the same ones in every language. `max_cost` is in US dollars.
+    How a model is asked is decided by `asking.ask`: with `auto`, the default, label probabilities from local models and
+    text from all others. A run whose requests partly failed is returned, not raised: see `result.status` and each
+    record's `coverage`. Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for
+    the file; all are ClikaError.
     """
-    config = RunConfig(
-        sets=tuple(s if isinstance(s, ProbeSet) else resolve(s) for s in sets),
-        models=tuple(models),
-        style=get_style(prompt),
-        asking=asking or Asking(),
-        languages=None if languages is None else tuple(canonical(tag) for tag in languages),
-        items=Items(limit=limit, seed=seed),
-        options=provider or ProviderOptions(),
-        refresh=refresh,
-        max_cost=max_cost,
-        fallback=fallback,
-    )
-    with Store(db or home() / "clika.db") as store:
-        result = evaluate(store, config, _Silent())
+    config = _config(sets, models, languages, items, limit, prompt, asking, provider, refresh, max_cost, fallback)
+    with Store(_path(db)) as store:
+        prepared = PreparedRun(store, config)
+        result = finish(lambda: prepared.ask(Silent()))
         return RunReport(result, score_store(store, run_id=result.run_id, options=scoring))
 
 
-def score(db: Path | None = None, *, wanted: Wanted | None = None, scoring: Options | None = None) -> Scores:
+async def arun(
+    sets: Sets,
+    models: Models,
+    *,
+    db: Path | str | None = None,
+    languages: Sequence[str] | None = None,
+    items: Items | None = None,
+    limit: int | None = None,
+    prompt: str = "plain",
+    asking: Asking | None = None,
+    provider: ProviderOptions | None = None,
+    refresh: bool = False,
+    max_cost: float | None = None,
+    fallback: str | Provider | None = None,
+    scoring: Options | None = None,
+) -> RunReport:
+    """As `run`, in the running event loop: other tasks go on while models are asked. Cancelling keeps what arrived."""
+    config = _config(sets, models, languages, items, limit, prompt, asking, provider, refresh, max_cost, fallback)
+    with Store(_path(db)) as store:
+        prepared = PreparedRun(store, config)
+        result = await prepared.ask(Silent())
+        return await in_thread(lambda: RunReport(result, score_store(store, run_id=result.run_id, options=scoring)))
+
+
+def score(db: Path | str | None = None, *, wanted: Wanted | None = None, scoring: Options | None = None) -> Scores:
     """Score what a database holds: no network, no key. Raises UserError, CacheError."""
-    with Store(db or home() / "clika.db", read_only=True) as store:
+    with Store(_path(db), read_only=True) as store:
         return score_store(store, wanted=wanted, options=scoring)
 
 
-def compare(a: str, b: str, db: Path | None = None, *, scoring: Options | None = None) -> Comparison:
+def compare(a: str, b: str, db: Path | str | None = None, *, scoring: Options | None = None) -> Comparison:
     """Is model `b` really better than model `a`, and in which languages? Raises UserError for unknown names."""
-    with Store(db or home() / "clika.db", read_only=True) as store:
+    with Store(_path(db), read_only=True) as store:
         loaded = load(store, Wanted(models=(a, b)))
     rows = [[block for block in loaded.blocks if block.key.model == name] for name in (a, b)]
     return compare_rows(rows[0], rows[1], loaded.sets, scoring)
 
 
-def import_replies(path: Path, db: Path | None = None, *, options: ImportOptions | None = None) -> ImportReport:
+def import_replies(
+    path: Path | str, db: Path | str | None = None, *, options: ImportOptions | None = None
+) -> ImportReport:
     """Bring in replies that others collected; twice is as once. Raises UserError for what cannot be read."""
-    with Store(db or home() / "clika.db") as store:
-        return import_path(store, path, options)
+    with Store(_path(db)) as store:
+        return import_path(store, Path(path), options)
 
 
-class _Silent:
-    """Listens to a run and shows nothing."""
+def _path(db: Path | str | None) -> Path:
+    return home() / "clika.db" if db is None else Path(db)
 
-    def planned(self, plans: Sequence[Plan]) -> None:
-        """Nothing to show."""
 
-    def started(self, plan: Plan) -> None:
-        """Nothing to show."""
-
-    def event(self, plan: Plan, event: Event) -> None:
-        """Nothing to show."""
+def _config(
+    sets: Sets,
+    models: Models,
+    languages: Sequence[str] | None,
+    items: Items | None,
+    limit: int | None,
+    prompt: str,
+    asking: Asking | None,
+    provider: ProviderOptions | None,
+    refresh: bool,
+    max_cost: float | None,
+    fallback: str | Provider | None,
+) -> RunConfig:
+    several_sets: Sequence[OneSet] = (sets,) if isinstance(sets, str | Path | ProbeSet) else sets
+    return RunConfig(
+        sets=tuple(s if isinstance(s, ProbeSet) else resolve(str(s)) for s in several_sets),
+        models=(models,) if isinstance(models, str) or not isinstance(models, Sequence) else tuple(models),
+        style=get_style(prompt),
+        asking=asking or Asking(),
+        languages=None if languages is None else tuple(canonical(tag) for tag in languages),
+        items=replace(items or Items(), limit=limit) if limit is not None else items or Items(),
+        options=provider or ProviderOptions(),
+        refresh=refresh,
+        max_cost=max_cost,
+        fallback=fallback,
+    )

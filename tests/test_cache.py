@@ -146,15 +146,6 @@ def test_refresh_asks_again_and_replaces(tmp_path: Path) -> None:
         assert rows.generation(database)[0] == before[0] + 1
 
 
-def test_disabled_neither_reads_nor_writes(tmp_path: Path) -> None:
-    path = tmp_path / "c.db"
-    provider = Scripted()
-    run_through(path, provider, [asking()], enabled=False)
-    run_through(path, provider, [asking()], enabled=False)
-    assert provider.calls == 2
-    assert sqlite3.connect(path).execute("SELECT count(*) FROM completions").fetchone() == (0,)
-
-
 @pytest.mark.parametrize(
     "reply",
     [Completion("blocked", "content_filter"), Completion("", "length"), Completion("  \n", "length")],

@@ -27,7 +27,7 @@ PROVIDERS = (
     ("types", "userfiles"),
     ("options", "keys"),
     ("traffic",),
-    ("hosted", "gguf"),
+    ("hosted", "gguf", "mock"),
     ("registry",),
     ("batches", "prices", "model_check"),
 )

@@ -6,35 +6,31 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clika import COMMAND, clika, write_probes
+from clika import COMMAND, clika, count, write_probes
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, make_request, missing_requests, select
+from clika_client.asking.plan import (
+    Asking,
+    Items,
+    Plan,
+    Selection,
+    make_plan,
+    make_request,
+    missing_requests,
+    select,
+    store_plan,
+)
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
-from clika_client.store.store import Store
-from clika_providers import Completion, Json, Request
+from clika_client.store.store import Cell, Store
+from clika_providers import MockProvider
 
 PLAIN = get_style("plain")
-
-
-class Echo:
-    """A provider that costs nothing and says A to everything."""
-
-    spec = "echo/m"
-    concurrency = 4
-    identity: Mapping[str, Json] = {"provider": "echo", "model": "m"}
-
-    async def complete(self, request: Request) -> Completion:
-        return Completion("A", "stop")
-
-    async def aclose(self) -> None:
-        return None
 
 
 class Bench:
@@ -43,15 +39,20 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "c.db")
         self.writer = Writer(self.store.database)
-        self.provider = CachedProvider(Echo(), self.store.database, self.writer)
+        self.provider = CachedProvider(MockProvider("A", concurrency=4), self.store.database, self.writer)
         self.set = read_user_set(write_probes(folder / "mine.jsonl", 5))
 
     def select(self, languages: tuple[str, ...] | None = None, limit: int | None = None) -> Selection:
-        return select(self.store, self.set, languages, Items(limit=limit))
+        return select(self.set, languages, Items(limit=limit))
 
     def plan(self, selection: Selection | None = None, **asking: object) -> Plan:
         chosen = [selection or self.select()]
-        return make_plan(self.store, self.provider, chosen, PLAIN, Asking(ask="text", **asking))  # type: ignore[arg-type]
+        return make_plan(self.provider, chosen, PLAIN, Asking(**asking))  # type: ignore[arg-type]
+
+    def keep(self, plan: Plan) -> list[Cell]:
+        """Store a plan as a run does; the cells that are stored then."""
+        store_plan(self.store, plan, self.store.start_run({}))
+        return self.store.cells()
 
     def answer(self, plan: Plan, first: int) -> None:
         """Ask and store the first so many of what is missing."""
@@ -99,9 +100,15 @@ def test_hosted_questions_are_asked_item_by_item_so_that_a_stopped_run_is_a_smal
     assert [cell.missing.tolist() for cell in bench.plan(permute=True).cells] == [[3, 4]] * cells
 
 
-def test_planning_alone_makes_a_run_that_can_be_scored(bench: Bench) -> None:
+def test_planning_alone_writes_nothing(bench: Bench) -> None:
     bench.plan()
-    cells = bench.store.cells()
+    assert bench.store.cells() == []
+    for table in ("sets", "models", "runs"):
+        assert count(bench.store.database.path, table) == 0
+
+
+def test_a_stored_plan_is_a_run_that_can_be_scored(bench: Bench) -> None:
+    cells = bench.keep(bench.plan())
     assert [cell.key.language for cell in cells] == ["en", "de"]
     assert [cell.asked().tolist() for cell in cells] == [[0, 1, 2, 3, 4]] * 2
     assert all(bench.store.replies(cell).texts == [] for cell in cells)
@@ -113,7 +120,7 @@ def test_positions_of_a_limited_choice_are_those_of_the_whole_set(bench: Bench) 
     assert chosen == [item.item_id for item in bench.set.select(["de"], 2, 0).items]
     plan = bench.plan(selection)
     assert plan.cells[0].missing.tolist() == list(selection.positions)
-    (cell,) = bench.store.cells()
+    (cell,) = bench.keep(plan)
     assert cell.asked().tolist() == list(selection.positions)
 
 
@@ -136,18 +143,29 @@ def test_the_same_question_is_the_same_request_every_time(bench: Bench) -> None:
 
 @pytest.mark.parametrize("change", [{"max_tokens": 5}, {"temperature": 0.7}, {"seed": 3}, {"thinking": True}])
 def test_other_settings_are_another_row_and_ask_again(bench: Bench, change: dict[str, object]) -> None:
-    bench.answer(bench.plan(), 10)
+    usual = bench.plan()
+    bench.answer(usual, 10)
     other = bench.plan(None, **change)
+    bench.keep(usual)
     assert other.missing == 10
-    settings = {cell.key.settings for cell in bench.store.cells()}
+    settings = {cell.key.settings for cell in bench.keep(other)}
     assert settings == {"{}", json.dumps(change, separators=(",", ":"))}
 
 
-def test_refresh_and_a_disabled_cache_miss_everything(bench: Bench) -> None:
+def test_refreshing_misses_everything(bench: Bench) -> None:
     bench.answer(bench.plan(), 10)
-    for refresh, enabled in ((True, True), (False, False)):
-        bench.provider = CachedProvider(Echo(), bench.store.database, bench.writer, refresh=refresh, enabled=enabled)
-        assert bench.plan().missing == 10
+    bench.provider = CachedProvider(bench.provider.provider, bench.store.database, bench.writer, refresh=True)
+    assert bench.plan().missing == 10
+
+
+def test_what_auto_stands_for_is_the_providers_to_say(bench: Bench) -> None:
+    assert bench.plan().asking.ask == "text"
+    local = MockProvider()
+    local.usual_ask = "logprobs"
+    bench.provider = CachedProvider(local, bench.store.database, bench.writer)
+    assert bench.plan().asking.ask == "logprobs"
+    assert bench.plan(max_tokens=5).asking.ask == "logprobs"
+    assert bench.plan(ask="text").asking.ask == "text"
 
 
 def test_an_unknown_language_is_refused_before_anything_is_stored(bench: Bench) -> None:

@@ -85,7 +85,7 @@ def test_the_users_prices_win(tmp_path: Path) -> None:
         ('model = "a/b"\ninput = -1\noutput = 1', "input must be a number"),
         ('model = "a/b"\ninput = "1"\noutput = 1', "input must be a number"),
         ('model = "a/b"\ninput = 1\noutput = 1\nuotput = 2', "unknown fields: uotput"),
-        ('model = "a/b"\ninput = 1\noutput = 1\nmode = "talk"', "mode 'talk'"),
+        ('model = "a/b"\ninput = 1\noutput = 1\nmode = "talk"', "mode must be one of .*'talk'"),
     ],
 )
 def test_a_faulty_price_file_is_named_with_its_fault(tmp_path: Path, row: str, message: str) -> None:

@@ -116,9 +116,7 @@ def test_the_users_file_wins_over_the_table(tmp_path: Path) -> None:
 def test_the_file_in_the_configuration_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "capabilities.toml").write_text('[[rule]]\nservers = ["*"]\nmodels = "mine"\nseed = false\n')
     monkeypatch.setenv("CLIKA_HOME", str(tmp_path))
-    capabilities_for.cache_clear()
     assert not capabilities_for("vllm", "mine").seed
-    capabilities_for.cache_clear()
 
 
 @pytest.mark.parametrize(

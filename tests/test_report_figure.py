@@ -32,13 +32,13 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<svg"), (".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_pictures_are_what_their_suffix_says(tmp_path: Path, scored: Path, suffix: str, magic: bytes) -> None:
     picture = tmp_path / f"figure{suffix}"
-    clika("report", "--db", scored, "--bootstrap", 100, "--figure", picture)
+    clika("score", "--db", scored, "--bootstrap", 100, "--figure", picture)
     assert picture.read_bytes().startswith(magic)
     assert [p.name for p in tmp_path.iterdir() if "figure" in p.name] == [picture.name]
 
 
 def test_the_drawing_holds_the_figures_and_escapes_names(tmp_path: Path, scored: Path) -> None:
-    clika("report", "--db", scored, "--bootstrap", 0, "--figure", tmp_path / "figure.svg")
+    clika("score", "--db", scored, "--bootstrap", 0, "--figure", tmp_path / "figure.svg")
     svg = (tmp_path / "figure.svg").read_text(encoding="utf-8")
     words = [node.text or "" for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("text")]
     # The model always says B: gold is B for items 1 and 5 of 6, so accuracy is 1/3 and RA is 1/9.
@@ -49,7 +49,7 @@ def test_the_drawing_holds_the_figures_and_escapes_names(tmp_path: Path, scored:
 
 def test_the_page_opens_in_a_browser_without_a_network(tmp_path: Path, scored: Path) -> None:
     page = tmp_path / "figure.html"
-    clika("report", "--db", scored, "--bootstrap", 0, "--figure", page)
+    clika("score", "--db", scored, "--bootstrap", 0, "--figure", page)
     text = page.read_text(encoding="utf-8")
     assert "cdn." not in text
     assert EVIL not in text
@@ -68,5 +68,5 @@ def test_the_page_opens_in_a_browser_without_a_network(tmp_path: Path, scored: P
 
 
 def test_another_suffix_is_refused_with_the_ones_there_are(tmp_path: Path, scored: Path) -> None:
-    done = clika("report", "--db", scored, "--bootstrap", 0, "--figure", tmp_path / "figure.gif", check=2)
+    done = clika("score", "--db", scored, "--bootstrap", 0, "--figure", tmp_path / "figure.gif", check=2)
     assert ".svg" in done.stderr

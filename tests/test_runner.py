@@ -17,7 +17,7 @@ from rich.console import Console
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Plan, PlannedCell, make_plan, select
+from clika_client.asking.plan import Asking, Items, Plan, PlannedCell, make_plan, select
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask, most_tokens
 from clika_client.cli.progress import RunProgress
 from clika_client.prompts.catalogue import get_style
@@ -76,9 +76,7 @@ class Desk:
             writer,
             cost_of=lambda usage: None if usage.input_tokens is None else usage.input_tokens * price / 1000,
         )
-        plan = make_plan(
-            self.store, cached, [select(self.store, self.set, None, None, 0)], get_style("plain"), Asking(ask="text")
-        )
+        plan = make_plan(cached, [select(self.set, None, Items())], get_style("plain"), Asking())
         try:
             return asyncio.run(ask(plan, self.events.append, budget, lambda tokens, _: tokens * price / 1000))
         finally:
@@ -146,8 +144,8 @@ def test_cancelling_keeps_what_arrived(desk: Desk) -> None:
     writer = Writer(desk.store.database)
     provider = Scripted(lambda _: said(), concurrency=4)
     cached = CachedProvider(provider, desk.store.database, writer)
-    chosen = [select(desk.store, desk.set, None, None, 0)]
-    plan = make_plan(desk.store, cached, chosen, get_style("plain"), Asking(ask="text"))
+    chosen = [select(desk.set, None, Items())]
+    plan = make_plan(cached, chosen, get_style("plain"), Asking())
     with pytest.raises(Stop):
         asyncio.run(ask(plan, stop_after_ten))
     writer.close()
@@ -332,8 +330,8 @@ class Shown:
 def plan(desk: Desk) -> Iterator[Plan]:
     writer = Writer(desk.store.database)
     cached = CachedProvider(Scripted(lambda _: said()), desk.store.database, writer)
-    chosen = [select(desk.store, desk.set, None, None, 0)]
-    yield make_plan(desk.store, cached, chosen, get_style("plain"), Asking(ask="text"))
+    chosen = [select(desk.set, None, Items())]
+    yield make_plan(cached, chosen, get_style("plain"), Asking())
     writer.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clika_providers import ClikaError
 
-class CacheError(Exception):
+
+class CacheError(ClikaError):
     """The database cannot be opened, read or written; the message names the file and the cure."""

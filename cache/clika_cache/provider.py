@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 
 from clika_cache import completions
 from clika_cache.completions import StoredAttempt
 from clika_cache.database import Database
 from clika_cache.keys import KeyMaker, canonical, prompt_text
 from clika_cache.writer import Writer
-from clika_providers import Completion, Json, Provider, ProviderError, Request, Usage
+from clika_providers import AskMode, Completion, Json, Provider, ProviderError, Request, Usage
 
 CostOf = Callable[[Usage], "float | None"]
 
@@ -18,8 +19,8 @@ CostOf = Callable[[Usage], "float | None"]
 class CachedProvider:
     """Serves stored completions, asks `provider` for the others, and stores what arrives.
 
-    `refresh` asks again and replaces; `enabled=False` neither reads nor writes. Two requests with the
-    same key in flight share one call.
+    `refresh` asks again and replaces. Two requests with the same key in flight share one call. Nothing is written
+    before the first reply arrives.
     """
 
     def __init__(
@@ -29,18 +30,15 @@ class CachedProvider:
         writer: Writer,
         *,
         refresh: bool = False,
-        enabled: bool = True,
         cost_of: CostOf | None = None,
     ) -> None:
         self.provider = provider
         self.refresh = refresh
-        self.enabled = enabled
         self._database = database
         self._writer = writer
-        self._cost_of = cost_of or (lambda _: None)
+        self.cost_of: CostOf = cost_of or (lambda _: None)
         self._keys = KeyMaker(provider.identity)
         self._in_flight: dict[bytes, asyncio.Future[Completion]] = {}
-        self.model_id = completions.model_id(database, provider.spec, canonical(dict(provider.identity)))
 
     @property
     def spec(self) -> str:
@@ -51,6 +49,27 @@ class CachedProvider:
     def identity(self) -> Mapping[str, Json]:
         """The wrapped model's identity."""
         return self.provider.identity
+
+    @cached_property
+    def model_id(self) -> int:
+        """The model's row number, made when new."""
+        return completions.model_id(self._database, self.spec, canonical(dict(self.identity)))
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the model computes in this process, so that models take turns."""
+        return bool(getattr(self.provider, "runs_here", False))
+
+    @property
+    def usual_ask(self) -> AskMode:
+        """How the model is asked unless told otherwise."""
+        usual: AskMode = getattr(self.provider, "usual_ask", "text")
+        return usual
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how this model was asked."""
+        return tuple(getattr(self.provider, "notes", ()))
 
     @property
     def concurrency(self) -> int:
@@ -63,7 +82,7 @@ class CachedProvider:
 
     def cost(self, completion: Completion) -> float | None:
         """US dollars a completion cost, None when no price is known."""
-        return self._cost_of(completion.usage)
+        return self.cost_of(completion.usage)
 
     def most_output(self, request: Request) -> int:
         """Tokens a reply can be billed for at most; a provider may send a higher cap than it was asked for."""
@@ -75,13 +94,13 @@ class CachedProvider:
         return self._keys.key(request)
 
     def present(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Which keys need no call; empty when refreshing or disabled."""
-        return set() if self.refresh or not self.enabled else completions.present(self._database, keys)
+        """Which keys need no call; empty when refreshing."""
+        return set() if self.refresh else completions.present(self._database, keys)
 
     async def complete(self, request: Request) -> Completion:
         """The stored completion, or a fresh one that is stored at once; raises ProviderError."""
         key = self.key(request)
-        if self.enabled and not self.refresh:
+        if not self.refresh:
             stored = completions.lookup(self._database, [key])
             if stored:
                 return stored[key]
@@ -98,7 +117,7 @@ class CachedProvider:
             completion = await self.provider.complete(request)
             self._store(key, request, completion)
         except BaseException as error:
-            if isinstance(error, ProviderError) and self.enabled:
+            if isinstance(error, ProviderError):
                 self._writer.put(StoredAttempt(key, self.model_id, error.kind, str(error), error.status))
             if isinstance(error, Exception):
                 future.set_exception(error)
@@ -113,8 +132,6 @@ class CachedProvider:
             del self._in_flight[key]
 
     def _store(self, key: bytes, request: Request, completion: Completion) -> None:
-        if not self.enabled:
-            return
-        text, cost = prompt_text(request.messages), self._cost_of(completion.usage)
+        text, cost = prompt_text(request.messages), self.cost_of(completion.usage)
         entry = completions.entry_for(key, self.model_id, text, completion, cost, replace=self.refresh)
         self._writer.put(entry)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from clika_cache import StoredAttempt, Writer, entry_for, prompt_text
 from clika_client.asking.plan import Plan, missing_requests
-from clika_client.asking.run import Evaluation, Listener, RunConfig, price_of
+from clika_client.asking.run import PreparedRun, RunConfig, price_of
 from clika_client.asking.workers import most_tokens
 from clika_client.common.errors import UserError
+from clika_client.common.running import finish
 from clika_client.store import batches as batch_store
 from clika_client.store.batches import StoredBatch
 from clika_client.store.store import Store
@@ -42,26 +42,32 @@ class Collected:
     """Requests without a result, after expiry or cancellation; the same run asks them again."""
 
 
-def submit(store: Store, config: RunConfig, listener: Listener) -> list[Submitted]:
-    """Send what is missing as batches. Raises UserError for models without batches or over `max_cost`."""
-    for spec in config.models:
-        batch_door(spec, config.options)
-    return asyncio.run(_submit(Evaluation(store, config, listener)))
+def check_models(config: RunConfig) -> None:
+    """Raises UserError or RunError for a model without batches, before anything is planned."""
+    for model in config.models:
+        if not isinstance(model, str):
+            raise UserError(f"batches need a model named PROVIDER/MODEL, not an object ({model.spec})")
+        batch_door(model, config.options)
 
 
-async def _submit(evaluation: Evaluation) -> list[Submitted]:
+def submit(run: PreparedRun) -> list[Submitted]:
+    """Send what is missing as batches, and close the run. Raises UserError for more than `max_cost`."""
+    return finish(lambda: _submit(run))
+
+
+async def _submit(run: PreparedRun) -> list[Submitted]:
     try:
-        run_id, plans, _ = evaluation.prepare()
-        _check_cost(plans, evaluation.config)
-        done = [await _submit_plan(evaluation, run_id, plan) for plan in plans]
-        evaluation.store.finish_run(run_id, "submitted", evaluation.notes)
+        _check_cost(run.plans, run.config)
+        run_id = run.begin()
+        done = [await _submit_plan(run, run_id, plan) for plan in run.plans]
+        run.store.finish_run(run_id, "submitted", run.notes)
         return done
     finally:
-        await evaluation.close()
+        await run.aclose()
 
 
-async def _submit_plan(evaluation: Evaluation, run_id: str, plan: Plan) -> Submitted:
-    waiting = batch_store.pending_keys(evaluation.store, plan.provider.model_id)
+async def _submit_plan(run: PreparedRun, run_id: str, plan: Plan) -> Submitted:
+    waiting = batch_store.pending_keys(run.store, plan.provider.model_id)
     sent: list[Keyed] = []
     held = batches = count = 0
 
@@ -76,12 +82,12 @@ async def _submit_plan(evaluation: Evaluation, run_id: str, plan: Plan) -> Submi
             sent.append((key.hex(), request))
             yield sent[-1]
 
-    door = batch_door(plan.provider.spec, evaluation.config.options)
+    door = batch_door(plan.provider.spec, run.config.options)
     try:
         async for ticket in door.submit(keyed()):
             # Batches take requests in order; one that no longer fitted waits at the end for the next ticket.
             mine, sent[:] = sent[: ticket.requests], sent[ticket.requests :]
-            batch_store.add(evaluation.store, run_id, plan.provider.model_id, ticket, mine)
+            batch_store.add(run.store, run_id, plan.provider.model_id, ticket, mine)
             batches += 1
             count += ticket.requests
     finally:
@@ -111,12 +117,12 @@ def _check_cost(plans: Sequence[Plan], config: RunConfig) -> None:
 
 def status(store: Store, options: ProviderOptions | None = None) -> list[Collected]:
     """Where every batch that is not collected stands; asks the vendors."""
-    return asyncio.run(_each(store, options or ProviderOptions(), collect_too=False))
+    return finish(lambda: _each(store, options or ProviderOptions(), collect_too=False))
 
 
 def collect(store: Store, options: ProviderOptions | None = None) -> list[Collected]:
     """Store the results of every batch that is over; the others are only asked how they stand."""
-    return asyncio.run(_each(store, options or ProviderOptions(), collect_too=True))
+    return finish(lambda: _each(store, options or ProviderOptions(), collect_too=True))
 
 
 def cancel(store: Store, number: int, options: ProviderOptions | None = None) -> BatchStatus:
@@ -125,7 +131,7 @@ def cancel(store: Store, number: int, options: ProviderOptions | None = None) ->
     if found is None:
         known = ", ".join(str(b.number) for b in batch_store.all_batches(store)) or "none"
         raise UserError(f"there is no batch {number}; batches: {known}")
-    return asyncio.run(_cancel(found, options or ProviderOptions()))
+    return finish(lambda: _cancel(found, options or ProviderOptions()))
 
 
 async def _cancel(batch: StoredBatch, options: ProviderOptions) -> BatchStatus:

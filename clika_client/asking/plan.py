@@ -7,7 +7,7 @@ million probes need a few bytes each; asking renders the missing ones again, one
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import groupby
 from typing import Literal
@@ -15,14 +15,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache import CachedProvider, canonical
+from clika_cache import KEY_BYTES, CachedProvider, canonical
 from clika_client.common.errors import UserError
 from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.style import Style, render, style_digest
 from clika_client.sets.filters import check_tags, kept_items, sample
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, Store
-from clika_providers import AskMode, Json, Request
+from clika_providers import AskMode, Request
 
 _BLOCK = 1000
 
@@ -64,9 +64,8 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which part of a stored set is asked: the languages, and item positions in the full set."""
+    """Which part of a set is asked: the languages, and item positions in the full set."""
 
-    set_id: int
     probe_set: ProbeSet
     languages: tuple[str, ...]
     positions: tuple[int, ...]
@@ -74,19 +73,29 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
-    """One cell of a plan."""
+    """One cell of a plan; it is in memory only until `store_plan`."""
 
-    cell_id: int
     selection: Selection
     language: str
     rotation: int
     repeat: int
     positions: Sequence[int]
     """Item positions that the cell stands for: those of the selection that this language and this order have."""
+    labels: tuple[str, ...]
+    """Of the options as shown, in the order of the choices."""
+    keys: bytes
+    """The content key of every position, one after the other."""
     missing: npt.NDArray[np.int32]
     """Item positions that have no stored answer; shape (missing,)."""
     prompt_bytes: int
     """UTF-8 bytes of the missing prompts, from which tokens are estimated."""
+
+    def keys_by_position(self) -> dict[int, bytes]:
+        """Item position → content key."""
+        return {
+            position: self.keys[start : start + KEY_BYTES]
+            for position, start in zip(self.positions, range(0, len(self.keys), KEY_BYTES), strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,7 @@ class Items:
     seed: int = 0
 
 
-def select(store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, items: Items) -> Selection:
+def select(probe_set: ProbeSet, languages: Sequence[str] | None, items: Items) -> Selection:
     """The chosen part of a set, in the full set's positions; raises UserError for unknown languages and tags."""
     tags = probe_set.select(languages).languages
     for named, option in ((items.only, "--only"), (items.drop, "--drop"), ((items.by,), "--limit-by")):
@@ -142,24 +151,23 @@ def select(store: Store, probe_set: ProbeSet, languages: Sequence[str] | None, i
                 f"--only {','.join(items.only)}: set {probe_set.name!r} has no such item; ask for less at once"
             )
     positions = sample(probe_set, rows, items.limit, items.seed, items.by)
-    return Selection(store.add_set(probe_set), probe_set, tags, positions)
+    return Selection(probe_set, tags, positions)
 
 
-def make_plan(
-    store: Store, provider: CachedProvider, selections: Sequence[Selection], style: Style, asking: Asking
-) -> Plan:
-    """Lay out one model's cells and store their keys, so that even a killed run can be scored."""
+def make_plan(provider: CachedProvider, selections: Sequence[Selection], style: Style, asking: Asking) -> Plan:
+    """Lay out one model's cells: every prompt is rendered once, and looked up. Nothing is written."""
+    if asking.ask == "auto":
+        asking = replace(asking, ask=provider.usual_ask)
     cells = []
     for selection in selections:
         for language in selection.languages:
             for rotation in range(selection.probe_set.k if asking.permute else 1):
                 for repeat in range(asking.repeats):
-                    cells.append(_plan_cell(store, provider, selection, language, style, asking, rotation, repeat))
+                    cells.append(_plan_cell(provider, selection, language, style, asking, rotation, repeat))
     return Plan(provider, style, asking, tuple(cells))
 
 
 def _plan_cell(
-    store: Store,
     provider: CachedProvider,
     selection: Selection,
     language: str,
@@ -168,7 +176,7 @@ def _plan_cell(
     rotation: int,
     repeat: int,
 ) -> PlannedCell:
-    keys: dict[int, bytes] = {}
+    keys = bytearray()
     missing: list[int] = []
     size = 0
     probe_set = selection.probe_set
@@ -182,24 +190,21 @@ def _plan_cell(
             block.append((position, provider.key(request), length))
         have = provider.present([key for _, key, _ in block])
         for position, key, length in block:
-            keys[position] = key
+            keys += key
             if key not in have:
                 missing.append(position)
                 size += length
-    cell = CellKey(
-        model=provider.spec,
-        identity=canonical(dict(provider.identity)),
-        set_id=selection.set_id,
-        language=language,
-        prompt=style.name,
-        ask=asking.mode,
-        rotation=rotation,
-        repeat=repeat,
-        settings=asking.settings(style),
+    return PlannedCell(
+        selection,
+        language,
+        rotation,
+        repeat,
+        positions,
+        labels,
+        bytes(keys),
+        np.asarray(missing, dtype=np.int32),
+        size,
     )
-    cell_id = store.add_cell(cell, labels, keys)
-    left = np.asarray(missing, dtype=np.int32)
-    return PlannedCell(cell_id, selection, language, rotation, repeat, positions, left, size)
 
 
 def _positions(selection: Selection, language: str, rotation: int) -> Sequence[int]:
@@ -214,6 +219,29 @@ def _positions(selection: Selection, language: str, rotation: int) -> Sequence[i
     return tuple(i for i in chosen if i in held)
 
 
+def store_plan(store: Store, plan: Plan, run_id: str) -> None:
+    """Keep the plan's sets, cells and keys as part of a run, so that even a killed run can be scored."""
+    set_ids: dict[int, int] = {}
+    for cell in plan.cells:
+        probe_set = cell.selection.probe_set
+        set_id = set_ids.get(id(probe_set))
+        if set_id is None:
+            set_id = set_ids[id(probe_set)] = store.add_set(probe_set)
+        key = CellKey(
+            model=plan.provider.spec,
+            identity=canonical(dict(plan.provider.identity)),
+            set_id=set_id,
+            language=cell.language,
+            prompt=plan.style.name,
+            ask=plan.asking.mode,
+            rotation=cell.rotation,
+            repeat=cell.repeat,
+            settings=plan.asking.settings(plan.style),
+        )
+        cell_id = store.add_cell(key, cell.labels, cell.keys_by_position())
+        store.add_run_cell(run_id, cell_id, cell.positions)
+
+
 def make_request(
     probe_set: ProbeSet, language: str, position: int, style: Style, asking: Asking, rotation: int, repeat: int
 ) -> Request:
@@ -223,7 +251,6 @@ def make_request(
         asked = render_options(probe, style, probe_set, tags=tags)
         return Request(asked.messages, "likelihood", options=asked.options, neutral=asked.neutral)
     prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
-    extra: tuple[tuple[str, Json], ...] = ()
     return Request(
         messages=prompt.messages,
         mode=asking.mode,
@@ -234,7 +261,6 @@ def make_request(
         grammar=asking.grammar,
         thinking=asking.thinking,
         repeat=repeat,
-        extra=extra,
     )
 
 
@@ -244,8 +270,7 @@ def missing_requests(plan: Plan) -> Iterator[tuple[PlannedCell, Request]]:
     Hosted models are asked item by item across all languages, so that what the money was enough for is a smaller table
     without gaps. Local ones are asked cell by cell: there neighbours share the beginning of their prompts.
     """
-    local = plan.provider.spec.startswith("gguf/")
-    for cell, position in _cell_by_cell(plan) if local else _item_by_item(plan):
+    for cell, position in _cell_by_cell(plan) if plan.provider.runs_here else _item_by_item(plan):
         yield (
             cell,
             make_request(

@@ -1,8 +1,7 @@
-"""One invocation from sets and models to stored replies: connect, plan, ask, note what happened."""
+"""One invocation from sets and models to stored replies: connect and plan, then ask, and note what happened."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -11,15 +10,16 @@ from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.idle_options import refuse_idle
-from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, select
+from clika_client.asking.plan import Asking, Items, Plan, make_plan, select, store_plan
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
 from clika_client.common.errors import UserError
+from clika_client.common.running import finish, together
 from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
 from clika_providers import Json, Provider, ProviderOptions, RunError
 from clika_providers.prices import Price, find_price
-from clika_providers.registry import connect, parse_spec
+from clika_providers.registry import as_provider, connect, parse_spec
 
 _QUOTA = "quota"
 _LATER = ("circuit", "wait", "unreachable")
@@ -31,7 +31,8 @@ class RunConfig:
     """Everything an invocation needs; stored with the run, without anything secret."""
 
     sets: tuple[ProbeSet, ...]
-    models: tuple[str, ...]
+    models: tuple[str | Provider, ...]
+    """Specs, or providers made elsewhere; the run closes them at its end, as it does its own."""
     style: Style
     asking: Asking = field(default_factory=Asking)
     languages: tuple[str, ...] | None = None
@@ -39,7 +40,7 @@ class RunConfig:
     options: ProviderOptions = field(default_factory=ProviderOptions)
     refresh: bool = False
     max_cost: float | None = None
-    fallback: str | None = None
+    fallback: str | Provider | None = None
     prices: Path | None = None
     """The user's own price table, which goes before the built-in one."""
 
@@ -47,7 +48,7 @@ class RunConfig:
         """What the database keeps of it."""
         return {
             "sets": [s.name for s in self.sets],
-            "models": list(self.models),
+            "models": [spec_of(model) for model in self.models],
             "prompt": self.style.name,
             "prompt_digest": style_digest(self.style),
             "ask": self.asking.ask,
@@ -60,24 +61,35 @@ class RunConfig:
             "permute": self.asking.permute,
             "repeats": self.asking.repeats,
             "max_tokens": self.asking.max_tokens,
-            "fallback": self.fallback,
+            "fallback": None if self.fallback is None else spec_of(self.fallback),
         }
+
+
+def spec_of(model: str | Provider) -> str:
+    """The name of a model that is given as a spec or as a provider."""
+    return model if isinstance(model, str) else model.spec
 
 
 class Listener(Protocol):
     """Who wants to know how a run is going."""
 
-    def planned(self, plans: Sequence[Plan]) -> None:
-        """All requests are known; asking is about to start. May raise to stop here."""
-        ...
-
     def started(self, plan: Plan) -> None:
-        """A plan that was not among those planned begins (a fallback)."""
+        """A plan that was not there when asking began is asked now (a fallback)."""
         ...
 
     def event(self, plan: Plan, event: Event) -> None:
         """One request ended."""
         ...
+
+
+class Silent:
+    """Listens to a run and shows nothing."""
+
+    def started(self, plan: Plan) -> None:
+        """Nothing to show."""
+
+    def event(self, plan: Plan, event: Event) -> None:
+        """Nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,101 +108,113 @@ class RunResult:
 
 def evaluate(store: Store, config: RunConfig, listener: Listener) -> RunResult:
     """Ask what is missing and store it; raises UserError for what can be known before asking."""
-    return asyncio.run(_evaluate(Evaluation(store, config, listener)))
+    run = PreparedRun(store, config)
+    return finish(lambda: run.ask(listener))
 
 
-async def _evaluate(evaluation: Evaluation) -> RunResult:
-    try:
-        return await evaluation.ask_all(*evaluation.prepare())
-    finally:
-        await evaluation.close()
+class PreparedRun:
+    """A run whose models are connected and whose requests are known; nothing is sent or stored before `ask`.
 
+    `ask` closes it, as batches do; `close` is for a run that is not asked. Making one raises UserError or
+    ProviderError for what can be known before asking, and leaves nothing open then.
+    """
 
-class Evaluation:
-    """The state of one invocation: prepare, then ask or submit, then close."""
-
-    def __init__(self, store: Store, config: RunConfig, listener: Listener) -> None:
-        for spec in (*config.models, *([config.fallback] if config.fallback else [])):
-            parse_spec(spec)
+    def __init__(self, store: Store, config: RunConfig) -> None:
+        for model in (*config.models, *([config.fallback] if config.fallback else [])):
+            # A slip in the last name is told before the first model is set up.
+            parse_spec(model) if isinstance(model, str) else as_provider(model, "a model that is not named by a spec")
         self.store = store
         self.config = config
-        self.listener = listener
-        self.notes: list[str] = []
-        self.writer = Writer(store.database)
-        self.providers: list[Provider] = []
+        self.notes = [note for s in config.sets for note in style_notes(config.style, s)]
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
-
-    def prepare(self) -> tuple[str, list[Plan], list[Selection]]:
-        """(run id, plan per model, selections): everything is known and stored, nothing is asked yet."""
-        config = self.config
-        selections = [select(self.store, s, config.languages, config.items) for s in config.sets]
-        self.notes += [note for s in config.sets for note in style_notes(config.style, s)]
-        plans = [self._plan(spec, selections) for spec in config.models]
-        if config.fallback:
+        self._writer = Writer(store.database)
+        self._providers: list[Provider] = []
+        try:
+            self._selections = [select(s, config.languages, config.items) for s in config.sets]
+            self.plans = tuple(self._plan(self._connected(model)) for model in config.models)
             # A missing file is told now, not after hours of asking.
-            self.providers.append(connect(config.fallback, config.options))
-        run_id = self.store.start_run(config.record())
-        self._note_cells(run_id, plans)
-        self.listener.planned(plans)
-        return run_id, plans, selections
+            self._fallback = self._connected(config.fallback) if config.fallback else None
+        except BaseException:
+            self.close()
+            raise
 
-    async def close(self) -> None:
+    def close(self) -> None:
+        """Close the models; needed only when nothing is asked."""
+        finish(self.aclose)
+
+    async def aclose(self) -> None:
         """Close the models, and wait until everything is on disk."""
-        for provider in self.providers:
-            await provider.aclose()
-        self.writer.close()
+        providers, self._providers = self._providers, []
+        try:
+            for provider in providers:
+                await provider.aclose()
+        finally:
+            self._writer.close()
 
-    def _plan(self, spec: str, selections: Sequence[Selection]) -> Plan:
-        provider = connect(spec, self.config.options)
-        self.providers.append(provider)
-        asking = self.config.asking
-        if asking.ask == "auto":
-            asking = replace(asking, ask="logprobs" if spec.startswith("gguf/") else "text")
-        refuse_idle(spec, asking, self.config.options)
-        price = find_price(spec, mode=asking.mode, user_file=self.config.prices)
+    def begin(self) -> str:
+        """Note the run and what it will ask in the database; returns its id."""
+        run_id = self.store.start_run(self.config.record())
+        for plan in self.plans:
+            store_plan(self.store, plan, run_id)
+        return run_id
+
+    async def ask(self, listener: Listener) -> RunResult:
+        """Ask what is missing, hosted models side by side, local ones one after the other; then close."""
+        try:
+            return await self._ask_all(self.begin(), listener)
+        finally:
+            await self.aclose()
+
+    def _connected(self, model: str | Provider) -> Provider:
+        provider = connect(model, self.config.options) if isinstance(model, str) else model
+        self._providers.append(provider)
+        return provider
+
+    def _plan(self, provider: Provider) -> Plan:
         cached = CachedProvider(
             provider,
             self.store.database,
-            self.writer,
+            self._writer,
             refresh=self.config.refresh,
-            cost_of=None if price is None else price.cost,
         )
-        return make_plan(self.store, cached, selections, self.config.style, asking)
+        asking = self.config.asking
+        if asking.ask == "auto":
+            asking = replace(asking, ask=cached.usual_ask)
+        refuse_idle(provider.spec, asking, self.config.options)
+        plan = make_plan(cached, self._selections, self.config.style, asking)
+        price = price_of(plan, self.config.prices)
+        if price is not None:
+            cached.cost_of = price.cost
+        return plan
 
-    def _note_cells(self, run_id: str, plans: Sequence[Plan]) -> None:
-        for plan in plans:
-            for cell in plan.cells:
-                self.store.add_run_cell(run_id, cell.cell_id, cell.positions)
-
-    async def ask_all(self, run_id: str, plans: Sequence[Plan], selections: Sequence[Selection]) -> RunResult:
-        """Ask what is missing, hosted models side by side, local ones one after the other."""
-        local = [p for p in plans if p.provider.spec.startswith("gguf/")]
-        remote = [p for p in plans if p not in local]
+    async def _ask_all(self, run_id: str, listener: Listener) -> RunResult:
+        local = [plan for plan in self.plans if plan.provider.runs_here]
+        remote = [plan for plan in self.plans if not plan.provider.runs_here]
         status = "stopped"
         outcomes: list[Outcome] = []
         try:
-            lanes = [self._ask_lane([p], outcomes) for p in remote] + [self._ask_lane(local, outcomes)]
-            await asyncio.gather(*lanes)
-            await self._fall_back(run_id, outcomes, selections)
-            status = self._status(outcomes)
+            lanes = [*([plan] for plan in remote), local]
+            await together(*(self._ask_lane(lane, outcomes, listener) for lane in lanes))
+            await self._fall_back(run_id, outcomes, listener)
+            status = _status(outcomes)
         finally:
-            for provider in self.providers:
-                self.notes += [f"{provider.spec}: {note}" for note in getattr(provider, "notes", ())]
-            self.writer.flush()
+            for plan in self.plans:
+                self.notes += [f"{plan.provider.spec}: {note}" for note in plan.provider.notes]
+            self._writer.flush()
             self.store.finish_run(run_id, status, self.notes)
         stops = [o.stop for o in outcomes if isinstance(o.stop, RunError)]
         fatal = next((e for e in stops if e.code not in (*_LATER, _QUOTA)), None)
         money = next((e for e in stops if e.code == _QUOTA), None)
         return RunResult(run_id, status, tuple(outcomes), tuple(self.notes), fatal, money)
 
-    async def _ask_lane(self, plans: Sequence[Plan], outcomes: list[Outcome]) -> None:
+    async def _ask_lane(self, plans: Sequence[Plan], outcomes: list[Outcome], listener: Listener) -> None:
         """Models of one lane are asked one after the other; lanes run side by side."""
         for plan in plans:
             if not plan.missing:
                 outcomes.append(Outcome(plan.provider.spec))
                 continue
             price = price_of(plan, self.config.prices)
-            on_event = partial(self.listener.event, plan)
+            on_event = partial(listener.event, plan)
             outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
             outcomes.append(outcome)
             if outcome.cost:
@@ -201,28 +225,29 @@ class Evaluation:
             elif outcome.stop is not None:
                 self.notes.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
 
-    async def _fall_back(self, run_id: str, outcomes: list[Outcome], selections: Sequence[Selection]) -> None:
+    async def _fall_back(self, run_id: str, outcomes: list[Outcome], listener: Listener) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
         given_up = [o for o in outcomes if isinstance(o.stop, RunError)]
-        if not self.config.fallback or not given_up:
+        if self._fallback is None or not given_up:
             return
-        plan = self._plan(self.config.fallback, selections)
-        self._note_cells(run_id, [plan])
+        plan = self._plan(self._fallback)
+        self.plans = (*self.plans, plan)
+        store_plan(self.store, plan, run_id)
         for outcome in given_up:
             self.notes.append(
                 f"{outcome.spec} could not be asked to the end, so {plan.provider.spec} was asked everything as a row "
                 f"of its own; the row of {outcome.spec} holds only its own {outcome.answered} new answers"
             )
-        self.listener.started(plan)
-        await self._ask_lane([plan], outcomes)
+        listener.started(plan)
+        await self._ask_lane([plan], outcomes, listener)
 
-    @staticmethod
-    def _status(outcomes: Sequence[Outcome]) -> str:
-        if any(isinstance(o.stop, BudgetReached) or getattr(o.stop, "code", None) == _QUOTA for o in outcomes):
-            return "stopped"
-        if any(o.stop is not None or o.lost for o in outcomes):
-            return "incomplete"
-        return "done"
+
+def _status(outcomes: Sequence[Outcome]) -> str:
+    if any(isinstance(o.stop, BudgetReached) or getattr(o.stop, "code", None) == _QUOTA for o in outcomes):
+        return "stopped"
+    if any(o.stop is not None or o.lost for o in outcomes):
+        return "incomplete"
+    return "done"
 
 
 def estimate(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from clika_client.asking.plan import Plan, PlannedCell, missing_requests
+from clika_client.common.running import together
 from clika_providers import Completion, ProviderError, Request, RunError
 
 
@@ -108,13 +109,7 @@ async def ask(
     outcome = Outcome(plan.provider.spec, plan.missing)
     workers = max(1, min(plan.provider.concurrency, plan.missing))
     source = missing_requests(plan)
-    tasks = [asyncio.create_task(_work(plan, source, outcome, on_event, budget, price_at)) for _ in range(workers)]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await together(*(_work(plan, source, outcome, on_event, budget, price_at) for _ in range(workers)))
     return outcome
 
 

@@ -127,16 +127,10 @@ def _end_gently() -> None:
 
 
 def _explain(error: Exception) -> tuple[int, str]:
-    from clika_cache import CacheError
     from clika_client.common.errors import ClikaError
-    from clika_providers import ProviderError, UnreachableError
 
     if isinstance(error, ClikaError):
         return error.exit_code, f"error: {error}"
-    if isinstance(error, CacheError):
-        return 2, f"error: {error}"
-    if isinstance(error, ProviderError):
-        return (1 if isinstance(error, UnreachableError) else 2), f"error: {error}"
     if isinstance(error, UnicodeDecodeError):
         return 2, f"error: the input is not UTF-8 text: {error}"
     return (

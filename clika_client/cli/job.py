@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clika_client.cli.common import err, out, print_json, write_text
-from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
+from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 
 if TYPE_CHECKING:
     from clika_client.asking.plan import Plan
-    from clika_client.asking.run import RunConfig, RunResult
-    from clika_client.asking.workers import Event
+    from clika_client.asking.run import PreparedRun, RunConfig, RunResult
     from clika_client.store.store import Store
 
 
@@ -42,32 +41,32 @@ class Job:
 
     def ask(self) -> None:
         """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
-        from clika_client.asking.run import evaluate
+        from clika_client.asking.run import PreparedRun
         from clika_client.cli.progress import RunProgress
+        from clika_client.common.running import finish
 
+        run = PreparedRun(self.store, self.config)
+        if not self._shown(run):
+            return
         with RunProgress(err()) as progress:
-            listener = _Listener(self, progress)
-            try:
-                result = evaluate(self.store, self.config, listener)
-            except _OnlyPlanned:
-                return
+            progress.planned(run.plans)
+            result = finish(lambda: run.ask(progress))
         self._report(result)
         self._finish(result)
 
     def submit_batches(self) -> None:
         """Send what is missing as batches and say how to collect them."""
-        from clika_client.asking.batch import submit
-        from clika_client.cli.progress import RunProgress
+        from clika_client.asking.batch import check_models, submit
+        from clika_client.asking.run import PreparedRun
 
         self.batch = True
         if self.config.fallback:
             raise UserError("--batch and --fallback do not go together: a batch is either accepted or refused")
-        # The display is not started: nothing moves while files are uploaded.
-        listener = _Listener(self, RunProgress(err()), show=False)
-        try:
-            done = submit(self.store, self.config, listener)
-        except _OnlyPlanned:
+        check_models(self.config)
+        run = PreparedRun(self.store, self.config)
+        if not self._shown(run):
             return
+        done = submit(run)
         if self.as_json:
             print_json({"submitted": [dataclasses.asdict(d) for d in done]})
         for d in done:
@@ -76,6 +75,17 @@ class Job:
                 f"{d.spec}: {d.requests} requests in {d.batches} batches{waiting}", markup=False, soft_wrap=True
             )
         err().print("Collect them with `clika batch collect`; this program need not stay open.", markup=False)
+
+    def _shown(self, run: PreparedRun) -> bool:
+        """Show the plan; whether asking is to begin. What is not asked is closed."""
+        go_on = False
+        try:
+            self.show_plan(run.plans)
+            go_on = not self.dry_run
+        finally:
+            if not go_on:
+                run.close()
+        return go_on
 
     def show_plan(self, plans: Sequence[Plan]) -> None:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
@@ -133,32 +143,6 @@ class Job:
                 f"{lost} requests got no answer; what arrived is kept. "
                 f"Run the same command again to ask only the {left} that are missing."
             )
-
-
-class _OnlyPlanned(ClikaError):
-    """A dry run has shown what it would do."""
-
-
-class _Listener:
-    """Shows the plan before asking begins, then passes everything to the progress display."""
-
-    def __init__(self, job: Job, progress: Any, *, show: bool = True) -> None:
-        self._job = job
-        self._progress = progress
-        self._show = show
-
-    def planned(self, plans: Sequence[Plan]) -> None:
-        self._job.show_plan(plans)
-        if self._job.dry_run:
-            raise _OnlyPlanned
-        if self._show:
-            self._progress.planned(plans)
-
-    def started(self, plan: Plan) -> None:
-        self._progress.started(plan)
-
-    def event(self, plan: Plan, event: Event) -> None:
-        self._progress.event(plan, event)
 
 
 def _dollars(cost: float) -> str:

@@ -103,7 +103,6 @@ def run(
     from clika_client.asking.plan import Asking, Items
     from clika_client.asking.run import RunConfig
     from clika_client.prompts.catalogue import get_style
-    from clika_client.store.dry_run import DryStore
     from clika_client.store.store import Store
     from clika_providers import ProviderOptions
 
@@ -152,7 +151,7 @@ def run(
         fallback=fallback,
         prices=prices,
     )
-    with _database(db, no_cache) as path, (DryStore if dry_run else Store)(path) as store:
+    with _database(db, no_cache) as path, Store(path) as store:
         job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)
         job.submit_batches() if batch else job.ask()
 

@@ -8,11 +8,9 @@ ClikaError
 
 from __future__ import annotations
 
+from clika_providers import ClikaError
 
-class ClikaError(Exception):
-    """Base of everything the command line reports without a traceback."""
-
-    exit_code = 2
+__all__ = ["ClikaError", "IncompleteRun", "StoppedRun", "UserError"]
 
 
 class UserError(ClikaError):

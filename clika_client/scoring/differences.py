@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from clika_client.common.tabular import Tabular
 from clika_client.scoring.paired import PairedEstimate
 from clika_client.scoring.records import plain_value
 
@@ -48,8 +49,13 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Tabular):
     """All differences between two rows, in every set they share. Differences are B - A."""
+
+    shown_columns = (
+        "set", "split", "language", "n", "accuracy_a", "accuracy_b", "accuracy_diff", "accuracy_diff_low",
+        "accuracy_diff_high", "p_holm", "verdict",
+    )  # fmt: skip
 
     a: str
     b: str
@@ -67,6 +73,10 @@ class Comparison:
     summary: tuple[str, ...] = ()
     """The conclusions as sentences, most important first."""
 
+    def to_records(self) -> list[dict[str, Any]]:
+        """One plain dictionary per set and language."""
+        return [difference.to_dict() for difference in self.differences]
+
     def to_json(self) -> dict[str, Any]:
         """The document `clika compare --json` prints."""
         return {
@@ -75,7 +85,7 @@ class Comparison:
             "summary": list(self.summary),
             "overall": self.overall.to_dict(),
             "means": [mean.to_dict() for mean in self.means],
-            "differences": [difference.to_dict() for difference in self.differences],
+            "differences": self.to_records(),
             "notes": list(self.notes),
             "en_co_variant": self.variant,
         }

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple
 
+from clika_client.common.tabular import Tabular
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, ROW_FIELDS
 from clika_client.scoring.reading_differences import ReadingDifference
 
@@ -125,8 +126,13 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(Tabular):
     """The result of scoring."""
+
+    shown_columns = (
+        "model", "set", "split", "language", "n", "coverage", "ra", "ra_low", "ra_high", "en_co",
+        "en_co_low", "en_co_high", "flags",
+    )  # fmt: skip
 
     records: tuple[Record, ...]
     rows: tuple[RowSummary, ...]

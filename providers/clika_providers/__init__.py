@@ -1,16 +1,19 @@
 """clika_providers: a request goes in, a completion comes out; knows nothing of probes."""
 
-from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError, UnreachableError
+from clika_providers.errors import ClikaError, ItemError, ProviderError, RetryableError, RunError, UnreachableError
+from clika_providers.mock import MockProvider
 from clika_providers.options import ProviderOptions
-from clika_providers.registry import connect, parse_spec, provider_table
+from clika_providers.registry import connect, parse_spec, provider_names, provider_table
 from clika_providers.types import AskMode, Completion, Json, Message, Provider, Request, Usage
 
 __all__ = [
     "AskMode",
+    "ClikaError",
     "Completion",
     "ItemError",
     "Json",
     "Message",
+    "MockProvider",
     "Provider",
     "ProviderError",
     "ProviderOptions",
@@ -21,5 +24,6 @@ __all__ = [
     "Usage",
     "connect",
     "parse_spec",
+    "provider_names",
     "provider_table",
 ]

@@ -1,10 +1,11 @@
-"""What can go wrong between a request and its completion, mapped once at the transport edge.
+"""The root of all errors of the three packages, and what can go wrong between a request and its completion.
 
-ProviderError
- ├── RetryableError     may succeed later: throttled, overloaded, timed out, connection lost
- ├── ItemError          final for this request: refused as malformed, too long, filtered
- └── RunError           final for every request to this model: key, quota, unknown model, wrong setup
-      └── UnreachableError   nothing answers at the address at all
+ClikaError                  the root; the cache's and the evaluation's errors descend from it too
+ └── ProviderError
+      ├── RetryableError     may succeed later: throttled, overloaded, timed out, connection lost
+      ├── ItemError          final for this request: refused as malformed, too long, filtered
+      └── RunError           final for every request to this model: key, quota, unknown model, wrong setup
+           └── UnreachableError   nothing answers at the address at all
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class ProviderError(Exception):
+class ClikaError(Exception):
+    """Root of every error a user can mend; `except ClikaError` catches them all."""
+
+    exit_code = 2
+    """What the command line ends with."""
+
+
+class ProviderError(ClikaError):
     """A request that produced no completion.
 
     Messages are for the user: what happened, the value, the cure; never a key, never markup.
@@ -59,3 +67,4 @@ class UnreachableError(RunError):
     """Nothing answers at the model's address."""
 
     kind = "unreachable"
+    exit_code = 1

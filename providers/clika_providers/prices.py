@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from clika_providers.errors import RunError
-from clika_providers.registry import parse_spec
 from clika_providers.types import AskMode, Usage
-from clika_providers.userfiles import builtin, user_table
+from clika_providers.userfiles import UserFile, builtin, checked
 
-_UNBILLED = frozenset({"gguf", "ollama", "vllm", "llama-server", "lmstudio"})
+_UNBILLED = frozenset({"gguf", "mock", "ollama", "vllm", "llama-server", "lmstudio"})
 _MILLION = 1_000_000
 _DATED = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|\d{4})$")
 
@@ -61,38 +60,35 @@ class Price:
 
 def find_price(spec: str, *, mode: AskMode = "text", user_file: Path | None = None) -> Price | None:
     """The price of a model spec, None when it is not known. Models on the user's own machines cost nothing."""
-    rows = _rows(user_file)
+    rows = _rows(UserFile.now("prices.toml", user_file))
     for name in (spec, _DATED.sub("", spec)):
         for key in ((name, mode), (name, None)):
             if key in rows:
                 return rows[key]
-    if parse_spec(spec)[0] in _UNBILLED:
+    if spec.partition("/")[0] in _UNBILLED:
         return Price(spec, 0.0, 0.0, "runs on your own machine")
     return None
 
 
 @cache
-def _rows(user_file: Path | None) -> dict[tuple[str, str | None], Price]:
-    name = "prices.toml"
+def _rows(mine: UserFile) -> dict[tuple[str, str | None], Price]:
     found: dict[tuple[str, str | None], Price] = {}
-    for table, origin in ((builtin(name), name), (user_table(name, user_file), str(user_file or name))):
-        for number, row in enumerate(table.get("price", []), 1):
+    for table, origin in ((builtin("prices.toml"), "prices.toml"), (mine.table(), str(mine.path))):
+        rows = table.get("price", [])
+        if not isinstance(rows, list):
+            raise RunError(f"{origin}: prices are written as [[price]], not [price]", code="setup")
+        for number, row in enumerate(rows, 1):
             price = _price(row, f"{origin}: price {number}")
             found[price.model, price.mode] = price
     return found
 
 
-def _price(row: dict[str, Any], where: str) -> Price:
-    unknown = sorted(row.keys() - {f.name for f in fields(Price)})
-    if unknown:
-        raise RunError(f"{where} has unknown fields: {', '.join(unknown)}", code="setup")
-    missing = sorted({"model", "input", "output"} - row.keys())
+def _price(row: object, where: str) -> Price:
+    values = checked(Price, row, where)
+    missing = sorted({"model", "input", "output"} - values.keys())
     if missing:
         raise RunError(f"{where} lacks {', '.join(missing)}", code="setup")
-    for name in ("input", "output", "cached", "batch", "input_above", "output_above"):
-        value = row.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise RunError(f"{where}: {name} must be a number of dollars, not {value!r}", code="setup")
-    if row.get("mode", "text") not in ("text", "logprobs"):
-        raise RunError(f"{where}: mode {row['mode']!r} is neither text nor logprobs", code="setup")
-    return Price(**{"source": where, **row})
+    for name, value in values.items():
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise RunError(f"{where}: {name} must be a number of dollars, 0 or more, not {value!r}", code="setup")
+    return Price(**{"source": where, **values})

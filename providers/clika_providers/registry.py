@@ -1,24 +1,35 @@
-"""From a model spec to a provider: `provider/model`, split at the first slash."""
+"""From a model spec to a provider: `provider/model`, split at the first slash.
+
+Built-in kinds and those of other distributions come in by one door: a factory that takes the model's name and the
+options. Others announce theirs in the entry-point group `clika.providers`, under the name that stands before the slash.
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias
 
-from clika_providers.errors import RunError
+from clika_providers.errors import ProviderError, RunError
 from clika_providers.hosted.servers import Server, known_servers
 from clika_providers.options import ProviderOptions
 from clika_providers.types import Provider
+
+GROUP = "clika.providers"
+"""Entry-point group; each entry is a Factory."""
+Factory: TypeAlias = Callable[[str, ProviderOptions], Provider]
 
 
 def parse_spec(spec: str) -> tuple[str, str]:
     """(provider, model) of a spec such as `openrouter/vendor/model`; raises RunError with the cure."""
     name, slash, model = spec.strip().partition("/")
-    servers = known_servers()
-    names = ", ".join(sorted(servers))
-    if name in servers and model.strip():
+    known = name in known_servers() or name in plugins()
+    if known and model.strip():
         return name, model
-    if name in servers:
+    names = ", ".join(sorted(provider_names()))
+    if known:
         raise RunError(f"{spec!r} names no model: write {name}/MODEL", code="spec")
     if spec.endswith(".gguf"):
         raise RunError(f"{spec!r} looks like a file: write gguf/{spec}", code="spec")
@@ -26,27 +37,86 @@ def parse_spec(spec: str) -> tuple[str, str]:
         raise RunError(f"{spec!r} is an address: write openai/MODEL and give it with --base-url", code="spec")
     if not slash:
         raise RunError(f"{spec!r} is not a model: write PROVIDER/MODEL; providers: {names}", code="spec")
-    near = difflib.get_close_matches(name, servers, 1)
-    hint = f"; did you mean {near[0]}/{model}?" if near else ""
-    raise RunError(f"no provider is called {name!r}{hint} Providers: {names}".replace("  ", " "), code="spec")
+    near = difflib.get_close_matches(name, provider_names(), 1)
+    hint = f"; did you mean {near[0]}/{model}?" if near else "."
+    raise RunError(f"no provider is called {name!r}{hint} Providers: {names}", code="spec")
 
 
 def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
     """The provider for a spec. Nothing is sent yet; raises RunError for a wrong spec, a missing key or file."""
     name, model = parse_spec(spec)
     options = options or ProviderOptions()
-    server = known_servers()[name]
-    if server.kind == "gguf":
-        from clika_providers import gguf
+    server = known_servers().get(name)
+    if server is None:
+        return _from_plugin(plugins()[name], model, options)
+    return _BUILT_IN[server.kind](server, model, options)
 
-        return gguf.connect(model, options)
-    if server.kind == "anthropic":
-        from clika_providers.hosted.anthropic import Anthropic
 
-        return Anthropic(server, model, options)
+def plugins() -> dict[str, EntryPoint]:
+    """Providers that other installed distributions bring, by name; a built-in name cannot be taken."""
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in known_servers()}
+
+
+def provider_names() -> list[str]:
+    """Everything that can stand before the slash of a spec, in the order of the table."""
+    return [*known_servers(), *plugins()]
+
+
+def as_provider(made: object, who: str) -> Provider:
+    """The same object, once it is known to be a Provider; raises RunError naming the members it lacks."""
+    if isinstance(made, Provider):
+        return made
+    lacks = [name for name in ("spec", "identity", "concurrency", "complete", "aclose") if not hasattr(made, name)]
+    raise RunError(
+        f"{who} is no Provider: {type(made).__name__} lacks {', '.join(lacks)} (see docs/providers.md)", code="setup"
+    )
+
+
+def _from_plugin(entry: EntryPoint, model: str, options: ProviderOptions) -> Provider:
+    """What another distribution makes of a model; whatever goes wrong in it is told as its failure."""
+    origin = entry.dist.name if entry.dist else "another distribution"
+    try:
+        made: object = entry.load()(model, options)
+    except ProviderError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"the provider {entry.name!r} of {origin} failed: {type(error).__name__}: {error}", code="setup"
+        ) from error
+    return as_provider(made, f"the provider {entry.name!r} of {origin}")
+
+
+def _gguf(server: Server, model: str, options: ProviderOptions) -> Provider:
+    from clika_providers import gguf
+
+    return gguf.connect(model, options)
+
+
+def _mock(server: Server, model: str, options: ProviderOptions) -> Provider:
+    from clika_providers import mock
+
+    return mock.connect(model, options)
+
+
+def _anthropic(server: Server, model: str, options: ProviderOptions) -> Provider:
+    from clika_providers.hosted.anthropic import Anthropic
+
+    return Anthropic(server, model, options)
+
+
+def _openai(server: Server, model: str, options: ProviderOptions) -> Provider:
     from clika_providers.hosted.openai_chat import OpenAIChat
 
     return OpenAIChat(server, model, options)
+
+
+# Imported when first used: each brings a library that takes a second or is not there.
+_BUILT_IN: dict[str, Callable[[Server, str, ProviderOptions], Provider]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "gguf": _gguf,
+    "mock": _mock,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +134,11 @@ class ProviderRow:
 
 def provider_table() -> list[ProviderRow]:
     """Every provider that can be named, in the order of the table."""
-    return [_row(server) for server in known_servers().values()]
+    others = [
+        ProviderRow(entry.name, "", "", "", "", "", f"from {entry.dist.name if entry.dist else 'elsewhere'}")
+        for entry in plugins().values()
+    ]
+    return [*map(_row, known_servers().values()), *others]
 
 
 def _row(server: Server) -> ProviderRow:
@@ -72,16 +146,3 @@ def _row(server: Server) -> ProviderRow:
     return ProviderRow(
         server.name, server.title, server.base_url or "", keys, server.logprobs, server.thinking_off, server.note
     )
-
-
-def provider_markdown() -> str:
-    """The table of providers as Markdown, for docs/providers.md."""
-    head = (
-        "| name | server | address | key | label probabilities | thinking off | note |\n|---|---|---|---|---|---|---|"
-    )
-    rows = [
-        f"| `{r.name}` | {r.title} | {r.base_url and f'`{r.base_url}`'} | {r.key_env} | {r.logprobs} | {r.thinking_off}"
-        f" | {r.note} |"
-        for r in provider_table()
-    ]
-    return "\n".join([head, *rows])

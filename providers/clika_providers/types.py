@@ -96,7 +96,12 @@ class Completion:
 
 @runtime_checkable
 class Provider(Protocol):
-    """One model behind one door. A new vendor is a class with these members."""
+    """One model behind one door. A new vendor is a class with these members.
+
+    It may have four more, each with a default for those that lack it: `runs_here` (the model computes in this process,
+    so models take turns; False), `usual_ask` (what `auto` stands for; "text"), `most_output(request)` (tokens a reply
+    can be billed for; the request's), and `notes` (sentences for the user; none).
+    """
 
     @property
     def spec(self) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from clika_providers.errors import ProviderError, RunError
 from clika_providers.gguf.files import ModelFile, fingerprint
-from clika_providers.types import Completion, Json, Request
+from clika_providers.types import AskMode, Completion, Json, Request
 
 if TYPE_CHECKING:
     from clika_providers.gguf.engine import Settings
@@ -47,6 +47,9 @@ class _Job:
 
 class GgufProvider:
     """One GGUF model run in this process; loaded by the first request, not before."""
+
+    runs_here = True
+    usual_ask: AskMode = "logprobs"
 
     def __init__(self, name: str, model: ModelFile, settings: Settings, identity: Mapping[str, Json]) -> None:
         self._name = name

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from clika_providers.errors import RunError
 from clika_providers.types import Json
-from clika_providers.userfiles import builtin, user_table
+from clika_providers.userfiles import UserFile, builtin, checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +41,40 @@ class Capabilities:
         return max(max_tokens, self.min_output) if self.thinks(thinking) else max_tokens
 
 
-_FIELDS = {f.name for f in fields(Capabilities)}
+@dataclass(frozen=True, slots=True)
+class _Rule(Capabilities):
+    """One row of the table: whom it is about, and what it says."""
+
+    servers: tuple[str, ...] = ("*",)
+    models: str = ""
 
 
-@cache
 def capabilities_for(server: str, model: str, user_file: Path | None = None) -> Capabilities:
     """The rules that match, applied in order; raises RunError naming the file and rule that is wrong."""
     found = Capabilities()
-    for rule, origin in _rules(user_file):
-        servers = rule.get("servers", ["*"])
-        if server not in servers and "*" not in servers:
-            continue
-        try:
-            matches = re.search(str(rule.get("models", "")), model, re.IGNORECASE)
-        except re.error as error:
-            raise RunError(f"{origin}: {rule['models']!r} is not a regular expression: {error}", code="setup") from None
-        if matches:
-            found = replace(found, **{k: v for k, v in rule.items() if k not in ("servers", "models")})
+    for pattern, servers, said in _rules(UserFile.now("capabilities.toml", user_file)):
+        if (server in servers or "*" in servers) and pattern.search(model):
+            found = replace(found, **said)
     return found
 
 
-def _rules(user_file: Path | None) -> Iterator[tuple[dict[str, Any], str]]:
-    name = "capabilities.toml"
-    for table, origin in ((builtin(name), name), (user_table(name, user_file), str(user_file or name))):
-        for number, rule in enumerate(table.get("rule", []), 1):
-            unknown = sorted(rule.keys() - _FIELDS - {"servers", "models"})
-            if unknown:
-                raise RunError(f"{origin}: rule {number} has unknown fields: {', '.join(unknown)}", code="setup")
-            yield rule, f"{origin}, rule {number}"
+@cache
+def _rules(mine: UserFile) -> tuple[tuple[re.Pattern[str], tuple[str, ...], dict[str, Any]], ...]:
+    """(pattern of model names, servers, fields that are set) of each rule, the built-in ones first."""
+    made = []
+    for table, origin in ((builtin("capabilities.toml"), "capabilities.toml"), (mine.table(), str(mine.path))):
+        rules = table.get("rule", [])
+        if not isinstance(rules, list):
+            raise RunError(f"{origin}: rules are written as [[rule]], not [rule]", code="setup")
+        for number, row in enumerate(rules, 1):
+            where = f"{origin}: rule {number}"
+            said = checked(_Rule, row, where)
+            servers, models = said.pop("servers", ("*",)), said.pop("models", "")
+            try:
+                made.append((re.compile(models, re.IGNORECASE), servers, said))
+            except re.error as error:
+                raise RunError(f"{where}: {models!r} is not a regular expression: {error}", code="setup") from None
+    return tuple(made)
 
 
 _REJECTS = re.compile(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 from urllib.parse import urlsplit
 
 from clika_providers.errors import RunError
 from clika_providers.types import Json
-from clika_providers.userfiles import builtin, user_table
+from clika_providers.userfiles import UserFile, builtin, checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Server:
 
     name: str
     title: str
-    kind: Literal["openai", "anthropic", "gguf"] = "openai"
+    kind: Literal["openai", "anthropic", "gguf", "mock"] = "openai"
     base_url: str | None = None
     base_url_env: str | None = None
     base_url_suffix: str = ""
@@ -76,22 +77,28 @@ def is_local(address: str) -> bool:
     return ip.is_loopback or ip.is_private
 
 
-@cache
 def known_servers() -> dict[str, Server]:
-    """Every named server, the user's file applied over the built-in table."""
-    rows: dict[str, dict[str, object]] = builtin("servers.toml")
-    for name, row in user_table("servers.toml").items():
+    """Every named server, the user's file applied over the built-in table; raises RunError naming what is wrong."""
+    return _known_servers(UserFile.now("servers.toml"))
+
+
+@cache
+def _known_servers(mine: UserFile) -> dict[str, Server]:
+    built_in = builtin("servers.toml")
+    servers = {name: _server(name, row, "servers.toml") for name, row in built_in.items()}
+    for name, row in mine.table().items():
+        where = f"{mine.path}: [{name}]"
         if not isinstance(row, dict):
-            raise RunError(f"servers.toml: {name!r} must be a table [{name}]", code="setup")
-        rows[name] = {**rows.get(name, {"title": name}), **row}
-    return {name: _server(name, row) for name, row in rows.items()}
+            raise RunError(f"{where}: {name!r} must be a table [{name}]", code="setup")
+        servers[name] = _server(name, {**built_in.get(name, {"title": name}), **row}, where)
+    return servers
 
 
-def _server(name: str, row: dict[str, object]) -> Server:
-    known = {f.name for f in fields(Server)}
-    unknown = sorted(row.keys() - known)
-    if unknown:
-        raise RunError(f"servers.toml: [{name}] has unknown fields: {', '.join(unknown)}", code="setup")
-    values = dict(row)
-    values["key_env"] = tuple(row.get("key_env", ()))  # type: ignore[arg-type]
-    return Server(name=name, **values)  # type: ignore[arg-type]
+def _server(name: str, row: dict[str, object], where: str) -> Server:
+    server = Server(name=name, **checked(Server, row, where, given={"name": name}))
+    if server.concurrency < 1:
+        raise RunError(f"{where}: concurrency must be 1 or more, not {server.concurrency}", code="setup")
+    for variable in server.key_env:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]+", variable):
+            raise RunError(f"{where}: key_env names {variable!r}, which is no environment variable", code="setup")
+    return server
