@@ -18,26 +18,46 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 from clika_providers.traffic.limit_headers import Allowance, read_allowances
 from clika_providers.traffic.pacing import Pacer
 
+Clock: TypeAlias = Callable[[], float]
+
+# The figures below decide how soon a limit is found and how many requests are refused meanwhile; tests/test_flow.py
+# holds them to at most a tenth of refused requests on token buckets of 400 a second with large and small bursts.
 _START_SLOTS = 16
+"""In flight at first: few enough that a small server is not flooded before it could refuse; each reply adds one."""
 _CUT = 0.8
+"""Of the slots, after a bad window: gentler than TCP's half, because the pace below is cut too."""
 _PACE_OF_SUCCESS = 0.85
-_GROWTH = 1.05, 1.0  # factor, and the seconds without refusal that earn it
+"""Of the rate that got through: below it, so that the server's bucket fills again while we go on."""
+_GROWTH = 1.05, 1.0
+"""Factor, and the seconds without refusal that earn it; as each step grows faster, five find a limit twice as high."""
 _QUICK_GROWTH = 1.25, 0.25
+"""The same where the rate was guessed from a handful of replies and may be far too low."""
 _FASTEST_GROWTH = 1.5
+"""Growth speeds up by 5 points a step, to this: from one request a second to a hundred in 16."""
 _MEASURED_AT_ALL, _MEASURED_WELL = 5, 20
+"""Replies in a window from which its rate is a measurement at all, and one to trust (standard error 1 / sqrt(n))."""
 _MOST_TOLERATED = 0.25
+"""Share of refusals that may be the server's mood; where more are refused, asking slower is right in any case."""
 _WINDOW_REFUSALS, _WINDOW_OUTCOMES, _WINDOW_S = 8, 20, 0.5
+"""A window is judged by so many refusals, or by so many outcomes after so long: less would judge one burst."""
 _WINDOW_TOO_OLD_S = 5.0
+"""What happened in so long a time outside closed gates is no burst, and says nothing about the present pace."""
 _CLEAN_OUTCOMES = 30
-_SLOWEST_LEARNT, _SLOWEST_TOLD, _PACE_WITHOUT_MEANING = 1.0, 1 / 60, 10_000.0
+"""Replies in a row without refusal that end a bad stretch: at a refusal share of a tenth, 4 % of stretches are so long
+by chance."""
+_SLOWEST_LEARNT, _SLOWEST_TOLD = 1.0, 1 / 60
+"""A second: what refusals may slow us to (they are a guess), and what headers may (they are told)."""
+_PACE_WITHOUT_MEANING = 10_000.0
+"""A second: more than one process can send, so the pace limits nothing and is forgotten."""
 
 
 @dataclass(slots=True)
@@ -59,25 +79,32 @@ class _Window:
 class _Meter:
     """Successes per second over the last half second or so."""
 
-    def __init__(self) -> None:
-        self._since, self._count, self._rate = time.monotonic(), 0, 0.0
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since, self._count, self._rate = clock(), 0, 0.0
 
     def add(self) -> None:
         self._count += 1
-        elapsed = time.monotonic() - self._since
+        elapsed = self._clock() - self._since
         if elapsed >= 0.5:
             self._rate = self._count / elapsed
             self._since, self._count = self._since + elapsed, 0
 
     def per_s(self) -> float:
-        elapsed = time.monotonic() - self._since
+        elapsed = self._clock() - self._since
         return self._rate if elapsed < 0.5 else self._count / elapsed
 
 
 class RateLimiter:
-    """Shared by every model behind one server and key; lives in one event loop."""
+    """Shared by every model behind one server and key; lives in one event loop.
 
-    def __init__(self, cap: int, *, rpm: float | None = None, tpm: float | None = None) -> None:
+    `clock` gives seconds; it runs as the loop's own does, by which waiting is timed.
+    """
+
+    def __init__(
+        self, cap: int, *, rpm: float | None = None, tpm: float | None = None, clock: Clock = time.monotonic
+    ) -> None:
+        self._clock = clock
         self.cap = max(1, cap)
         self.slots: float = min(self.cap, _START_SLOTS)
         self.in_flight = 0
@@ -94,7 +121,7 @@ class RateLimiter:
         self._tolerated = 0.0
         self._before_cut: float | None = None  # share of refusals at the last slowing, until a clean stretch
         self._growth = _GROWTH
-        self._meter = _Meter()
+        self._meter = _Meter(clock)
         self._changed_at = 0.0
         self._clean = 0
 
@@ -145,7 +172,7 @@ class RateLimiter:
     # -- starting ---------------------------------------------------------------------------------------------------
 
     async def _enter(self) -> None:
-        if not self._waiting and self.in_flight < int(self.slots) and self._ready_at() <= time.monotonic():
+        if not self._waiting and self.in_flight < int(self.slots) and self._ready_at() <= self._clock():
             self.in_flight += 1
             return
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -160,7 +187,7 @@ class RateLimiter:
             raise
 
     def _take(self, tokens: float) -> None:
-        now = time.monotonic()
+        now = self._clock()
         for pacer in (self._user[0], self._header, self._learnt):
             pacer.take(now)
         self._user[1].take(now, tokens)
@@ -176,7 +203,7 @@ class RateLimiter:
             self._waiting.popleft()
         if not self._waiting or self.in_flight >= max(1, int(self.slots)):
             return
-        wait = self._ready_at() - time.monotonic()
+        wait = self._ready_at() - self._clock()
         if wait > 0:
             self._wake_in(wait)
             return
@@ -200,7 +227,7 @@ class RateLimiter:
     # -- learning ---------------------------------------------------------------------------------------------------
 
     def _close_gate(self, seconds: float) -> None:
-        now = time.monotonic()
+        now = self._clock()
         longer = now + seconds - max(self._not_before, now)
         if longer > 0:
             self._not_before = now + seconds
@@ -210,7 +237,7 @@ class RateLimiter:
     def _count(self, ticket: Ticket, *, refused: bool) -> None:
         if ticket.era != self._era:
             return
-        now = time.monotonic()
+        now = self._clock()
         if self._window is None:
             if not refused:
                 self._clean += 1
@@ -248,7 +275,7 @@ class RateLimiter:
             self._growth = _GROWTH if passed >= _MEASURED_WELL else _QUICK_GROWTH
             self._before_cut = share
             self.slots = max(1.0, self.slots * _CUT)
-        self._changed_at = time.monotonic()
+        self._changed_at = self._clock()
         self._clean = 0
         self._era += 1
 
@@ -264,7 +291,7 @@ class RateLimiter:
             self.slots = min(self.cap, self.slots + 1)
             return
         factor, every_s = self._growth
-        now = time.monotonic()
+        now = self._clock()
         if self._window is not None or now - self._changed_at < every_s:
             return
         self._changed_at = now
