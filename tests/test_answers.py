@@ -37,6 +37,68 @@ def test_the_specified_cases_are_all_right() -> None:
     assert [(c["id"], said(c)) for c in specified] == [(c["id"], c["expect"]) for c in specified]
 
 
+NOT_READ = {"r772"}
+"""Hungarian `A Nílus a leghosszabb, de a legbővizűbb az Amazonas`: only who knows the question can tell which of two
+superlatives answers it. Read as several options, not as a wrong one."""
+
+
+@pytest.mark.parametrize("tell_language", [False, True], ids=["language unknown", "language told"])
+def test_replies_that_version_1_misread_are_right(tell_language: bool) -> None:
+    wrong = {}
+    for case in cases("answer_cases_2.jsonl"):
+        found = said(case, case["language"] if tell_language else None)  # type: ignore[arg-type]
+        if found != case["expect"]:
+            wrong[case["id"]] = found
+    assert wrong == dict.fromkeys(NOT_READ, "multiple")
+
+
+@pytest.mark.parametrize("tell_language", [False, True], ids=["language unknown", "language told"])
+def test_each_pattern_is_read_in_every_language_it_was_written_in(tell_language: bool) -> None:
+    wrong = []
+    for case in cases("answer_cases_kinds.jsonl"):
+        found = said(case, case["language"] if tell_language else None)  # type: ignore[arg-type]
+        if found != case["expect"]:
+            wrong.append((case, found))
+    assert wrong == []
+
+
+EXAMPLE = "Choose one.\nQuestion:2+3=?\nA. 1\nB. 2\nC. 3\nD. 5\nAnswer:D. 5"
+
+
+@pytest.mark.parametrize("known", [EXAMPLE, ""], ids=["prompt known", "prompt unknown"])
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Question:2 +", "unreadable"),
+        ("Question:2+3=?\nA. 1", "unreadable"),
+        (EXAMPLE.removeprefix("Choose one.\n"), "unreadable"),
+        (EXAMPLE.removeprefix("Choose one.\n") + "\nQuestion: Where?\nAnswer: B", 1),
+        ("D. 5", 3),
+        ("Answer:D. 5", 3),
+    ],
+)
+def test_what_a_reply_repeats_of_the_prompts_example_is_no_answer(text: str, read: int | str, known: str) -> None:
+    answer = read_answer(text, LABELS, CITIES, example=known)
+    assert read in (answer.choice, answer.reason)
+
+
+def test_an_example_is_told_from_an_answer_only_where_the_prompt_is_known() -> None:
+    example = "Question: Which city lies on the Spree?\nA. Rome\nB. Berlin\nAnswer: B"
+    echo = "Question: Which city lies on the Spree?\nA. Rome\nB. Berlin\nAnswer: B"
+    assert read_answer(echo, LABELS, CITIES).choice == 1
+    assert read_answer(echo, LABELS, CITIES, example=example).choice is None
+
+
+def test_the_beginning_of_one_option_counts_only_in_the_reading_that_says_so() -> None:
+    places = ("Qinghai", "Gansu", "Guangdong", "Shaanxi")
+    beginnings = answers.READINGS["beginnings"].function
+    assert read_answer("Qingh", LABELS, places) == Answer(None, "unreadable", "beginning")
+    assert beginnings("Qingh", LABELS, places).choice == 0
+    assert beginnings("G", LABELS, places).choice is None
+    assert beginnings("Gu", LABELS, places).choice == 2
+    assert beginnings("B.", LABELS, places).choice == 1
+
+
 @pytest.mark.parametrize("tell_language", [False, True], ids=["language unknown", "language told"])
 def test_the_projects_own_cases_are_all_right(tell_language: bool) -> None:
     own = cases("answer_cases.jsonl")

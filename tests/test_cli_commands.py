@@ -14,6 +14,8 @@ import pytest
 from clika import COMMAND, KEY, clika, count, write_probes
 from servers.loopback import Answer, Loopback, Seen, chat
 
+from clika_client.answers.read import READINGS
+
 
 @pytest.fixture
 def replies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -44,10 +46,32 @@ def test_unread_replies_are_grouped_and_cannot_paint_the_terminal(replies: Path)
 
 
 def test_two_readings_are_compared_reply_by_reply(replies: Path) -> None:
-    document = json.loads(clika("answers", "--differences", "first-letter,standard", "--db", replies, "--json").stdout)
+    document = json.loads(clika("answers", "--differ", "first-letter,standard", "--db", replies, "--json").stdout)
     # The first letter of "Banane" is B: the paper's reading takes it for a choice, ours does not.
     assert document["kinds"]["withdrawn"] == 3
     assert {row["language"] for row in document["differences"]} == {"de"}
+
+
+def test_a_new_version_of_a_reading_shows_what_it_changed_and_old_scores_keep_theirs(replies: Path) -> None:
+    clika("score", "--db", replies, "--bootstrap", 0)
+    today = json.loads(clika("score", "--db", replies, "--bootstrap", 0, "--json").stdout)["scoring"]["readings"]
+    assert today == {"standard": READINGS["standard"].version}
+    with sqlite3.connect(replies) as connection:
+        rows = connection.execute("SELECT cell_id, choices, reasons FROM readings").fetchall()
+        # As an earlier version would have left them: every reply of the German cell took the first option.
+        for cell_id, choices, reasons in rows:
+            first = bytes(len(choices)) if any(reasons) else choices
+            connection.execute(
+                "UPDATE readings SET reading = 'standard@1', choices = ?, reasons = ? WHERE cell_id = ?",
+                (first, bytes(len(reasons)), cell_id),
+            )
+    document = json.loads(clika("answers", "--differ", "standard", "--db", replies, "--json").stdout)
+    assert (document["first"], document["second"]) == ("standard@1", f"standard@{today['standard']}")
+    assert document["replies"] == 12
+    assert {row["language"] for row in document["differences"]} == {"de"}
+    assert document["kinds"]["withdrawn"] == 3
+    told = clika("answers", "--differ", "standard@7", "--db", replies, check=None)
+    assert "no reply was read by an earlier version" in told.stderr
 
 
 def test_answers_are_listed_with_the_rule_that_read_them(replies: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,17 @@ def reason_counts(codes: npt.NDArray[np.uint8]) -> dict[str, int]:
     return {REASONS[i]: int(counts[i]) for i in order if i > 0 and counts[i] > 0}
 
 
+def before_questions(prompts: Sequence[str]) -> str:
+    """What a cell's prompts show before their questions, such as worked examples: the lines that open them all.
+
+    The first and the last prompt of a cell tell. Empty for fewer than two prompts.
+    """
+    if len(set(prompts)) < 2:
+        return ""
+    same = itertools.takewhile(lambda lines: len(set(lines)) == 1, zip(*(p.split("\n") for p in prompts), strict=False))
+    return "\n".join(lines[0] for lines in same)
+
+
 def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
     """The answers of a cell, from the store when already read, else read now and kept."""
     reading = reading_for(cell.key.ask, reading)
@@ -48,9 +60,10 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
         return CellAnswers(*kept)
     found = CellAnswers(np.full(probe_set.n, MISSING, np.int8), np.zeros(probe_set.n, np.uint8))
     asked = cell.asked()
+    example = before_questions(store.prompts(cell, asked[[0, -1]])) if len(asked) > 1 else ""
     for start in range(0, len(asked), _AT_ONCE):
         replies = store.replies(cell, asked[start : start + _AT_ONCE])
-        codes, reasons = _read(replies, cell, reading, probe_set)
+        codes, reasons = _read(replies, cell, reading, probe_set, example)
         found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.counts[replies.positions])
         found.reasons[replies.positions] = reasons
         if len(asked) > _AT_ONCE:
@@ -59,13 +72,44 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     return found
 
 
-def _read(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> tuple[Answers, npt.NDArray[np.uint8]]:
+def kept_before(store: Store, cell: Cell, name: str) -> tuple[str, CellAnswers] | None:
+    """(stamp, answers) of a cell as an earlier version of a reading left them; None where it never did.
+
+    `name` is a reading, for its latest version but today's, or a stamp such as `standard@1`.
+    """
+    reading, _, version = name.partition("@")
+    today = reading_stamp(reading)
+    stamps = [stamp for stamp in store.kept_readings(cell) if stamp.startswith(f"{reading}@") and stamp != today]
+    stamps = [stamp for stamp in stamps if not version or stamp == name]
+    for stamp in sorted(stamps, key=_version, reverse=True):
+        kept = store.reading(cell, stamp)
+        if kept is not None:
+            return stamp, CellAnswers(*kept)
+    return None
+
+
+def _version(stamp: str) -> tuple[int, str]:
+    number, _, own_words = stamp.partition("@")[2].partition("+")
+    return int(number) if number.isdecimal() else 0, own_words
+
+
+def _read(
+    replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet, example: str
+) -> tuple[Answers, npt.NDArray[np.uint8]]:
     if reading == PROBABILITIES:
         return _most_probable(replies.logprobs)
     if reading in NORMALISATIONS:
         return _most_probable(_scored(replies, cell, reading, probe_set))
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
-    return read_texts(replies.texts, cell.labels, probes, reading, finish=replies.finish, rotation=cell.key.rotation)
+    return read_texts(
+        replies.texts,
+        cell.labels,
+        probes,
+        reading,
+        finish=replies.finish,
+        rotation=cell.key.rotation,
+        example=example,
+    )
 
 
 def reading_for(ask: str, reading: str) -> str:
@@ -175,11 +219,12 @@ def read_texts(
     *,
     finish: Sequence[str | None] | None = None,
     rotation: int = 0,
+    example: str = "",
 ) -> tuple[Answers, npt.NDArray[np.uint8]]:
     """(position chosen on screen, reason code) per text; all probes are in one language."""
     shown = [as_shown(probe, rotation) for probe in probes]
     language = probes[0].language if probes else None
-    read = answers.read_answers(texts, labels_shown(labels, probes), shown, language, reading, finish)
+    read = answers.read_answers(texts, labels_shown(labels, probes), shown, language, reading, finish, example)
     return read.choice, read.reason
 
 

@@ -6,10 +6,10 @@ reply and take its first character. `standard` is this project's own; docs/answe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,16 @@ __all__ = [
 ]
 
 Labels = tuple[str, ...]
-ReadFunction = Callable[[str, Labels, Labels, str | None], Answer]
+
+
+class ReadFunction(Protocol):
+    """Reads one reply."""
+
+    def __call__(
+        self, text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = "", /
+    ) -> Answer:
+        """`example` is what the prompt showed before the question."""
+        ...
 
 
 class Reading(NamedTuple):
@@ -52,7 +61,7 @@ class Reading(NamedTuple):
     name: str
     version: str
     function: ReadFunction
-    """(text, labels, choices, language) → Answer."""
+    """(text, labels, choices, language, example) → Answer."""
 
 
 def read_answer(
@@ -61,26 +70,34 @@ def read_answer(
     choices: Sequence[str],
     language: str | None = None,
     finish: str | None = None,
+    example: str = "",
 ) -> Answer:
     """What a reply chooses among `choices`, shown under `labels`, by the `standard` reading.
 
     `language` (BCP 47) breaks ties between words that several languages share; without it the reply's own words
-    decide. `finish` is the provider's finish reason, if any: see `with_finish`. No text makes it fail.
+    decide. `finish` is the provider's finish reason, if any: see `with_finish`. `example` is what the prompt showed
+    before the question, such as a worked example: what the reply repeats of it is no answer. No text makes it fail.
     Raises ValueError if labels and choices differ in number.
     """
-    return with_finish(_standard(text or "", tuple(labels), tuple(choices), language), finish)
+    return with_finish(_standard(text or "", tuple(labels), tuple(choices), language, example), finish)
 
 
-def _standard(text: str, labels: Labels, choices: Labels, language: str | None) -> Answer:
-    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language)
+def _standard(text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = "") -> Answer:
+    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language, example, False)
+
+
+def _beginnings(text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = "") -> Answer:
+    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language, example, True)
 
 
 @lru_cache(maxsize=65_536)
-def _climb(text: str, labels: Labels, choices: Labels, language: str | None) -> Answer:
-    return read_standard(text, question(labels, choices), language)
+def _climb(text: str, labels: Labels, choices: Labels, language: str | None, example: str, beginnings: bool) -> Answer:
+    return read_standard(text, question(labels, choices), language, example, beginnings)
 
 
-def read_first_letter(text: str, labels: Labels, choices: Labels, language: str | None = None) -> Answer:
+def read_first_letter(
+    text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = ""
+) -> Answer:
     """The paper's reading: strip, take the first character; it is an answer only if it is a label shown."""
     stripped = text.strip()
     if not stripped:
@@ -107,8 +124,10 @@ def with_finish(answer: Answer, finish: str | None) -> Answer:
 
 READINGS: dict[str, Reading] = {
     "first-letter": Reading("first-letter", "1", read_first_letter),
-    "standard": Reading("standard", "1", _standard),
+    "standard": Reading("standard", "2", _standard),
+    "beginnings": Reading("beginnings", "2", _beginnings),
 }
+"""`beginnings` is `standard`, and takes a reply that is the cut beginning of exactly one option for that option."""
 
 
 def reading(name: str) -> Reading:
@@ -119,7 +138,7 @@ def reading(name: str) -> Reading:
     if name not in READINGS:
         raise UserError(f"no reading is called {name!r}; choose one of: {', '.join(READINGS)}")
     found = READINGS[name]
-    own = extension_digest() if name == "standard" else ""
+    own = "" if name == "first-letter" else extension_digest()
     return found._replace(version=f"{found.version}+{own}") if own else found
 
 
@@ -148,10 +167,12 @@ def read_answers(
     language: str | None = None,
     reading: str = "standard",
     finish: Sequence[str | None] | None = None,
+    example: str = "",
 ) -> ReadAnswers:
     """Read many replies at once; `labels` and `choices` are one per reply, or one for all.
 
-    The same function as `read_answer`, with repeated work remembered. Raises UserError for an unknown reading
+    The same function as `read_answer`, with repeated work remembered. `example` is what all prompts showed before
+    their questions. Raises UserError for an unknown reading
     and ValueError for lengths that differ.
     """
     count = len(texts)
@@ -166,7 +187,7 @@ def read_answers(
     ends = finish if finish is not None else [None] * count
     found: list[tuple[int, int, int]] = []
     for text, shown, options, end in zip(texts, labels_of, choices_of, ends, strict=True):
-        answer = function(text or "", shown, options, language)
+        answer = function(text or "", shown, options, language, example)
         if end is not None and answer.choice is None:
             answer = with_finish(answer, end)
         entry = known.get(id(answer))

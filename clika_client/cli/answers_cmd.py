@@ -14,10 +14,11 @@ from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
+    from clika_client.answers.rules.compare import Differences
     from clika_client.answers.rules.result import Answer
     from clika_client.scoring.load import Wanted
-    from clika_client.sets.probes import Probe
-    from clika_client.store.store import Store
+    from clika_client.sets.probes import Probe, ProbeSet
+    from clika_client.store.store import Cell, Replies, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class CellReplies:
     rotation: int
     texts: list[str]
     finish: list[str | None]
+    example: str
+    """What the prompts showed before their questions."""
+    kept: tuple[str, list[Answer]] | None = None
+    """The answers that an earlier version of a reading left, with its name and version."""
 
     def choices(self) -> list[tuple[str, ...]]:
         """The options of each reply's question in the order they were shown."""
@@ -49,14 +54,19 @@ class CellReplies:
         from clika_client.answers.read import read_answers
 
         labels = labels_shown(self.labels, self.probes)
-        found = read_answers(self.texts, labels, self.choices(), self.language, reading, self.finish)
+        found = read_answers(self.texts, labels, self.choices(), self.language, reading, self.finish, self.example)
         return [found.answer(i) for i in range(len(self.texts))]
 
 
 def answers(
     unread: Annotated[bool, typer.Option("--unread", help="Group the replies that name no choice by pattern.")] = False,
-    differences: Annotated[
-        str | None, typer.Option("--differences", help="Two readings to compare, such as first-letter,standard.")
+    differ: Annotated[
+        str | None,
+        typer.Option(
+            "--differ",
+            help="Where two readings differ, such as first-letter,standard; one name (standard, or standard@1): what "
+            "changed since the replies were read by an earlier version of it.",
+        ),
     ] = None,
     reading: Annotated[str, typer.Option("--reading", help="Reading of text replies.")] = "standard",
     model: Models = None,
@@ -69,24 +79,31 @@ def answers(
     as_json: AsJson = False,
 ) -> None:
     """Show replies as they were read; group the unread ones; list where two readings differ."""
-    if unread and differences:
-        raise UserError("--unread and --differences are two views; give one of them")
-    pair = words(differences)
-    if differences and len(pair) != 2:
-        raise UserError(f"--differences wants two readings, such as first-letter,standard; got {differences!r}")
-    wanted = make_wanted(model, sets, languages, source, prompt, ",".join(pair) or reading)
+    if unread and differ:
+        raise UserError("--unread and --differ are two views; give one of them")
+    pair = words(differ)
+    if len(pair) > 2 or (len(pair) == 2 and "@" in "".join(pair)):
+        raise UserError(f"--differ wants two readings, such as first-letter,standard, or one name; got {differ!r}")
+    names = [name.partition("@")[0] for name in pair] or [reading]
+    wanted = make_wanted(model, sets, languages, source, prompt, ",".join(names))
     with opened(database_path(db)) as store:
-        cells = text_cells(store, wanted)
+        cells = text_cells(store, wanted, pair[0] if len(pair) == 1 else None)
         if unread:
             _show_unread(cells, reading, limit, as_json)
+        elif len(pair) == 2:
+            _show_differences((_differences(cell, *pair) for cell in cells), pair[0], pair[1], limit, as_json)
         elif pair:
-            _show_differences(cells, pair[0], pair[1], limit, as_json)
+            _show_changes(list(cells), names[0], limit, as_json)
         else:
             _show_answers(cells, reading, limit, as_json)
 
 
-def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
-    """The text replies of every wanted cell; cells read from probabilities have none."""
+def text_cells(store: Store, wanted: Wanted, before: str | None = None) -> Iterator[CellReplies]:
+    """The text replies of every wanted cell; cells read from probabilities have none.
+
+    With `before`, a reading, also what an earlier version of it made of them.
+    """
+    from clika_client.answers.cells import before_questions
     from clika_client.scoring.load import choose
 
     chosen = choose(store, wanted)
@@ -105,7 +122,26 @@ def text_cells(store: Store, wanted: Wanted) -> Iterator[CellReplies]:
             cell.key.rotation,
             replies.texts,
             replies.finish,
+            before_questions(store.prompts(cell, replies.positions[[0, -1]])) if len(replies.texts) > 1 else "",
+            None if before is None else _kept(store, cell, before, replies, probe_set),
         )
+
+
+def _kept(
+    store: Store, cell: Cell, before: str, replies: Replies, probe_set: ProbeSet
+) -> tuple[str, list[Answer]] | None:
+    """A cell's answers by an earlier version, at the positions shown, one per reply."""
+    from clika_client.answers.cells import REASONS, kept_before, rotate
+    from clika_client.answers.rules.result import Answer
+
+    found = kept_before(store, cell, before)
+    if found is None:
+        return None
+    stamp, answers = found
+    at = replies.positions
+    shown_at = rotate(answers.choices[at], cell.key.rotation, probe_set.counts[at])
+    reasons = [REASONS[code] or None for code in answers.reasons[at]]
+    return stamp, [Answer(int(c) if c >= 0 else None, why, "kept") for c, why in zip(shown_at, reasons, strict=True)]
 
 
 def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
@@ -129,14 +165,42 @@ def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json
         out().print(f"… and {len(groups) - limit} more groups; --limit shows more", markup=False)
 
 
-def _show_differences(cells: Iterator[CellReplies], first: str, second: str, limit: int, as_json: bool) -> None:
+def _differences(cell: CellReplies, first: str, second: str) -> tuple[CellReplies, Differences]:
     from clika_client.answers.rules.compare import differences
 
+    return cell, differences(cell.texts, cell.read(first), cell.read(second), cell.gold())
+
+
+def _show_changes(cells: list[CellReplies], reading: str, limit: int, as_json: bool) -> None:
+    """What today's version of a reading makes of replies that an earlier version had read."""
+    from clika_client.answers.cells import reading_stamp
+    from clika_client.answers.rules.compare import differences
+
+    read = [cell for cell in cells if cell.kept is not None]
+    if not read:
+        raise UserError(
+            f"no reply was read by an earlier version of {reading!r}; scores are kept with the version "
+            f"that read them, and {reading_stamp(reading)} is today's"
+        )
+    stamps = sorted({cell.kept[0] for cell in read if cell.kept is not None})
+    found = [
+        (cell, differences(cell.texts, cell.kept[1], cell.read(reading), cell.gold()))
+        for cell in read
+        if cell.kept is not None
+    ]
+    _show_differences(iter(found), ", ".join(stamps), reading_stamp(reading), limit, as_json)
+    if len(read) < len(cells) and not as_json:
+        new = sum(len(cell.texts) for cell in cells if cell.kept is None)
+        out().print(f"{new:,} more replies were read by no earlier version", markup=False)
+
+
+def _show_differences(
+    compared: Iterator[tuple[CellReplies, Differences]], first: str, second: str, limit: int, as_json: bool
+) -> None:
     rows: list[dict[str, Any]] = []
     kinds: dict[str, int] = {}
     total = 0
-    for cell in cells:
-        found = differences(cell.texts, cell.read(first), cell.read(second), cell.gold())
+    for cell, found in compared:
         total += found.total
         for kind, count in found.counts().items():
             kinds[kind] = kinds.get(kind, 0) + count

@@ -7,17 +7,13 @@ and unlike, so that a form that could be two of them is taken for neither.
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-from clika_client.sets.fictional.language import DATA
+from clika_client.sets.fictional.inflection import inflection, kept
 from clika_client.sets.fictional.text import plain
 
-KEPT = 3
-"""Letters of a name that every inflected form keeps; fewer would be found in ordinary words."""
 Reason = Literal["", "empty", "none", "multiple"]
 
 
@@ -27,24 +23,6 @@ class Match:
 
     index: int | None
     reason: Reason = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Inflection:
-    """How one language changes names inside a sentence."""
-
-    lost: int = 0
-    """Letters at a name's end that may give way,"""
-    gained: int = 0
-    """to so many others at most."""
-    before: tuple[str, ...] = ()
-    """What may be written together with a name's beginning."""
-    unspaced: bool = False
-
-    @property
-    def inflects(self) -> bool:
-        """Whether a name can stand in any other form than its own."""
-        return bool(self.lost or self.gained or self.before)
 
 
 class Matcher:
@@ -93,41 +71,9 @@ class Matcher:
     def _inflected(self, words: tuple[str, ...]) -> int | None:
         """The only name that these words can be a form of; of two, the one that more letters are kept of."""
         fits = {
-            index: sum(_kept(word, form) for word, form in zip(name, words, strict=True))
+            index: sum(kept(word, form) for word, form in zip(name, words, strict=True))
             for index, name in enumerate(self.words)
-            if len(name) == len(words) and all(map(self._form_of, name, words))
+            if len(name) == len(words) and all(map(self.rule.form_of, name, words))
         }
-        best = [index for index, kept in fits.items() if kept == max(fits.values())]
+        best = [index for index, same in fits.items() if same == max(fits.values())]
         return best[0] if len(best) == 1 else None
-
-    def _form_of(self, name: str, word: str) -> bool:
-        return any(self._declined(name, rest) for rest in self._without_beginning(word))
-
-    def _without_beginning(self, word: str) -> list[str]:
-        return [word, *(word.removeprefix(b) for b in self.rule.before if word.startswith(b))]
-
-    def _declined(self, name: str, word: str) -> bool:
-        if name == word:
-            return True
-        kept = _kept(name, word)
-        return kept >= max(KEPT, len(name) - self.rule.lost) and len(word) - kept <= self.rule.gained
-
-
-def _kept(name: str, word: str) -> int:
-    """Letters that a name and a word share from the start on."""
-    return next((n for n, (a, b) in enumerate(zip(name, word, strict=False)) if a != b), min(len(name), len(word)))
-
-
-@lru_cache
-def inflection(language: str) -> Inflection:
-    """The rule of a language; one that leaves names as they are where the table has none."""
-    table = _table()
-    bare = language.split("-")[0]
-    tail: Mapping[str, int] = table["tail"].get(bare, {})
-    before = tuple(table["before"].get(bare, "").split())
-    return Inflection(tail.get("lost", 0), tail.get("gained", 0), before, bare in table["unspaced"])
-
-
-@lru_cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads((DATA / "inflection.toml").read_text("utf-8"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from clika_cache import canonical
-from clika_client.answers.cells import read_texts, reading_stamp, spread, unrotate
+from clika_client.answers.cells import before_questions, read_texts, reading_stamp, spread, unrotate
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, ImportedReply, Store
 
@@ -111,8 +111,12 @@ def _read_now(
         return
     probes = [probe_set.probes[key.language][row.position] for row in rows]
     texts, finish = [row.text or "" for row in rows], [row.finish_reason for row in rows]
+    ends = [min(rows, key=lambda row: row.position), max(rows, key=lambda row: row.position)]
+    example = before_questions([row.messages[-1].content for row in ends if row.messages])
     for reading in READ_AT_IMPORT:
-        codes, reasons = read_texts(texts, labels, probes, reading, finish=finish, rotation=key.rotation)
+        codes, reasons = read_texts(
+            texts, labels, probes, reading, finish=finish, rotation=key.rotation, example=example
+        )
         answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.counts[positions]), reasons)
         store.save_reading(cell, reading_stamp(reading), answers.choices, answers.reasons)
 

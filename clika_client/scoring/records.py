@@ -154,6 +154,8 @@ class Scores(Tabular):
     runs: tuple[Mapping[str, Any], ...] = ()
     reading_differences: tuple[ReadingDifference, ...] = ()
     """Where the readings that were asked for disagree; empty for one reading."""
+    reading_versions: Mapping[str, str] = field(default_factory=dict)
+    """Reading → the version of it that read the replies."""
     notes: tuple[str, ...] = ()
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -180,6 +182,7 @@ class Scores(Tabular):
                 "dropped": dict(self.dropped),
                 "detectable": dict(self.detectable),
                 "one_sided": {name: {"position": p, "share": share} for name, (p, share) in self.one_sided.items()},
+                "readings": dict(self.reading_versions),
                 "notes": list(self.notes),
             },
         }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clika_client.answers.cells import reading_stamp
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.language_scores import cell_records
@@ -103,12 +104,14 @@ def score_store(
     wanted = replace(wanted or Wanted(), run_id=run_id) if run_id is not None else wanted or Wanted()
     loaded = load(store, wanted)
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
+    readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     notes = [f"Run {run.run_id}: {note}" for run in runs for note in run.notes]
     return replace(
         score(loaded.blocks, loaded.sets, options),
         runs=tuple(map(_run, runs)),
         notes=tuple(notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
+        reading_versions={name: reading_stamp(name).partition("@")[2] for name in readings},
     )
 
 

@@ -195,6 +195,13 @@ class Store:
             [row[4] for _, row in held],  # type: ignore[misc]
         )
 
+    def prompts(self, cell: Cell, positions: npt.NDArray[np.int64]) -> list[str]:
+        """The last messages that some asked items of a cell were sent, as far as they are stored."""
+        keys = [cell.key_at(int(p)) for p in positions]
+        sql = "SELECT p.messages FROM completions c JOIN prompts p ON p.hash = c.prompt WHERE c.key IN ({marks})"
+        found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
+        return [str(messages[-1][1]) for messages in found if messages]
+
     # ---- readings: answers as read once, kept so that scoring again costs nothing
 
     def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
@@ -210,6 +217,12 @@ class Store:
         if row is None or not self._still_valid(cell, row[0]):
             return None
         return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
+
+    def kept_readings(self, cell: Cell) -> list[str]:
+        """The readings, each with its version, by which a cell was read and the result kept."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute("SELECT reading FROM readings WHERE cell_id = ?", (cell.cell_id,))
+            return [str(row[0]) for row in rows]
 
     def save_reading(
         self, cell: Cell, reading: str, choices: npt.NDArray[np.int8], reasons: npt.NDArray[np.uint8]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
+from clika_client.answers.rules.inflected import inflected
 from clika_client.answers.rules.labels import AMBIGUOUS
 from clika_client.answers.rules.normalise import core, fold
 from clika_client.answers.rules.question import Question
 from clika_client.answers.rules.reply import Reply
 from clika_client.answers.rules.result import Answer
-from clika_client.answers.rules.tokens import Token
-from clika_client.answers.rules.whole_reply import STATEMENTS
+from clika_client.answers.rules.token import Token
+from clika_client.answers.rules.whole_reply import STATEMENTS, as_answer
 from clika_client.answers.rules.words import UNSPACED, Role, openings, words
 
 
@@ -47,31 +48,38 @@ def _stands(text: str, phrase: str) -> bool:
     return False
 
 
-def contained(reply: Reply, text: str, rule: str) -> Answer | None:
+def contained(reply: Reply, text: str, question: Question, rule: str) -> Answer | None:
     """Exactly one option's text stands in the reply; or several options are named; or the reply breaks off."""
     named = reply.named()
     if len(named) > 1 or any(t.choice == AMBIGUOUS for t in reply.tokens):
         return Answer(None, "multiple", rule or "several")
-    if len(named) == 1:
+    breaks_off = _breaks_off(reply, text)
+    if not named:
+        form = None if breaks_off else inflected(reply, question)
+        if form is not None:
+            return as_answer(form, rule or "inflected")
+    elif not breaks_off:
         choice = next(iter(named))
         spans = [at for at, t in enumerate(reply.tokens) if t.kind == "option" and at not in reply.rejected]
-        if any(_freestanding(reply, at) for at in spans):
+        if any(_freestanding(reply, at, question) for at in spans):
             return Answer(choice, None, rule or "contained")
-    if _breaks_off(reply, text):
-        return Answer(None, "truncated", rule or "cut")
-    return None
+    return Answer(None, "truncated", rule or "cut") if breaks_off else None
 
 
-def _freestanding(reply: Reply, at: int) -> bool:
+def _freestanding(reply: Reply, at: int, question: Question) -> bool:
     """Whether an option's text is not part of a longer name or number: `York` in `New York`."""
     token = reply.tokens[at]
+    if token.text in question.spelled.symbols:
+        return True  # `The symbol is O.`
     if UNSPACED.match(token.text):
         if len(token.text) < 2:
             return False
     elif len(token.text) < 3 and (not token.text.isdecimal() or any(t.kind == "number" for t in reply.tokens)):
         return False
     for side in (reply.get(at - 1), reply.get(at + 1)):
-        if side is not None and side.kind == "word" and not side.role:
+        if side is not None and side.kind == "word" and not side.role and not side.hint & Role.KIND:
+            if token.text.isdecimal() and len(token.text) > 2:
+                continue  # `1643年`, `출생 연도는 1643년`
             if UNSPACED.match(side.text) and (side.end == token.start or side.start == token.end):
                 return False
             if side.text[:1].isupper() and token.text[:1].isupper():

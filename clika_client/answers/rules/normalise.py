@@ -32,8 +32,9 @@ def _table() -> dict[int, str | None]:
     table |= dict.fromkeys(map(ord, "「『《〈【〔〖［｛❨❪"), "(") | dict.fromkeys(map(ord, "」』》〉】〕〗］｝❩❫"), ")")
     table |= dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－⁃➖"), "-")
     table |= {0x0130: "I", 0x00DF: "ss", 0x1E9E: "SS", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", ord("״"): '"'}
-    table |= dict.fromkeys(map(ord, "।॥۔։።᙮។၊။؞"), ".") | {ord("、"): ",", ord("،"): ","}
-    table |= {ord("؟"): "?", ord("；"): ";", ord("؛"): ";", ord("。"): ".", ord("｡"): "."}
+    table |= {ord("、"): ",", ord("،"): ",", ord("؟"): "?", ord("；"): ";", ord("؛"): ";"}
+    # A full stop that is no abbreviation point: with a space, so that `B。A项` is two sentences and no `B.A`.
+    table |= dict.fromkeys(map(ord, "।॥۔։።᙮။၊။؞。｡"), ". ")
     table |= {ord("፡"): " ", ord("："): ":", ord("︰"): ":", ord("→"): ":", ord("⇒"): ":"}
     table |= {ord("➜"): ":", ord("➡"): ":", ord("➔"): ":", ord("፦"): ":", ord("׃"): ":"}
     return table
@@ -55,8 +56,14 @@ _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\b[^<]{0,60}<\|message\|>|ass
 _ANY_CHANNEL = re.compile(r"<\|channel\|>")
 
 
+_SHOWN = "Thinking...\n", "...done thinking."
+"""Around reasoning, as ollama prints it."""
+
+
 def strip_thinking(text: str) -> str | None:
     """The reply without its reasoning; None when a reasoning block was opened and never closed."""
+    if text.lstrip().startswith(_SHOWN[0]) and _SHOWN[1] in text:
+        return text.partition(_SHOWN[1])[2]
     if "<" not in text and "[" not in text and "◁" not in text and "assistantfinal" not in text:
         return text
     finals = list(_FINAL_CHANNEL.finditer(text))
@@ -98,6 +105,8 @@ _STRUCK = re.compile(r"~~[^~\n]{1,300}~~|<(?:s|del|strike)>[^<\n]{1,300}</(?:s|d
 _FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*[\w+-]{0,20}[ \t]*$", re.MULTILINE)
 _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _LINE_MARK = re.compile(r"^[ \t]*(?:>[ \t]*|\[[xX✓✔]\][ \t]+|#{1,6}[ \t]+|[*+•·▪◦●○■□‣–-][ \t]+)+", re.MULTILINE)
+_TICKED = re.compile(r"^[ \t]*(?:[*+-][ \t]+)?\[[xX✓✔]\](?=[ \t])", re.MULTILINE)
+_UNTICKED = re.compile(r"^[ \t]*(?:[*+-][ \t]+)?\[ ?\](?=[ \t])", re.MULTILINE)
 _LITERAL_BREAK = re.compile(r"\\n(?![a-z])")
 _SPACES = re.compile(r"[^\S\n]+")
 _LINES = re.compile(r"[ \t]*\n\s*")
@@ -133,6 +142,8 @@ def clean(text: str) -> str:
         text = _LITERAL_BREAK.sub("\n", _COMMAND.sub(" ", text))
     if "```" in text or "~~~" in text:
         text = _FENCE.sub("", text)
+    if "[" in text:
+        text = _UNTICKED.sub("❌ ", _TICKED.sub("✅ ", text))
     text = _LINE_MARK.sub("", text)
     for mark in ("*", "`", "$"):
         if mark in text:
@@ -170,6 +181,22 @@ def fold(word: str) -> str:
 
 fold_word = lru_cache(maxsize=32_768)(fold)
 """`fold` for single words, which come back in reply after reply."""
+
+# Shapes of the capitals, which `Витамин В` is written with.
+_LOOK_ALIKES = str.maketrans("авсекмнортхіјѕαβεικονρτχ", "abcekmhoptxijsabeikovptx")
+_ALONE = re.compile(r"(?<![^\W_])[^\W\d_](?![^\W_])")
+
+
+def plain_letters(low: str) -> str:
+    """Lower-case text without accents, and with Latin letters for their look-alikes that stand alone.
+
+    Positions stay: every character becomes one character. `Витамин A` is written with a Latin or a Cyrillic A.
+    """
+    if low.isascii():
+        return low
+    low = "".join(c if c.isascii() or len(bare := fold_word(c)) != 1 else bare for c in low)
+    return _ALONE.sub(lambda match: match.group().translate(_LOOK_ALIKES), low)
+
 
 OUTER = " \t\n\"'()[]{}<>.,;:!?-=~^|/\\+&#@¡¿·…•"
 

@@ -8,17 +8,29 @@ from functools import lru_cache
 from clika_client.answers.rules.labels import AMBIGUOUS, label_set
 from clika_client.answers.rules.normalise import clean, core, lower
 from clika_client.answers.rules.result import Answer
+from clika_client.answers.rules.spellings import Spelled, spelled
 
 
 class Question:
     """What a reply is read against; immutable after construction."""
 
-    __slots__ = ("answers", "by_core", "clash", "cores", "labels", "loose_cache", "spans", "text_answers")
+    __slots__ = (
+        "answers",
+        "by_core",
+        "choices",
+        "clash",
+        "cores",
+        "labels",
+        "loose_cache",
+        "spelled_cache",
+        "text_answers",
+    )
 
     def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
         if len(labels) != len(choices):
             counts = f"{len(labels)} labels for {len(choices)} options"
             raise ValueError(f"{counts}: {list(labels)!r}; give each option one label")
+        self.choices = tuple(choices)
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
         numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
@@ -33,13 +45,17 @@ class Question:
             if (named := self.labels.lowered.get(text, self.labels.by_shape.get(text))) is not None and named != index
         )
         """Texts that are one option's text and another option's label: alone, they name nothing."""
-        self.spans = tuple(
-            sorted(((t, i) for t, i in self.by_core.items() if len(t) > 1 or t.isdecimal()), key=lambda e: -len(e[0]))
-        )
-        """(text, index) longest first, for finding options inside a reply."""
         self.answers = tuple(Answer(i, None, "label") for i in range(len(self.cores)))
         self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
         self.loose_cache: dict[str, int] | None = None
+        self.spelled_cache: Spelled | None = None
+
+    @property
+    def spelled(self) -> Spelled:
+        """How the options may be written in a reply; made when a reply needs more than its first letters read."""
+        if self.spelled_cache is None:
+            self.spelled_cache = spelled([clean(choice) for choice in self.choices], self.by_core)
+        return self.spelled_cache
 
     def begins(self, text: str) -> bool:
         """Whether some option's text goes on after `text`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clika_client.answers.rules.labels import AMBIGUOUS
-from clika_client.answers.rules.tokens import WORDY, Token, joined
+from clika_client.answers.rules.token import WORDY, Token, joined
 from clika_client.answers.rules.words import Role
 
 REJECT = Role.NOT | Role.WRONG
@@ -11,48 +11,96 @@ NEUTRAL = Role.FILL | Role.IS | Role.OPTION | Role.CORRECT | Role.FINAL | Role.A
 JOINTS = frozenset(",/&+|-;~·・•×")
 
 
+class _Judging:
+    """Within one clause: whether an option was named, and then a word that calls it wrong."""
+
+    def __init__(self) -> None:
+        self.named = self.judged = False
+
+    def ends_before(self, token: Token) -> bool:
+        """Whether a word opens a clause of its own: `A is wrong and B is right`, `A è sbagliata: resta la C`."""
+        opens = token.role & (Role.AND | Role.REMAINS) or token.hint & Role.SO
+        return self.judged and bool(opens) and token.choice is None
+
+    def take(self, token: Token) -> None:
+        self.named = self.named or token.choice is not None
+        self.judged = self.judged or (self.named and bool(token.role & Role.WRONG))
+
+
+def _contrasts(token: Token) -> bool:
+    """Whether a word opens a clause of its own: `but`, `instead of`; a label that looks like one does not."""
+    is_name = token.strict and token.choice is not None
+    return bool(token.role & (Role.BUT | Role.NOT_AFTER)) and not token.role & NEUTRAL and not is_name
+
+
+def _point(token: Token) -> bool:
+    return token.kind == "sign" and token.text == "."
+
+
 class Reply:
     """A tokenised reply, its clauses and sentences, and what is rejected in it."""
 
-    __slots__ = ("clause", "cores", "low", "rejected", "sentence", "sentences", "tokens")
+    __slots__ = ("clause", "cores", "languages", "lines", "low", "rejected", "sentence", "sentences", "tokens")
 
-    def __init__(self, tokens: list[Token], low: str, cores: tuple[str, ...]) -> None:
+    def __init__(self, tokens: list[Token], languages: frozenset[str], low: str, cores: tuple[str, ...]) -> None:
         self.tokens = tokens
+        self.languages = languages
+        """Those that most of its words belong to."""
         self.low = low
         """The cleaned reply in lower case; tokens give positions in it."""
         self.cores = cores
         self.clause: list[int] = []
         self.sentence: list[int] = []
+        self.lines = self._lines()
+        """Positions of the tokens of each line that has any."""
         self._divide()
         self.sentences: dict[int, list[int]] = {}
         for at, number in enumerate(self.sentence):
             self.sentences.setdefault(number, []).append(at)
         self.rejected = self._rejections()
 
+    def _lines(self) -> list[list[int]]:
+        lines: list[list[int]] = [[]]
+        for at, token in enumerate(self.tokens):
+            if token.kind != "line":
+                lines[-1].append(at)
+            elif lines[-1]:
+                lines.append([])
+        return lines if lines[-1] else lines[:-1]
+
     def _divide(self) -> None:
+        """Number the clauses and sentences: what denies an option rejects those in its own clause."""
         clause = sentence = 0
-        named = judged = False  # in this clause: an option, and then a word that calls it wrong
+        judging = _Judging()
         for at, token in enumerate(self.tokens):
             if self.clause and self.clause[-1] != clause:
-                named = judged = False
-            if judged and token.role & Role.AND and token.choice is None:
+                judging = _Judging()
+            if judging.ends_before(token) or _contrasts(token):
                 clause += 1
-                named = judged = False
-            named = named or token.choice is not None
-            judged = judged or (named and bool(token.role & Role.WRONG))
-            is_name = token.strict and token.choice is not None
-            if token.role & (Role.BUT | Role.NOT_AFTER) and not token.role & NEUTRAL and not is_name:
-                clause += 1
+                judging = _Judging()
+            judging.take(token)
             self.clause.append(clause)
             self.sentence.append(sentence)
-            if token.kind == "line" or (token.kind == "sign" and token.text in ".!?;"):
-                if token.text == "." and (self.enumerates(at - 1) or self._inside(at)):
-                    continue
+            if self._ends_sentence(at):
                 sentence += 1
                 clause += 1
-            else:
-                denies_before = token.role & Role.NOT_BEFORE and not token.role & NEUTRAL
-                clause += token.text == "," or bool(denies_before) or (token.text in "()" and self._aside(at))
+            elif not _point(token) and self._ends_clause(at):
+                clause += 1
+
+    def _ends_sentence(self, at: int) -> bool:
+        """Whether a sentence ends here: not at the point of `A. London`, `e.g.`, `Ans. B`."""
+        token = self.tokens[at]
+        if token.kind == "line":
+            return True
+        if token.kind != "sign" or token.text not in ".!?;":
+            return False
+        return not (token.text == "." and (self.enumerates(at - 1) or self._inside(at)))
+
+    def _ends_clause(self, at: int) -> bool:
+        """Whether a clause ends at a comma, after a word that denies what stood before, or at a bracketed remark."""
+        token = self.tokens[at]
+        denies_before = bool(token.role & Role.NOT_BEFORE) and not token.role & NEUTRAL
+        return token.text == "," or denies_before or (token.text in "()" and self._aside(at))
 
     def _aside(self, at: int) -> bool:
         """Whether a bracket belongs to a remark of several words: `B (A is wrong)`."""
@@ -96,18 +144,58 @@ class Reply:
         for at, number in enumerate(self.clause):
             by_clause.setdefault(number, []).append(at)
         for members in by_clause.values():
-            roles = [self.tokens[at].role for at in members]
             mentions = [at for at in members if self.tokens[at].choice is not None]
-            if not mentions:
-                continue
-            if any(role & (REJECT | Role.NOT_AFTER) and not role & Role.NOT_BEFORE for role in roles):
-                rejected.update(mentions)
-            for place, role in zip(members, roles, strict=True):
-                if role & Role.NOT_BEFORE:
-                    rejected.update(at for at in mentions if at < place)
-                elif role & Role.WRONG and place > mentions[0]:
-                    rejected.update(self._listed_before(mentions[0]))
+            if mentions:
+                rejected.update(self._denied(members, mentions))
+                rejected.update(self._surpassed(members, mentions))
         return rejected
+
+    def _denied(self, members: list[int], mentions: list[int]) -> set[int]:
+        """Mentions that their clause denies: `not A`, `A is wrong`, `instead of A`, `A değil`."""
+        roles = [self._denying_role(at, members) for at in members]
+        rejected: set[int] = set()
+        if any(role & (REJECT | Role.NOT_AFTER) and not role & Role.NOT_BEFORE for role in roles):
+            rejected.update(mentions)
+        for place, role in zip(members, roles, strict=True):
+            if role & Role.NOT_BEFORE:
+                rejected.update(at for at in mentions if at < place)
+            if role & (Role.NOT_BEFORE | Role.WRONG) and place > mentions[0]:
+                rejected.update(self._listed_before(mentions[0]))
+        return rejected
+
+    def _denying_role(self, at: int, members: list[int]) -> int:
+        """A word's role, without denial where "if" means "than": `A on tõenäolisem kui B`."""
+        token = self.tokens[at]
+        if token.role & Role.THAN and any(self.tokens[other].role & Role.BETTER for other in members if other < at):
+            return token.role & ~(REJECT | Role.NOT_AFTER)
+        return token.role
+
+    def _surpassed(self, members: list[int], mentions: list[int]) -> set[int]:
+        """Mentions that another is preferred to: `B is a better answer than A`, `A比B更合理`, `AよりBの方が …`."""
+        rejected: set[int] = set()
+        preferring = [at for at in members if self.tokens[at].role & (Role.BETTER | Role.CORRECT | Role.CHOOSE)]
+        for place in members:
+            role = self.tokens[place].role
+            if role & Role.THAN and preferring:
+                rejected.update(self._after_than(place, preferring, mentions))
+            elif role & Role.THAN_BEFORE and any(at >= place for at in preferring):
+                rejected.update([at for at in mentions if at < place and self._reaches(at, place)][-1:])
+        return rejected
+
+    def _after_than(self, place: int, preferring: list[int], mentions: list[int]) -> list[int]:
+        behind = [at for at in mentions if at > place]
+        if preferring[0] < place:
+            named = any(at < place for at in mentions)
+            if named:
+                return behind
+            # `acho que é a B`: a word that is "that" as well as "than" needs something preferred before it.
+            return [] if self.tokens[place].role & (Role.FILL | Role.BECAUSE) else behind[:1]
+        return [at for at in behind if at < preferring[0]]
+
+    def _reaches(self, at: int, place: int) -> bool:
+        """Whether only words for "option" and fillers stand between a mention and the word at `place`."""
+        between = self.tokens[at + 1 : place]
+        return all(token.kind == "sign" or token.role & (Role.OPTION | Role.FILL) for token in between)
 
     def _listed_before(self, at: int) -> list[int]:
         """Mentions that a comma joins to the one at `at`: all of `A, C and D are wrong`."""
@@ -143,6 +231,48 @@ class Reply:
             return False
         return beyond.strict or (beyond.kind == "number" and beyond.shown)
 
+    def opens_remark(self, at: int) -> bool:
+        """Whether a dash, semicolon or bracket opens a remark that runs to the end of the sentence or bracket."""
+        if self.tokens[at].text == "(":
+            return self._aside(at)
+        if self.tokens[at].text == ";":
+            return True
+        spaced = self.tokens[at].start > self.tokens[at - 1].end
+        rest = [
+            token.text for token, number in zip(self.tokens, self.sentence, strict=True) if number == self.sentence[at]
+        ]
+        return spaced and rest.count("-") == 1
+
+    def judged_after(self, at: int) -> bool:
+        """Whether a word right after a label prefers it and ends the clause: `A 更合理`, `A seçeneği daha olasıdır`."""
+        ahead = at + 1
+        while (token := self.get(ahead)) is not None and token.kind == "word" and token.choice is None and token.role:
+            if token.role & Role.BETTER and self.concludes(ahead):
+                return True
+            ahead += 1
+        return False
+
+    def concludes(self, at: int) -> bool:
+        """Whether nothing follows the word at `at` in its clause but fillers, `than …` and `because …`."""
+        fillers = Role.FILL | Role.IS | Role.BETTER | Role.OPTION
+        for place in range(at + 1, len(self.tokens)):
+            token = self.tokens[place]
+            if token.kind in ("line", "sign") or token.role & (Role.THAN | Role.BECAUSE | Role.BUT):
+                return True
+            if token.kind != "word" or not token.role & fillers:
+                return False
+        return True
+
+    def in_aside(self, at: int) -> bool:
+        """Whether the token stands in a bracketed remark of several words: `B. (A is only the longest.)`."""
+        depth = 0
+        for place in range(at - 1, max(-1, at - 40), -1):
+            token = self.tokens[place]
+            depth += (token.text == ")") - (token.text == "(")
+            if depth < 0:
+                return self._aside(place)
+        return False
+
     def states(self, at: int) -> bool:
         """Whether what follows describes the mention (`A is London`) rather than ending the statement."""
         after = self.get(at + 1)
@@ -157,38 +287,61 @@ class Reply:
     def beside(self, at: int) -> tuple[int, int]:
         """The choice that a mention and the text or label right beside it name, and the position after both.
 
-        An option's text outranks the label when it is all that stands beside it; other contradictions
-        are AMBIGUOUS.
+        An option's text outranks the label (`B) London` is London) when its line, sentence or reply ends with it.
+        `C. Sydney, the largest city, is not the capital` goes on: there the text opens an explanation, and the
+        label stays. Other contradictions are AMBIGUOUS.
         """
         token = self.tokens[at]
         choice = token.choice if token.choice is not None else AMBIGUOUS
-        ahead = at + 1
-        signs = ""
-        while (nxt := self.get(ahead)) is not None:
-            if nxt.kind == "sign" and nxt.text in ".):]}-=\"'(,[>|":
-                signs += nxt.text
-            elif not (nxt.kind == "word" and nxt.role & Role.OPTION and not signs):
-                break
-            ahead += 1
+        ahead, signs = self._past_signs(at)
         nxt = self.get(ahead)
-        if token.index >= 0 and nxt is not None and (own := self._own_text(nxt.start, token.index)):
+        if nxt is not None and token.index >= 0 and (own := self._own_text(nxt.start, token.index)):
             while ahead < len(self.tokens) and self.tokens[ahead].start < own:
                 ahead += 1
             return token.index, ahead
-        if nxt is None or nxt.choice is None or nxt.is_label == token.is_label or nxt.kind == "line":
-            return choice, at + 1
-        if not signs and token.text in WORDY and token.is_label and nxt.choice != choice:
-            return choice, at + 1
-        if nxt.is_label and not nxt.strict and not signs:
+        if nxt is None or not self._second_name(token, nxt, signs):
             return choice, at + 1
         if nxt.choice == choice:
             return choice, ahead + 1
-        if "," in signs or (not token.is_label and "(" not in signs and "[" not in signs):
-            return (AMBIGUOUS, ahead + 1) if "," in signs else (choice, at + 1)
-        after = self.get(ahead + 1)
-        if after is not None and after.kind not in ("line", "sign"):
-            return choice, at + 1
-        return (nxt.choice if nxt.kind == "option" else choice), ahead + 1
+        if "," in signs:
+            return AMBIGUOUS, ahead + 1  # `B, London`: two answers
+        if not token.is_label and "(" not in signs and "[" not in signs:
+            return choice, at + 1  # `London: B …`
+        if not self._ends_with(ahead):
+            return choice, at + 1  # `C. Sydney, the largest city, …`
+        return (nxt.choice if nxt.kind == "option" and nxt.choice is not None else choice), ahead + 1
+
+    def _past_signs(self, at: int) -> tuple[int, str]:
+        """The position behind the signs after a mention, and those signs: `B) …`, `B - …`, `B, the …`, `B option …`."""
+        ahead, signs = at + 1, ""
+        while (nxt := self.get(ahead)) is not None:
+            beyond = self.get(ahead + 1)
+            if nxt.kind == "sign" and nxt.text in ".):]}-=\"'(,[>|":
+                signs += nxt.text
+            elif signs and nxt.is_article and beyond is not None and beyond.choice == self.tokens[at].choice:
+                pass
+            elif not (nxt.kind == "word" and nxt.role & Role.OPTION and not signs):
+                break
+            ahead += 1
+        return ahead, signs
+
+    @staticmethod
+    def _second_name(token: Token, nxt: Token, signs: str) -> bool:
+        """Whether `nxt` is a label beside an option's text, or a text beside a label, and not the next sentence."""
+        if nxt.choice is None or nxt.is_label == token.is_label or nxt.kind == "line":
+            return False
+        if not signs and token.text in WORDY and token.is_label and nxt.choice != token.choice:
+            return False  # `A bank might have one`
+        return not nxt.is_label or nxt.strict or bool(signs)
+
+    def _ends_with(self, at: int) -> bool:
+        """Whether a line, a sentence or the reply ends with the token at `at`, signs aside: `B. Paris,` was cut."""
+        at += 1
+        while (token := self.get(at)) is not None and token.kind == "sign":
+            if token.text in ".!?":
+                return True
+            at += 1
+        return token is None or token.kind == "line"
 
     def _own_text(self, start: int, choice: int) -> int:
         """Where the text of option `choice` ends if it stands at `start`, else 0."""
@@ -215,8 +368,10 @@ class Reply:
         joint = ""
         for ahead in range(at, min(at + 8, len(self.tokens))):
             token = self.tokens[ahead]
-            if token.choice is not None and joint and (token.strict or token.shown):
+            if token.choice is not None and joint and (token.strict or self._ends_with_sign(ahead)):
                 return joint, ahead
+            if token.choice is not None and token.choice >= 0 and token.strict:
+                break  # the A of `B。A项…`, which is "and" in Czech
             if (token.kind == "sign" and token.text in JOINTS) or self._alone_below(ahead):
                 joint = joint or token.text
             elif token.role & (Role.AND | Role.OR) or self._may_join(ahead):
@@ -224,6 +379,12 @@ class Reply:
             elif not ((token.kind == "sign" and token.text in "()[]{}\"'.:") or token.role & (Role.OPTION | Role.FILL)):
                 break
         return joint, None
+
+    def _ends_with_sign(self, at: int) -> bool:
+        """Whether a shown letter can be meant as a label, written small: `b and a.`, but not `C - a lack of it`."""
+        after = self.get(at + 1)
+        token = self.tokens[at]
+        return token.shown and (not token.is_article or after is None or after.kind in ("line", "sign"))
 
     def _alone_below(self, at: int) -> bool:
         """Whether a line break leads to a line that is one mention and no more."""
@@ -252,7 +413,9 @@ class Reply:
         for back in range(at - 1, max(-1, at - 8), -1):
             token = self.tokens[back]
             if token.choice is not None and joint and (token.strict or (token.shown and direct)):
-                return token.choice != self.tokens[at].choice and back not in self.rejected
+                return (
+                    token.choice != self.tokens[at].choice and back not in self.rejected and not self._again(at, back)
+                )
             joins = bool(token.role & (Role.AND | Role.OR)) or self._may_join(back)
             if joins or self._alone_below(back) or (token.kind == "sign" and token.text in JOINTS):
                 joint = direct = True
@@ -261,6 +424,12 @@ class Reply:
             elif not (token.kind == "sign" and token.text in "()[]{}\"'"):
                 break
         return False
+
+    def _again(self, at: int, back: int) -> bool:
+        """Whether a comma ends a list that held the mention already: `Between C and D, C is more plausible`."""
+        commas = all(self.tokens[place].text == "," for place in range(back + 1, at))
+        choice, first = self.tokens[at].choice, max(0, back - 6)
+        return commas and any(self.tokens[place].choice == choice for place in range(first, back))
 
     def _list_end(self, at: int) -> bool:
         token = self.get(at)

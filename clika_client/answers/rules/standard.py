@@ -2,50 +2,69 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 
+from clika_client.answers.rules.announced import STRONG, Hit, hits
+from clika_client.answers.rules.conclusion import conceded, concluding, last_line, opening
+from clika_client.answers.rules.echo import answered, without_example, without_labels, without_sum
 from clika_client.answers.rules.fields import fields, from_json
-from clika_client.answers.rules.grammar import corrected, hits, leading, plain
+from clika_client.answers.rules.judged import judged
 from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
+from clika_client.answers.rules.leading import corrected, leading
 from clika_client.answers.rules.mentions import contained, statements
-from clika_client.answers.rules.normalise import bounded, clean, fold, lower, strip_thinking
+from clika_client.answers.rules.next_question import headed, unheaded
+from clika_client.answers.rules.normalise import bounded, clean, lower, strip_thinking
+from clika_client.answers.rules.plain import plain
 from clika_client.answers.rules.question import Question
 from clika_client.answers.rules.reply import Reply
 from clika_client.answers.rules.result import Answer
 from clika_client.answers.rules.tokens import tokenise
-from clika_client.answers.rules.whole_reply import as_answer, in_angles, read_whole
-from clika_client.answers.rules.words import Role, base_language, words
+from clika_client.answers.rules.whole_reply import as_answer, beginning, in_angles, read_whole
+from clika_client.answers.rules.words import base_language
 
 RULES = (
     "empty",
     "thinking",
     "tag",
     "boxed",
+    "echo",
     "option",
     "label",
     "label-text",
+    "beginning",
     "json",
+    "judged",
+    "last-line",
+    "conceded",
     "anchored",
     "leading",
     "chosen",
+    "opening",
     "plain",
+    "concluding",
     "none",
     "all",
     "unknown",
     "refusal",
     "several",
     "contained",
+    "inflected",
     "cut",
     "unread",
     "finish",
     "first-letter",
 )
 """Every rule id, in the ladder's order; `finish` and `first-letter` are given outside the ladder."""
-_NEXT_QUESTION = re.compile(r"\n\s*([^\W\d_][^\n:.]{0,24}?)\s*\d{0,3}\s*[:.]")
 
 
-def read_standard(text: str, question: Question, language: str | None = None) -> Answer:
-    """Read one reply; the rules and their order are in docs/answers.md."""
+def read_standard(
+    text: str, question: Question, language: str | None = None, example: str = "", beginnings: bool = False
+) -> Answer:
+    """Read one reply; the rules and their order are in docs/answers.md.
+
+    `example` is what the prompt showed before the question, such as a worked example. With `beginnings` a reply
+    that is the cut beginning of exactly one option is that option.
+    """
     if not text or not text.strip():
         return Answer(None, "empty", "empty")
     said = strip_thinking(bounded_thinking(text))
@@ -57,13 +76,15 @@ def read_standard(text: str, question: Question, language: str | None = None) ->
         answer = _read(clean(field), question, tag, rule)
         if answer is not None and (answer.choice is not None or answer.reason in ("multiple", "none")):
             return answer
-    plain_text = clean(said)
+    plain_text = answered(without_sum(without_example(clean(said), clean(example))))
     if not plain_text:
-        return in_angles(said, question) or Answer(None, "empty", "empty")
+        echoed = Answer(None, "unreadable", "echo") if clean(said) else Answer(None, "empty", "empty")
+        return in_angles(said, question) or echoed
     return (
         read_whole(plain_text, question)
+        or beginning(plain_text, question, beginnings)
         or from_json(plain_text, lambda text: _read(text, question, tag, "json"))
-        or _sentences(_this_question_only(plain_text), question, tag)
+        or _this_question(plain_text, question, tag)
         or Answer(None, "unreadable", "unread")
     )
 
@@ -79,72 +100,140 @@ def bounded_thinking(text: str) -> str:
     return text[:100_000] + text[-100_000:]
 
 
-def _sentences(text: str, question: Question, language: str | None, rule: str = "") -> Answer | None:
-    text = _without_echo(text, question)
-    reply = Reply(tokenise(text, question, language), lower(text), question.cores)
-    lead, first = leading(reply), _first_line(reply)
-    found = [hit for hit in hits(reply) if not (hit.choice == NOT_SHOWN and reply.tokens[hit.at].role)]
-    strong = [hit for hit in found if hit.strength == 2]
-    if strong:
-        last = strong[-1].choice
-        later = {hit.choice for hit in found if hit.at > strong[-1].at and hit.choice >= 0}
-        contradicted = bool(later - {last}) or first not in (None, last) or corrected(reply, strong[-1].at, last)
-        same = {h.choice for h in strong if reply.clause[h.at] == reply.clause[strong[-1].at]}
-        return as_answer(AMBIGUOUS if contradicted or len(same) > 1 else last, rule or "anchored")
-    if lead is not None:
-        weak = {hit.choice for hit in found if hit.choice != NOT_SHOWN}
-        return as_answer(AMBIGUOUS if weak - {lead} and lead >= 0 else lead, rule or "leading")
-    if found:
-        choices = {hit.choice for hit in found} | ({first} if first is not None else set())
-        return as_answer(choices.pop() if len(choices) == 1 else AMBIGUOUS, rule or "chosen")
-    return _plain(reply, rule) or statements(reply, text, question, rule) or contained(reply, text, rule)
+def _this_question(text: str, question: Question, language: str | None) -> Answer | None:
+    """Read without what a base model invents behind its answer: `B\\n\\nQuestion: …`, `C\\n\\n2. Which city …?`."""
+    heading = headed(text)
+    if heading:
+        text = text[:heading]
+    for cut in unheaded(text):
+        head = text[:cut].strip()
+        answer = head and (read_whole(head, question) or _sentences(head, question, language))
+        if answer and answer.choice is not None:
+            return answer
+    return _sentences(text, question, language)
 
 
-def _first_line(reply: Reply) -> int | None:
-    """The choice that the first line names, if it is a mention alone and more lines follow."""
-    mention = None
-    for at, token in enumerate(reply.tokens):
-        if token.kind == "line":
-            return mention
-        if token.choice is not None and mention is None and at not in reply.rejected:
-            mention = token.choice
-        elif token.kind != "sign":
-            return None
-    return None
+class _View:
+    """One reply as the rules see it: its tokens, and what several rules ask about them, found once."""
+
+    def __init__(self, text: str, question: Question, language: str | None, rule: str) -> None:
+        self.text, self.question, self.rule = text, question, rule
+        self.reply = Reply(*tokenise(text, question, language), lower(text), question.cores)
+        tokens = self.reply.tokens
+        self.hits: list[Hit] = [h for h in hits(self.reply) if not (h.choice == NOT_SHOWN and tokens[h.at].role)]
+
+    @property
+    def first_line(self) -> int | None:
+        """The choice that the first line names, if it is a mention alone and more lines follow."""
+        mention = None
+        for at, token in enumerate(self.reply.tokens):
+            if token.kind == "line":
+                return mention
+            if token.choice is not None and mention is None and at not in self.reply.rejected:
+                mention = token.choice
+            elif token.kind != "sign":
+                return None
+        return None
+
+    def answer(self, choice: int | None, rule: str) -> Answer | None:
+        return None if choice is None else as_answer(choice, self.rule or rule)
 
 
-def _plain(reply: Reply, rule: str) -> Answer | None:
-    """Sentences of known words only: `I'd say B`, `It's B!`; they must agree."""
-    choices = [c for members in reply.sentences.values() if (c := plain(reply, members)) is not None]
+def _judged(view: _View) -> Answer | None:
+    return view.answer(judged(view.reply), "judged")
+
+
+def _last_line(view: _View) -> Answer | None:
+    return view.answer(last_line(view.reply, view.hits), "last-line")
+
+
+def _conceded(view: _View) -> Answer | None:
+    return view.answer(conceded(view.reply, view.hits), "conceded")
+
+
+def _anchored(view: _View) -> Answer | None:
+    """The last announcement, unless something later, its own clause, or the first line says otherwise."""
+    strong = [hit for hit in view.hits if hit.strength == STRONG]
+    if not strong:
+        return None
+    last = strong[-1]
+    later = {hit.choice for hit in view.hits if hit.at > last.at and hit.choice >= 0}
+    same = {hit.choice for hit in strong if view.reply.clause[hit.at] == view.reply.clause[last.at]}
+    contradicted = (
+        bool(later - {last.choice})
+        or len(same) > 1
+        or len({hit.choice for hit in strong}) > 2  # `The answer is B.\nThe answer is C.\nThe answer is D.`
+        or view.first_line not in (None, last.choice)
+        or corrected(view.reply, last.beyond - 1, last.choice)
+    )
+    return view.answer(AMBIGUOUS if contradicted else last.choice, "anchored")
+
+
+def _leading(view: _View) -> Answer | None:
+    """The label that opens the reply, unless "I choose" or the like names another."""
+    lead = leading(view.reply)
+    if lead is None:
+        return None
+    weak = {hit.choice for hit in view.hits if hit.choice != NOT_SHOWN}
+    return view.answer(AMBIGUOUS if weak - {lead} and lead >= 0 else lead, "leading")
+
+
+def _chosen(view: _View) -> Answer | None:
+    """What the reply chooses or calls correct, where all that is chosen agrees."""
+    if not view.hits:
+        return None
+    choices = {hit.choice for hit in view.hits} | ({view.first_line} if view.first_line is not None else set())
+    return view.answer(choices.pop() if len(choices) == 1 else AMBIGUOUS, "chosen")
+
+
+def _opening(view: _View) -> Answer | None:
+    return view.answer(opening(view.reply, view.hits), "opening")
+
+
+def _plain(view: _View) -> Answer | None:
+    """Sentences of known words only (`I'd say B`, `It's B!`); they must agree, and nothing else be named."""
+    said = (plain(view.reply, members) for members in view.reply.sentences.values())
+    choices = {choice for choice in said if choice is not None}
     if not choices:
         return None
-    distinct = set(choices)
-    if len(distinct) > 1 or AMBIGUOUS in distinct:
-        return Answer(None, "multiple", rule or "plain")
-    choice = choices[0]
-    if choice >= 0 and reply.named() - {choice}:
-        return Answer(None, "multiple", rule or "plain")
-    return as_answer(choice, rule or "plain")
+    choice = choices.pop()
+    if choices or (choice >= 0 and view.reply.named() - {choice}):
+        return view.answer(AMBIGUOUS, "plain")
+    return view.answer(choice, "plain")
 
 
-def _this_question_only(text: str) -> str:
-    """Cut where a base model goes on to invent the next question: `B\\n\\nQuestion: …`."""
-    for match in _NEXT_QUESTION.finditer(text):
-        word = fold(match.group(1))
-        if any(role & Role.QUESTION for _, role in words().single.get(word, ())) and match.start() > 0:
-            return text[: match.start()]
-    return text
+def _concluding(view: _View) -> Answer | None:
+    return view.answer(concluding(view.reply), "concluding")
 
 
-def _without_echo(text: str, question: Question) -> str:
-    """Drop a repeated list of all labels before a colon: `A/B/C/D: B`."""
-    head, tail = ([*re.split(r"[:?\n]|\.\s", text, maxsplit=1), ""])[:2]
-    if len(head) > 80 or not tail.strip():
-        return text
-    rest = re.sub(r"[()\[\]{}]", " ", head)
-    listed = re.search(r"[\s,/|]*(?:and|or|-)?[\s,/|]*".join(map(re.escape, question.labels.shown)), rest)
-    if listed is None and len(question.labels.shown) > 2:
-        listed = re.search(rf"{re.escape(question.labels.shown[0])}\s*-\s*{re.escape(question.labels.shown[-1])}", rest)
-    if listed is None or listed.end() == listed.start():
-        return text
-    return (rest[: listed.start()] + rest[listed.end() :]).strip() + ":" + tail
+def _statements(view: _View) -> Answer | None:
+    return statements(view.reply, view.text, view.question, view.rule)
+
+
+def _contained(view: _View) -> Answer | None:
+    return contained(view.reply, view.text, view.question, view.rule)
+
+
+_LADDER: tuple[Callable[[_View], Answer | None], ...] = (
+    _judged,
+    _last_line,
+    _conceded,
+    _anchored,
+    _leading,
+    _chosen,
+    _opening,
+    _plain,
+    _concluding,
+    _statements,
+    _contained,
+)
+
+
+def _sentences(text: str, question: Question, language: str | None, rule: str = "") -> Answer | None:
+    """The first rule of the ladder that decides."""
+    view = _View(without_labels(text, question), question, language, rule)
+    for step in _LADDER:
+        answer = step(view)
+        if answer is not None:
+            return answer
+    return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
-from clika_client.answers.rules.normalise import core, fold, loose
+from clika_client.answers.rules.normalise import core, fold, loose, lower
 from clika_client.answers.rules.question import Question
 from clika_client.answers.rules.result import Answer
 from clika_client.answers.rules.words import PHRASES, words
@@ -29,26 +30,48 @@ def read_whole(text: str, question: Question, rule: str = "") -> Answer | None:
     if len(text) > 2_000:
         return None
     bare = core(text)
-    found = question.by_core.get(bare)
-    if found is not None:
-        return as_answer(AMBIGUOUS if bare in question.clash else found, rule or "option")
     if not bare:
-        raw = text.strip().lower()
-        at = question.by_core.get(raw)
-        return as_answer(at, rule or "option") if at is not None else None
-    if len(bare) <= 8 and " " not in bare:
-        # Letter case is evidence for look-alikes, so the label is taken from the text as written.
-        start = text.lower().find(bare)
-        written = text[start : start + len(bare)] if start >= 0 else bare
-        named = question.labels.resolve(written)
-        if named is not None and named >= 0 and not question.labels.shows(written) and question.begins(bare):
-            return None  # cut off within an option's text, or a label by position: no telling which
-        if named is not None and (named != NOT_SHOWN or len(bare) == 1 or bare.isdecimal()):
-            return as_answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
-    return _label_and_text(text, question, rule) or _loosely(bare, question, rule) or _alone(bare, rule)
+        return _signs(text, question, rule)
+    for reader in _READERS:
+        answer = reader(text, bare, question, rule)
+        if answer is not None:
+            return answer
+    return None
 
 
-def _label_and_text(text: str, question: Question, rule: str) -> Answer | None:
+def _signs(text: str, question: Question, rule: str) -> Answer | None:
+    """An option that is signs alone: `+`, `...`."""
+    found = question.by_core.get(text.strip().lower())
+    return None if found is None else as_answer(found, rule or "option")
+
+
+def _option(_: str, bare: str, question: Question, rule: str) -> Answer | None:
+    """`paris`, `"Paris."`; `C` where one option's text is C and another's label is."""
+    found = question.by_core.get(bare)
+    if found is None:
+        return None
+    return as_answer(AMBIGUOUS if bare in question.clash else found, rule or "option")
+
+
+def _label(text: str, bare: str, question: Question, rule: str) -> Answer | None:
+    """`B`, `(B).`, `②`, `В`."""
+    if len(bare) > 8 or " " in bare:
+        return None
+    written = _as_written(text, bare)  # letter case is evidence for look-alikes
+    named = question.labels.resolve(written)
+    if named is None or (named == NOT_SHOWN and len(bare) > 1 and not bare.isdecimal()):
+        return None
+    if named >= 0 and not question.labels.shows(written) and question.begins(bare):
+        return None  # `ג'`: cut off within an option's text, or a label by position: no telling which
+    return as_answer(AMBIGUOUS if bare in question.clash else named, rule or "label")
+
+
+def _as_written(text: str, bare: str) -> str:
+    start = text.lower().find(bare)
+    return text[start : start + len(bare)] if start >= 0 else bare
+
+
+def _label_and_text(text: str, _: str, question: Question, rule: str) -> Answer | None:
     """`B. Paris`, `B Paris`, or `B. Par` where the reply was cut: a label and its own option's text, no more."""
     match = _LEAD.fullmatch(text)
     if not match:
@@ -65,7 +88,8 @@ def _label_and_text(text: str, question: Question, rule: str) -> Answer | None:
     return None
 
 
-def _loosely(bare: str, question: Question, rule: str) -> Answer | None:
+def _loosely(_: str, bare: str, question: Question, rule: str) -> Answer | None:
+    """`The Nile` for "Nile", `ile-de-france` for "Île de France": without accents, articles and inner signs."""
     articles = words().articles
     if question.loose_cache is None:
         table: dict[str, int] = {}
@@ -88,10 +112,33 @@ def in_angles(text: str, question: Question) -> Answer | None:
     return Answer(index, None, "label") if index >= 0 else None
 
 
-def _alone(bare: str, rule: str) -> Answer | None:
+def _alone(_: str, bare: str, question: Question, rule: str) -> Answer | None:
     """The reply is nothing but a set phrase: `none of the above`, `N/A`, `both`."""
     folded = fold(bare)
     for kind, reason in STATEMENTS:
         if folded in words().alone[kind]:
             return Answer(None, reason, rule or kind)
     return None
+
+
+_READERS: tuple[Callable[[str, str, Question, str], Answer | None], ...] = (
+    _option,
+    _label,
+    _label_and_text,
+    _loosely,
+    _alone,
+)
+
+
+def beginning(text: str, question: Question, counts: bool) -> Answer | None:
+    """A reply cut off within an option's text: `He deleted the sp`, `上法兰`, `ג'`, `la c`.
+
+    It names no option unless it `counts` and begins only one. A label as shown was read before this.
+    """
+    bare = lower(text).strip()
+    if len(bare) < 2 or not question.begins(bare) or question.labels.shows(text.strip()):
+        return None
+    begun = [index for index, own in enumerate(question.cores) if own.startswith(bare) and own != bare]
+    if counts and len(begun) == 1:
+        return Answer(begun[0], None, "beginning")
+    return Answer(None, "unreadable", "beginning")

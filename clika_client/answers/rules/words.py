@@ -46,8 +46,32 @@ class Role:
     BUT = 8192
     BECAUSE = 16384
     QUESTION = 32768
+    BETTER = 65536
+    """Prefers an option: `more plausible`, `likelier`, `更合理`."""
+    THAN = 131072
+    """Sets apart what an option is preferred to, which follows it: `than`, `чем`, `比`."""
+    THAN_BEFORE = 262144
+    """The same, standing after it: `より`, `보다`, `से`."""
+    REMAINS = 524288
+    """Tells what an elimination leaves over: `that leaves`, `bleibt`, `只能是`."""
+    YES = 1048576
+    """A verdict beside an option in a list: `Yes!`, `True`."""
+    KIND = 2097152
+    """What kind of thing a name is of: `river`, `city`; part of no other name."""
+    SO = 4194304
+    """Draws the conclusion: `so`, `therefore`, `所以`."""
+    RETRACT = 8388608
+    """Takes back what was said before: `wait`, `actually`, `correction`."""
+    HEDGE = 16777216
+    """Leaves it open: `could`, `also`."""
+    TITLE = 33554432
+    """A letter before a name: `M. Dupont`, `د. أحمد`."""
+    RELATIVE = 67108864
+    """Opens a clause that describes, and gives no reason: `which`, `who`."""
 
 
+HINTS = Role.YES | Role.KIND | Role.SO | Role.RETRACT | Role.HEDGE | Role.TITLE | Role.RELATIVE
+"""Roles that help some rules and do not make a word a known one, as plain sentences need."""
 ROLES: Mapping[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if name.isupper()}
 PHRASES = ("none", "all", "unknown", "refusal")
 """Keys of set phrases, in order of precedence."""
@@ -72,6 +96,12 @@ class Words:
     statements: Mapping[str, tuple[tuple[int, str, bool], ...]]
     """`opening` of a phrase → (rank of its kind in PHRASES, folded text, whether it may stand anywhere in a
     reply and not only alone)."""
+    exact: Mapping[str, tuple[tuple[str, int], ...]]
+    """As `single`, by the word as written: `ή` is "or" in Greek, and `η` is "the"."""
+    ordinals: Mapping[tuple[str, ...], int]
+    """Folded words of an ordinal → the position it means, from 0."""
+    ordinal_openings: frozenset[str]
+    """The first words of `ordinals`."""
     alone: Mapping[str, frozenset[str]]
     """Kind of PHRASES → folded texts, for replies that are nothing else."""
     articles: frozenset[str]
@@ -114,8 +144,8 @@ def _merge(name: str, table: dict[str, list[str]], language: str, entries: objec
     if not isinstance(entries, dict):
         raise UserError(f"{name}: [{language}] must be a table of word lists")
     for key, values in entries.items():
-        if key not in ROLES and key not in PHRASES and key != "article":
-            known = ", ".join([*ROLES, *PHRASES, "article"])
+        if key not in ROLES and key not in PHRASES and key not in ("article", "ordinal"):
+            known = ", ".join([*ROLES, *PHRASES, "article", "ordinal"])
             raise UserError(f"{name}: [{language}] has unknown key {key!r}; known keys: {known}")
         if not isinstance(values, list) or not all(isinstance(v, str) and v.strip() for v in values):
             raise UserError(f"{name}: [{language}] {key} must be a list of non-empty strings")
@@ -174,9 +204,15 @@ def words() -> Words:
     unspaced: set[str] = set()
     statements: dict[str, dict[str, bool]] = {kind: {} for kind in PHRASES}
     articles: set[str] = set()
+    exact: dict[str, dict[str, int]] = {}
+    ordinals: dict[tuple[str, ...], int] = {}
     for language, table in tables().items():
+        for place, forms in enumerate(table.get("ordinal", ())):
+            for form in forms.split("/"):
+                ordinals.setdefault(tuple(fold(clean(form)).split()), place)
+                unspaced.update(fold(clean(form)) for _ in "." if UNSPACED.match(fold(clean(form))))
         for key, entries in table.items():
-            for entry in entries:
+            for entry in entries if key != "ordinal" else ():
                 text = fold(clean(entry))
                 parts = tuple(text.split())
                 if key in PHRASES:
@@ -191,6 +227,8 @@ def words() -> Words:
                     continue
                 roles = single.setdefault(text, {})
                 roles[language] = roles.get(language, 0) | role
+                written = exact.setdefault(clean(entry).casefold(), {})
+                written[language] = written.get(language, 0) | role
                 if UNSPACED.match(text):
                     unspaced.add(text)
     return Words(
@@ -199,6 +237,9 @@ def words() -> Words:
         unspaced=_by_first((text[0], text) for text in unspaced),
         statements=_by_opening(statements),
         alone={kind: frozenset(found) for kind, found in statements.items()},
+        exact={word: tuple(roles.items()) for word, roles in exact.items()},
+        ordinals=ordinals,
+        ordinal_openings=frozenset(parts[0] for parts in ordinals),
         articles=frozenset(articles),
     )
 

@@ -1,0 +1,103 @@
+"""How an option's text may be written by somebody who means it: `Guinea Bissau`, `DR Congo`, `12,000`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from clika_client.answers.rules.normalise import plain_letters
+
+_INNER = frozenset(("the", "of", "and", "de", "la", "del", "des", "du", "da", "do", "dos", "and", "di", "der"))
+"""Small words inside a name that its abbreviation leaves out."""
+_NUMBER = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+|\d{4,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """The spellings of one question's options."""
+
+    spans: tuple[tuple[str, int], ...]
+    """(lower-case spelling, index) longest first."""
+    short_forms: tuple[tuple[str, int], ...]
+    """(abbreviation as written, index)."""
+    numbers: Mapping[str, int]
+    """Digits of a whole number → index, for numbers written with separators."""
+    symbols: frozenset[str]
+    """The options as written where all are symbols of one or two letters, as of elements."""
+
+
+def spelled(choices: Sequence[str], by_core: Mapping[str, int]) -> Spelled:
+    """The spellings of cleaned options; `by_core` has their lower-case texts."""
+    texts = {text: index for text, index in by_core.items() if len(text) > 1 or text.isdecimal()}
+    symbols = all(0 < len(choice) < 3 and choice.isalpha() for choice in choices)
+    return Spelled(
+        tuple(sorted(_spellings(texts).items(), key=lambda entry: -len(entry[0]))),
+        tuple(_short_forms(choices).items()),
+        _unique((re.sub(r"\D", "", text), i) for text, i in texts.items() if _NUMBER.fullmatch(text)),
+        frozenset(choices) if symbols else frozenset(),
+    )
+
+
+def _spellings(texts: Mapping[str, int]) -> dict[str, int]:
+    """Every spelling → index, for lower-case option texts; a spelling that two options share stands for neither."""
+    found: dict[str, int] = {}
+    taken: dict[str, set[int]] = {}
+    for text, index in texts.items():
+        for spelling in (text, *_variants(text)):
+            taken.setdefault(spelling, set()).add(index)
+            found.setdefault(spelling, index)
+    own = set(texts)
+    return {spelling: index for spelling, index in found.items() if spelling in own or len(taken[spelling]) == 1}
+
+
+def _variants(text: str) -> set[str]:
+    found = {plain_letters(text)}
+    for form in (text, plain_letters(text)):
+        if "-" in form:
+            found.add(form.replace("-", " "))  # `Guinea Bissau` for Guinea-Bissau
+        if len(form.split(" ")) == 2 and form.isascii():
+            found.add(form.replace(" ", "-"))
+        if " of the " in form:
+            found.add(form.replace(" of the ", " of "))  # `Democratic Republic of Congo`
+        elif " of " in form:
+            found.add(form.replace(" of ", " of the "))
+        if form.startswith("the "):
+            found.add(form[4:])
+        if " & " in form:
+            found.add(form.replace(" & ", " and "))
+        if " and " in form:
+            found.add(form.replace(" and ", " & "))
+        if form.startswith("st. "):
+            found |= {"saint " + form[4:], "st " + form[4:]}
+        elif form.startswith("saint "):
+            found |= {"st. " + form[6:], "st " + form[6:]}
+    return {spelling for spelling in found if len(spelling) > 1}
+
+
+def _short_forms(texts: Sequence[str]) -> dict[str, int]:
+    """Abbreviation in capitals → index: `UAE`, `DRC`, `DR Congo` for names of three words or more."""
+    found = []
+    for index, text in enumerate(texts):
+        named = [word for word in re.split(r"[\s-]+", text) if word.lower() not in _INNER]
+        if len(named) < 3 or not all(word[:1].isupper() and word.isalpha() for word in named):
+            continue
+        letters = "".join(word[0] for word in named)
+        forms = {
+            letters,
+            f"{letters[:-1]} {named[-1]}",
+            ".".join(letters) + ".",
+            f"{'.'.join(letters[:-1])}. {named[-1]}",
+        }
+        found += [(form, index) for form in forms]
+    return _unique(found)
+
+
+def _unique(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """The pairs as a mapping, without the keys that stand for different indices."""
+    found: dict[str, int] = {}
+    dropped = set()
+    for key, index in pairs:
+        if found.setdefault(key, index) != index:
+            dropped.add(key)
+    return {key: index for key, index in found.items() if key not in dropped}
