@@ -126,6 +126,8 @@ class PreparedRun:
         self.store = store
         self.config = config
         self.notes = [note for s in config.sets for note in style_notes(config.style, s)]
+        self.events: list[str] = []
+        """What concerns this run only, and is no news under a later table."""
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
         self._writer = Writer(store.database)
         self._providers: list[Provider] = []
@@ -201,11 +203,11 @@ class PreparedRun:
             for plan in self.plans:
                 self.notes += [f"{plan.provider.spec}: {note}" for note in plan.provider.notes]
             self._writer.flush()
-            self.store.finish_run(run_id, status, self.notes)
+            self.store.finish_run(run_id, status, self.notes, self.events)
         stops = [o.stop for o in outcomes if isinstance(o.stop, RunError)]
         fatal = next((e for e in stops if e.code not in (*_LATER, _QUOTA)), None)
         money = next((e for e in stops if e.code == _QUOTA), None)
-        return RunResult(run_id, status, tuple(outcomes), tuple(self.notes), fatal, money)
+        return RunResult(run_id, status, tuple(outcomes), (*self.notes, *self.events), fatal, money)
 
     async def _ask_lane(self, plans: Sequence[Plan], outcomes: list[Outcome], listener: Listener) -> None:
         """Models of one lane are asked one after the other; lanes run side by side."""
@@ -219,11 +221,11 @@ class PreparedRun:
             outcomes.append(outcome)
             if outcome.cost:
                 counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
-                self.notes.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
+                self.events.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
             if isinstance(outcome.stop, BudgetReached):
-                self.notes.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
+                self.events.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
             elif outcome.stop is not None:
-                self.notes.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+                self.events.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
 
     async def _fall_back(self, run_id: str, outcomes: list[Outcome], listener: Listener) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""

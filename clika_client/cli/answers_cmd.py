@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
-from clika_client.cli.scoring_options import Languages, Models, Prompt, Sets, Sources, make_wanted, opened, words
+from clika_client.cli.scoring_options import (
+    Languages,
+    Models,
+    Prompt,
+    Sets,
+    SetVersion,
+    Sources,
+    make_wanted,
+    opened,
+    words,
+)
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -71,6 +81,7 @@ def answers(
     reading: Annotated[str, typer.Option("--reading", help="Reading of text replies.")] = "standard",
     model: Models = None,
     sets: Sets = None,
+    set_version: SetVersion = None,
     languages: Languages = None,
     source: Sources = None,
     prompt: Prompt = None,
@@ -85,7 +96,7 @@ def answers(
     if len(pair) > 2 or (len(pair) == 2 and "@" in "".join(pair)):
         raise UserError(f"--differ wants two readings, such as first-letter,standard, or one name; got {differ!r}")
     names = [name.partition("@")[0] for name in pair] or [reading]
-    wanted = make_wanted(model, sets, languages, source, prompt, ",".join(names))
+    wanted = make_wanted(model, sets, languages, source, prompt, ",".join(names), set_version=set_version)
     with opened(database_path(db)) as store:
         cells = text_cells(store, wanted, pair[0] if len(pair) == 1 else None)
         if unread:

@@ -96,11 +96,17 @@ def prune(
     model: Annotated[str | None, typer.Option(help="Only replies of this model.")] = None,
     before: Annotated[str | None, typer.Option(help="Only what is older than this date, YYYY-MM-DD.")] = None,
     attempts: Annotated[bool, typer.Option("--attempts", help="Only the log of requests without an answer.")] = False,
+    unanswered: Annotated[
+        bool,
+        typer.Option("--unanswered", help="Only what never got a reply: models, sets and runs that failed at once."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     db: Db = None,
 ) -> None:
-    """Delete replies for good; what was paid for is gone."""
-    from clika_cache import Database, maintenance
+    """Delete replies for good; what was paid for is gone. What is left without any reply goes too."""
+    from clika_cache import maintenance
+    from clika_client.store.prune import prune_unanswered
+    from clika_client.store.store import Store
 
     moment = None
     if before is not None:
@@ -113,9 +119,12 @@ def prune(
     path = database_path(db)
     if not path.exists():
         raise UserError(f"there is no database at {path}")
-    with Database(path) as database:
-        deleted = maintenance.prune(database, model=model, before=moment, attempts=attempts)
-    err().print(f"{deleted} rows deleted", markup=False)
+    with Store(path) as store:
+        deleted = 0
+        if not unanswered or before is not None or attempts:
+            deleted = maintenance.prune(store.database, model=model, before=moment, attempts=attempts)
+        silent = 0 if attempts else prune_unanswered(store, model)
+    err().print(f"{deleted} rows deleted; {silent} cells without any reply removed", markup=False)
 
 
 @app.command("verify")

@@ -16,6 +16,7 @@ from clika_client.cli.scoring_options import (
     Prompt,
     Reference,
     Sets,
+    SetVersion,
     Sources,
     Split,
     make_options,
@@ -38,6 +39,7 @@ def compare(
         typer.Option(help="Groups of models instead: base=MODEL,MODEL,tuned=MODEL. Shows the change per language."),
     ] = None,
     sets: Sets = None,
+    set_version: SetVersion = None,
     languages: Languages = None,
     source: Sources = None,
     prompt: Prompt = None,
@@ -60,7 +62,7 @@ def compare(
     if bool(named) == bool(group) or len(named) > 2:
         raise UserError("name one or two models, or groups of them: clika compare A B, or --group base=A,tuned=B")
     chosen = None if group else named
-    wanted = make_wanted(chosen, sets, languages, source, prompt, reading)
+    wanted = make_wanted(chosen, sets, languages, source, prompt, reading, set_version=set_version)
     if len(wanted.readings) > 1:
         raise UserError(f"--reading {reading!r}: a comparison takes one reading")
     options = make_options(anchor, en_co, drop=drop, split=split, reference=reference, only=only)

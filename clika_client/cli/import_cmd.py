@@ -86,8 +86,8 @@ def show_report(report: ImportReport, console: Console) -> None:
         lines.append(f"  {report.missing:,} requests had failed: missing answers, not wrong ones")
     if report.changed:
         lines.append(
-            f"  {report.changed:,} replies differ from those already stored for the same prompt; the stored ones were "
-            "kept. Import them under another --source to have both."
+            f"  {report.changed:,} replies differ from those already stored for the same question, or were to another "
+            "prompt; the stored ones were kept. Import them under another --prompt or --source to have both."
         )
     for title, counts in (("Files left out", report.skipped_files), ("Rows left out", report.skipped_rows)):
         if counts:

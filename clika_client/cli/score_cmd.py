@@ -21,6 +21,7 @@ from clika_client.cli.scoring_options import (
     Reference,
     Seed,
     Sets,
+    SetVersion,
     Sources,
     Split,
     make_options,
@@ -33,6 +34,7 @@ from clika_client.cli.scoring_options import (
 def score(
     model: Models = None,
     sets: Sets = None,
+    set_version: SetVersion = None,
     languages: Languages = None,
     source: Sources = None,
     prompt: Prompt = None,
@@ -68,7 +70,7 @@ def score(
     from clika_client.report.terminal import render
     from clika_client.scoring.score import score_store
 
-    wanted = make_wanted(model, sets, languages, source, prompt, reading, run)
+    wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     with opened(database_path(db)) as store:
         scores = score_store(store, wanted=wanted, options=options)

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 Models = Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model; repeatable.")]
 Sets = Annotated[str | None, typer.Option("--sets", help="Only these probe sets, comma-separated.")]
 Languages = Annotated[str | None, typer.Option("--languages", "-l", help="Only these languages, comma-separated.")]
+SetVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--set-version", help="Of sets that share a name: the version of this number, or all [default: the newest]."
+    ),
+]
 Sources = Annotated[str | None, typer.Option("--source", help="Only answers from these sources (own, or an import's).")]
 Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
 ReadingName = Annotated[
@@ -52,6 +58,7 @@ def make_wanted(
     prompt: str | None = None,
     reading: str = "standard",
     run_id: str | None = None,
+    set_version: str | None = None,
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
@@ -69,6 +76,7 @@ def make_wanted(
         readings=readings,
         sources=words(sources),
         prompts=(prompt,) if prompt else (),
+        set_version=set_version,
     )
 
 

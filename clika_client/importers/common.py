@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from clika_cache import canonical
+from clika_cache import canonical, prompt_text
 from clika_client.answers.cells import before_questions, read_texts, reading_stamp, spread, unrotate
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, ImportedReply, Store
@@ -32,7 +32,7 @@ class ImportReport:
     missing: int = 0
     """Questions that were asked and whose request failed: missing answers, never wrong ones."""
     changed: int = 0
-    """Replies whose text differs from the one stored for the same question; the stored one was kept."""
+    """Replies that differ from the one stored for the same question, or were to another prompt; that one was kept."""
     cells: int = 0
     models: set[str] = field(default_factory=set)
     sets: set[str] = field(default_factory=set)
@@ -88,7 +88,9 @@ def store_cell(
     if not rows:
         return
     replied = [row for row in rows if row.text is not None]
-    new = store.add_replies(key, labels, rows)
+    # What is stored stays, whatever comes later under the same name: a reply to another prompt, or another reply.
+    held = store.held_replies(key)
+    new = store.add_replies(key, labels, [row for row in rows if row.position not in held])
     report.replies += len(replied)
     report.missing += len(rows) - len(replied)
     report.new += new
@@ -96,9 +98,11 @@ def store_cell(
     report.models.add(key.model)
     report.sets.add(probe_set.name)
     report.languages.add(key.language)
-    if new < len(replied):
-        report.changed += _changed(store, key, replied)
-    elif key.ask == "text" and new == len(rows):
+    report.changed += sum(
+        held.get(row.position, (prompt_text(row.messages), row.text)) != (prompt_text(row.messages), row.text)
+        for row in replied
+    )
+    if key.ask == "text" and new == len(rows):
         _read_now(store, key, labels, rows, probe_set)
 
 
@@ -119,16 +123,6 @@ def _read_now(
         )
         answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.counts[positions]), reasons)
         store.save_reading(cell, reading_stamp(reading), answers.choices, answers.reasons)
-
-
-def _changed(store: Store, key: CellKey, rows: Sequence[ImportedReply]) -> int:
-    """How many replies are stored with another text."""
-    cell = store.find_cell(key)
-    if cell is None:
-        return 0
-    stored = store.replies(cell)
-    kept = dict(zip(stored.positions.tolist(), stored.texts, strict=True))
-    return sum(kept.get(row.position, row.text) != row.text for row in rows)
 
 
 def sound(text: str) -> str:

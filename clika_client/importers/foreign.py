@@ -165,7 +165,7 @@ def _build_set(name: str, rows: Sequence[ForeignReply], report: ImportReport) ->
         name,
         [Item(item_id) for item_id in alike],
         [found[item_id] for found in probes.values() for item_id in alike],
-        source=report.source,
+        source="questions found in imported logs",
     )
 
 

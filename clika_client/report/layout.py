@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +27,12 @@ class TableRow:
 
     @property
     def ranked(self) -> bool:
-        """False when habits, not knowledge, made the scores: half the languages or the anchor are flagged."""
+        """False when habits, not knowledge, made the scores, or when the row was asked something else.
+
+        Habits made them where half the languages or the anchor are flagged.
+        """
+        if self.summary.unranked:
+            return False
         bad = [cell for cell in self.cells.values() if cell.flags]
         anchor = self.cells.get(self.summary.anchor)
         return 2 * len(bad) < len(self.cells) and not (anchor is not None and anchor.flags)
@@ -44,6 +50,8 @@ class ScoreTable:
     """What most rows have in common: prompt, ask, reading, source, settings."""
     varying: tuple[str, ...]
     """Which of these differ between rows; a row that differs says so in its label."""
+    version: int = 1
+    """Which of the sets of this name."""
 
     @property
     def items(self) -> int:
@@ -80,12 +88,13 @@ def _table(
     rows.sort(key=lambda row: (not row.ranked, -_strength(row)))
     languages = list(dict.fromkeys(language for row in rows for language in row.cells))
     anchor = rows[0].summary.anchor
+    version = next(cell.set_version for row in rows for cell in row.cells.values())
     languages.sort(key=lambda language: language != anchor)
-    return ScoreTable(name, split, tuple(languages), tuple(rows), shared, varying)
+    return ScoreTable(name, split, tuple(languages), tuple(rows), shared, varying, version)
 
 
 def _strength(row: TableRow) -> float:
-    for value in (row.summary.other_ra, row.summary.anchor_ra):
+    for value in (row.summary.other_ra, math.nan if row.summary.compared_languages else row.summary.anchor_ra):
         if value == value:
             return value
     return 0.0
@@ -94,4 +103,6 @@ def _strength(row: TableRow) -> float:
 def _label(summary: RowSummary, shared: dict[str, str]) -> str:
     """The model's name, and what sets the row apart from most rows of its table."""
     shown = [str(getattr(summary, q)) for q in _QUALIFIERS if getattr(summary, q) != shared[q]]
+    if summary.unranked:
+        shown.append(summary.unranked)
     return summary.model + (f" ({', '.join(shown)})" if shown else "")

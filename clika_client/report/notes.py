@@ -18,6 +18,8 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
         _how_asked(table),
         _reference(table, scores),
         _en_co(table, scores),
+        _compared(table),
+        _uneven(table),
         _hollow(table),
         _gold(table, scores),
         _coverage(table),
@@ -85,6 +87,31 @@ def _en_co(table: ScoreTable, scores: Scores) -> str:
         "accuracy alone. Corrected: 0 for two answerers with these accuracies and letter habits that share no "
         "knowledge, 1 for full overlap; a dash where the accuracies leave no room to tell."
     )
+
+
+def _compared(table: ScoreTable) -> str:
+    """What the ranking goes by, where rows were not all asked the same."""
+    left_out = [f"{row.summary.model} ({row.summary.unranked})" for row in table.rows if row.summary.unranked]
+    languages = table.rows[0].summary.compared_languages
+    said = []
+    if left_out:
+        said.append(f"Greyed and not ranked, as it cannot stand beside the others: {_some(left_out)}.")
+    if len(languages) < len([tag for tag in table.languages if tag != table.rows[0].summary.anchor]):
+        said.append(f"The means ('others') go over the languages that most rows share: {', '.join(languages)}.")
+    return " ".join(said)
+
+
+def _uneven(table: ScoreTable) -> str:
+    """Rows whose languages were not asked the same items."""
+    said = []
+    for row in table.rows:
+        asked = {language: (cell.items, cell.n) for language, cell in row.cells.items()}
+        if len(set(asked.values())) > 1:
+            counts = [f"{language} {n}" for language, (_, n) in asked.items()]
+            said.append(f"{row.summary.model} ({_some(counts)})")
+    if not said:
+        return ""
+    return f"Other items in some languages than in others, so that their figures cannot be compared: {_some(said)}."
 
 
 _KINDS = {

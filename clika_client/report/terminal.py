@@ -93,6 +93,8 @@ def _title(table: ScoreTable) -> str:
     split = f" · {table.split}" if table.split else ""
     fewest, most = cell.choices
     choices = f"{fewest} choices" if fewest == most else f"{fewest}–{most} choices, chance {_number(cell.chance)}"
+    named = f"(version {table.version} " in table.set  # told apart from another of its name in this report
+    split += f" · version {table.version}" if table.version > 1 and not named else ""
     return f"{table.set}{split} · {table.items} items · {choices}"
 
 

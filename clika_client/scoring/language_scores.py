@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clika_client.answers.cells import reason_counts
 from clika_client.scoring.answer_grid import AnswerGrid
+from clika_client.scoring.comparable import items_digest
 from clika_client.scoring.measure import Measured
 from clika_client.scoring.metrics import performance, position
 from clika_client.scoring.records import Figure, Record
@@ -43,6 +44,9 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             orders=block.orders,
             repeats=block.repeats,
             settings=block.key.settings,
+            set_id=part.set_id,
+            set_version=1 if part.version is None else part.version.number,
+            items=items_digest(block.asked[i]),
         )
         for i, language in enumerate(block.languages)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,13 @@ from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.common.answer_codes import MISSING, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
+from clika_client.scoring.set_versions import (
+    SetVersion,
+    chosen_versions,
+    distinct_names,
+    version_notes,
+    versions_of,
+)
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Cell, Store
 
@@ -29,6 +36,12 @@ class Wanted:
     readings: tuple[str, ...] = ("standard",)
     sources: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
+    set_version: str | None = None
+    """Which version of sets that share a name: its number, `all`, or None for the newest (or what the run asked)."""
+
+
+class NothingStored(UserError):
+    """There is no reply to look at, whatever was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,10 @@ class Loaded:
 
     blocks: tuple[AnswerGrid, ...]
     sets: Mapping[int, ProbeSet]
+    """Under names that name one set each."""
+    versions: Mapping[int, SetVersion] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """Which versions are shown, and what was asked for and has no reply at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +64,57 @@ class Chosen:
     names: Mapping[tuple[str, str], str]
     """(model spec, identity) → the name shown."""
     sets: Mapping[int, ProbeSet]
+    versions: Mapping[int, SetVersion]
+    notes: tuple[str, ...]
 
 
 def choose(store: Store, wanted: Wanted) -> Chosen:
-    """The cells of `wanted`; raises UserError when a name matches nothing."""
-    cells = store.cells(wanted.run_id)
+    """The cells of `wanted` that have a reply; raises UserError when a name matches nothing.
+
+    A cell without any reply, as a command leaves it that could not ask, is no row and takes no name.
+    """
+    planned = store.cells(wanted.run_id)
+    answered = store.answered(planned)
+    cells = [cell for cell in planned if cell.cell_id in answered]
     if not cells:
         what = f"run {wanted.run_id!r} has no answers" if wanted.run_id else "the database holds no answers yet"
-        raise UserError(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
-    names = _display_names(cells)
+        raise NothingStored(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
+    everywhere = cells
+    if wanted.run_id is not None:
+        everywhere = store.cells()
+        known = store.answered(everywhere)
+        everywhere = [cell for cell in everywhere if cell.cell_id in known]
+    names = _display_names(everywhere)
+    of = {cell.key.set_id for cell in everywhere}
+    versions = versions_of(info for info in store.set_infos() if info.set_id in of)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
-    chosen = tuple(_chosen(cells, wanted, names, sets))
-    return Chosen(chosen, names, {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)})
+    chosen = _chosen(cells, wanted, names, sets)
+    if wanted.run_id is None or wanted.set_version is not None:
+        ids = chosen_versions({i: versions[i] for i in sets}, wanted.set_version)
+        chosen = [cell for cell in chosen if cell.key.set_id in ids]
+    if not chosen:
+        raise NothingStored("the sets named have no answers in that version; leave --set-version out")
+    kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
+    silent = [cell for cell in planned if cell.cell_id not in answered]
+    notes = (*version_notes(versions, kept), *_without_reply(silent, chosen, names))
+    return Chosen(tuple(chosen), names, distinct_names(kept, versions), versions, notes)
+
+
+def _without_reply(silent: Sequence[Cell], chosen: Sequence[Cell], names: Mapping[tuple[str, str], str]) -> list[str]:
+    """Languages that a shown row was asked in too, without any reply."""
+    shown: dict[RowKey, set[str]] = {}
+    for cell in chosen:
+        shown.setdefault(_row_key(cell, names, ""), set()).add(cell.key.language)
+    found: dict[RowKey, list[str]] = {}
+    for cell in silent:
+        if (cell.key.model, cell.key.identity) in names:
+            key = _row_key(cell, names, "")
+            if key in shown and cell.key.language not in shown[key]:
+                found.setdefault(key, []).append(cell.key.language)
+    return [
+        f"No reply yet to any question: {key.model} in {', '.join(dict.fromkeys(languages))}."
+        for key, languages in found.items()
+    ]
 
 
 def load(store: Store, wanted: Wanted | None = None) -> Loaded:
@@ -72,7 +128,7 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
         for reading in dict.fromkeys(reading_for(cell.key.ask, name) for name in wanted.readings):
             grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
     blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
-    return Loaded(tuple(blocks), sets)
+    return Loaded(tuple(blocks), sets, chosen.versions, chosen.notes)
 
 
 def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:

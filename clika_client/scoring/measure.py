@@ -61,6 +61,7 @@ def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
         clusters=part.clusters,
         draws=options.bootstrap,
         seed=options.seed,
+        compared=part.compared.languages,
     )
     return Measured(row, _row_metrics(part, block, ways, options))
 

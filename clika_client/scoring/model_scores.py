@@ -27,7 +27,12 @@ POWER_Z = 0.8416212335729143
 
 
 def row_summary(
-    part: ScoredSet, block: AnswerGrid, measured: Measured, beside: BesideOthers | None, options: Options
+    part: ScoredSet,
+    block: AnswerGrid,
+    measured: Measured,
+    beside: BesideOthers | None,
+    unranked: str,
+    options: Options,
 ) -> RowSummary:
     """What needs several languages at once."""
     row = measured.figures
@@ -51,6 +56,9 @@ def row_summary(
         pairs=tuple(tuple(float(v) for v in line) for line in pairs),
         mother_tongue=_mother_tongues(part, block, options),
         figures={field: Figure(*map(float, figure)) for field, figure in found.items()},
+        set_id=part.set_id,
+        compared_languages=part.compared.languages,
+        unranked=unranked,
     )
 
 
@@ -59,7 +67,8 @@ def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list
 
     The difference is taken over the languages that count in both; two rows of one model are not compared.
     """
-    order = sorted((i for i, row in enumerate(rows) if row.other_ra == row.other_ra), key=lambda i: -rows[i].other_ra)
+    ranked = [i for i, row in enumerate(rows) if row.other_ra == row.other_ra and not row.unranked]
+    order = sorted(ranked, key=lambda i: -rows[i].other_ra)
     found = []
     for higher, lower in pairwise(order):
         difference = mean_difference(measured[lower], measured[higher], "ra_unclipped")

@@ -85,6 +85,12 @@ class Record(_WithFigures):
     orders: int = 1
     repeats: int = 1
     settings: str = "{}"
+    set_id: int = 0
+    """The set itself; `set` names it, and never names two."""
+    set_version: int = 1
+    """Which of the sets of this name, in the order they were first asked."""
+    items: str = ""
+    """A digest of which items were asked; equal for equal items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,11 @@ class RowSummary(_WithFigures):
     mother_tongue: Mapping[str, Mapping[str, float]]
     """Per language: n, own (accuracy in it on the items that come from it), anchor, effect, its ends, p, p_holm."""
     figures: Mapping[str, Figure]
+    set_id: int = 0
+    compared_languages: tuple[str, ...] = ()
+    """The other languages that the rows of the table have in common; means go over those of them that have no flag."""
+    unranked: str = ""
+    """Why the row cannot stand in one ranking with the others of its table; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)

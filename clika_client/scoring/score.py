@@ -13,7 +13,7 @@ from clika_client.answers.cells import reading_stamp
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.language_scores import cell_records
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.load import Loaded, NothingStored, Wanted, load
 from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided
@@ -21,6 +21,7 @@ from clika_client.scoring.model_scores import find_ties, neighbours, row_summary
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
+from clika_client.scoring.set_versions import SetVersion, distinct_names
 from clika_client.sets.filters import kept_items
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import RunRow, Store
@@ -28,14 +29,20 @@ from clika_client.store.store import RunRow, Store
 __all__ = ["Options", "score", "score_store"]
 
 
-def score(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options | None = None) -> Scores:
-    """Score rows. `sets` maps each block's `set_id` to its probe set.
+def score(
+    blocks: Sequence[AnswerGrid],
+    sets: Mapping[int, ProbeSet],
+    options: Options | None = None,
+    versions: Mapping[int, SetVersion] | None = None,
+) -> Scores:
+    """Score rows. `sets` maps each block's `set_id` to its probe set, and `versions` to its place among its namesakes.
 
     Raises UserError for an unknown variant or tag, or a reference accuracy that is not above chance.
     """
     options = options or Options()
     options.check()
-    parts = list(make_parts(blocks, sets, options))
+    sets = distinct_names(sets, versions or {})
+    parts = list(make_parts(blocks, sets, options, versions))
     records: list[Record] = []
     rows: list[RowSummary] = []
     ties: list[Tie] = []
@@ -82,7 +89,8 @@ def _score_part(
         for record in cell_records(part, block, m, options)
     ]
     beside = beside_others(part, measured, options)
-    rows = [row_summary(part, *row, options) for row in zip(part.blocks, measured, beside, strict=True)]
+    each = zip(part.blocks, measured, beside, part.compared.unranked, strict=True)
+    rows = [row_summary(part, *row, options) for row in each]
     pairs = neighbours(rows, measured) if options.bootstrap else []
     return records, rows, find_ties(rows, pairs, first_row), smallest_detectable(rows, pairs)
 
@@ -102,14 +110,22 @@ def score_store(
     """
     options = options or Options(anchor=anchor, bootstrap=bootstrap)
     wanted = replace(wanted or Wanted(), run_id=run_id) if run_id is not None else wanted or Wanted()
-    loaded = load(store, wanted)
+    try:
+        loaded = load(store, wanted)
+    except NothingStored:
+        if not any(run.run_id == wanted.run_id for run in store.runs()):
+            raise
+        loaded = Loaded((), {})
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
     readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
-    notes = [f"Run {run.run_id}: {note}" for run in runs for note in run.notes]
+    # What stopped an earlier run is no news under a later table.
+    lasting = dict.fromkeys(note for run in runs for note in run.notes)
+    events = (f"Run {run.run_id}: {event}" for run in runs for event in run.events if wanted.run_id is not None)
+    notes = [*lasting, *events]
     return replace(
-        score(loaded.blocks, loaded.sets, options),
+        score(loaded.blocks, loaded.sets, options, loaded.versions),
         runs=tuple(map(_run, runs)),
-        notes=tuple(notes),
+        notes=(*loaded.notes, *notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
         reading_versions={name: reading_stamp(name).partition("@")[2] for name in readings},
     )
@@ -123,4 +139,5 @@ def _run(run: RunRow) -> dict[str, Any]:
         "status": run.status,
         "config": dict(run.config),
         "notes": list(run.notes),
+        "events": list(run.events),
     }

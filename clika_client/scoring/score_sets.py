@@ -11,10 +11,12 @@ import numpy.typing as npt
 from clika_client.common.answer_codes import Answers
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of, questions_of
+from clika_client.scoring.comparable import Compared, compare_rows
 from clika_client.scoring.metrics import consistency, performance
 from clika_client.scoring.metrics.counts import Questions
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.jackknife import Units, unit_numbers
+from clika_client.scoring.set_versions import SetVersion
 from clika_client.sets.filters import check_tags, kept_items, split_items
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import REFERENCES
@@ -58,6 +60,10 @@ class ScoredSet:
     """Restricted to `positions`."""
     reference: float
     reference_kind: str
+    set_id: int
+    version: SetVersion | None
+    compared: Compared
+    """What the rows have in common, over which they can be ranked."""
     units: Units | None = None
     """Per item the number of its cluster; None where no two items share one."""
 
@@ -72,7 +78,12 @@ class ScoredSet:
         return None if self.units is None else int(self.units.max()) + 1
 
 
-def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], options: Options) -> Iterator[ScoredSet]:
+def make_parts(
+    blocks: Sequence[AnswerGrid],
+    sets: Mapping[int, ProbeSet],
+    options: Options,
+    versions: Mapping[int, SetVersion] | None = None,
+) -> Iterator[ScoredSet]:
     """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
     present = list(dict.fromkeys(block.key.set_id for block in blocks))
     check_tags([sets[i] for i in present], options.drop, "--drop")
@@ -94,7 +105,9 @@ def make_parts(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSet], optio
             whole = len(positions) == probe_set.n
             cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
             units = _units(probe_set, positions)
-            yield ScoredSet(probe_set, split, positions, questions.take(positions), cut, reference, kind, units)
+            version, compared = (versions or {}).get(set_id), compare_rows(cut, options.anchor)
+            taken = questions.take(positions)
+            yield ScoredSet(probe_set, split, positions, taken, cut, reference, kind, set_id, version, compared, units)
 
 
 def _units(probe_set: ProbeSet, positions: npt.NDArray[np.int64]) -> Units | None:

@@ -23,10 +23,11 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
         numbers: dict[int, int] = {}
         sets: dict[int, int] = {}
         cells = theirs.cells()
+        made = {info.set_id: info.created_at for info in theirs.set_infos()}
         for cell in cells:
             set_id = cell.key.set_id
             if set_id not in sets:
-                sets[set_id] = store.add_set(theirs.probe_set(set_id))
+                sets[set_id] = store.add_set(theirs.probe_set(set_id), made.get(set_id))
             keys = {int(p): cell.key_at(int(p)) for p in cell.asked()}
             numbers[cell.cell_id] = store.add_cell(replace(cell.key, set_id=sets[set_id]), cell.labels, keys)
         known = {run.run_id for run in store.runs()}

@@ -84,6 +84,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     ("client_002_ask", "ALTER TABLE cells RENAME COLUMN read TO ask"),
+    (
+        "client_003_times",
+        """
+        ALTER TABLE sets ADD COLUMN created_at REAL NOT NULL DEFAULT 0;
+        -- What concerned one run only, such as why it stopped; notes are what a reader of the scores must know.
+        ALTER TABLE runs ADD COLUMN events TEXT NOT NULL DEFAULT '[]';
+        """,
+    ),
 )
 
 
@@ -104,6 +112,17 @@ class CellKey:
     repeat: int = 0
     settings: str = "{}"
     """Canonical JSON of sampling settings that differ from the defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetInfo:
+    """What is known of a stored set without reading it."""
+
+    set_id: int
+    name: str
+    n: int
+    created_at: float
+    """Unix time at which it was first asked or imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +181,6 @@ class RunRow:
     status: str
     config: Mapping[str, Json]
     notes: tuple[str, ...] = ()
-    """What a reader of the scores must know: fallbacks, dropped parameters, why a run stopped."""
+    """What a reader of the scores must know: fallbacks, dropped parameters."""
+    events: tuple[str, ...] = ()
+    """What concerned this run only: why it stopped, what it cost."""

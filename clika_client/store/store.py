@@ -14,6 +14,7 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, 
 from clika_cache import completions as cached
 from clika_client.sets.packed import from_blocks, set_digest, to_blocks
 from clika_client.sets.probes import ProbeSet
-from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow
+from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow, SetInfo
 from clika_providers import Completion, Json, Request
 
-__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "Store"]
+__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "SetInfo", "Store"]
 
 _CELLS = (
     "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.ask, c.source, c.rotation, c.repeat,"
@@ -54,14 +55,15 @@ class Store:
 
     # ---- probe sets
 
-    def add_set(self, probe_set: ProbeSet) -> int:
-        """The set's row number; content is stored once per digest."""
+    def add_set(self, probe_set: ProbeSet, created_at: float | None = None) -> int:
+        """The set's row number; content is stored once per digest. `created_at` is now unless it is given."""
         digest = set_digest(probe_set)
         row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
         if row is None:
-            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k)
+            made = time.time() if created_at is None else created_at
+            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, made)
             with self.database.writing() as connection:
-                sql = "INSERT OR IGNORE INTO sets (digest, name, version, n, k) VALUES (?,?,?,?,?)"
+                sql = "INSERT OR IGNORE INTO sets (digest, name, version, n, k, created_at) VALUES (?,?,?,?,?,?)"
                 new = connection.execute(sql, values).rowcount == 1
                 row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
                 if new:
@@ -94,6 +96,12 @@ class Store:
         row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
         return str(row[0])
 
+    def set_infos(self) -> list[SetInfo]:
+        """Every stored set, oldest first, without its questions."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute("SELECT id, name, n, created_at FROM sets ORDER BY id").fetchall()
+        return [SetInfo(*row) for row in rows]
+
     @contextmanager
     def bulk(self) -> Iterator[None]:
         """While many replies arrive at once, fold the write-ahead log into the file less often."""
@@ -106,8 +114,13 @@ class Store:
 
     # ---- cells
 
-    def add_cell(self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None) -> int:
-        """Make the cell when new and add content keys (position → key) to it; returns its row number."""
+    def add_cell(
+        self, key: CellKey, labels: Sequence[str], keys: Mapping[int, bytes] | None = None, *, replacing: bool = True
+    ) -> int:
+        """Make the cell when new and add content keys (position → key) to it; returns its row number.
+
+        Unless `replacing`, questions that the cell has asked already keep their keys.
+        """
         model_id = cached.model_id(self.database, key.model, key.identity)
         where = (
             model_id, key.source, key.set_id, key.language, key.prompt, key.ask, key.rotation, key.repeat, key.settings
@@ -127,7 +140,7 @@ class Store:
                     (*where, canonical(list(labels)), grid),
                 )
                 return int(cursor.lastrowid or 0)
-            merged = _merge(row[1], keys or {})
+            merged = _merge(row[1], keys or {}, replacing)
             if merged != row[1]:
                 connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
             return int(row[0])
@@ -155,6 +168,39 @@ class Store:
             new = cached.insert(connection, replies)
         self.add_cell(key, labels, keys)
         return new
+
+    def carry_over(self, old: int, new: int) -> None:
+        """Give a set that holds another one's questions that one's cells too: the replies are the same."""
+        position_of = {item.item_id: i for i, item in enumerate(self.probe_set(new).items)}
+        items = self.probe_set(old).items
+        for cell in [cell for cell in self.cells() if cell.key.set_id == old]:
+            asked = ((position_of.get(items[p].item_id), cell.key_at(int(p))) for p in cell.asked())
+            keys = {position: key for position, key in asked if position is not None}
+            if keys:
+                self.add_cell(replace(cell.key, set_id=new), cell.labels, keys, replacing=False)
+
+    def held_replies(self, key: CellKey) -> dict[int, tuple[str, str]]:
+        """Position → (prompt, reply) of what a cell holds; empty where there is no such cell."""
+        cell = self.find_cell(key)
+        if cell is None:
+            return {}
+        at = {cell.key_at(int(position)): int(position) for position in cell.asked()}
+        sql = "SELECT c.key, p.messages, c.text FROM completions c JOIN prompts p ON p.hash = c.prompt"
+        rows = self.database.many(sql + " WHERE c.key IN ({marks})", list(at))
+        return {at[row[0]]: (str(row[1]), str(row[2])) for row in rows}  # type: ignore[index]
+
+    def answered(self, cells: Iterable[Cell]) -> set[int]:
+        """Row numbers of the cells that have at least one reply."""
+        return {cell.cell_id for cell in cells if self._has_reply(cell)}
+
+    def _has_reply(self, cell: Cell) -> bool:
+        # Most cells have all their replies: the first few questions tell.
+        asked = [cell.key_at(int(position)) for position in cell.asked()]
+        for start, stop in ((0, 8), (8, len(asked))):
+            found = self.database.many("SELECT key FROM completions WHERE key IN ({marks})", asked[start:stop])
+            if any(True for _ in found):
+                return True
+        return False
 
     def cells(self, run_id: str | None = None) -> list[Cell]:
         """All cells, or those of one run, in the order they were made."""
@@ -274,32 +320,40 @@ class Store:
             ).fetchall()
         return {cell_id: np.frombuffer(blob, dtype=np.int32) for cell_id, blob in rows}
 
-    def finish_run(self, run_id: str, status: str, notes: Sequence[str] = ()) -> None:
-        """Close a run as `done`, `incomplete` or `stopped`."""
-        values = (time.time(), status, canonical(list(notes)), run_id)
+    def finish_run(self, run_id: str, status: str, notes: Sequence[str] = (), events: Sequence[str] = ()) -> None:
+        """Close a run as `done`, `incomplete` or `stopped`; `events` concern this run only."""
+        values = (time.time(), status, canonical(list(notes)), canonical(list(events)), run_id)
+        sql = "UPDATE runs SET finished_at = ?, status = ?, notes = ?, events = ? WHERE id = ?"
         with self.database.writing() as connection:
-            connection.execute("UPDATE runs SET finished_at = ?, status = ?, notes = ? WHERE id = ?", values)
+            connection.execute(sql, values)
 
     def copy_run(self, run: RunRow) -> None:
         """Record a run of another file under the same id."""
-        values = (run.run_id, run.created_at, run.finished_at, run.status, canonical(run.config), canonical(run.notes))
+        texts = (canonical(part) for part in (run.config, list(run.notes), list(run.events)))
+        values = (run.run_id, run.created_at, run.finished_at, run.status, *texts)
+        sql = (
+            "INSERT OR IGNORE INTO runs (id, created_at, finished_at, status, config, notes, events)"
+            " VALUES (?,?,?,?,?,?,?)"
+        )
         with self.database.writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO runs VALUES (?,?,?,?,?,?)", values)
+            connection.execute(sql, values)
 
     def runs(self) -> list[RunRow]:
         """All runs, oldest first."""
         with self.database.mapped_errors():
             rows = self.database.connection.execute(
-                "SELECT id, created_at, finished_at, status, config, notes FROM runs ORDER BY created_at"
+                "SELECT id, created_at, finished_at, status, config, notes, events FROM runs ORDER BY created_at"
             ).fetchall()
-        return [RunRow(r[0], r[1], r[2], r[3], json.loads(r[4]), tuple(json.loads(r[5]))) for r in rows]
+        return [RunRow(*r[:4], *map(json.loads, r[4:5]), *(tuple(json.loads(text)) for text in r[5:])) for r in rows]
 
 
-def _merge(grid: bytes, keys: Mapping[int, bytes]) -> bytes:
+def _merge(grid: bytes, keys: Mapping[int, bytes], replacing: bool = True) -> bytes:
     """The key grid with some positions filled in."""
     merged = bytearray(grid)
     for position, key in keys.items():
-        merged[position * KEY_BYTES : (position + 1) * KEY_BYTES] = key
+        place = slice(position * KEY_BYTES, (position + 1) * KEY_BYTES)
+        if replacing or not any(merged[place]):
+            merged[place] = key
     return bytes(merged)
 
 

@@ -57,11 +57,17 @@ class RowFigures:
     """Number of clusters when items come in clusters."""
     draws: int = 0
     seed: int = 0
+    compared: tuple[str, ...] | None = None
+    """The other languages that the rows of the table share; None: all of this row's."""
 
     @property
     def others(self) -> list[int]:
-        """The languages other than the anchor."""
-        return [i for i in range(len(self.languages)) if i != self.anchor]
+        """The languages other than the anchor that means go over; none where one that other rows share is lacking."""
+        if self.compared is None:
+            return [i for i in range(len(self.languages)) if i != self.anchor]
+        if not set(self.compared) <= set(self.languages):
+            return []
+        return [self.languages.index(language) for language in self.compared]
 
     @property
     def sound(self) -> list[int]:
