@@ -319,7 +319,7 @@ def test_items_whose_choices_are_not_parallel_are_left_out_of_every_language(tmp
     path.write_text(TABLE.replace("2,de,m1,B,Hauptstadt von Italien?,Paris|Rom,1", "2,de,m1,B,Italien?,Rom|Paris,0"))
     report = import_path(store, path, ImportOptions(mapping=MAP))
     assert report.replies == 2
-    assert report.skipped_rows["the choices are not in the same order in every language"] == 2
+    assert report.skipped_rows == {"the right choice, or the number of choices, differs between languages": 2}
 
 
 def test_a_column_called_prompt_is_the_text_that_was_sent_not_a_way_of_asking(tmp_path: Path, store: Store) -> None:

@@ -50,13 +50,14 @@ def import_(
     from clika_client.sets.catalogue import resolve
     from clika_client.store.store import Store
 
+    stored = probe_set is not None and _is_stored(database_path(db), probe_set)
     options = ImportOptions(
         format=format,
-        probe_set=None if probe_set is None else resolve(probe_set),
+        probe_set=None if probe_set is None or stored else resolve(probe_set),
         mapping=tuple(map_ or ()),
         model=model,
         language=None if language is None else canonical(language),
-        set_name=name,
+        set_name=probe_set if stored else name,
         prompt=prompt,
         source=source,
         custom_id=custom_id,
@@ -68,6 +69,18 @@ def import_(
         print_json(report.to_json())
     else:
         show_report(report, out())
+
+
+def _is_stored(path: Path, name: str) -> bool:
+    """Whether a name is that of a set which earlier logs made: more of its questions or languages may come."""
+    from clika_client.importers.built_sets import BUILT
+    from clika_client.sets.catalogue import known_names, load_registry
+    from clika_client.store.store import Store
+
+    if name in known_names(load_registry()) or Path(name).exists() or not path.exists():
+        return False
+    with Store(path, read_only=True) as store:
+        return any(i.name == name and store.probe_set(i.set_id).source == BUILT for i in store.set_infos())
 
 
 def show_report(report: ImportReport, console: Console) -> None:
@@ -82,6 +95,13 @@ def show_report(report: ImportReport, console: Console) -> None:
         f"  models ({len(report.models)}): {_some(sorted(report.models))}",
         f"  sets: {', '.join(sorted(report.sets))}; languages: {', '.join(sorted(report.languages))}",
     ]
+    if report.columns:
+        named = ", ".join(f"{part} from {column!r}" for part, column in report.columns.items())
+        lines.append(f"  columns: {named}")
+    for name, joined in report.joined.items():
+        if joined not in ("item_id", "id"):
+            what = "the place in the file: the documents have no id" if joined == "position" else repr(joined)
+            lines.append(f"  questions of {name} joined across languages by {what}")
     if report.missing:
         lines.append(f"  {report.missing:,} requests had failed: missing answers, not wrong ones")
     if report.changed:

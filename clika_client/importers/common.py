@@ -39,6 +39,10 @@ class ImportReport:
     languages: set[str] = field(default_factory=set)
     skipped_files: Counter[str] = field(default_factory=Counter)
     skipped_rows: Counter[str] = field(default_factory=Counter)
+    joined: dict[str, str] = field(default_factory=dict)
+    """Set → the id by which the versions of its questions were joined."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Of a table: part → the column it was taken from."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason → the first place where it happened."""
 
@@ -68,6 +72,8 @@ class ImportReport:
             "skipped_files": dict(self.skipped_files),
             "skipped_rows": dict(self.skipped_rows),
             "examples": dict(self.examples),
+            "joined_by": dict(self.joined),
+            "columns": dict(self.columns),
         }
 
 

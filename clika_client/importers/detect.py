@@ -10,8 +10,10 @@ from pathlib import Path
 from clika_client.common.errors import UserError
 from clika_client.importers import batch_results, inspect_log, lm_eval, table
 from clika_client.importers.common import ImportReport, Progress
-from clika_client.importers.foreign import ForeignReply, ingest
+from clika_client.importers.foreign import ForeignReply
+from clika_client.importers.ingest import ingest
 from clika_client.importers.release import SOURCE, import_release
+from clika_client.sets.mapping import parse_mapping
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release_layout import FOLDERS, find_root
 from clika_client.sets.spreadsheets import SUFFIXES
@@ -67,12 +69,12 @@ def detect(path: Path) -> str:
     if path.is_dir():
         if _is_release(path):
             return SOURCE
-        if any(path.rglob("samples_*.jsonl")):
+        if lm_eval.sample_files(path):
             return "lm-eval"
         if inspect_log.log_files(path):
             return "inspect"
         raise UserError(f"{path}: no responses found in this folder; known formats: {', '.join(FORMATS)}")
-    if path.name.startswith("samples_") and path.suffix == ".jsonl":
+    if path.suffix == ".jsonl" and (path.name.startswith("samples_") or lm_eval.is_samples(path)):
         return "lm-eval"
     if inspect_log.is_log(path):
         return "inspect"
@@ -111,7 +113,7 @@ def _rows(kind: str, path: Path, options: ImportOptions, report: ImportReport) -
         before = report.skipped_rows.total()
         taken = 0
         if kind == "lm-eval":
-            rows = lm_eval.read_samples(file, defaults, report)
+            rows = lm_eval.read_samples(file, defaults, report, _named_id(options.mapping))
         elif kind == "inspect":
             rows = inspect_log.read_log(file, defaults, report)
         elif kind == "table":
@@ -129,6 +131,13 @@ def _rows(kind: str, path: Path, options: ImportOptions, report: ImportReport) -
             report.files += 1
         elif report.skipped_rows.total() > before:
             report.skip_file("no usable row", str(file))
+
+
+def _named_id(mapping: Sequence[str]) -> tuple[str, ...]:
+    """The fields that `--map item_id=link|number` names; a log has no other columns to map."""
+    if not mapping:
+        return ()
+    return parse_mapping(mapping, ("item_id",))["item_id"].columns
 
 
 def _files(kind: str, path: Path) -> Sequence[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.common.task_names import split_task
 from clika_client.importers.common import ImportReport
-from clika_client.importers.foreign import ForeignReply, gold_index
+from clika_client.importers.documents import ids_of
+from clika_client.importers.foreign import POSITION, ForeignReply, gold_index
 from clika_client.importers.table import messages_of
 from clika_providers import Message
 
@@ -47,6 +49,7 @@ def read_log(path: Path, defaults: Mapping[str, str], report: ImportReport) -> I
     base, language = split_task(str(header.get("task", "")).rpartition("/")[2])
     arguments = _mapping(header.get("task_args"))
     model = defaults.get("model") or str(header.get("model") or "unknown")
+    prompt = defaults.get("prompt") or _prompt_name(document, arguments)
     for sample in document["samples"]:
         if not isinstance(sample, dict):
             report.skip_row("not a sample", str(path))
@@ -57,7 +60,7 @@ def read_log(path: Path, defaults: Mapping[str, str], report: ImportReport) -> I
         if spoken is None:
             report.skip_row("language unknown: give it with --language, or log it as metadata 'language'", where)
             continue
-        yield _reply(sample, metadata, where, model, spoken, defaults.get("set") or base, defaults)
+        yield _reply(sample, metadata, where, model, spoken, defaults.get("set") or base, prompt)
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def _reply(
     model: str,
     language: str,
     set_name: str,
-    defaults: Mapping[str, str],
+    prompt: str,
 ) -> ForeignReply:
     spoken = (_mapping(sample.get("output")).get("choices") or [None])[0]
     failed = bool(sample.get("error")) or not isinstance(spoken, dict)
@@ -109,17 +112,44 @@ def _reply(
         where=where,
         model=model,
         language=language,
-        item_id=str(metadata.get("item_id", sample.get("id"))),
+        file=where.rpartition(", ")[0],
+        ids={**_named_ids(metadata), "sample id": str(sample.get("id"))},
         text=text,
         set=set_name,
         messages=_messages(sample),
         finish=_FINISH.get(str(_mapping(spoken).get("stop_reason"))),
         repeat=epoch - 1 if isinstance(epoch, int) and epoch > 0 else 0,
-        prompt=defaults.get("prompt") or "inspect",
+        prompt=prompt,
         question=_question(sample.get("input")),
         choices=choices,
         gold=gold_index(sample.get("target"), choices) if choices else None,
     )
+
+
+def _named_ids(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The ids in a sample's metadata; its position there is the sample's own id."""
+    found = ids_of(metadata, "")
+    return {name: value for name, value in found.items() if name != POSITION}
+
+
+_ASKING = re.compile(r"shot|cot|prompt|template|system|reasoning")
+
+
+def _prompt_name(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """`inspect` with what makes two runs of one task different ways of asking: arguments of the task and its solvers.
+
+    Texts are left out: they may be translations, and the prompts themselves tell them apart.
+    """
+    steps = _mapping(document.get("plan")).get("steps")
+    listed = steps if isinstance(steps, list) else []
+    given = [arguments, *(_mapping(_mapping(step).get("params")) for step in listed)]
+    found = {
+        name: value
+        for each in given
+        for name, value in each.items()
+        if _ASKING.search(str(name)) and isinstance(value, int) and value is not False
+    }
+    return " ".join(["inspect", *(f"{name}={value}".replace("=True", "") for name, value in sorted(found.items()))])
 
 
 def _messages(sample: Mapping[str, Any]) -> tuple[Message, ...]:

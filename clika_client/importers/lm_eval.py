@@ -1,15 +1,18 @@
 """Imports sample logs of lm-evaluation-harness (`samples_<task>_<time>.jsonl`, written with --log_samples).
 
 Tasks of type multiple_choice carry a log-likelihood per choice and are read by probability; generation tasks
-carry text. One task is one language of a set: the language is taken from the row, or from the end of the
-task's name (`xcopa_it`, `belebele_deu_Latn`), which is then the rest of the name.
+carry text. One task is one language of a set: the language is taken from the row, or from the task's name
+(`xcopa_it`, `belebele_deu_Latn`), whose rest is the set's name. How many examples were shown and which chat
+template was used is part of the prompt's name, so that 0-shot and 5-shot are two rows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +20,178 @@ from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.common.task_names import split_task
 from clika_client.importers.common import ImportReport
-from clika_client.importers.foreign import ForeignReply, gold_index
+from clika_client.importers.documents import choices_of, ids_of, question_of
+from clika_client.importers.foreign import ForeignReply, gold_readings
 from clika_client.importers.table import messages_of
 from clika_providers import Message
 
 _FILE = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d:.\-]+)\.jsonl")
 
-_CHOICE_COLUMNS = (
-    ("A", "B", "C", "D", "E"),
-    ("option_a", "option_b", "option_c", "option_d"),
-    ("mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4"),
-    ("choice1", "choice2", "choice3"),
-)
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What is known of a file before its rows are read."""
+
+    task: str
+    model: str
+    prompt: str
 
 
 def sample_files(path: Path) -> list[Path]:
-    """Sample logs at or under a path."""
-    return [path] if path.is_file() else sorted(path.rglob("samples_*.jsonl"))
+    """Sample logs at or under a path, under whatever name."""
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*.jsonl") if file.name.startswith("samples_") or is_samples(file))
 
 
-def read_samples(path: Path, defaults: Mapping[str, str], report: ImportReport) -> Iterator[ForeignReply]:
-    """Replies of one sample log; `defaults` gives `model`, `language`, `set` or `prompt` where the log does not."""
+def is_samples(path: Path) -> bool:
+    """Whether a file's first row is a sample of the harness; its releases before 0.4.3 named files otherwise."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16).decode("utf-8", "replace").lstrip()
+    except OSError:
+        return False
+    return head[:1] in ("[", "{") and all(f'"{name}"' in head for name in ("doc_id", "doc", "resps"))
+
+
+def read_samples(
+    path: Path, defaults: Mapping[str, str], report: ImportReport, item_id: Sequence[str] = ()
+) -> Iterator[ForeignReply]:
+    """Replies of one sample log; `defaults` gives `model`, `language`, `set` or `prompt` where the log does not.
+
+    `item_id` names the fields of a document that make its id.
+    """
+    log = _log(path, defaults)
+    base, language = split_task(log.task)
+    samples = list(_once(_samples(path, report), report))
+    by_text = _targets_are_texts([sample for _, sample in samples])
+    for where, sample in samples:
+        spoken = _language(sample["doc"], defaults) or language
+        if spoken is None:
+            report.skip_row("language unknown: give it with --language", where)
+            continue
+        text, scores = _reply_of(sample)
+        if text is None and scores is None:
+            report.skip_row("no reply in the log", where)
+            continue
+        choices, gold = _options(sample, scores, by_text)
+        if scores is not None and gold is not None and not _agrees(sample, scores, gold):
+            report.skip_row("the logged accuracy contradicts the target", where)
+            continue
+        contexts, _ = _arguments(sample.get("arguments"))
+        yield ForeignReply(
+            where=where,
+            file=str(path),
+            model=log.model,
+            language=spoken,
+            ids=ids_of(sample["doc"], sample["doc_id"], item_id),
+            text="" if scores is not None else text,
+            set=defaults.get("set") or base,
+            messages=_prompt(contexts),
+            logprobs=scores,
+            prompt=log.prompt,
+            question=question_of(sample["doc"]) or (contexts[0] if contexts else None),
+            choices=choices,
+            gold=gold,
+        )
+
+
+def _log(path: Path, defaults: Mapping[str, str]) -> _Log:
     match = _FILE.fullmatch(path.name)
     task = match["task"] if match else path.stem.removeprefix("samples_")
-    base, language = split_task(task)
-    model = defaults.get("model") or _model(path, match["time"] if match else "")
-    filters: str | None = None
+    results = _results(path, match["time"] if match else "", task)
+    if match is None:
+        # Older releases put the model's arguments before the task: pretrained__org__name_xcopa_it.jsonl
+        known = [name for name in _mapping(results.get("configs")) if task.endswith(name)]
+        task = max(known, key=len, default=task)
+    model = defaults.get("model") or _model(results) or path.resolve().parent.name.replace("__", "/")
+    return _Log(task, model, defaults.get("prompt") or _prompt_name(results, task))
+
+
+def _results(path: Path, time: str, task: str) -> Mapping[str, Any]:
+    """The results file beside the samples: that of the same time, else one that has the task; empty without one."""
+    named = sorted(path.parent.glob(f"results_{time}*.json")) if time else []
+    for file in named or sorted(path.parent.glob("results*.json")):
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(document, dict) and (named or not document.get("configs") or task in document["configs"]):
+            return document
+        if isinstance(document, dict) and any(task.endswith(name) for name in document["configs"]):
+            return document
+    return {}
+
+
+def _model(results: Mapping[str, Any]) -> str | None:
+    name = results.get("model_name")
+    if isinstance(name, str) and name:
+        return name
+    arguments = _mapping(results.get("config")).get("model_args")
+    found = re.search(r"(?:^|,)(?:pretrained|model)=([^,]+)", arguments) if isinstance(arguments, str) else None
+    return found[1] if found else None
+
+
+def _prompt_name(results: Mapping[str, Any], task: str) -> str:
+    """`lm-eval` with what makes two runs of one task different ways of asking."""
+    shots = _mapping(results.get("n-shot")).get(task)
+    if shots is None:
+        shots = _mapping(_mapping(results.get("configs")).get(task)).get("num_fewshot")
+    parts = ["lm-eval"]
+    if isinstance(shots, int):
+        parts.append(f"{shots}-shot")
+    for word, field in (("chat", "chat_template"), ("system", "system_instruction")):
+        text = results.get(field)
+        if isinstance(text, str) and text:
+            parts.append(f"{word}-{hashlib.blake2b(text.encode(), digest_size=2).hexdigest()}")
+    if results.get("fewshot_as_multiturn") and results.get("chat_template") and isinstance(shots, int) and shots > 0:
+        parts.append("multiturn")
+    return " ".join(parts)
+
+
+def _samples(path: Path, report: ImportReport) -> Iterator[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            where = f"{path}, line {number}"
-            sample = _parsed(line)
+        first = lines.read(1)
+        lines.seek(0)
+        # Up to 0.4.2 the file was one JSON list, whatever its name said.
+        found = _listed(lines.read()) if first == "[" else enumerate(map(_parsed, lines), 1)
+        for number, sample in found:
+            where = f"{path}, line {number}" if first != "[" else f"{path}, sample {number}"
             if sample is None:
                 report.skip_row("not a sample of lm-evaluation-harness", where)
-                continue
-            # Several answer filters log one reply several times.
-            filters = filters or str(sample.get("filter"))
-            if str(sample.get("filter")) != filters:
-                report.skip_row("the same reply under another filter", where)
-                continue
-            spoken = _language(sample["doc"], defaults) or language
-            if spoken is None:
-                report.skip_row("language unknown: give it with --language", where)
-                continue
-            reply = _reply(sample, where, model, spoken, defaults.get("set") or base, defaults, report)
-            if reply is not None:
-                yield reply
+            else:
+                yield where, sample
+
+
+def _listed(text: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        rows = [None]
+    return ((number, _sample(row)) for number, row in enumerate(rows, 1))
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        return _sample(json.loads(line))
     except (ValueError, RecursionError):
         return None
+
+
+def _sample(row: object) -> dict[str, Any] | None:
     known = isinstance(row, dict) and isinstance(row.get("doc"), dict) and "resps" in row and "doc_id" in row
-    return row if known else None
+    return row if known else None  # type: ignore[return-value]
+
+
+def _once(samples: Iterator[tuple[str, dict[str, Any]]], report: ImportReport) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each reply once: several answer filters log it several times."""
+    filters: str | None = None
+    for where, sample in samples:
+        filters = filters or str(sample.get("filter"))
+        if str(sample.get("filter")) == filters:
+            yield where, sample
+        else:
+            report.skip_row("the same reply under another filter", where)
 
 
 def _language(doc: Mapping[str, Any], defaults: Mapping[str, str]) -> str | None:
@@ -81,58 +202,6 @@ def _language(doc: Mapping[str, Any], defaults: Mapping[str, str]) -> str | None
             except UserError:
                 continue
     return None
-
-
-def _model(path: Path, time: str) -> str:
-    """The model's name from the results file beside the samples, else from the folder's name."""
-    for results in sorted(path.parent.glob(f"results_{time}*.json")) or sorted(path.parent.glob("results_*.json")):
-        try:
-            document = json.loads(results.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        name = document.get("model_name") if isinstance(document, dict) else None
-        if isinstance(name, str) and name:
-            return name
-    return path.resolve().parent.name.replace("__", "/")
-
-
-def _reply(
-    sample: Mapping[str, Any],
-    where: str,
-    model: str,
-    language: str,
-    set_name: str,
-    defaults: Mapping[str, str],
-    report: ImportReport,
-) -> ForeignReply | None:
-    doc = sample["doc"]
-    contexts, continuations = _arguments(sample.get("arguments"))
-    scores = _scores(sample)
-    choices = _choices(doc) or tuple(text.strip() for text in continuations)
-    if scores is not None and len(choices) != len(scores):
-        choices = tuple(text.strip() for text in continuations)
-    gold = gold_index(sample.get("target"), choices) if choices else None
-    if scores is not None and gold is not None and not _agrees(sample, scores, gold):
-        report.skip_row("the logged accuracy contradicts the target", where)
-        return None
-    text = "" if scores is not None else _text(sample)
-    if text is None:
-        report.skip_row("no reply in the log", where)
-        return None
-    return ForeignReply(
-        where=where,
-        model=model,
-        language=language,
-        item_id=str(doc.get("item_id", doc.get("id", sample["doc_id"]))),
-        text=text,
-        set=set_name,
-        messages=_prompt(contexts),
-        logprobs=scores,
-        prompt=defaults.get("prompt") or "lm-eval",
-        question=_question(doc, contexts),
-        choices=choices,
-        gold=gold,
-    )
 
 
 def _arguments(value: Any) -> tuple[list[str], list[str]]:
@@ -150,8 +219,18 @@ def _by_number(entry: tuple[str, Any]) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
+def _reply_of(sample: Mapping[str, Any]) -> tuple[str | None, tuple[float | None, ...] | None]:
+    """(generated text, log-likelihood per choice): one of the two, or neither."""
+    scores = _scores(sample)
+    if scores is not None:
+        return None, scores
+    response: Any = sample["resps"]
+    while isinstance(response, list) and response:
+        response = response[0]
+    return (response if isinstance(response, str) else None), None
+
+
 def _scores(sample: Mapping[str, Any]) -> tuple[float | None, ...] | None:
-    """Log-likelihood per choice, or None for a generated reply."""
     found = []
     for response in sample.get("filtered_resps") or sample["resps"]:
         while isinstance(response, list) and len(response) == 1:
@@ -162,22 +241,54 @@ def _scores(sample: Mapping[str, Any]) -> tuple[float | None, ...] | None:
             found.append(float(response[0]))
         except (TypeError, ValueError):
             return None
+    contexts, continuations = _arguments(sample.get("arguments"))
+    half = len(found) // 2
+    # acc_mutual_info asks for every choice again without the question.
+    again = len(continuations) == len(found) == 2 * half and continuations[:half] == continuations[half:]
+    if again and not any(context.strip() for context in contexts[half:]):
+        found = found[:half]
     return tuple(found) or None
 
 
-def _agrees(sample: Mapping[str, Any], scores: tuple[float | None, ...], gold: int) -> bool:
+def _options(
+    sample: Mapping[str, Any], scores: Sequence[float | None] | None, by_text: bool
+) -> tuple[tuple[str, ...], int | None]:
+    """(choices, index of the right one) of a sample."""
+    choices = choices_of(sample["doc"])
+    if not choices or (scores is not None and len(choices) != len(scores)):
+        contexts, continuations = _arguments(sample.get("arguments"))
+        asked = contexts if len(set(continuations)) < len(set(contexts)) else continuations
+        choices = tuple(text.strip() for text in (asked[: len(scores)] if scores is not None else asked))
+    readings = gold_readings(sample.get("target"), choices) if choices else {}
+    if scores is not None and not by_text and "index" in readings:
+        return choices, readings["index"]
+    return choices, next(iter(readings.values()), None)
+
+
+def _targets_are_texts(samples: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a file's targets name choices by their text and not by their number, as its accuracies tell.
+
+    With log-likelihoods the harness logs a number, which may also be the text of another choice.
+    """
+    wrong = {"index": 0, "text": 0}
+    for sample in samples:
+        scores = _scores(sample)
+        if scores is None:
+            return False
+        choices, _ = _options(sample, scores, by_text=False)
+        readings = gold_readings(sample.get("target"), choices) if choices else {}
+        for word in wrong:
+            reading = readings.get(word)
+            wrong[word] += reading is None or not _agrees(sample, scores, reading)
+    return wrong["text"] < wrong["index"]
+
+
+def _agrees(sample: Mapping[str, Any], scores: Sequence[float | None], gold: int) -> bool:
     logged = sample.get("acc")
     if not isinstance(logged, int | float):
         return True
     known = [(score, -i) for i, score in enumerate(scores) if score is not None]
     return (bool(known) and -max(known)[1] == gold) == bool(logged)
-
-
-def _text(sample: Mapping[str, Any]) -> str | None:
-    response: Any = sample["resps"]
-    while isinstance(response, list) and response:
-        response = response[0]
-    return response if isinstance(response, str) else None
 
 
 def _prompt(contexts: list[str]) -> tuple[Message, ...]:
@@ -186,26 +297,5 @@ def _prompt(contexts: list[str]) -> tuple[Message, ...]:
     return messages_of(contexts[0]) or (Message("user", contexts[0]),)
 
 
-def _question(doc: Mapping[str, Any], contexts: list[str]) -> str | None:
-    for name in ("question", "query", "premise", "stem", "input"):
-        value = doc.get(name)
-        if isinstance(value, dict):
-            value = value.get("stem")
-        if isinstance(value, str) and value.strip():
-            return value
-    return contexts[0] if contexts else None
-
-
-def _choices(doc: Mapping[str, Any]) -> tuple[str, ...]:
-    """Choice texts as common data sets name them."""
-    for name in ("choices", "options", "endings"):
-        value = doc.get(name)
-        if isinstance(value, dict):
-            value = value.get("text")
-        if isinstance(value, list) and value and all(isinstance(choice, str) for choice in value):
-            return tuple(value)
-    for names in _CHOICE_COLUMNS:
-        found = [doc[name] for name in names if isinstance(doc.get(name), str)]
-        if len(found) > 1:
-            return tuple(found)
-    return ()
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

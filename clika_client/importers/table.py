@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.importers.common import ImportReport
-from clika_client.importers.foreign import ForeignReply, gold_index
-from clika_client.sets.mapping import from_json_text
+from clika_client.importers.foreign import ForeignReply, gold_readings
+from clika_client.sets.mapping import (
+    GOLDS,
+    Mapped,
+    Source,
+    column_of,
+    from_json_text,
+    has_column,
+    joined,
+    parse_mapping,
+)
 from clika_client.sets.spreadsheets import read_rows
 from clika_providers import Message
 from clika_providers.types import Role
@@ -27,38 +38,27 @@ PARTS = (
     "repeat",
     "question",
     "choices",
-    "gold",
+    *GOLDS,
 )
 """Parts a row can have; `item_id`, `language`, `model` and `text` it must."""
+_REPLIES = (
+    "text", "response", "res", "reply", "completion", "output", "prediction", "pred", "generation", "generated_text",
+    "model_output", "model_answer", "model_response",
+)  # fmt: skip
+"""Names of columns that hold what a model said. `answer` is in many data sets the right answer instead."""
 _USUAL = {
-    "text": ("text", "response", "res", "reply", "completion", "output", "answer"),
-    "item_id": ("item_id", "id", "uuid", "question_id"),
+    "item_id": ("item_id", "id", "uuid", "question_id", "sample_id", "example_id", "ind", "idx"),
     "language": ("language", "lang", "locale"),
     "model": ("model", "model_id", "model_name"),
     "input": ("input", "messages", "prompt"),
     # The name of a way of asking, which no column of that name can be trusted to hold.
     "prompt": (),
-    "gold": ("gold", "label", "answerKey"),
+    "gold": ("gold", "label", "answerKey", "correct_answer", "target", "answer"),
     "finish": ("finish", "finish_reason", "stop_reason"),
 }
 """Names under which a part is found without a mapping."""
-
-Mapping_ = Mapping[str, tuple[str, bool]]
-
-
-def parse_mapping(texts: Sequence[str]) -> dict[str, tuple[str, bool]]:
-    """part → (column, or value with True) from `--map item_id=qid,language==de`; raises UserError for others."""
-    mapped: dict[str, tuple[str, bool]] = {}
-    for pair in (pair for text in texts for pair in text.split(",") if pair.strip()):
-        part, equals, source = (piece.strip() for piece in pair.partition("="))
-        constant = source.startswith("=")
-        source = source[1:] if constant else source
-        if not equals or not source:
-            raise UserError(f"--map {pair.strip()!r} is not PART=COLUMN (or PART==VALUE)")
-        if part not in PARTS:
-            raise UserError(f"--map {pair.strip()!r}: no part {part!r}; the parts: {', '.join(PARTS)}")
-        mapped[part] = (source, constant)
-    return mapped
+_LOOKED_AT = 1000
+"""Rows from which the columns of a file are learnt."""
 
 
 def read_table(
@@ -66,47 +66,118 @@ def read_table(
 ) -> Iterator[ForeignReply]:
     """Replies of one file. `defaults` gives parts that no column holds (`model`, `language`, `set`, `prompt`).
 
-    Raises UserError for a file that cannot be read or lacks a necessary column; single bad rows are counted.
+    Which column is which part is settled once for the file. Raises UserError for a file that cannot be read, lacks a
+    necessary column, or leaves open which column is the reply; single bad rows are counted.
     """
-    mapped = parse_mapping(mapping)
-    found = 0
-    for place, row in read_rows(path):
+    rows = read_rows(path)
+    head = list(islice(rows, _LOOKED_AT))
+    columns = list(dict.fromkeys(str(column) for _, row in head for column in row))
+    chosen = _chosen(f"{path}, {head[0][0]}" if head else str(path), columns, parse_mapping(mapping, PARTS), defaults)
+    for part in ("text", *GOLDS):
+        if part in chosen and chosen[part].columns:
+            report.columns["reply" if part == "text" else "right choice"] = "|".join(chosen[part].columns)
+    golds = _Golds()
+    for place, row in chain(head, rows):
         where = f"{path}, {place}"
-        parts = {part: _part(row, part, mapped, defaults) for part in PARTS}
-        absent = [part for part in ("item_id", "language", "model", "text") if parts[part] is None]
+        parts = {part: _part(row, chosen[part]) if part in chosen else defaults.get(part) for part in PARTS}
+        if isinstance(parts["item_id"], list):
+            parts["item_id"] = joined(parts["item_id"])
+        absent = [part for part in ("item_id", "language", "model") if parts[part] is None]
         if absent:
-            if not found and not _has_column(row, absent[0], mapped):
-                raise UserError(
-                    f"{where}: no column for {absent[0]!r} among {', '.join(map(str, row))}; "
-                    f"name it with --map {absent[0]}=COLUMN, or give one value for all with --map {absent[0]}==VALUE"
-                )
             report.skip_row(f"no {absent[0]}", where)
             continue
-        found += 1
-        reply = _reply(where, parts, report, path.stem)
+        reply = _reply(where, path, parts, golds, report)
         if reply is not None:
             yield reply
+    golds.check(path)
 
 
-def _reply(where: str, parts: Mapping[str, Any], report: ImportReport, default_set: str) -> ForeignReply | None:
+def _chosen(where: str, columns: Sequence[str], mapped: Mapped, defaults: Mapping[str, str]) -> dict[str, Source]:
+    """Part → where it comes from; raises UserError when a necessary part, or which one is the reply, is not known."""
+    chosen = dict(mapped)
+    for part in ("item_id", "language", "model"):
+        if part not in chosen and part not in defaults and not set(_USUAL[part]) & set(columns):
+            raise UserError(_no_column(where, part, columns))
+    if "text" not in chosen:
+        found = _reply_column(where, columns, mapped)
+        if found is None:
+            raise UserError(_no_column(where, "text", columns))
+        chosen["text"] = Source((found,))
+    taken = {column for source in chosen.values() for column in source.columns}
+    for part in PARTS:
+        named = part in chosen or part in defaults or (part in GOLDS and any(gold in chosen for gold in GOLDS))
+        usual = [column for column in _USUAL.get(part, (part,)) if column in columns and column not in taken]
+        if not named and usual:
+            chosen[part] = Source((usual[0],))
+    return chosen
+
+
+def _no_column(where: str, part: str, columns: Sequence[str]) -> str:
+    return (
+        f"{where}: no column for {part!r} among {', '.join(columns)}; "
+        f"name it with --map {part}=COLUMN, or give one value for all with --map {part}==VALUE"
+    )
+
+
+def _reply_column(where: str, columns: Sequence[str], mapped: Mapped) -> str | None:
+    """The one column that can be the reply: never `answer` where it may be the right answer."""
+    taken = {column for source in mapped.values() for column in source.columns}
+    likely = [column for column in _REPLIES if column in columns and column not in taken]
+    if len(likely) > 1:
+        raise UserError(
+            f"{where}: {' and '.join(map(repr, likely))} could both be the reply; name it with --map text={likely[0]}"
+        )
+    if likely:
+        return likely[0]
+    if "answer" not in columns or "answer" in taken:
+        return None
+    gold_known = any(gold in mapped for gold in GOLDS) or any(c in columns for c in _USUAL["gold"] if c != "answer")
+    if not gold_known and {"choices", "question"} & set(columns):
+        raise UserError(
+            f"{where}: 'answer' may be the model's reply or the right answer; say which with --map text=answer or "
+            "--map gold=answer, and name the other"
+        )
+    return "answer"
+
+
+@dataclass(slots=True)
+class _Golds:
+    """Whether the right choices of a file, given as numbers, can count from 0."""
+
+    numbers: set[int] = field(default_factory=set)
+
+    def check(self, path: Path) -> None:
+        """Raise UserError when none of several is 0."""
+        if len(self.numbers) > 1 and 0 not in self.numbers:
+            raise UserError(
+                f"{path}: no right choice is number 0, so they seem to count from 1; "
+                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0"
+            )
+
+
+def _reply(
+    where: str, path: Path, parts: Mapping[str, Any], golds: _Golds, report: ImportReport
+) -> ForeignReply | None:
     try:
         language = canonical(str(parts["language"]))
     except UserError:
         report.skip_row("not a language tag", where)
         return None
-    choices = _choices(parts["choices"])
-    gold = None if parts["gold"] is None or not choices else gold_index(_number(parts["gold"]), choices)
-    if choices and parts["gold"] is not None and gold is None:
+    choices, labels = _choices(parts["choices"])
+    part = next((part for part in GOLDS if parts[part] is not None), "gold")
+    gold = _gold(parts[part], part, choices, labels, golds) if choices else None
+    if choices and parts[part] is not None and gold is None:
         report.skip_row("gold names no choice", where)
         return None
     repeat = str(parts["repeat"] or 0)
     return ForeignReply(
         where=where,
+        file=str(path),
         model=str(parts["model"]),
         language=language,
-        item_id=str(parts["item_id"]),
-        text=str(parts["text"]),
-        set=str(parts["set"] or default_set),
+        ids={"item_id": str(parts["item_id"])},
+        text=None if _is_null(parts["text"]) else str(parts["text"]),
+        set=str(parts["set"] or path.stem),
         messages=messages_of(parts["input"]),
         finish=None if not parts["finish"] else str(parts["finish"]),
         repeat=int(repeat) if repeat.isdecimal() else 0,
@@ -115,6 +186,23 @@ def _reply(where: str, parts: Mapping[str, Any], report: ImportReport, default_s
         choices=choices,
         gold=gold,
     )
+
+
+def _is_null(value: object) -> bool:
+    """A request without a reply, as JSON, Parquet and pandas write it."""
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _gold(value: Any, part: str, choices: Sequence[str], labels: Sequence[str], golds: _Golds) -> int | None:
+    value = _number(value)
+    number = int(value) if str(value).strip().isdecimal() else None
+    if part != "gold":
+        base = 1 if part == "gold1" else 0
+        return number - base if number is not None and base <= number < len(choices) + base else None
+    readings = gold_readings(value, choices, labels)
+    if number is not None and "text" not in readings and not labels:
+        golds.numbers.add(number)
+    return next(iter(readings.values()), None)
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:
@@ -139,28 +227,31 @@ def _content(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _part(row: Mapping[str, Any], part: str, mapped: Mapping_, defaults: Mapping[str, str]) -> Any:
-    if part in mapped:
-        source, constant = mapped[part]
-        return source if constant else row.get(source)
-    for column in _USUAL.get(part, (part,)):
-        if row.get(column) is not None:
-            return row[column]
-    return defaults.get(part)
+def _part(row: Mapping[str, Any], source: Source) -> Any:
+    if source.value is not None:
+        return source.value
+    values = [column_of(row, column) if has_column(row, column) else None for column in source.columns]
+    return values[0] if len(values) == 1 else values
 
 
-def _has_column(row: Mapping[str, Any], part: str, mapped: Mapping_) -> bool:
-    names = (mapped[part][0],) if part in mapped else _USUAL.get(part, (part,))
-    return any(name in row for name in names)
-
-
-def _choices(value: Any) -> tuple[str, ...]:
+def _choices(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(texts, labels) of the choices; labels only where the file has them."""
     if isinstance(value, str):
         found = from_json_text(value)
         value = [piece.strip() for piece in value.split("|")] if isinstance(found, str) else found
-    return tuple(str(choice) for choice in value) if isinstance(value, list) else ()
+    labels: Any = ()
+    if isinstance(value, dict):
+        value, labels = value.get("text"), value.get("label") or ()
+    if not isinstance(value, list):
+        return (), ()
+    if value and all(isinstance(each, dict) and "text" in each for each in value):
+        labels = [each["label"] for each in value if "label" in each]
+        value = [each["text"] for each in value]
+    return tuple(str(choice) for choice in value), tuple(map(str, labels)) if len(labels) == len(value) else ()
 
 
 def _number(value: Any) -> Any:
-    """Parquet and JSON may hold whole numbers as floats."""
+    """Parquet and JSON may hold whole numbers as floats, and tables as texts like 1.0."""
+    if isinstance(value, str) and value.strip().endswith(".0"):
+        value = value.strip()[:-2]
     return int(value) if isinstance(value, float) and value.is_integer() else value
