@@ -14,9 +14,11 @@ from clika import clika
 from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
+from clika_client.importers.finish import finish_of
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.records import Record
 from clika_client.scoring.score import score_store
+from clika_client.sets.user import read_user_set
 from clika_client.store.store import Store
 
 DATA = Path(__file__).parent / "data"
@@ -314,3 +316,47 @@ def test_an_id_of_several_columns_and_options_in_columns_of_their_own_are_mapped
     mapping = ("item_id=link|number,question=q", "choices=a|b,gold=right")
     import_path(store, table(tmp_path / "t.jsonl", rows), ImportOptions(mapping=mapping))
     assert accuracies(store) == {"sw": (2, 1.0)}
+
+
+# ---- batches
+
+
+@pytest.mark.parametrize("name", ["batch_responses.jsonl", "batch_gemini.jsonl"])
+def test_batches_of_other_endpoints_are_read_reply_by_reply(tmp_path: Path, store: Store, name: str) -> None:
+    file = DATA / "layouts" / name
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    probes = write_capitals(tmp_path / "caps.jsonl", len(rows) // 2)
+    report = import_path(store, file, ImportOptions(probe_set=read_user_set(probes)))
+    assert (report.replies, report.missing, left_out(report)) == (16, 0, 0)
+    # Both files answer what each question's place in the set asks for.
+    assert {tag: (n, a) for tag, (n, a) in accuracies(store).items()} == {"en": (8, 1.0), "de": (8, 1.0)}
+
+
+def write_capitals(path: Path, n: int) -> Path:
+    """The set that the batches answer: item cap0, cap1, … with gold A, B, C, D in turn."""
+    rows = [
+        {"item_id": f"cap{i}", "language": tag, "question": f"{tag} {i}?", "choices": list("wxyz"), "gold": i % 4}
+        for i in range(n)
+        for tag in ("en", "de")
+    ]
+    return table(path, rows)  # type: ignore[arg-type]
+
+
+def test_a_reply_in_a_shape_that_is_not_read_is_no_failed_request(tmp_path: Path, store: Store) -> None:
+    body = {"object": "list", "data": [{"embedding": [0.1]}], "model": "m"}
+    row = {"custom_id": "s-en-cap0", "response": {"status_code": 200, "body": body}, "error": None}
+    probes = read_user_set(write_capitals(tmp_path / "caps.jsonl", 1))
+    with pytest.raises(UserError, match="a reply that is not read: neither a chat completion nor a response"):
+        import_path(store, table(tmp_path / "b.jsonl", [row]), ImportOptions(probe_set=probes))
+    assert store.cells() == []
+
+
+def test_words_for_how_a_reply_ended_are_understood_in_capitals() -> None:
+    assert [finish_of(word) for word in ("MAX_TOKENS", "SAFETY", "STOP", "End_Turn", None, "?")] == [
+        "length",
+        "content_filter",
+        "stop",
+        "stop",
+        None,
+        None,
+    ]

@@ -21,7 +21,9 @@ def import_(
     path: Annotated[Path, typer.Argument(help="A checkout of the authors' release, or a log, result file or table.")],
     format: Annotated[
         str | None,
-        typer.Option(help="clika-release, lm-eval, inspect, openai-batch, anthropic-batch or table [default: look]."),
+        typer.Option(
+            help="clika-release, lm-eval, inspect, openai-batch, anthropic-batch, gemini-batch, table [default: look]."
+        ),
     ] = None,
     probe_set: Annotated[
         str | None, typer.Option("--set", help="Probe set (name or file) that the replies answer, matched by item id.")

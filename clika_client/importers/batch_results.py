@@ -1,7 +1,7 @@
-"""Imports result files of the OpenAI and Anthropic batch services.
+"""Imports result files of the batch services of OpenAI (chat completions and responses), Anthropic and Google.
 
-A result names its request by `custom_id` alone, so the probe set must be named, and the id must hold the
-item and the language: by a pattern (`{set}/{language}/{item_id}`), or in any form that has both between
+A result names its request by `custom_id` (Google: `key`) alone, so the probe set must be named, and the id must hold
+the item and the language: by a pattern (`{set}/{language}/{item_id}`), or in any form that has both between
 separators.
 """
 
@@ -16,20 +16,25 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport
+from clika_client.importers.finish import finish_of
 from clika_client.importers.foreign import ForeignReply
 from clika_client.importers.table import messages_of
 from clika_client.sets.probes import ProbeSet
 from clika_providers import Message
 
 _FIELDS = ("item_id", "language", "set", "model", "repeat")
-_FINISH = {
-    "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "refusal": "refusal", "stop": "stop",
-    "length": "length", "content_filter": "content_filter",
-}  # fmt: skip
+_Read = tuple[str | None, str | None, str]
+"""(text, finish, model); no text for a failed request."""
+
+
+class _Unread(Exception):
+    """A reply arrived, in a shape that is not read: it is no failed request."""
 
 
 def kind_of(row: Mapping[str, Any]) -> str | None:
-    """`openai-batch`, `anthropic-batch`, or None for a row of neither."""
+    """`openai-batch`, `anthropic-batch`, `gemini-batch`, or None for a row of none."""
+    if "key" in row and "custom_id" not in row and ("error" in row or _object_at(row, "response").get("candidates")):
+        return "gemini-batch"
     if "custom_id" not in row:
         return None
     if isinstance(row.get("result"), dict) and "type" in row["result"]:
@@ -54,11 +59,16 @@ def read_results(
     models: set[str] = set()
     failed: list[ForeignReply] = []
     for where, row in _rows(path, report):
-        named = resolve(str(row["custom_id"]))
+        custom_id = str(row.get("custom_id", row.get("key")))
+        named = resolve(custom_id)
         if named is None:
             report.skip_row("custom_id names no item and language of the set: describe it with --custom-id", where)
             continue
-        text, finish, served = _anthropic(row) if kind_of(row) == "anthropic-batch" else _openai(row)
+        try:
+            text, finish, served = _READERS[kind_of(row) or ""](row)
+        except _Unread as unread:
+            report.skip_row(f"a reply that is not read: {unread}", where)
+            continue
         model = defaults.get("model") or named.get("model") or served
         repeat = named.get("repeat", "0")
         reply = ForeignReply(
@@ -68,7 +78,7 @@ def read_results(
             ids={"item_id": named["item_id"]},
             file=str(path),
             text=text,
-            messages=prompts.get(str(row["custom_id"]), ()),
+            messages=prompts.get(custom_id, ()),
             finish=finish,
             repeat=int(repeat) if repeat.isdecimal() else 0,
             prompt=defaults.get("prompt") or "batch",
@@ -172,28 +182,69 @@ def _object(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-def _openai(row: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
-    """(text, finish, model); no text for a failed request."""
-    response = row.get("response")
-    body = response.get("body") if isinstance(response, dict) else None
-    body = body if isinstance(body, dict) else {}
+def _object_at(row: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The object at a path; empty where there is none."""
+    found: Any = row
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _openai(row: Mapping[str, Any]) -> _Read:
+    body = _object_at(row, "response", "body")
     model = str(body.get("model") or "")
-    if row.get("error") or not isinstance(response, dict) or response.get("status_code") != 200:
+    if row.get("error") or _object_at(row, "response").get("status_code") != 200:
         return None, None, model
+    if body.get("object") == "response" or isinstance(body.get("output"), list):
+        return _responses(body, model)
     try:
         choice = body["choices"][0]
         message = choice["message"]
         refusal, content = message.get("refusal"), message.get("content")
     except (KeyError, IndexError, TypeError, AttributeError):
-        return None, None, model
-    finish = "refusal" if refusal else _FINISH.get(str(choice.get("finish_reason")))
+        raise _Unread(f"neither a chat completion nor a response ({body.get('object') or 'no object'})") from None
+    if isinstance(content, list):
+        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    finish = "refusal" if refusal else finish_of(choice.get("finish_reason"))
     return str(content or refusal or ""), finish, model
 
 
-def _anthropic(row: Mapping[str, Any]) -> tuple[str | None, str | None, str]:
+def _responses(body: Mapping[str, Any], model: str) -> _Read:
+    """A body of /v1/responses: its messages' texts, without the reasoning before them."""
+    if body.get("status") == "failed" or body.get("error"):
+        return None, None, model
+    parts = [
+        part
+        for item in body.get("output") or ()
+        if isinstance(item, dict) and item.get("type") == "message"
+        for part in item.get("content") or ()
+        if isinstance(part, dict)
+    ]
+    refused = [str(part.get("refusal", "")) for part in parts if part.get("type") == "refusal"]
+    text = "".join(str(part.get("text", "")) for part in parts if part.get("type") == "output_text")
+    why = _object_at(body, "incomplete_details").get("reason")
+    return text or "".join(refused), "refusal" if refused else finish_of(why) if why else "stop", model
+
+
+def _anthropic(row: Mapping[str, Any]) -> _Read:
     message = row["result"].get("message")
     blocks = message.get("content") if isinstance(message, dict) else None
     if row["result"].get("type") != "succeeded" or not isinstance(blocks, list):
         return None, None, ""
     text = "".join(str(b.get("text", "")) for b in blocks if isinstance(b, dict) and b.get("type") == "text")
-    return text, _FINISH.get(str(message.get("stop_reason"))), str(message.get("model") or "unknown")
+    return text, finish_of(message.get("stop_reason")), str(message.get("model") or "unknown")
+
+
+def _gemini(row: Mapping[str, Any]) -> _Read:
+    body = _object_at(row, "response")
+    model = str(body.get("modelVersion") or "")
+    candidates = body.get("candidates")
+    if row.get("error") or not isinstance(candidates, list) or not candidates:
+        return None, None, model
+    first = candidates[0] if isinstance(candidates[0], dict) else {}
+    parts = _object_at(first, "content").get("parts") or ()
+    text = "".join(str(p.get("text", "")) for p in parts if isinstance(p, dict) and not p.get("thought"))
+    return text, finish_of(first.get("finishReason")), model
+
+
+_READERS = {"openai-batch": _openai, "anthropic-batch": _anthropic, "gemini-batch": _gemini}

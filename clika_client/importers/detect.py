@@ -19,7 +19,7 @@ from clika_client.sets.release_layout import FOLDERS, find_root
 from clika_client.sets.spreadsheets import SUFFIXES
 from clika_client.store.store import OWN, Store
 
-FORMATS = ("clika-release", "lm-eval", "inspect", "openai-batch", "anthropic-batch", "table")
+FORMATS = ("clika-release", "lm-eval", "inspect", "openai-batch", "anthropic-batch", "gemini-batch", "table")
 
 
 @dataclass(frozen=True, slots=True)

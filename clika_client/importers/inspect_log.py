@@ -13,11 +13,10 @@ from clika_client.common.languages import canonical
 from clika_client.common.task_names import split_task
 from clika_client.importers.common import ImportReport
 from clika_client.importers.documents import ids_of
+from clika_client.importers.finish import finish_of
 from clika_client.importers.foreign import POSITION, ForeignReply, gold_index
 from clika_client.importers.table import messages_of
 from clika_providers import Message
-
-_FINISH = {"max_tokens": "length", "model_length": "length", "content_filter": "content_filter", "stop": "stop"}
 
 
 def log_files(path: Path) -> list[Path]:
@@ -117,7 +116,7 @@ def _reply(
         text=text,
         set=set_name,
         messages=_messages(sample),
-        finish=_FINISH.get(str(_mapping(spoken).get("stop_reason"))),
+        finish=finish_of(_mapping(spoken).get("stop_reason")),
         repeat=epoch - 1 if isinstance(epoch, int) and epoch > 0 else 0,
         prompt=prompt,
         question=_question(sample.get("input")),

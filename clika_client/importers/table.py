@@ -11,6 +11,7 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.importers.common import ImportReport
+from clika_client.importers.finish import finish_of
 from clika_client.importers.foreign import ForeignReply, gold_readings
 from clika_client.sets.mapping import (
     GOLDS,
@@ -179,7 +180,7 @@ def _reply(
         text=None if _is_null(parts["text"]) else str(parts["text"]),
         set=str(parts["set"] or path.stem),
         messages=messages_of(parts["input"]),
-        finish=None if not parts["finish"] else str(parts["finish"]),
+        finish=finish_of(parts["finish"]),
         repeat=int(repeat) if repeat.isdecimal() else 0,
         prompt=str(parts["prompt"] or "as-logged"),
         question=None if parts["question"] is None else str(parts["question"]),
