@@ -107,14 +107,17 @@ def _parquet(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     try:
         file = pyarrow.parquet.ParquetFile(path)
         number = 0
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
+        names = file.schema_arrow.names
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+            # Column by column is several times as fast as row by row.
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 number += 1
-                yield f"row {number}", row
+                yield f"row {number}", dict(zip(names, cells, strict=True))
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); write it again") from None
 
 
+_ROWS_AT_ONCE = 4_096
 _READERS: dict[str, Callable[[Path], Iterator[tuple[Place, dict[str, Any]]]]] = {
     ".jsonl": _jsonl,
     ".json": _array,

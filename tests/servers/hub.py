@@ -20,6 +20,8 @@ class Hub:
     gated: bool = False
     cut: dict[str, int] = field(default_factory=dict)
     """File name → bytes after which the connection is closed, while it stands here."""
+    cuts: int = 1_000
+    """How many connections are cut at most."""
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """(method, path, Range header) of each request."""
     url: str = ""
@@ -104,7 +106,8 @@ class Hub:
         request.end_headers()
         if request.command == "HEAD":
             return
-        end = self.cut.get(file.name)
+        end = self.cut.get(file.name) if self.cuts else None
+        self.cuts -= end is not None
         request.wfile.write(data[start:end])
         request.close_connection = True
 

@@ -46,8 +46,6 @@ class Texts:
 
     question: str
     context: str
-    cluster: str | None
-    tags: dict[str, str]
     version_tags: dict[str, str]
     fields: dict[str, str]
 
@@ -63,12 +61,10 @@ class Columns:
         self._same = [_getter(name) for name in columns.same]
         self._majority = [_getter(name) for name in columns.majority]
         self._question, self._context = _Text(columns.question), _Text(columns.context)
-        self._cluster = _getter(columns.cluster) if columns.cluster else None
 
     def core(self, raw: Raw) -> Core:
         """Key, choices and gold; raises RowProblem, or NoColumn for another layout."""
-        choices, labels = self._choices(raw)
-        gold = self._index(self._gold(raw), choices, labels)
+        choices, gold = self.choices(raw)
         if self._also is not None and _number(self._also(raw)) not in (None, gold):
             raise RowProblem(f"{self._columns.gold} and {self._columns.also} name different choices")
         return Core(
@@ -79,6 +75,14 @@ class Columns:
             tuple(text_of(get(raw)) for get in self._majority),
             self._gone(raw, choices, gold),
         )
+
+    def choices(self, raw: Raw) -> tuple[tuple[str, ...], int]:
+        """(texts, index of the right one); raises RowProblem where none is."""
+        texts, labels = self._choices(raw)
+        index = _COUNTS[self._columns.counts](self._gold(raw), texts, labels)
+        if index is None or not 0 <= index < len(texts):
+            raise RowProblem(f"the answer {text_of(self._gold(raw))[:40]!r} names none of the {len(texts)} choices")
+        return texts, index
 
     def key(self, raw: Raw) -> str:
         """What is the same in every language."""
@@ -91,21 +95,28 @@ class Columns:
         wanted = " or ".join("+".join(names) for names in self._columns.key)
         raise NoColumn(f"no column {wanted}; the row has: {', '.join(map(str, raw))}")
 
-    def texts(self, raw: Raw) -> Texts:
-        """The parts of a question beside its choices; raises RowProblem for an empty question."""
-        columns = self._columns
-        question, context = self._question.fill(raw), self._context.fill(raw)
-        if not question.strip():
+    def question(self, raw: Raw) -> str:
+        """The question alone; raises RowProblem for an empty one."""
+        question = self._question.fill(raw)
+        if not question:
             raise RowProblem("the question is empty")
+        return question
+
+    def texts(self, raw: Raw) -> Texts:
+        """The parts of a question in its language, beside its choices; raises RowProblem for an empty question."""
+        columns = self._columns
         return Texts(
-            question,
-            context,
-            None if self._cluster is None else _optional(raw, columns.cluster),
-            _present(raw, columns.tags),
+            self.question(raw),
+            self._context.fill(raw),
             _present(raw, columns.version_tags),
             # Space at the ends of a field is kept: it decides how a text beside a gap is cut into tokens.
             {name: text for name, column in columns.fields.items() if (text := text_of(raw.get(column)))},
         )
+
+    def item(self, raw: Raw) -> tuple[dict[str, str], str | None]:
+        """(tags, cluster) of the item, which are the same in every language."""
+        cluster = self._columns.cluster
+        return _present(raw, self._columns.tags), _optional(raw, cluster) if cluster else None
 
     def _choices(self, raw: Raw) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
         """(texts, their labels where the file has some)."""
@@ -118,13 +129,6 @@ class Columns:
                     return _listed(value)
         wanted = " or ".join(names[0] for names in self._columns.choices)
         raise NoColumn(f"no column {wanted} for the choices; the row has: {', '.join(map(str, raw))}")
-
-    def _index(self, value: Any, choices: tuple[str, ...], labels: tuple[str, ...] | None) -> int:
-        counts = self._columns.counts
-        index = _COUNTS[counts](value, choices, labels)
-        if index is None or not 0 <= index < len(choices):
-            raise RowProblem(f"the answer {text_of(value)[:40]!r} names none of the {len(choices)} choices")
-        return index
 
     def _gone(self, raw: Raw, choices: tuple[str, ...], gold: int) -> int:
         if self._unlike is None:
@@ -139,7 +143,7 @@ _ABSENT = object()
 def _lookup(raw: Any, path: Sequence[str]) -> Any:
     value = raw
     for step in path:
-        if not isinstance(value, Mapping) or step not in value:
+        if not isinstance(value, dict) or step not in value:
             return _ABSENT
         value = value[step]
     return value
@@ -148,11 +152,14 @@ def _lookup(raw: Any, path: Sequence[str]) -> Any:
 def _getter(name: str) -> Callable[[Raw], Any]:
     """Reads a column by its name, path or alternatives; raises NoColumn."""
     paths = [path.split(".") for path in name.split("|")]
+    plain = name if paths == [[name]] else None
 
     def get(raw: Raw) -> Any:
+        if plain is not None and plain in raw:
+            return raw[plain]
         for path in paths:
             value = _lookup(raw, path)
-            if value is not _ABSENT and not isinstance(value, Mapping):
+            if value is not _ABSENT and not isinstance(value, dict):
                 return value
         raise NoColumn(f"no column {name!r}; the row has: {', '.join(map(str, raw))}")
 
@@ -180,6 +187,8 @@ class _Text:
 def _flat(raw: Raw, names: Sequence[str]) -> tuple[str, ...]:
     """A column for each choice: empty ones at the end are choices the question does not have."""
     values = [text_of(raw.get(name)) for name in names]
+    if all(values) and not any(map(str.isspace, values)):
+        return tuple(values)
     filled = [i for i, value in enumerate(values) if value.strip()]
     if len(filled) < 2:
         raise RowProblem("fewer than two choices")
@@ -192,9 +201,9 @@ def _flat(raw: Raw, names: Sequence[str]) -> tuple[str, ...]:
 
 def _listed(value: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
     """A list of texts, of `{label, text}`, or one object of two lists."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         texts, labels = value.get("text"), value.get("label")
-    elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+    elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         texts, labels = [entry.get("text") for entry in value], [entry.get("label") for entry in value]
     else:
         texts, labels = value, None
@@ -254,7 +263,7 @@ def text_of(value: Any) -> str:
 
 
 def _optional(raw: Raw, name: str) -> str | None:
-    value = _lookup(raw, name.split("."))
+    value = raw[name] if name in raw else _lookup(raw, name.split("."))
     return (text_of(value).strip() or None) if value is not _ABSENT else None
 
 

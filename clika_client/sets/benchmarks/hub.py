@@ -1,4 +1,4 @@
-"""Fetches a benchmark's files from the Hugging Face hub, at one revision, resuming what was begun.
+"""Fetches a benchmark's files from the Hugging Face hub, at one revision, and only those that are not here yet.
 
 Uses `huggingface_hub` (extra `[hub]`) and its settings: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
 """
@@ -67,7 +67,8 @@ def look_up(benchmark: Benchmark, languages: Sequence[str] | None = None, revisi
 def download(offer: Offer, on_file: Callable[[str, int], None]) -> Path:
     """Download what is missing of an offer; `on_file` is called with (path, bytes) after each file.
 
-    Files that are whole are not asked for again, a partial one goes on where it stopped. Returns the folder.
+    Files that are here are not asked for again, and a connection that breaks is taken up where it broke. Returns the
+    folder.
     """
     library = _library()
     target = folder() / "downloads" / offer.benchmark.name / offer.revision

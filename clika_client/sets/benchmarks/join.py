@@ -92,7 +92,7 @@ class Joined:
         for place, row in self._reader.rows(tag):
             try:
                 core = self._columns.core(row)
-                self._columns.texts(self._finished.row(row, tag, {}))
+                self._columns.question(self._finished.row(row, tag, {}))
             except NoColumn as error:
                 raise UserError(f"{place}: not the layout of {self.benchmark.title}: {error}") from None
             except RowProblem as problem:
@@ -207,9 +207,10 @@ class Joined:
                 at = place_of.get(item)
                 if at is None:
                     continue
-                own[at], made = self._question(row, language, item)
+                row = self._finished.row(row, language.tag, mended := self._mended(language, item))
+                own[at] = self._question(row, language, item, mended)
                 if language.tag == first or self.benchmark.not_parallel:
-                    bare[at] = made
+                    bare[at] = Item(self._names[item], *self._columns.item(row))
             whole = (p if p is not None else absent(i.item_id, language.tag) for p, i in zip(own, bare, strict=True))
             probes[language.tag] = pack(bare, language.tag, whole) if large else tuple(whole)
         return ProbeSet(name, tuple(bare), probes, **details)  # type: ignore[arg-type]
@@ -221,24 +222,25 @@ class Joined:
                 seen.add(item)
                 yield row, item
 
-    def _question(self, row: Row, language: _Language, item: int) -> tuple[Probe, Item]:
-        mended = self._mended(language, item)
-        core = self._columns.core(row)
-        texts = self._columns.texts(self._finished.row(row, language.tag, mended))
-        order = self._order(item, len(core.choices))
-        choices = tuple(core.choices[i] for i in order)
-        gold = order.index(core.gold)
-        tags = dict(texts.version_tags)
-        if mended and any(str(row[name]) != value for name, value in mended.items()):
-            tags[MENDED] = ", ".join(name for name, value in mended.items() if str(row[name]) != value)
+    def _question(self, row: Row, language: _Language, item: int, mended: Mapping[str, str]) -> Probe:
+        (choices, gold), texts = self._columns.choices(row), self._columns.texts(row)
+        order = self._order(item, len(choices))
+        if order is not None:
+            choices, gold = tuple(choices[i] for i in order), order.index(gold)
+        tags = texts.version_tags
+        slips = self._slips(language, item, mended)
+        if slips:
+            tags[MENDED] = ", ".join(slips)
         unclear = ambiguity(choices, gold)
         if unclear is not None:
             tags[AMBIGUOUS] = unclear
         fields = {CONTEXT: texts.context, **texts.fields} if texts.context else texts.fields
-        name = self._names[item]
-        return Probe(name, language.tag, texts.question, choices, gold, tags, fields), Item(
-            name, texts.tags, texts.cluster
-        )
+        return Probe(self._names[item], language.tag, texts.question, choices, gold, tags, fields)
+
+    def _slips(self, language: _Language, item: int, mended: Mapping[str, str]) -> list[str]:
+        """The columns whose own value was replaced."""
+        own = self._texts[language.other[item]][1]
+        return [name for (name, value), was in zip(mended.items(), own, strict=True) if value != was] if mended else []
 
     def _mended(self, language: _Language, item: int) -> Mapping[str, str]:
         """What most languages have in the columns that are known to slip; a tie leaves a row as it is."""
@@ -253,8 +255,13 @@ class Joined:
             usual[name] = own[i] if rest and rest[0][1] == votes else value
         return usual
 
-    def _order(self, item: int, k: int) -> list[int]:
-        """Positions of the choices that are shown, in the order shown: the same in every language."""
+    def _order(self, item: int, k: int) -> list[int] | None:
+        """Positions of the choices that are shown, in the order shown; None where all are, in their own order.
+
+        The same in every language.
+        """
+        if not self.benchmark.shuffle and not self.benchmark.columns.unlike:
+            return None
         gone = self._gone(item)
         order = [i for i in range(k) if not gone >> i & 1]
         if self.benchmark.shuffle:
