@@ -75,6 +75,11 @@ def _reference(table: ScoreTable, scores: Scores) -> str:
 
 def _en_co(table: ScoreTable, scores: Scores) -> str:
     anchor = scores.anchor
+    if table.set in scores.not_parallel:
+        return (
+            f"No consistency: this set is not parallel ({scores.not_parallel[table.set]}), so accuracies of two "
+            "languages are of different questions and no answer can be compared with another language's."
+        )
     if anchor not in table.languages:
         return f"No answers in the anchor language {anchor!r}, so en-CO is not defined; choose another with --anchor."
     variants = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from clika_client.answers.cells import reason_counts
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.comparable import items_digest
@@ -18,6 +20,8 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
     covered = performance.coverage(block.answers, block.asked)
     combined = position.total_variation(block.answers, part.gold, part.questions.most)
     asked, answered = block.asked.sum(-1), (block.answers >= 0).sum(-1)
+    # With a limit, or in a set that is not parallel, a language may have been asked only some of the items.
+    questions = [part.questions.take(np.flatnonzero(mine)) for mine in block.asked]
     row = measured.figures
     return [
         Record(
@@ -34,8 +38,8 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             answered=int(answered[i]),
             coverage=float(covered[i]),
             ra_reference=part.reference,
-            chance=part.questions.chance,
-            choices=part.questions.range,
+            chance=questions[i].chance,
+            choices=questions[i].range,
             no_answer=reason_counts(block.reasons[i]) if block.reasons.size else {},
             en_co_variant=options.variant,
             position_bias_combined=float(combined[i]) if block.orders > 1 else NAN,

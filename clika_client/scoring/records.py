@@ -71,9 +71,9 @@ class Record(_WithFigures):
     """Share of the asked items that have a reply."""
     ra_reference: float
     chance: float
-    """Mean of 1 / number of choices over the items."""
+    """Mean of 1 / number of choices over the items asked."""
     choices: tuple[int, int]
-    """Fewest and most choices of an item."""
+    """Fewest and most choices of an item that was asked."""
     no_answer: Mapping[str, int]
     """Reasons why replies name no choice, counted."""
     en_co_variant: str
@@ -158,6 +158,8 @@ class Scores(Tabular):
     """Per set, the difference in mean RA that its items show four times out of five (two-sided, at 5 %)."""
     one_sided: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     """Sets whose gold stands at one position for most items: (position, share)."""
+    not_parallel: Mapping[str, str] = field(default_factory=dict)
+    """Set name → why its languages do not hold the same questions; nothing is compared between them."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     """Per set name: items left out by --drop and --only."""
     only: tuple[str, ...] = ()
@@ -192,6 +194,7 @@ class Scores(Tabular):
                 "only": list(self.only),
                 "dropped": dict(self.dropped),
                 "detectable": dict(self.detectable),
+                "not_parallel": dict(self.not_parallel),
                 "one_sided": {name: {"position": p, "share": share} for name, (p, share) in self.one_sided.items()},
                 "readings": dict(self.reading_versions),
                 "notes": list(self.notes),

@@ -23,7 +23,7 @@ from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.scoring.set_versions import SetVersion, distinct_names
 from clika_client.sets.filters import kept_items
-from clika_client.sets.probes import ProbeSet
+from clika_client.sets.probes import NOT_PARALLEL, ProbeSet
 from clika_client.store.store import RunRow, Store
 
 __all__ = ["Options", "score", "score_store"]
@@ -65,6 +65,7 @@ def score(
         detectable=detectable,
         one_sided={p.probe_set.name: found for p in parts if (found := one_sided(p.gold)) and p.split is None},
         reference_kind={part.probe_set.name: part.reference_kind for part in parts},
+        not_parallel={s.name: s.meta[NOT_PARALLEL] for s in sets.values() if not s.parallel},
         dropped=left_out(sets.values(), options),
         drop=options.drop,
         only=options.only,
