@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from clika_cache import CacheError
 from clika_client.common.errors import UserError
 from clika_client.sets import gather, packed
-from clika_client.sets.packed import BLOCK, PackedProbes, from_blocks, pack, set_digest, to_blocks, to_lines
+from clika_client.sets.packed import (
+    BLOCK,
+    PackedProbes,
+    SpooledBlocks,
+    from_blocks,
+    pack,
+    set_digest,
+    to_blocks,
+    to_lines,
+)
 from clika_client.sets.probes import Item, Probe, ProbeSet, build
 from clika_client.sets.user import read_user_set
 from clika_client.store.store import Store
@@ -170,3 +179,12 @@ def test_a_stored_set_that_lost_a_part_is_named(tmp_path: Path, change: str) -> 
         store.database.connection.execute(change)
     with Store(tmp_path / "c.db") as store, pytest.raises(CacheError, match=r"c\.db: probe set 1 cannot be read"):
         store.probe_set(number)
+
+
+def test_spooled_blocks_read_as_a_list_of_them_would() -> None:
+    blocks = [b"one", b"", b"three", b"4"]
+    spooled = SpooledBlocks(iter(blocks))
+    assert list(spooled) == blocks
+    assert (spooled[2], spooled[-1], spooled[1:3], len(spooled)) == (b"three", b"4", [b"", b"three"], 4)
+    with pytest.raises(IndexError):
+        spooled[4]

@@ -53,14 +53,11 @@ class Layout:
         return self._fill(self.body, self._values(probe, probe.choices), probe) + answer
 
     def _values(self, probe: Probe, choices: Sequence[str]) -> dict[str, str]:
-        lines = [
-            self.choice.fill({"label": label, "choice": choice})
-            for label, choice in zip(self.labels, choices, strict=True)
-        ]
+        lines = self._lines(choices)
         context = probe.fields.get(CONTEXT, "")
-        placed = {*self.lead.places, *self.body.places} & {CONTEXT_PLACE, FIELD + CONTEXT}
+        in_front = context and not {*self.lead.places, *self.body.places} & {CONTEXT_PLACE, FIELD + CONTEXT}
         values = {
-            "question": probe.question if placed or not context else f"{context}\n{probe.question}",
+            "question": f"{context}\n{probe.question}" if in_front else probe.question,
             CONTEXT_PLACE: f"{context}\n" if context else "",
             "choices": self.between.join(lines),
             "labels": ", ".join(self.labels),
@@ -72,8 +69,18 @@ class Layout:
             values[FIELD + name] = value
         return values
 
+    def _lines(self, choices: Sequence[str]) -> list[str]:
+        """The line of each choice; half of the time of planning a large set goes here, hence the usual case apart."""
+        shown = zip(self.labels, choices, strict=True)
+        if self.choice.places == _LETTER_DOT.places:
+            before, between, after = self.choice.literals
+            return [f"{before}{label}{between}{choice}{after}" for label, choice in shown]
+        return [self.choice.fill({"label": label, "choice": choice}) for label, choice in shown]
+
     @staticmethod
     def _fill(text: Text, values: Mapping[str, str], probe: Probe) -> str:
+        if not text.places:
+            return text.literals[0]
         try:
             return text.fill(values)
         except KeyError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -71,6 +73,32 @@ class PackedProbes(Sequence[Probe]):
         return self._open[1]
 
 
+class SpooledBlocks(Sequence[bytes]):
+    """Blocks kept in a temporary file that goes with them: a large set need not be in memory to be made."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as this object
+        weakref.finalize(self, self._file.close)
+        self._ends = [0]
+        for block in blocks:
+            self._file.write(block)
+            self._ends.append(self._ends[-1] + len(block))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        self._file.seek(self._ends[at])
+        return self._file.read(self._ends[at + 1] - self._ends[at])
+
+
 def pack_line(line: str) -> bytes:
     """One block from its text."""
     return zlib.compress(line.encode("utf-8", "surrogatepass"), _LEVEL)
@@ -86,10 +114,10 @@ def rows_of(block: bytes) -> list[Any]:
     return list(json.loads(line_of(block)))
 
 
-def pack(items: Sequence[Item], language: str, probes: Iterable[Probe]) -> PackedProbes:
-    """Pack probes, one per item and in the items' order, as they come."""
-    source = iter(probes)
-    return PackedProbes(items, language, [pack_line(probe_line(part)) for part in _parts(source)])
+def pack(items: Sequence[Item], language: str, probes: Iterable[Probe], *, spool: bool = False) -> PackedProbes:
+    """Pack probes, one per item and in the items' order, as they come; with `spool` into a temporary file."""
+    blocks = (pack_line(probe_line(part)) for part in _parts(iter(probes)))
+    return PackedProbes(items, language, SpooledBlocks(blocks) if spool else list(blocks))
 
 
 def _parts(source: Iterator[Probe]) -> Iterator[list[Probe]]:

@@ -212,7 +212,7 @@ class Joined:
                 if language.tag == first or self.benchmark.not_parallel:
                     bare[at] = Item(self._names[item], *self._columns.item(row))
             whole = (p if p is not None else absent(i.item_id, language.tag) for p, i in zip(own, bare, strict=True))
-            probes[language.tag] = pack(bare, language.tag, whole) if large else tuple(whole)
+            probes[language.tag] = pack(bare, language.tag, whole, spool=True) if large else tuple(whole)
         return ProbeSet(name, tuple(bare), probes, **details)  # type: ignore[arg-type]
 
     def _second(self, language: _Language) -> Iterator[tuple[Row, int]]:
