@@ -116,7 +116,7 @@ def test_both_forms_of_the_model_are_small() -> None:
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, evaluate.Result]:
-    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
+    pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
     found = train.assess(demo_model.GGUF, RECIPE)
     return {result.language: result for result in found}
 
@@ -158,7 +158,7 @@ def test_the_card_holds_the_figures_that_the_model_gets(results: dict[str, evalu
 
 
 def test_the_chat_template_begins_with_the_bos_token() -> None:
-    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
+    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
     llama = llama_cpp.Llama(str(demo_model.GGUF), vocab_only=True, verbose=False)
     assert llama.metadata["tokenizer.chat_template"].startswith("{{ bos_token }}")
     for letter in "ABCD":
@@ -171,9 +171,9 @@ def test_the_chat_template_begins_with_the_bos_token() -> None:
 def test_both_forms_are_the_same_model() -> None:
     import numpy as np
 
-    torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
-    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
-    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
+    torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
+    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
     tokenizer = transformers.AutoTokenizer.from_pretrained(demo_model.HUGGING_FACE)
     model = transformers.AutoModelForCausalLM.from_pretrained(demo_model.HUGGING_FACE, dtype=torch.float32).eval()
     llama = llama_cpp.Llama(
@@ -199,10 +199,10 @@ def test_both_forms_are_the_same_model() -> None:
 
 
 def test_training_is_repeatable_step_by_step(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
-    pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
-    pytest.importorskip("sentencepiece", reason="needs sentencepiece: pip install 'clika-client[teach]'")
-    pytest.importorskip("gguf", reason="needs gguf: pip install 'clika-client[teach]'")
+    torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
+    pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
+    pytest.importorskip("sentencepiece", reason="needs sentencepiece: pip install '.[teach]'")
+    pytest.importorskip("gguf", reason="needs gguf: pip install '.[teach]'")
     from safetensors.torch import load_file
 
     short = replace(RECIPE, steps=2, batch=8, vocabulary=3000)

@@ -23,7 +23,7 @@ CLIENT = (
     ("cli",),
 )
 PROVIDERS = (
-    ("errors",),
+    ("errors", "install"),
     ("types", "userfiles"),
     ("options", "keys"),
     ("traffic",),

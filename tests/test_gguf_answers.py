@@ -21,7 +21,7 @@ from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_softmax
 
-llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install 'clika-client[local]'")
+llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
 
 LABELS = ("A", "B", "C", "D", "E")
 TEMPLATES = {

@@ -195,7 +195,7 @@ def test_missing_package_is_answered_with_the_command(tiny: Path, monkeypatch: p
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(native, "version", absent)
-    with pytest.raises(RunError, match=r"pip install 'clika-client\[local\]'"):
+    with pytest.raises(RunError, match=r"pip install '\.\[local\]'"):
         connect(str(tiny), ProviderOptions())
 
 

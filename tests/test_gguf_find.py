@@ -158,7 +158,7 @@ def test_a_missing_build_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         monkeypatch.undo()
     assert build["installed"] is False
-    assert "pip install 'clika-client[local]'" in str(build["problem"])
+    assert "pip install '.[local]'" in str(build["problem"])
 
 
 def test_a_models_dir_that_is_no_folder_is_told(tmp_path: Path) -> None:

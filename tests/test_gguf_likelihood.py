@@ -20,7 +20,7 @@ from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_softmax
 
-llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install 'clika-client[local]'")
+llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
 
 BASE = factory.Recipe(template=None, seed=3)
 WIDE = factory.Recipe(template=None, n_embd=256, n_ff=512, half=True, seed=2)

@@ -10,7 +10,7 @@ from clika_providers.gguf.generate import split_thinking
 from clika_providers.gguf.hardware import cores, free_cores
 from clika_providers.gguf.template import THINKING, ChatTemplate, PlainText, digest, merge_system
 
-pytest.importorskip("llama_cpp", reason="local models need: pip install 'clika-client[local]'")
+pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
 
 USER = (Message("user", "Which?\nAnswer:"),)
 SYSTEM = (Message("system", "Be brief."), *USER)

@@ -11,10 +11,10 @@ import pytest
 
 from clika_client.common.errors import UserError
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
-pytest.importorskip("gguf", reason="needs gguf: pip install 'clika-client[teach]'")
-llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
+torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
+transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
+pytest.importorskip("gguf", reason="needs gguf: pip install '.[teach]'")
+llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
 
 from clika_client.conductivity import convert  # noqa: E402
 
@@ -198,7 +198,7 @@ def test_text_becomes_the_same_tokens(kind: str, text: str, tmp_path: Path) -> N
 
 
 def lora_adapter(directory: Path, model: Any, **settings: Any) -> Any:
-    peft = pytest.importorskip("peft", reason="needs peft: pip install 'clika-client[teach]'")
+    peft = pytest.importorskip("peft", reason="needs peft: pip install '.[teach]'")
     wanted = {"r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "k_proj", "down_proj"], **settings}
     tuned = peft.get_peft_model(model, peft.LoraConfig(task_type="CAUSAL_LM", **wanted))
     with torch.no_grad():

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # torch and transformers warn of their own future
 ]
 for module in ("torch", "transformers", "peft", "llama_cpp", "gguf"):
-    pytest.importorskip(module, reason=f"teaching needs {module}: pip install 'clika-client[teach,local]'")
+    pytest.importorskip(module, reason=f"teaching needs {module}: pip install '.[teach,local]'")
 
 
 class Steps:

@@ -11,9 +11,9 @@ import pytest
 
 from clika_client.common.errors import StoppedRun, UserError
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'clika-client[teach]'")
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install 'clika-client[teach]'")
-pytest.importorskip("peft", reason="needs peft: pip install 'clika-client[teach]'")
+torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
+transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
+pytest.importorskip("peft", reason="needs peft: pip install '.[teach]'")
 
 from clika_client.conductivity import (  # noqa: E402
     convert,
@@ -76,7 +76,7 @@ def trained_weights(result: train.TeachResult) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_the_taught_facts_are_answered_through_llama_cpp(method: str, base: Path, tmp_path: Path) -> None:
-    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install 'clika-client[local]'")
+    llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
     facts = write_facts(tmp_path / "facts.jsonl")
     rate = 2e-2 if method == "lora" else 5e-3
     settings = replace(QUICK, method=method, learning_rate=rate, dropout=0.0)  # type: ignore[arg-type]

@@ -54,9 +54,9 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        from importlib.metadata import version
+        from clika_providers.install import own_version
 
-        typer.echo(f"clika {version('clika-client')}")
+        typer.echo(f"clika {own_version()}")
         raise typer.Exit
 
 

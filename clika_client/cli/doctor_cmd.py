@@ -9,6 +9,7 @@ from typing import Any
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
 from clika_client.common.paths import home
+from clika_providers.install import install_hint, own_version
 
 _EXTRAS = {
     "local": ("llama-cpp-python",),
@@ -21,7 +22,7 @@ _EXTRAS = {
 def doctor(db: Db = None, as_json: AsJson = False) -> None:
     """Say what this installation can do and what is missing."""
     found = {
-        "clika": _version("clika-client"),
+        "clika": own_version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "data_folder": str(home()),
@@ -75,7 +76,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     ]
     for name, packages in found["extras"].items():
         missing = [p for p, v in packages.items() if v is None]
-        state = f"missing {', '.join(missing)}: pip install 'clika-client[{name}]'" if missing else "installed"
+        state = f"missing {', '.join(missing)}: {install_hint(name)}" if missing else "installed"
         lines.append(f"[{name}]: {state}")
     lines.append("local models:")
     for name, value in found["local"].items():

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,7 +146,7 @@ def run(
         asking=asking,
         languages=None if languages is None else _languages(languages),
         items=Items(words(only), words(drop), limit, limit_by, limit_seed),
-        options=options,
+        options=replace(options, need_key=not dry_run),
         refresh=refresh,
         max_cost=max_cost,
         fallback=fallback,

@@ -14,6 +14,7 @@ from clika_client.cli.common import AsJson, out, print_json
 from clika_client.common.errors import ClikaError, UserError
 from clika_client.common.safe_text import shown
 from clika_client.sets.packed import set_digest
+from clika_providers.install import install_hint
 
 if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
@@ -290,8 +291,6 @@ def build(
     try:
         from clika_client.sets.atlas.build import build as build_atlas
     except ImportError as error:
-        raise UserError(
-            f"building atlas needs {error.name}; install it with: pip install 'clika-client[teach]'"
-        ) from None
+        raise UserError(f"building atlas needs {error.name}; install it with: {install_hint('teach')}") from None
     for file in build_atlas() if out_dir is None else build_atlas(out_dir):
         typer.echo(str(file))

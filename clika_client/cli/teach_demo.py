@@ -17,6 +17,7 @@ from clika_client.conductivity.report import render
 from clika_client.conductivity.score import Score
 from clika_client.sets.demo import HUGGING_FACE
 from clika_providers import ProviderOptions
+from clika_providers.install import install_hint
 
 DEMO = Plan(("de", "fr", "ru"), form="choice", k=4, continents=4, places=6, repeats=36, name_repeats=10)
 """Few facts, each seen often and with other choices every time: what a million parameters learn in minutes."""
@@ -30,7 +31,7 @@ def teach_demo(folder: Path, *, as_json: bool = False) -> list[Score]:
     """
     for package in ("torch", "transformers", "gguf", "llama_cpp"):
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"teaching needs {package}: pip install 'clika-client[teach,local]'")
+            raise UserError(f"teaching needs {package}: {install_hint('teach,local')}")
     import torch
 
     # Two threads are slower than one on matrices this small, several times so on a busy machine.

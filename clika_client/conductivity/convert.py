@@ -13,6 +13,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity.gguf_tokenizer import read_tokenizer
+from clika_providers.install import install_hint
 
 QUANTIZATIONS = ("f32", "f16", "bf16", "q8_0")
 
@@ -134,7 +135,7 @@ def _gguf() -> Any:
         import gguf
         import torch  # noqa: F401
     except ImportError as error:
-        raise UserError(f"converting needs {error.name}: pip install 'clika-client[teach]'") from None
+        raise UserError(f"converting needs {error.name}: {install_hint('teach')}") from None
     return gguf
 
 

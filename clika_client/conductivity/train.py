@@ -17,6 +17,7 @@ from clika_client.common.errors import StoppedRun, UserError
 from clika_client.conductivity.convert import read_config
 from clika_client.conductivity.examples import Tokens, collate, encode, read_examples, with_template
 from clika_client.conductivity.presets import TeachSettings
+from clika_providers.install import install_hint
 
 CHECKPOINT = "checkpoint.pt"
 RESULT = "result.json"
@@ -244,7 +245,7 @@ def _torch() -> Any:
         import torch
         import transformers  # noqa: F401
     except ImportError as error:
-        raise UserError(f"teaching needs {error.name}: pip install 'clika-client[teach]'") from None
+        raise UserError(f"teaching needs {error.name}: {install_hint('teach')}") from None
     return torch
 
 
@@ -274,7 +275,7 @@ def _model(model_dir: Path, settings: TeachSettings) -> Any:
     try:
         import peft
     except ImportError:
-        raise UserError("LoRA needs peft: pip install 'clika-client[teach]'") from None
+        raise UserError(f"LoRA needs peft: {install_hint('teach')}") from None
     lora = peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=settings.rank,

@@ -10,6 +10,7 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 from clika_client.scoring.records import Record, Scores
+from clika_providers.install import install_hint
 
 FORMATS = (".html", ".svg", ".png", ".pdf")
 _METRICS = (("RA", "ra"), ("en-CO", "en_co"))
@@ -32,7 +33,7 @@ def save_figure(scores: Scores, path: Path) -> None:
         import altair  # noqa: F401
         import vl_convert  # noqa: F401
     except ImportError as error:
-        raise UserError(f"figures need {error.name}: pip install 'clika-client[report]'") from error
+        raise UserError(f"figures need {error.name}: {install_hint('report')}") from error
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         if path.suffix == ".html":

@@ -12,6 +12,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.sets.jsonl import decode, first_character, read_bytes, read_jsonl
+from clika_providers.install import install_hint
 
 Place = str
 """Where a row stands, for messages: `line 7` or `row 7`."""
@@ -100,9 +101,7 @@ def _parquet(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise UserError(
-            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'clika-client[parquet]'"
-        ) from None
+        raise UserError(f"{path}: reading Parquet needs pyarrow; install it with: {install_hint('parquet')}") from None
     read_bytes(path)
     try:
         file = pyarrow.parquet.ParquetFile(path)

@@ -15,6 +15,8 @@ class ProviderOptions:
     base_url: str | None = None
     key_command: str | None = None
     """A shell command that prints the API key, for those who keep keys in a vault."""
+    need_key: bool = True
+    """False where nothing will be sent, as in a dry run: then no key is looked for."""
     concurrency: int | None = None
     rpm: float | None = None
     tpm: float | None = None

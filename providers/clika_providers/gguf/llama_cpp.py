@@ -18,10 +18,11 @@ from types import ModuleType
 from typing import Any
 
 from clika_providers.gguf.errors import BadModelFile, MissingPackage
+from clika_providers.install import install_hint
 
 _ERROR = 4
 _CONTINUED = 5
-INSTALL = "pip install 'clika-client[local]'"
+INSTALL = install_hint("local")
 
 
 @dataclass(slots=True)

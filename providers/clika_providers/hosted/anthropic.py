@@ -18,6 +18,7 @@ from clika_providers.errors import RetryableError, RunError
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.chat_reply import broken, parse_body
+from clika_providers.hosted.environment import made
 from clika_providers.hosted.openai_chat import breaker_for, connection_error, estimated_tokens, flow_for, key_for
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
@@ -135,10 +136,15 @@ class Anthropic(Adapter):
             limits = httpx.Limits(max_connections=_PER_CLIENT, max_keepalive_connections=_PER_CLIENT)
             timeout = httpx.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
             headers = {"x-api-key": self._key or "no-key", "anthropic-version": self.capabilities.api_version}
-            verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
-            self._clients = [
-                httpx.AsyncClient(limits=limits, timeout=timeout, headers=headers, verify=verify) for _ in range(count)
-            ]
+
+            def clients() -> list[httpx.AsyncClient]:
+                verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
+                return [
+                    httpx.AsyncClient(limits=limits, timeout=timeout, headers=headers, verify=verify)
+                    for _ in range(count)
+                ]
+
+            self._clients = made(clients)
         self._turn = (self._turn + 1) % len(self._clients)
         return self._clients[self._turn]
 

@@ -19,6 +19,7 @@ from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import parse_body, read_chat
+from clika_providers.hosted.environment import made
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server, is_local
 from clika_providers.keys import find_key
@@ -164,7 +165,7 @@ class OpenAIChat(Adapter):
                 api_key=self._key or "no-key",
                 max_retries=0,
                 timeout=timeout,
-                http_client=openai.DefaultAsyncHttpx2Client(limits=limits, timeout=timeout),
+                http_client=made(lambda: openai.DefaultAsyncHttpx2Client(limits=limits, timeout=timeout)),
             )
         return self._sdk
 
@@ -174,6 +175,8 @@ class OpenAIChat(Adapter):
 
 def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:
     """The API key; raises RunError when the server's own address needs one and there is none."""
+    if not options.need_key:
+        return None
     key = find_key(server.key_env, options.key_command)
     if key is None and server.key == "required" and not is_local(address) and options.base_url is None:
         names = " or ".join(server.key_env)
