@@ -9,16 +9,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clika import clika, write_probes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clika_client.report.layout import tables
+from clika_client.report.notes import notes
 from clika_client.report.table import to_csv
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.load import NothingStored, Wanted
 from clika_client.scoring.records import Scores
-from clika_client.scoring.score import score_store
+from clika_client.scoring.score import Options, score, score_store
 from clika_client.sets.probes import Item, Probe, ProbeSet, build
 from clika_client.store.prune import prune_unanswered
 from clika_client.store.store import CellKey, ImportedReply, Store
@@ -235,3 +238,28 @@ def test_rows_with_other_items_say_so_with_their_number(tmp_path: Path) -> None:
     printed = " ".join(clika("score", "--db", db, "--bootstrap", "0").stdout.split())
     assert "Other items in some languages than in others" in printed
     assert "uneven (en 6; de 5)" in printed
+
+
+# ---- figures read where the model says something else
+
+
+@pytest.mark.parametrize("share", [0.003, 0.9])
+def test_labels_that_hold_little_of_the_first_token_s_probability_are_said_beside_the_figure(
+    share: float,
+) -> None:
+    found = make_set(4)
+    key = RowKey("m", 1, "plain", "logprobs", "probabilities")
+    scores = np.log(np.full((1, 4, 3), share / 3) + np.eye(3)[[0, 0, 0, 0]] * 1e-9)
+    block = AnswerGrid(
+        key,
+        ("en",),
+        np.zeros((1, 4), np.int8),
+        np.ones((1, 4), np.bool_),
+        np.zeros((1, 4), np.uint8),
+        scores=scores,
+    )
+    scores_of = score([block], {1: found}, Options(bootstrap=0))
+    assert scores_of.records[0].label_mass == pytest.approx(share, rel=1e-3)
+    said = [note for note in notes(tables(scores_of)[0], scores_of) if "The labels hold less than half" in note]
+    assert bool(said) == (share < 0.5)
+    assert not said or ("m en 0.3%" in said[0] and "--ask text" in said[0])

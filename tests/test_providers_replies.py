@@ -103,6 +103,13 @@ def test_thoughts_beside_the_content_are_kept_apart(name: str) -> None:
     assert (got.text, got.thinking) == ("B", "let me think")
 
 
+def test_a_reply_that_a_server_filed_under_thoughts_is_the_reply() -> None:
+    data = chat()
+    data["choices"][0] = {"message": {"content": None, "reasoning_content": "B"}, "finish_reason": "stop"}
+    got = read(data)
+    assert (got.text, got.thinking, got.is_answer) == ("B", None, True)
+
+
 def test_thinking_that_used_up_the_output_is_truncated_and_no_answer() -> None:
     data = chat()
     data["choices"][0] = {"message": {"content": None, "reasoning_content": "hmm"}, "finish_reason": "length"}

@@ -201,6 +201,8 @@ def _openai(row: Mapping[str, Any]) -> _Read:
         choice = body["choices"][0]
         message = choice["message"]
         refusal, content = message.get("refusal"), message.get("content")
+        if content is None and finish_of(choice.get("finish_reason")) == "stop":
+            content = message.get("reasoning_content")  # all that was said, filed under thoughts
     except (KeyError, IndexError, TypeError, AttributeError):
         raise _Unread(f"neither a chat completion nor a response ({body.get('object') or 'no object'})") from None
     if isinstance(content, list):

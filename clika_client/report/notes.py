@@ -18,6 +18,7 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
         _how_asked(table),
         _reference(table, scores),
         _en_co(table, scores),
+        _thin(table),
         _compared(table),
         _uneven(table),
         _hollow(table),
@@ -91,6 +92,22 @@ def _en_co(table: ScoreTable, scores: Scores) -> str:
         f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor} (marked *); it rises with "
         "accuracy alone. Corrected: 0 for two answerers with these accuracies and letter habits that share no "
         "knowledge, 1 for full overlap; a dash where the accuracies leave no room to tell."
+    )
+
+
+THIN = 0.5
+"""Labels that a reply begins with less often than this say little about what the model would have answered."""
+
+
+def _thin(table: ScoreTable) -> str:
+    """Rows read from label probabilities where replies rarely begin with a label."""
+    found = [(row, cell) for row in table.rows for cell in row.cells.values() if cell.label_mass < THIN]
+    if not found:
+        return ""
+    said = [f"{row.label} {cell.language} {cell.label_mass:.1%}" for row, cell in found]
+    return (
+        f"¤ The labels hold less than half of the first token's probability: {_some(said)}. Such a model begins "
+        "otherwise ('The answer is …'), and these figures are not of what it would say: ask it with --ask text."
     )
 
 
@@ -177,7 +194,9 @@ def _no_answer(table: ScoreTable) -> str:
     if not cells:
         return ""
     said = [f"{row.label} {cell.language} {cell.no_answer_rate:.1%}{_reasons(cell)}" for row, cell in cells]
-    return f"Replies that name no choice (not correct, counted apart): {_some(said)}."
+    cut = any("truncated" in cell.no_answer for _, cell in cells)
+    cure = " Truncated ones ended before their answer: give more room with --max-tokens." if cut else ""
+    return f"Replies that name no choice (not correct, counted apart): {_some(said)}.{cure}"
 
 
 def _reasons(cell: Record) -> str:

@@ -13,7 +13,7 @@ from clika_client.common.safe_text import shown
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
-from clika_client.report.notes import notes, reading_notes, shared_notes
+from clika_client.report.notes import THIN, notes, reading_notes, shared_notes
 from clika_client.report.overview import overview_notes, overviews
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
@@ -30,8 +30,8 @@ _ROWS_IN_FULL = 24
 """Rows over all sets up to which every language is shown; above, one line per model says more than 500 figures."""
 _NARROW = 60
 _ENDS_WIDTH = len("-.10–1.00")
-_MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "missing": "~"}
-_ASCII = str.maketrans({"†": "!", "‡": "?", "§": "s", "±": "+", "–": "-", "·": "-", "…": "."})
+_MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "thin": "¤", "missing": "~"}
+_ASCII = str.maketrans({"¤": "$", "†": "!", "‡": "?", "§": "s", "±": "+", "–": "-", "·": "-", "…": "."})
 
 
 def render(
@@ -164,7 +164,10 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
     value: float = getattr(cell, field)
     anchor = row.cells.get(row.summary.anchor)
     flags = [*cell.flags, *(anchor.flags if field in OF_PAIRS and anchor is not None else ())]
-    mark = next((flag for flag in _MARKS if flag in flags), "missing" if cell.coverage < 1 else "")
+    mark = next(
+        (flag for flag in _MARKS if flag in flags),
+        "thin" if cell.label_mass < THIN else "missing" if cell.coverage < 1 else "",
+    )
     text = _number(value) + (_MARKS[mark] if mark and value == value else "")
     return Text(_encodable(text, console), style=_GREY if flags else _shade(value))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from clika_client.answers.cells import reason_counts
-from clika_client.scoring.answer_grid import AnswerGrid
+from clika_client.common.answer_codes import Floats
+from clika_client.scoring.answer_grid import OWN, AnswerGrid
 from clika_client.scoring.comparable import items_digest
 from clika_client.scoring.measure import Measured
 from clika_client.scoring.metrics import performance, position
@@ -23,6 +24,7 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
     # With a limit, or in a set that is not parallel, a language may have been asked only some of the items.
     questions = [part.questions.take(np.flatnonzero(mine)) for mine in block.asked]
     row = measured.figures
+    masses = label_masses(block)
     return [
         Record(
             model=block.key.model,
@@ -42,6 +44,7 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             choices=questions[i].range,
             no_answer=reason_counts(block.reasons[i]) if block.reasons.size else {},
             en_co_variant=options.variant,
+            label_mass=float(masses[i]),
             position_bias_combined=float(combined[i]) if block.orders > 1 else NAN,
             flags=row.flags[i],
             figures={field: Figure(*(float(end[i]) for end in found)) for field, found in row.figures.items()},
@@ -54,3 +57,16 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
         )
         for i, language in enumerate(block.languages)
     ]
+
+
+def label_masses(block: AnswerGrid) -> Floats:
+    """(languages,): mean probability that a reply begins with one of the labels; NaN where it is not known.
+
+    Known where label probabilities were asked for, in one order of the options.
+    """
+    if block.scores is None or block.key.ask != "logprobs" or block.key.source != OWN or block.orders > 1:
+        return np.full(len(block.languages), NAN)
+    known = ~np.isnan(block.scores).all(-1)
+    mass = np.where(known, np.nansum(np.exp(block.scores), -1), 0.0).sum(-1)
+    counts = known.sum(-1)
+    return np.asarray(np.divide(mass, counts, out=np.full(counts.shape, NAN), where=counts > 0))

@@ -31,8 +31,8 @@ def row_summary(
     block: AnswerGrid,
     measured: Measured,
     beside: BesideOthers | None,
-    unranked: str,
     options: Options,
+    unranked: str = "",
 ) -> RowSummary:
     """What needs several languages at once."""
     row = measured.figures

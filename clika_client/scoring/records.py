@@ -77,6 +77,8 @@ class Record(_WithFigures):
     no_answer: Mapping[str, int]
     """Reasons why replies name no choice, counted."""
     en_co_variant: str
+    label_mass: float
+    """Mean probability that a reply begins with one of the labels, where label probabilities were asked for."""
     position_bias_combined: float
     """Position bias after the answers to several orders of the options were combined; null for a single order."""
     flags: tuple[str, ...]

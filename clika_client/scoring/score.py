@@ -91,7 +91,7 @@ def _score_part(
     ]
     beside = beside_others(part, measured, options)
     each = zip(part.blocks, measured, beside, part.compared.unranked, strict=True)
-    rows = [row_summary(part, *row, options) for row in each]
+    rows = [row_summary(part, block, m, other, options, unranked) for block, m, other, unranked in each]
     pairs = neighbours(rows, measured) if options.bootstrap else []
     return records, rows, find_ties(rows, pairs, first_row), smallest_detectable(rows, pairs)
 

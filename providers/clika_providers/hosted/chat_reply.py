@@ -78,6 +78,9 @@ def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Whe
     text, thinking = _split_content(message)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         text, finish = text or message["refusal"], "refusal"
+    if text is None and thinking and finish == "stop":
+        # A server that is told to part thoughts from replies files all of an unthinking model's reply under thoughts.
+        text, thinking = thinking, None
     if text is None:
         if finish not in ("length", "content_filter") and not thinking:
             raise broken("its message has no content")
