@@ -18,7 +18,9 @@ from clika_client.cli import (
     demo_cmd,
     doctor_cmd,
     import_cmd,
+    items_cmd,
     models_cmd,
+    power_cmd,
     prompt_cmd,
     reproduce_cmd,
     run_cmd,
@@ -76,6 +78,8 @@ app.add_typer(batch_cmd.app, name="batch")
 app.command("score")(score_cmd.score)
 app.command("answers")(answers_cmd.answers)
 app.command("compare")(compare_cmd.compare)
+app.command("items")(items_cmd.items)
+app.command("power")(power_cmd.power)
 app.command("import")(import_cmd.import_)
 app.command("reproduce")(reproduce_cmd.reproduce)
 app.add_typer(sets_cmd.sets_app, name="sets")
