@@ -295,6 +295,22 @@ def test_a_plain_table_with_a_mapping_carries_its_own_questions(tmp_path: Path, 
     assert records == {"en": 1.0, "de": 0.5}
 
 
+def test_a_tables_cluster_column_reaches_the_intervals(tmp_path: Path, store: Store) -> None:
+    lines = ["item_id,language,model,text,question,choices,gold,cluster"]
+    for i in range(12):
+        said = "AB"[i // 4 % 2]
+        lines += [f'q{i},{t},m,{said},Question {i}?,"[""x"", ""y""]",0,passage {i // 4}' for t in ("en", "de")]
+    path = tmp_path / "passages.csv"
+    path.write_text("\n".join(lines) + "\n")
+    import_path(store, path)
+    scores = score_store(store, bootstrap=10)
+    assert {row.clusters for row in scores.rows} == {3}
+    # Wilson for 8 of 12 single items would be .39 to .86; three passages that stand or fall together tell far less.
+    record = next(r for r in scores.records if r.language == "en")
+    assert record.accuracy == pytest.approx(2 / 3)
+    assert record.accuracy_low < 0.2
+
+
 def test_a_table_without_questions_is_matched_to_a_set(tmp_path: Path, store: Store) -> None:
     probe_set = resolve(str(write_probes(tmp_path / "set.jsonl")))
     rows = [{"item_id": f"q{i}", "language": "en", "response": "ABCD"[i % 4]} for i in range(6)]

@@ -258,3 +258,10 @@ def test_every_response_file_of_the_real_release_is_placed() -> None:
     assert len(per_model) >= 17
     assert set(per_model.values()) == {40}
     assert "other files" not in found.skipped or found.skipped["other files"] < len(found.files)
+
+
+def test_questions_of_x_geo_come_in_the_countries_they_are_about(official_data: Path) -> None:
+    clusters = [item.cluster for item in read_release(official_data, "x_geo").items]
+    assert None not in clusters
+    assert len(set(clusters)) == 13
+    assert clusters.count("Japan") == 20

@@ -46,9 +46,14 @@ def knows(material: Material, wrong: dict[str, set[str]]) -> Model:
     return model
 
 
-def published_example(material: Material) -> Model:
-    """X type-1 38 of 200, English type-1 194 of 200, both right 37."""
-    facts = [q.fact_id for q in material.asked("de", TEST)]
+def published_example(material: Material, spread: bool = False) -> Model:
+    """X type-1 38 of 200, English type-1 194 of 200, both right 37; in four continents, or spread over all."""
+    questions = material.asked("de", TEST)
+    facts = [q.fact_id for q in questions]
+    if spread:
+        random.Random(0).shuffle(facts)
+    else:
+        facts = [q.fact_id for q in sorted(questions, key=lambda q: q.answer)]
     both, only_x = set(facts[:37]), set(facts[37:38])
     en_wrong = only_x | set(facts[38:43])
     return knows(material, {TEST: set(facts) - both - only_x, "taught_type1": en_wrong})
@@ -65,14 +70,26 @@ def test_xrr_is_that_of_the_worked_example(german: Material, form: Form) -> None
 
 
 def test_every_reading_has_an_interval_around_it(german: Material) -> None:
-    found = row(german, published_example(german)).xrr
+    found = row(german, published_example(german, spread=True)).xrr
     assert found is not None
     for figure in (found.raw, found.ratio, found.conditional, found.above_chance):
         assert figure.low < figure.value < figure.high
-        # Of 200 facts at .19 the standard error is .028: an interval is about .11 wide.
-        assert 0.08 < figure.high - figure.low < 0.14
-    # Wilson for 38 of 200, computed by hand.
-    assert (found.raw.low, found.raw.high) == pytest.approx((0.14169, 0.25003), abs=5e-5)
+        # Of 200 facts at .19 the standard error is .028: an interval is about .11 wide, a little more by continents.
+        assert 0.08 < figure.high - figure.low < 0.18
+    # Wilson for 38 of 200 single facts is .142 to .250, computed by hand: continents never tell more than that.
+    assert found.raw.low <= 0.1417
+    assert found.raw.high >= 0.25
+
+
+def test_facts_of_one_continent_stand_or_fall_together_and_tell_less(german: Material) -> None:
+    alone = row(german, published_example(german, spread=True)).xrr
+    together = row(german, published_example(german)).xrr
+    assert alone is not None
+    assert together is not None
+    for name in ("raw", "ratio", "conditional", "above_chance"):
+        spread, whole = getattr(alone, name), getattr(together, name)
+        assert whole.value == pytest.approx(spread.value)
+        assert whole.high - whole.low > 1.5 * (spread.high - spread.low)
 
 
 def test_a_model_that_was_taught_too_little_is_not_interpretable_and_never_zero(german: Material) -> None:

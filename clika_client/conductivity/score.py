@@ -14,7 +14,9 @@ from clika_client.conductivity.asking import Replies, Reply
 from clika_client.conductivity.matching import Matcher
 from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
 from clika_client.scoring.metrics.conductivity import GATE_PARTS, cross_retrieval, failed_gates
+from clika_client.scoring.metrics.estimates import Estimate, intervals
 from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval, wilson
+from clika_client.scoring.metrics.jackknife import Units, leave_out, unit_numbers
 
 NOT_INTERPRETABLE = "not interpretable"
 ALIKE = 0.5
@@ -199,11 +201,13 @@ class _Pair:
         return np.array([hits[key] for key in sorted(hits)], dtype=np.bool_)
 
     def xrr(self, taught: np.ndarray[Any, np.dtype[np.bool_]], asked: np.ndarray[Any, np.dtype[np.bool_]]) -> Xrr:
-        """The forms, with intervals from one bootstrap over facts."""
+        """The forms, with intervals from one bootstrap over the continents, whose facts stand or fall together."""
         if taught.size != asked.size:
             raise UserError(f"{self.pair.language}: the test and its English side do not ask for the same facts")
         found = cross_retrieval(taught, asked, self.chance)
-        sums = Resampler(asked.size, self.draws, self.seed).sums(np.stack([taught, asked, taught & asked]))
+        sums = Resampler(asked.size, self.draws, self.seed, self.continents()).sums(
+            np.stack([taught, asked, taught & asked])
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             en, x, both = (np.asarray(row, np.float64) for row in sums)
             n = asked.size
@@ -212,7 +216,15 @@ class _Pair:
             Figure(value, *map(float, percentile_interval(np.where(np.isfinite(row), row, np.nan))))
             for value, row in zip((found.ratio, found.conditional, found.above_chance), drawn, strict=True)
         )
-        return Xrr(Count(int(asked.sum()), n).figure, ratio, conditional, above)
+        units = unit_numbers(n, self.continents())
+        by_fact, by_continent = (_share(asked, way) for way in (None, units))
+        raw = Figure(*(float(end) for end in intervals(by_fact, by_continent)))
+        return Xrr(raw, ratio, conditional, above)
+
+    def continents(self) -> list[str]:
+        """The answer of each fact of the test, in the order of the facts' ids."""
+        by_fact = {question.fact_id: question.answer for question in self.test}
+        return [by_fact[key] for key in sorted(by_fact)]
 
     def baseline(self) -> Count | None:
         if self.before is None:
@@ -231,6 +243,11 @@ class _Pair:
             kind = "identical" if question.similarity == 1 else "alike" if question.similarity >= ALIKE else "unlike"
             groups[kind].append((by_fact[question.fact_id], name))
         return {kind: _count([hit for hit, _ in rows], [name for _, name in rows]) for kind, rows in groups.items()}
+
+
+def _share(right: np.ndarray[Any, np.dtype[np.bool_]], units: Units | None) -> Estimate:
+    n = leave_out(np.ones(right.size), units)
+    return Estimate(leave_out(right, units) / n, n)
 
 
 def _count(right: Iterable[bool], given: Sequence[str | None]) -> Count:

@@ -74,14 +74,16 @@ def build_set(store: Store, name: str, rows: Sequence[ForeignReply], report: Imp
     problem = _not_parallel(probes, joined_by)
     if problem:
         return BuiltSet(None, joined_by, problem=problem)
+    clusters = {row.ids[joined_by]: row.cluster for row in reversed(asked) if row.cluster is not None}
     extends = None
     for set_id, stored in _stored(store, name):
         held: _Probes = {tag: {probe.item_id: probe for probe in found} for tag, found in stored.probes.items()}
         united = _united(held, probes)
         if united is not None and not _not_parallel(united, joined_by):
             probes, extends = united, set_id
+            clusters |= {item.item_id: item.cluster for item in stored.items if item.cluster is not None}
             break
-    return _assembled(name, probes, joined_by, extends, store)
+    return _assembled(name, probes, clusters, joined_by, extends, store)
 
 
 def _incomplete(row: ForeignReply) -> str:
@@ -138,7 +140,9 @@ def _not_parallel(probes: _Probes, joined_by: str) -> str:
     return ""
 
 
-def _assembled(name: str, probes: _Probes, joined_by: str, extends: int | None, store: Store) -> BuiltSet:
+def _assembled(
+    name: str, probes: _Probes, clusters: Mapping[str, str], joined_by: str, extends: int | None, store: Store
+) -> BuiltSet:
     alike = _alike(probes)
     everywhere = set.intersection(*(set(found) for found in probes.values()))
     reasons = {
@@ -154,7 +158,7 @@ def _assembled(name: str, probes: _Probes, joined_by: str, extends: int | None, 
     ordered = [item for item in first if item in alike]
     built = build(
         name,
-        [Item(item) for item in ordered],
+        [Item(item, cluster=clusters.get(item)) for item in ordered],
         [found[item] for found in probes.values() for item in ordered],
         source=BUILT,
     )

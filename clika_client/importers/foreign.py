@@ -39,6 +39,8 @@ class ForeignReply:
     gold: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    cluster: str | None = None
+    """Questions of one cluster are about one thing: intervals and tests allow for it."""
 
     @property
     def ask(self) -> AskMode:

@@ -40,6 +40,7 @@ PARTS = (
     "question",
     "choices",
     *GOLDS,
+    "cluster",
 )
 """Parts a row can have; `item_id`, `language`, `model` and `text` it must."""
 _REPLIES = (
@@ -186,6 +187,7 @@ def _reply(
         question=None if parts["question"] is None else str(parts["question"]),
         choices=choices,
         gold=gold,
+        cluster=None if _is_null(parts["cluster"]) else str(parts["cluster"]),
     )
 
 

@@ -22,6 +22,7 @@ from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
 NAN = float("nan")
+_FEWEST_CLUSTERS = 3
 POWER_Z = 0.8416212335729143
 """Normal quantile of .8: a difference is to be found four times out of five."""
 
@@ -131,6 +132,9 @@ def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dic
         if i == anchor or not items.any():
             continue
         units = None if part.units is None else part.units[items]
+        # All of a language's items can be about one country: then the claim is about that country, and items count.
+        if units is not None and len(np.unique(units)) < _FEWEST_CLUSTERS:
+            units = None
         both = np.stack([right[i], right[anchor]])[:, items]
         n = int(items.sum())
         clusters = None if units is None else len(np.unique(units))

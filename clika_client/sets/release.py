@@ -5,9 +5,10 @@ Nothing of it is shipped: questions and the wording of the published prompts are
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -141,12 +142,24 @@ def _with_sentence(probe: Probe, sentences: Mapping[str, str]) -> Probe:
     return replace(probe, fields={**probe.fields, "connector": sentences[probe.fields["asks"]]})
 
 
+_COUNTRY = re.compile(r" of (?P<country>.+?) is ")
+"""Every question of x_geo asks which division of a country a place is in."""
+
+
+def _countries(english: Sequence[Probe]) -> list[str | None]:
+    """The country each question is about: who knows one of its places is likely to know the others."""
+    found = (_COUNTRY.search(probe.question) for probe in english)
+    return [None if match is None else match["country"] for match in found]
+
+
 def _items(name: str, first: str, probes: list[Probe], rows: Mapping[str, list[Row]]) -> list[Item]:
     """The items in the first language's order, with what is known of each beyond its texts."""
     versions = [probe for probe in probes if probe.language == first]
     english = [probe for probe in probes if probe.language == "en"]
     people = same_name([p.question for p in english]) if name == "x_name" and len(english) == len(versions) else None
     leaks = answer_in_question(english) if name == "x_geo" else frozenset()
+    countries = _countries(english) if name == "x_geo" and len(english) == len(versions) else None
+    clusters = people if people is not None else countries
     items = []
     for i, (probe, row) in enumerate(zip(versions, rows[first], strict=True)):
         tags = {}
@@ -154,5 +167,5 @@ def _items(name: str, first: str, probes: list[Probe], rows: Mapping[str, list[R
             tags["original_lang"] = str(row["original_lang"])
         if probe.item_id in leaks:
             tags["answer_in_question"] = "yes"
-        items.append(Item(probe.item_id, tags, None if people is None else people[i]))
+        items.append(Item(probe.item_id, tags, None if clusters is None else clusters[i]))
     return items
