@@ -13,12 +13,13 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
 WHEELS ?= $(CACHE)/wheels
 
-.PHONY: help test check demo demo-model docs lock bench clean
+.PHONY: help test check coverage demo demo-model docs lock bench clean
 
 help:
 	@echo "make test     install everything and run the whole test suite"
 	@echo "make demo     install what running models needs and show the tool at work"
 	@echo "make check    ruff and mypy"
+	@echo "make coverage the test suite, and the lines it does not run"
 	@echo "make docs     regenerate docs made from the program"
 	@echo "make bench    run the benchmarks, quick sizes"
 	@echo "make lock     resolve the requirement files again (needs uv)"
@@ -61,6 +62,11 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed_api.py
+
+# Lines that no test runs are named; look at them, not at the percentage.
+coverage: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach $(VENV)/.servers
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 demo: $(VENV)/.local
 	$(BIN)/clika demo
