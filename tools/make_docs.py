@@ -87,6 +87,36 @@ def atlas() -> str:
     return markdown()
 
 
+def benchmarks() -> str:
+    """The public benchmarks that are known by name."""
+    from clika_client.sets.benchmarks.table import benchmark, names
+
+    rows = []
+    for name in names():
+        table = benchmark(name)
+        rows.append(
+            {
+                "set": f"`{name}`",
+                "": table.about,
+                "items": str(table.items or "–"),
+                "choices": table.choices,
+                "languages": str(table.languages),
+                "licence": table.licence,
+                "from": table.hub or table.get.removeprefix("git clone https://"),
+            }
+        )
+    return _table(rows)
+
+
+def defects() -> str:
+    """What is known to be wrong with the published files, benchmark by benchmark."""
+    from clika_client.sets.benchmarks.table import benchmark, names
+
+    return "\n".join(
+        f"- `{name}`: {'; '.join(benchmark(name).defects)}." for name in names() if benchmark(name).defects
+    )
+
+
 def session() -> str:
     """What `clika demo` prints, run here and now."""
     with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +138,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "providers": providers,
     "metrics": metrics,
     "atlas-counts": atlas,
+    "benchmarks": benchmarks,
+    "benchmark-defects": defects,
     "session": session,
 }
 # Needs llama.cpp, and another processor may round an answer the other way: written, not checked.
