@@ -18,6 +18,7 @@ from clika_client.sets.ambiguity import AMBIGUOUS
 from clika_client.sets.benchmarks import kept
 from clika_client.sets.benchmarks.files import match
 from clika_client.sets.benchmarks.join import MENDED
+from clika_client.sets.benchmarks.load import load
 from clika_client.sets.benchmarks.table import benchmark, names, parse
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.demo import GGUF
@@ -297,6 +298,33 @@ def test_ambiguous_options_are_tagged(tmp_path: Path) -> None:
     file.write_text(file.read_text("utf-8").replace("eng_latn option 0-1", "eng_latn option 0-2"), "utf-8")
     kept.add("global-piqa", tmp_path)
     assert kept.read("global-piqa").probes["en"][0].tags[AMBIGUOUS] == "duplicate"
+
+
+def test_the_documents_example_of_a_table_loads_a_benchmark(tmp_path: Path) -> None:
+    """The walk "add a benchmark": the table in the docs, and a folder in the layout it describes."""
+    page = (Path(__file__).parent.parent / "docs/public-benchmarks.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    mine = parse("mine", text)
+    for code in ("eng_Latn", "swh_Latn"):
+        for split, n in (("test", 3), ("dev", 1)):
+            rows = [
+                {
+                    "id": f"{split}{i}",
+                    "passage": f"{code} passage",
+                    "question": factory.ask(code, i),
+                    **dict(
+                        zip(("option_a", "option_b", "option_c", "option_d"), factory.choices(code, i, 4), strict=True)
+                    ),
+                    "answer": "ABCD"[i],
+                    "subject": "law",
+                }
+                for i in range(n)
+            ]
+            factory.parquet(tmp_path / code / f"{split}-00000-of-00001.parquet", rows)
+    found = load(mine, tmp_path, kept.read).probe_set
+    assert (found.languages, found.n, found.examples is not None) == (("en", "sw"), 3, True)
+    assert [p.gold for p in found.probes["sw"]] == [0, 1, 2]
+    assert found.probes["sw"][0].fields[CONTEXT] == "swh_Latn passage"
 
 
 # ---- asked and scored

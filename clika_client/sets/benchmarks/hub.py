@@ -16,6 +16,7 @@ from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks.files import match
 from clika_client.sets.benchmarks.kept import folder
 from clika_client.sets.benchmarks.table import Benchmark
+from clika_providers.install import install_hint
 
 _PUBLIC = "https://huggingface.co"
 
@@ -97,8 +98,8 @@ def _library() -> Any:
         import huggingface_hub
     except ImportError:
         raise UserError(
-            "fetching from the hub needs huggingface_hub; install the extra `hub`, or download the files yourself "
-            "and use `clika sets add`"
+            f"fetching from the hub needs huggingface_hub; install it with: {install_hint('hub')}, or download the "
+            "files yourself and use `clika sets add`"
         ) from None
     return huggingface_hub
 
