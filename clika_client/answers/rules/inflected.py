@@ -18,6 +18,10 @@ from clika_client.sets.fictional.text import plain
 
 _FEWEST = 4
 """Letters of an inflected form: shorter words are like too many others."""
+_STEMS = frozenset(("fi", "cs", "sk"))
+"""Languages in which a name's stem changes before its ending."""
+_PREFIX = 3
+"""Letters that prepositions and articles written together with a name have at most."""
 _SCRIPTS = (
     ("\u0400", "\u04ff", "ru uk"),
     ("\u0370", "\u03ff", "el"),
@@ -47,15 +51,27 @@ def inflected(reply: Reply, question: Question) -> int | None:
     words = tuple(map(plain, spoken))
     found: set[int] = set()
     for rule in _rules(reply):
-        found |= {i for i, at in _forms(words, question, rule) if _like(spoken[at], _names(question.cores)[i][0])}
+        found |= {
+            i
+            for i, at in _forms(words, question, rule)
+            if _like(spoken[at], _names(question.cores)[i][0], rule, reply.languages)
+        }
     if len(found) > 1:
         return AMBIGUOUS
     return found.pop() if found else None
 
 
-def _like(word: str, name: str) -> bool:
-    """Whether a small word shares enough with a name: `state` has three letters of Polish `stan`, and is another."""
-    return word[:1] == word[:1].upper() or kept(name, plain(word)) >= _FEWEST
+def _like(word: str, name: str, rule: Inflection, languages: frozenset[str]) -> bool:
+    """Whether enough of a name is kept: `Кеннеді` has three letters of Кенія, small `state` three of Polish `stan`.
+
+    `Turussa` and `Praze` have three of Turku and Praha. `בחיפה` has a preposition before it.
+    """
+    low = plain(word)
+    same = max(kept(stem, low[start:]) for stem in rule.stems_of(name) for start in range(_PREFIX + 1))
+    if same >= _FEWEST:
+        return True
+    capital = word[:1] == word[:1].upper()
+    return capital and (bool(languages & _STEMS) or same >= len(name) - 1)
 
 
 def _rules(reply: Reply) -> list[Inflection]:

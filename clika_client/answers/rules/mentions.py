@@ -53,17 +53,15 @@ def contained(reply: Reply, text: str, question: Question, rule: str) -> Answer 
     named = reply.named()
     if len(named) > 1 or any(t.choice == AMBIGUOUS for t in reply.tokens):
         return Answer(None, "multiple", rule or "several")
-    breaks_off = _breaks_off(reply, text)
-    if not named:
-        form = None if breaks_off else inflected(reply, question)
-        if form is not None:
-            return as_answer(form, rule or "inflected")
-    elif not breaks_off:
-        choice = next(iter(named))
-        spans = [at for at, t in enumerate(reply.tokens) if t.kind == "option" and at not in reply.rejected]
-        if any(_freestanding(reply, at, question) for at in spans):
-            return Answer(choice, None, rule or "contained")
-    return Answer(None, "truncated", rule or "cut") if breaks_off else None
+    if _breaks_off(reply, text):
+        return Answer(None, "truncated", rule or "cut")
+    spans = [at for at, t in enumerate(reply.tokens) if t.kind == "option" and at not in reply.rejected]
+    if len(named) == 1 and any(_freestanding(reply, at, question) for at in spans):
+        return Answer(next(iter(named)), None, rule or "contained")
+    form = inflected(reply, question)
+    if form is not None and (not named or form in named):  # `Гора Кения находится в Кении`
+        return as_answer(form, rule or "inflected")
+    return None
 
 
 def _freestanding(reply: Reply, at: int, question: Question) -> bool:

@@ -54,7 +54,7 @@ class Question:
     def spelled(self) -> Spelled:
         """How the options may be written in a reply; made when a reply needs more than its first letters read."""
         if self.spelled_cache is None:
-            self.spelled_cache = spelled([clean(choice) for choice in self.choices], self.by_core)
+            self.spelled_cache = spelled([clean(choice) for choice in self.choices], self.cores, self.by_core)
         return self.spelled_cache
 
     def begins(self, text: str) -> bool:

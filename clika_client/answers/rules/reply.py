@@ -47,7 +47,7 @@ class Reply:
         self.languages = languages
         """Those that most of its words belong to."""
         self.low = low
-        """The cleaned reply in lower case; tokens give positions in it."""
+        """The cleaned reply in lower case and plain letters; tokens give positions in it."""
         self.cores = cores
         self.clause: list[int] = []
         self.sentence: list[int] = []

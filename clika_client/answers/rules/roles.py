@@ -46,7 +46,7 @@ def _united(token: Token, roles: list[int]) -> int:
         united |= role
     if united & _DENIALS and len(token.text) < 4 and not UNSPACED.match(token.text):
         denying = sum(1 for role in roles if role & _DENIALS)
-        if 2 * denying < len(roles) or (not token.native and not token.text.isascii()):
+        if 2 * denying <= len(roles) or (not token.native and not token.text.isascii()):
             united &= ~_DENIALS
     return united
 

@@ -10,6 +10,8 @@ from clika_client.answers.rules.normalise import plain_letters
 
 _INNER = frozenset(("the", "of", "and", "de", "la", "del", "des", "du", "da", "do", "dos", "and", "di", "der"))
 """Small words inside a name that its abbreviation leaves out."""
+_KINDS = ("ประเทศ", "เมือง", "จังหวัด", "แม่น้ำ")
+"""Words for kinds of places that Thai writes together with the name."""
 _NUMBER = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+|\d{4,}")
 
 
@@ -17,6 +19,8 @@ _NUMBER = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+|\d{4,}")
 class Spelled:
     """The spellings of one question's options."""
 
+    plain: tuple[str, ...]
+    """Each option's lower-case text in plain letters."""
     spans: tuple[tuple[str, int], ...]
     """(lower-case spelling, index) longest first."""
     short_forms: tuple[tuple[str, int], ...]
@@ -27,11 +31,12 @@ class Spelled:
     """The options as written where all are symbols of one or two letters, as of elements."""
 
 
-def spelled(choices: Sequence[str], by_core: Mapping[str, int]) -> Spelled:
-    """The spellings of cleaned options; `by_core` has their lower-case texts."""
+def spelled(choices: Sequence[str], cores: Sequence[str], by_core: Mapping[str, int]) -> Spelled:
+    """The spellings of cleaned options; `cores` are their lower-case texts, `by_core` the same by text."""
     texts = {text: index for text, index in by_core.items() if len(text) > 1 or text.isdecimal()}
     symbols = all(0 < len(choice) < 3 and choice.isalpha() for choice in choices)
     return Spelled(
+        tuple(map(plain_letters, cores)),
         tuple(sorted(_spellings(texts).items(), key=lambda entry: -len(entry[0]))),
         tuple(_short_forms(choices).items()),
         _unique((re.sub(r"\D", "", text), i) for text, i in texts.items() if _NUMBER.fullmatch(text)),
@@ -58,6 +63,9 @@ def _variants(text: str) -> set[str]:
             found.add(form.replace("-", " "))  # `Guinea Bissau` for Guinea-Bissau
         if len(form.split(" ")) == 2 and form.isascii():
             found.add(form.replace(" ", "-"))
+        for kind in _KINDS:
+            if form.startswith(kind) and len(form) > len(kind) + 1:
+                found.add(f"{kind} {form[len(kind) :]}")  # `ประเทศ **ไทย**` without its marks
         if " of the " in form:
             found.add(form.replace(" of the ", " of "))  # `Democratic Republic of Congo`
         elif " of " in form:

@@ -13,7 +13,7 @@ from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
 from clika_client.answers.rules.leading import corrected, leading
 from clika_client.answers.rules.mentions import contained, statements
 from clika_client.answers.rules.next_question import headed, unheaded
-from clika_client.answers.rules.normalise import bounded, clean, lower, strip_thinking
+from clika_client.answers.rules.normalise import bounded, clean, lower, plain_letters, strip_thinking
 from clika_client.answers.rules.plain import plain
 from clika_client.answers.rules.question import Question
 from clika_client.answers.rules.reply import Reply
@@ -118,7 +118,7 @@ class _View:
 
     def __init__(self, text: str, question: Question, language: str | None, rule: str) -> None:
         self.text, self.question, self.rule = text, question, rule
-        self.reply = Reply(*tokenise(text, question, language), lower(text), question.cores)
+        self.reply = Reply(*tokenise(text, question, language), plain_letters(lower(text)), question.spelled.plain)
         tokens = self.reply.tokens
         self.hits: list[Hit] = [h for h in hits(self.reply) if not (h.choice == NOT_SHOWN and tokens[h.at].role)]
 

@@ -237,7 +237,8 @@ def words() -> Words:
         unspaced=_by_first((text[0], text) for text in unspaced),
         statements=_by_opening(statements),
         alone={kind: frozenset(found) for kind, found in statements.items()},
-        exact={word: tuple(roles.items()) for word, roles in exact.items()},
+        # A language without this very form means the form that it has: `si` is "yes" in Italian, too.
+        exact={word: tuple({**single.get(fold(word), {}), **roles}.items()) for word, roles in exact.items()},
         ordinals=ordinals,
         ordinal_openings=frozenset(parts[0] for parts in ordinals),
         articles=frozenset(articles),

@@ -36,9 +36,10 @@ class Inflection:
     def form_of(self, name: str, word: str) -> bool:
         """Whether `word` can be `name` in some form; both in plain form."""
         rests = [word, *(word.removeprefix(b) for b in self.before if word.startswith(b))]
-        return any(self._declined(stem, rest) for stem in self._stems_of(name) for rest in rests)
+        return any(self._declined(stem, rest) for stem in self.stems_of(name) for rest in rests)
 
-    def _stems_of(self, name: str) -> list[str]:
+    def stems_of(self, name: str) -> list[str]:
+        """The name, and as its end may change within."""
         return [name, *(name.removesuffix(end) + other for end, other in self.stems if name.endswith(end))]
 
     def _declined(self, name: str, word: str) -> bool:
