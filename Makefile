@@ -13,7 +13,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
 WHEELS ?= $(CACHE)/wheels
 
-.PHONY: help test check coverage demo demo-model docs lock bench clean
+.PHONY: help test harnesses check coverage demo demo-model docs lock bench clean
 
 help:
 	@echo "make test     install everything and run the whole test suite"
@@ -57,6 +57,14 @@ $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
 
 test: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach $(VENV)/.servers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# The harnesses whose logs are imported, each in an environment of its own; their tests skip without them.
+harnesses: $(CACHE)/harnesses/lm_eval/.done $(CACHE)/harnesses/inspect_ai/.done
+
+$(CACHE)/harnesses/%/.done:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q $(if $(filter lm_eval,$*),lm_eval==0.4.13,inspect-ai==0.3.285)
+	@touch $@
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -11,7 +11,8 @@ from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_providers import Completion, ItemError, ProviderError, RetryableError, RunError
 from clika_providers.hosted.chat_reply import read_chat
-from clika_providers.traffic.http_errors import Where
+from clika_providers.hosted.rejected_fields import RejectedFields
+from clika_providers.traffic.http_errors import Failure, Where
 
 WHERE = Where("openai", "m", "openai", ("OPENAI_API_KEY",))
 
@@ -73,6 +74,7 @@ def test_what_is_no_reply_is_never_an_answer_and_worth_another_try(body: bytes) 
         ({"message": "No auth credentials found", "code": 401}, RunError),
         ({"message": "You exceeded your current quota", "code": "insufficient_quota"}, RunError),
         ({"message": "Rate limit exceeded", "code": 429}, RetryableError),
+        ("Unexpected endpoint or method. (POST /chat/completions)", RunError),
         (
             {"message": "input flagged", "code": 403, "metadata": {"reasons": ["violence"], "raw": "moderation"}},
             ItemError,
@@ -169,3 +171,18 @@ def test_a_broken_reply_is_asked_for_again() -> None:
 
 def test_half_of_a_surrogate_pair_in_a_reply_does_no_harm() -> None:
     assert read(b'{"choices": [{"message": {"content": "B \\ud83d"}, "finish_reason": "stop"}]}').text.startswith("B")
+
+
+def test_a_server_that_gives_fewer_alternatives_is_asked_for_so_many() -> None:
+    lessons = RejectedFields("openai/m")
+    said = "Requested sample logprobs of 20, which is greater than max allowed: 5"
+    assert lessons.learn(Failure(said, "400", None), {"logprobs": True, "top_logprobs": 20})
+    assert lessons.top_logprobs == 5
+    assert "5 alternatives per token" in lessons.notes[0]
+    with pytest.raises(RunError, match="--ask text"):
+        lessons.learn(Failure("logprobs is not supported", "400", "logprobs"), {"logprobs": True, "top_logprobs": 5})
+
+
+def test_an_address_without_its_v1_is_told_with_the_cure() -> None:
+    with pytest.raises(RunError, match=r"/v1\? Check --base-url"):
+        read({"error": "Unexpected endpoint or method. (POST /chat/completions)"})

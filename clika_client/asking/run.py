@@ -222,6 +222,9 @@ class PreparedRun:
             if outcome.cost:
                 counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
                 self.events.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
+            if len(outcome.served) > 1:
+                listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common())
+                self.notes.append(f"{outcome.spec}: the model behind the name changed during the run: {listed}")
             if isinstance(outcome.stop, BudgetReached):
                 self.events.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
             elif outcome.stop is not None:

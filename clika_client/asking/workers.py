@@ -37,6 +37,8 @@ class Outcome:
     cost: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     """Failure message → count."""
+    served: Counter[str] = field(default_factory=Counter)
+    """What the server called the model → replies."""
     stop: Exception | None = None
     """What ended asking before the plan was through: a RunError, BudgetReached, or None."""
 
@@ -156,6 +158,8 @@ def _count(outcome: Outcome, completion: Completion | None, error: ProviderError
         outcome.failed += 1
         outcome.reasons[str(error)] += 1
         return
+    if completion.model_served:
+        outcome.served[completion.model_served] += 1
     outcome.input_tokens += completion.usage.input_tokens or 0
     outcome.output_tokens += completion.usage.output_tokens or 0
     if completion.is_answer:

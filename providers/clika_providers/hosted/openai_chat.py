@@ -82,9 +82,12 @@ class OpenAIChat(Adapter):
         can = self.capabilities
         if self.lessons.swapped:
             can = replace(can, max_tokens=self.lessons.swapped)
-        return chat_body(
+        body = chat_body(
             request, self._model, can, extra=self._extra, dropped=self.lessons.dropped, note=self.lessons.note
         )
+        if self.lessons.top_logprobs is not None and "top_logprobs" in body:
+            body["top_logprobs"] = self.lessons.top_logprobs
+        return body
 
     def read(self, body: bytes, request: Request) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from clika_providers.errors import RunError
@@ -14,6 +15,9 @@ _SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_t
 _NEEDED = frozenset({"logprobs", "top_logprobs", "structured_outputs", "grammar", "response_format"})
 
 
+_LIMIT = re.compile(r"logprobs.*?(?:max allowed|maximum|at most|less than or equal to|limit)\D*(\d+)", re.IGNORECASE)
+
+
 class RejectedFields:
     """Rejected fields and the notes about them, for one model during one run."""
 
@@ -21,6 +25,8 @@ class RejectedFields:
         self._model = model
         self.dropped: set[str] = set()
         self.swapped: str | None = None
+        self.top_logprobs: int | None = None
+        """As many alternatives per token as the server allows, where it allows fewer than are asked for."""
         self.notes: list[str] = []
 
     def note(self, sentence: str) -> None:
@@ -34,6 +40,8 @@ class RejectedFields:
 
         Raises RunError when the field is what the run is about: an answer read without it would be another measurement.
         """
+        if self._learn_limit(failure, sent):
+            return True
         name = rejected_parameter(failure.message, failure.param, sent)
         if name is None:
             return False
@@ -49,4 +57,14 @@ class RejectedFields:
         else:
             self.dropped.add(name)
             self.note(f"{name} was dropped: the model rejects it ({quoted(failure.message, 120)})")
+        return True
+
+    def _learn_limit(self, failure: Failure, sent: Mapping[str, Json]) -> bool:
+        """Whether a server named a smaller number of alternatives that it allows (vLLM: 5, unless told otherwise)."""
+        found = _LIMIT.search(failure.message)
+        asked = sent.get("top_logprobs")
+        if found is None or not isinstance(asked, int) or not 2 <= int(found[1]) < asked:
+            return False
+        self.top_logprobs = int(found[1])
+        self.note(f"the server gives {found[1]} alternatives per token, not {asked}: other labels have no probability")
         return True

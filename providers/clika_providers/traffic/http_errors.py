@@ -103,6 +103,9 @@ def failure_of(data: Any) -> Failure:
     )
 
 
+_NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
+
+
 def classify(status: int, failure: Failure, headers: Mapping[str, str], where: Where) -> ProviderError:
     """The error to raise for a failed reply; messages name the server, what it said and the cure."""
     said = f"{failure.code} {failure.message}"
@@ -119,6 +122,13 @@ def classify(status: int, failure: Failure, headers: Mapping[str, str], where: W
             f"{head}; the key has no access to {where.model!r}: use another key ({where.key_cure}) or another model",
             status=status,
             code="access",
+        )
+    if _NO_SUCH_PATH.search(said):
+        # LM Studio says so with status 200; others answer 404 to every path.
+        return RunError(
+            f"{head}; there is no chat service at that address: does it end in /v1? Check --base-url",
+            status=status,
+            code="address",
         )
     if status in (404, 405) or (status in (400, 410) and _MODEL_GONE.search(said)):
         return RunError(
