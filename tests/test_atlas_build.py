@@ -5,39 +5,46 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 from clika_client.common.errors import UserError
 from clika_client.sets import atlas
-from clika_client.sets.atlas import cldr, counts, curated, filters, wording
+from clika_client.sets.atlas import check, cldr, counts, curated, filters, frozen, page, sources, wording
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "clika_client" / "data" / "atlas"
 TABLES = sorted((DATA / "wording").glob("*.toml"))
 
 
-def _installed_babel() -> str | None:
-    try:
-        return version("babel")
-    except PackageNotFoundError:
-        return None
-
-
+INSTALLED = sources.installed()
 needs_babel = pytest.mark.skipif(
-    _installed_babel() != cldr.BABEL,
-    reason=f"babel {cldr.BABEL} carries the CLDR release of atlas; installed: {_installed_babel()}",
+    INSTALLED["babel"] != cldr.BABEL,
+    reason=f"babel {cldr.BABEL} carries the CLDR release of atlas; installed: {INSTALLED['babel']}",
 )
+needs_sources = pytest.mark.skipif(
+    INSTALLED != sources.PINNED, reason=f"atlas' facts come from {sources.PINNED}; installed: {INSTALLED}"
+)
+
+
+@pytest.fixture(scope="module")
+def current() -> sources.Facts:
+    """The facts as the pinned packages give them."""
+    return sources.facts(curated.read())
+
+
+@needs_sources
+def test_the_frozen_facts_are_those_of_the_pinned_sources(current: sources.Facts) -> None:
+    assert current == check.read_facts()
 
 
 @needs_babel
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     from clika_client.sets.atlas.build import build
 
-    written = build(tmp_path)
-    assert len(written) == len(TABLES) + 3
+    written = build(tmp_path, facts=check.read_facts())
+    assert len(written) == len(TABLES) + 4
     for path in written:
         assert path.read_bytes() == (DATA / path.relative_to(tmp_path)).read_bytes(), path.name
     left = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -48,10 +55,62 @@ def test_another_babel_is_refused_with_the_cure(monkeypatch: pytest.MonkeyPatch,
     pytest.importorskip("babel")
     from clika_client.sets.atlas import build
 
-    monkeypatch.setattr(cldr, "BABEL", "0.0.1")
+    monkeypatch.setitem(sources.PINNED, "babel", "0.0.1")
     with pytest.raises(UserError, match=r"pip install babel==0\.0\.1"):
         build.build(tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@needs_babel
+def test_a_change_of_any_item_name_or_question_is_another_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from clika_client.sets.atlas import build
+
+    shown = [(row.item_id, row.choices) for row in frozen.rows()]
+    texts = [f"{shown}", *(path.read_text("utf-8") for path in sorted((DATA / "names").glob("*.tsv")))]
+    assert build.version_of(texts) == build.version_of(list(texts))
+    for i in range(len(texts)):
+        other = list(texts)
+        other[i] = other[i].replace("Kenya", "Kenia", 1) + " "
+        assert build.version_of(other) != build.version_of(texts)
+
+
+@needs_babel
+def test_the_frozen_version_is_that_of_the_frozen_files() -> None:
+    from clika_client.sets.atlas import build
+
+    files = ["facts.tsv", "items.tsv", "excluded.tsv", *(f"names/{tag}.tsv" for tag in wording.languages())]
+    asked = [text for tag in wording.languages() for text in (tag, *wording.read(tag).questions.values())]
+    texts = [(DATA / file).read_text("utf-8") for file in files]
+    assert atlas.load(["en"]).version == build.version_of([*texts, *asked])
+
+
+@needs_sources
+def test_nothing_has_changed_since_the_pinned_sources(current: sources.Facts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "facts", lambda _: current)
+    assert list(check.changes()) == []
+
+
+@needs_babel
+def test_a_changed_fact_is_listed_with_the_items_that_rest_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if Kenya moved its clocks, Bulgaria took the euro and Brazil were measured a little larger."""
+    now = dict(check.read_facts())
+    now |= {"offset:Africa/Nairobi": "+02:00", "currency:BG": "EUR", "area:BR": str(float(now["area:BR"]) * 1.01)}
+    monkeypatch.setattr(sources, "facts", lambda _: now)
+    found = {change.key: change for change in check.changes()}
+    assert set(found) == {"offset:Africa/Nairobi", "currency:BG"}
+    assert found["offset:Africa/Nairobi"].now == "+02:00"
+    rests = found["offset:Africa/Nairobi"].items
+    assert set(rests) == {i for i in ("utc-offset:Africa/Nairobi",) if i in {row.item_id for row in frozen.rows()}}
+
+
+def test_every_language_shows_three_items_of_each_relation_on_a_page() -> None:
+    folder = ROOT / "docs" / "atlas-questions"
+    for tag in wording.languages():
+        assert (folder / f"{tag}.md").read_text("utf-8") == page.page(tag), (
+            "run: python -m clika_client.sets.atlas.page"
+        )
 
 
 @needs_babel
@@ -77,29 +136,27 @@ def test_names_follow_cldr_and_its_rule_for_exemplar_cities(language: str, key: 
 
 @needs_babel
 def test_the_right_country_shares_the_currency_and_the_wrong_ones_do_not() -> None:
-    rows = [line.split("\t") for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:]]
-    asked = [row for row in rows if row[1] == "shared-currency"]
+    asked = [row for row in frozen.rows() if row.relation in ("shared-currency", "city-currency")]
     assert asked
     for row in asked:
-        subject, choices = row[2].partition(":")[2], [key.partition(":")[2] for key in row[3].split(" ")]
+        subject, choices = row.country, [key.partition(":")[2] for key in row.choices]
         own = set(cldr.currencies_of(subject))
         shares = [bool(own & set(cldr.currencies_of(code))) for code in choices]
-        assert shares == [i == int(row[4]) for i in range(4)], row
+        assert shares == [i == row.gold for i in range(4)], row
         money = {code for choice in (subject, *choices) for code in cldr.currencies_of(choice)}
         assert not {"XOF", "XAF"} <= money, "two currencies called CFA franc"
 
 
 @needs_babel
 def test_scripts_and_official_languages_are_those_of_cldr() -> None:
-    rows = [line.split("\t") for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:]]
-    for _, relation, subject, choices, gold, *_ in rows:
-        code = subject.partition(":")[2]
-        right, wrong = choices.split(" ")[int(gold)].partition(":")[2], choices.split(" ")
-        if relation == "language-script":
+    for row in frozen.rows():
+        code = row.subject.partition(":")[2]
+        right, wrong = row.choices[row.gold].partition(":")[2], row.choices
+        if row.relation == "language-script":
             assert cldr.script_of(code) == right
-        elif relation == "official-language":
-            spoken = cldr.languages_of(code)
-            assert spoken[right] == "official"
+        elif row.relation in ("official-language", "city-language"):
+            spoken = cldr.languages_of(row.country)
+            assert spoken[right][0] == "official"
             assert sum(key.partition(":")[2] in spoken for key in wrong) == 1
 
 
@@ -110,7 +167,8 @@ def test_every_text_of_a_wording_table_is_followed_by_its_back_translation(path:
     assert len(texts) == len(wording.RELATIONS) + 1
     for i in texts:
         assert lines[i + 1].startswith("# "), lines[i]
-        assert lines[i].count("{name}") == lines[i + 1].count("{name}") == (0 if "instruction" in lines[i] else 1)
+        nameless = lines[i].partition(" ")[0] in {"instruction", *wording.NAMELESS}
+        assert lines[i].count("{name}") == lines[i + 1].count("{name}") == (0 if nameless else 1)
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
@@ -135,7 +193,7 @@ def test_no_two_languages_share_a_table() -> None:
     ("text", "said"),
     [
         ("language = ", "not valid TOML"),
-        ('language = "xx"\nname = "X"\nscript = "Latn"\npartner = "zh"\n', "'question' is missing"),
+        ('language = "xx"\nname = "X"\nscript = "Latn"\npartner = "zh"\nread_against = "x"\n', "'question' is missing"),
         (None, "no wording table xx.toml; languages with one: en"),
     ],
 )
@@ -189,12 +247,12 @@ def test_the_readme_lists_what_is_left_out_and_why_and_the_licence() -> None:
     readme = (DATA / "README.md").read_text("utf-8")
     excluded = tomllib.loads((DATA / "curated" / "excluded.toml").read_text("utf-8"))
     for section, entries in excluded.items():
-        if section != "never_together":
+        if section not in ("never_together", "border_unclear"):
             for code, reason in entries.items():
                 assert re.search(rf"^\| `{re.escape(code)}` \| .* \| {re.escape(reason)} \|$", readme, re.M), code
     for line in (DATA / "excluded.tsv").read_text("utf-8").splitlines():
         item_id, _, reason = line.partition("\t")
-        if "can be read off" in reason and not item_id.startswith("translate"):
+        if "can be read off" in reason and item_id.startswith(("city-country", "country-", "language-script")):
             assert f"`{item_id.partition(':')[2]}` {reason[reason.index('(') :]}" in readme, item_id
     assert "release 47" in readme
     assert "Unicode-3.0" in readme
@@ -210,7 +268,7 @@ def test_every_member_state_is_placed_once() -> None:
 
 def test_the_docs_state_the_counts_of_this_version() -> None:
     docs = (ROOT / "docs" / "atlas.md").read_text("utf-8")
-    assert counts.markdown(atlas.load()) in docs, (
+    assert counts.markdown(atlas.load(), atlas.load(name="atlas-names")) in docs, (
         "run: python -m clika_client.sets.atlas.counts, and put it into docs/atlas.md"
     )
 

@@ -1,6 +1,7 @@
 """Invented names and facts: unlike one another, unlike real places, in their own script, the same for one seed."""
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable
 
@@ -76,8 +77,46 @@ def test_no_name_contains_an_answer(seed: int) -> None:
 def test_every_name_is_written_in_its_languages_script_only(seed: int) -> None:
     for _, tag, name in all_names(fictional.make_world(seed)):
         script = UNICODE_NAMES[fictional.read(tag).spelling.script]
-        assert all(unicodedata.name(c).startswith(script) for c in name), (tag, name)
+        words = name.split(" ") if tag == "vi" else [name]
+        assert all(unicodedata.name(c).startswith(script) for word in words for c in word), (tag, name)
         assert unicodedata.is_normalized("NFC", name)
+
+
+@worlds
+def test_every_name_is_one_that_its_language_could_have(seed: int) -> None:
+    tones = {"\u0301", "\u0323"}  # acute and dot below: the two tones that a syllable closed by t can have
+    for kind, tag, name in all_names(fictional.make_world(seed)):
+        marks = unicodedata.normalize("NFD", name)
+        if tag == "el":
+            assert marks.count("\u0301") == 1, name  # a Greek word has one stress, on one of its last three syllables
+            assert len(re.findall("ου|[αειο]", marks[marks.index("\u0301") :])) <= 2, name
+        elif tag == "he":
+            assert "ווו" not in name
+        elif tag in ("fa", "ur", "ar"):
+            assert "ووو" not in name
+        elif tag == "ta":
+            assert not name.startswith("ன")
+        elif tag == "hi":
+            assert name[-1] not in "िु", name
+        elif tag == "vi":
+            *words, ending = name.split(" ")
+            assert ending == ("Giang" if kind == "place" else "Long")
+            assert all(word[0].isupper() and set(unicodedata.normalize("NFD", word)) & tones for word in words), name
+
+
+def test_a_hebrew_v_is_one_vav_at_the_beginning_and_beside_a_vowel_written_so() -> None:
+    spelling = fictional.read("he").spelling
+    assert spell("va-go-la", spelling, "place").startswith("ואגו")
+    assert spell("vi-da-na", spelling, "place").startswith("ויד")
+    assert spell("vo-da-na", spelling, "place").startswith("ווד")  # as in Volga: v and o
+    assert spell("ga-va-na", spelling, "place").startswith("גאווא")
+    assert spell("go-vo-na", spelling, "place").startswith("גוונ")
+
+
+def test_endings_say_of_what_kind_a_name_is_and_no_two_kinds_end_alike() -> None:
+    for tag in fictional.languages():
+        endings = fictional.read(tag).spelling.endings
+        assert endings["place"] != endings["continent"] or not endings["place"], tag
 
 
 @worlds

@@ -131,7 +131,7 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest(mine: Path) -> Non
     catalogue.add("trivia", mine)
     with pytest.raises(UserError, match="did you mean 'trivia'") as error:
         catalogue.resolve("triva")
-    assert "known: atlas, fictional, trivia, or the path of a file (.jsonl" in str(error.value)
+    assert "known: atlas, atlas-names, fictional, trivia, or the path of a file (.jsonl" in str(error.value)
 
 
 def test_a_damaged_registry_is_named_with_the_cure() -> None:
@@ -165,7 +165,7 @@ def test_no_half_written_registry_is_left_when_the_disk_refuses(mine: Path, monk
     assert [file.name for file in home().iterdir()] == ["sets.json"]
 
 
-@pytest.mark.parametrize("name", ["atlas", "fictional"])
+@pytest.mark.parametrize("name", ["atlas", "atlas-names", "fictional"])
 def test_built_in_sets_are_exported_and_read_back_as_they_are(name: str, tmp_path: Path) -> None:
     from clika_client.sets.export import jsonl_lines
 

@@ -18,7 +18,7 @@ def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> Non
     added = clika("sets", "add", "trivia", file, "--reference", "0.9")
     assert added.stdout == "trivia: 7 items, 4 choices, 2 languages (en, de)\n"
     listed = {row["set"]: row for row in json.loads(clika("sets", "list", "--json").stdout)["sets"]}
-    assert list(listed) == ["atlas", "fictional", "trivia"]
+    assert list(listed) == ["atlas", "atlas-names", "fictional", "trivia"]
     assert (listed["trivia"]["items"], listed["trivia"]["reference"]) == (7, 0.9)
     assert listed["atlas"]["error"] is None
     exported = [json.loads(line) for line in clika("sets", "export", "trivia", "--language", "de").stdout.splitlines()]
@@ -35,7 +35,7 @@ def test_show_prints_questions_with_the_right_choice_marked_and_counts_by_tag(tm
     assert "\nGerman (de, Latn)\n" in questions
     assert "[q1] relation=odd\nde: question number 1?\n   A. de choice 1-0\n * B. de choice 1-1\n" in questions
     facts = clika("sets", "show", file).stdout
-    assert "3 items, 4 choices, chance 0.250" in facts
+    assert "3 items, 4 choices, chance .250" in facts
     assert "relation: even 2, odd 1" in facts
     as_json = json.loads(clika("sets", "show", file, "--json", "--limit", "2").stdout)
     assert as_json["tags"] == {"relation": {"even": 2, "odd": 1}}

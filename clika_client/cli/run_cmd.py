@@ -43,6 +43,12 @@ def run(
     limit_seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
     only: Only = None,
     drop: Drop = None,
+    tier: Annotated[
+        str | None, typer.Option(help="Only items this hard: easy, medium, hard (atlas), as --only tier=…")
+    ] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Choices per question; the built-in sets offer up to 10.")
+    ] = None,
     prompt: Annotated[
         str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
     ] = "plain",
@@ -140,12 +146,12 @@ def run(
         repeats=repeats,
     )
     config = RunConfig(
-        sets=_sets(sets, columns or [], reference),
+        sets=_sets(sets, columns or [], reference, k),
         models=tuple(dict.fromkeys(model)),
         style=get_style(prompt, shots),
         asking=asking,
         languages=None if languages is None else _languages(languages),
-        items=Items(words(only), words(drop), limit, limit_by, limit_seed),
+        items=Items((*words(only), *_tiers(tier)), words(drop), limit, limit_by, limit_seed),
         options=replace(options, need_key=not dry_run),
         refresh=refresh,
         max_cost=max_cost,
@@ -157,10 +163,14 @@ def run(
         job.submit_batches() if batch else job.ask()
 
 
-def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None) -> tuple[ProbeSet, ...]:
+def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None, k: int | None) -> tuple[ProbeSet, ...]:
     from clika_client.sets.catalogue import resolve
 
-    return tuple(resolve(name, mapping=mapping, reference=reference) for name in dict.fromkeys(names))
+    return tuple(resolve(name, mapping=mapping, reference=reference, k=k) for name in dict.fromkeys(names))
+
+
+def _tiers(text: str | None) -> list[str]:
+    return [f"tier={tier.strip()}" for tier in (text or "").split(",") if tier.strip()]
 
 
 def _languages(text: str) -> tuple[str, ...]:

@@ -156,6 +156,8 @@ def _tag_counts(found: ProbeSet) -> dict[str, dict[str, Any]]:
     return counts
 
 
+_ABOUT = "about:"
+"""Keys of a set's `meta` that tell readers about it."""
 _MANY_VALUES = 20
 """A tag with more values than this is a name rather than a property, and only counted."""
 _MANY_CHARACTERS = 2_000
@@ -169,6 +171,9 @@ def _print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
     typer.echo(f"licence    {shown(found.licence)}")
     typer.echo(f"source     {shown(found.source)}")
     typer.echo(f"languages  {len(found.languages)}: {', '.join(found.languages)}")
+    for key, text in found.meta.items():
+        if key.startswith(_ABOUT):
+            typer.echo(f"{shown(key.removeprefix(_ABOUT))}: {shown(text)}")
     for word, text in benchmarks_cmd.facts_of(found.name):
         typer.echo(f"{word:<10} {shown(text)}")
     for tag, values in counts.items():
@@ -285,12 +290,37 @@ def build(
         Path | None, typer.Option("--out", help="Folder for its files [default: the installed data, replaced].")
     ] = None,
 ) -> None:
-    """Build atlas again from Unicode CLDR (needs the pinned babel: extra `[teach]`)."""
+    """Build atlas again from its pinned sources (extra `[atlas]`)."""
     if name != "atlas":
         raise UserError(f"{name!r} is not built from a source; only atlas is: clika sets build atlas")
     try:
         from clika_client.sets.atlas.build import build as build_atlas
     except ImportError as error:
-        raise UserError(f"building atlas needs {error.name}; install it with: {install_hint('teach')}") from None
+        raise UserError(f"building atlas needs {error.name}; install it with: {install_hint('atlas')}") from None
     for file in build_atlas() if out_dir is None else build_atlas(out_dir):
         typer.echo(str(file))
+
+
+@sets_app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="The set to check; only `atlas` has sources.")] = "atlas",
+    as_json: AsJson = False,
+) -> None:
+    """Compare the facts of atlas with the installed releases; list what has changed (extra `[atlas]`)."""
+    if name != "atlas":
+        raise UserError(f"{name!r} has no sources to compare with; only atlas has: clika sets check atlas")
+    from clika_client.sets.atlas.check import changes
+    from clika_client.sets.atlas.sources import PINNED, installed
+
+    found = list(changes())
+    releases = [{"package": p, "frozen": PINNED[p], "installed": v} for p, v in installed().items()]
+    if as_json:
+        rows = [{"key": c.key, "frozen": c.frozen, "now": c.now, "items": list(c.items)} for c in found]
+        print_json({"sources": releases, "changes": rows})
+        return
+    for row in releases:
+        typer.echo(f"{row['package']}: frozen {row['frozen']}, installed {row['installed']}", err=True)
+    for change in found:
+        rests = f" ({', '.join(change.items[:5])}{' …' if len(change.items) > 5 else ''})" if change.items else ""
+        typer.echo(f"{shown(change.key)}: {shown(change.frozen) or '–'} → {shown(change.now) or '–'}{rests}")
+    typer.echo(f"{len(found)} changes" if found else "nothing has changed", err=True)

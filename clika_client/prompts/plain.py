@@ -18,6 +18,7 @@ from clika_client.common.errors import UserError
 from clika_client.prompts.layout import Layout
 from clika_client.prompts.shots import Meta
 from clika_client.prompts.style import Style
+from clika_client.sets.probes import LABELLED
 from clika_client.sets.wording import compile_text, escape, latin_labels
 
 _FALLBACK = "en"
@@ -46,7 +47,7 @@ def native_labels(language: str) -> tuple[str, ...] | None:
 
 
 @lru_cache(maxsize=1024)
-def _layout(language: str, k: int, native: bool) -> Layout:
+def _layout(language: str, k: int, native: bool, labelled: bool) -> Layout:
     bare = language.split("-")[0]
     wording = _wording(language) or _wording(bare)
     note = None
@@ -61,7 +62,8 @@ def _layout(language: str, k: int, native: bool) -> Layout:
             f"plain-native has {len(labels)} letters in {language!r}, but the questions have {k} choices; use plain"
         )
     instruction = wording["instruction"] if letters is None else letters.get("instruction", wording["instruction"])
-    body = f"{{context}}{_led(wording['question'])}{{question}}\n{{choices}}\n{escape(wording['answer'])}"
+    led = "" if labelled else _led(wording["question"])
+    body = f"{{context}}{led}{{question}}\n{{choices}}\n{escape(wording['answer'])}"
     return Layout(
         compile_text(body),
         labels[:k],
@@ -83,11 +85,11 @@ def _space_after(word: str) -> str:
 
 
 def _plain_layout(language: str, k: int, meta: Meta) -> Layout:
-    return _layout(language, k, False)
+    return _layout(language, k, False, LABELLED in meta)
 
 
 def _native_layout(language: str, k: int, meta: Meta) -> Layout:
-    return _layout(language, k, True)
+    return _layout(language, k, True, LABELLED in meta)
 
 
 def _content(native: bool) -> str:

@@ -26,7 +26,7 @@ from clika_client.sets.user import read_user_set
 
 RELEASE = "clika-release"
 """The name under which a checkout of the authors' release is registered."""
-BUILTIN = ("atlas", "fictional")
+BUILTIN = ("atlas", "atlas-names", "fictional")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -47,13 +47,23 @@ class Registry:
     files: Mapping[str, Registered] = field(default_factory=dict)
 
 
-def resolve(name_or_path: str, *, mapping: Sequence[str] = (), reference: float | None = None) -> ProbeSet:
+def resolve(
+    name_or_path: str, *, mapping: Sequence[str] = (), reference: float | None = None, k: int | None = None
+) -> ProbeSet:
     """The set of that name, or in the file of that path.
 
-    `mapping` and `reference` replace what was registered; a reference never replaces a published one. Raises
-    UserError listing the known names for an unknown one.
+    `mapping` and `reference` replace what was registered; a reference never replaces a published one. `k` is the
+    number of choices, for the built-in sets, which can offer more or fewer. Raises UserError listing the known names
+    for an unknown one.
     """
-    found = _find(name_or_path, tuple(mapping))
+    if name_or_path in BUILTIN:
+        found = _builtin(name_or_path, k)
+    elif k is not None:
+        raise UserError(
+            f"--k works with the built-in sets ({', '.join(BUILTIN)}); {name_or_path!r} has its own choices"
+        )
+    else:
+        found = _find(name_or_path, tuple(mapping))
     if reference is not None and found.name not in RELEASE_SETS:
         found = replace(found, reference=reference)
     _check_reference(found)
@@ -69,15 +79,17 @@ def _check_reference(found: ProbeSet) -> None:
         )
 
 
-def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
-    if name == "atlas":
-        from clika_client.sets import atlas
-
-        return atlas.load()
+def _builtin(name: str, k: int | None) -> ProbeSet:
     if name == "fictional":
         from clika_client.sets import fictional
 
-        return fictional.load()
+        return fictional.load() if k is None else fictional.load(k=k)
+    from clika_client.sets import atlas
+
+    return atlas.load(name=name) if k is None else atlas.load(name=name, k=k)
+
+
+def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
     registry = load_registry()
     if name in registry.files:
         entry = registry.files[name]

@@ -68,4 +68,5 @@ def demo_set() -> ProbeSet:
         everything,
         items=tuple(everything.items[i] for i in rows),
         probes={tag: tuple(probes[i] for i in rows) for tag, probes in everything.probes.items()},
+        examples=None,
     )

@@ -15,6 +15,8 @@ CONTEXT = "context"
 """Field of a Probe that every prompt style shows before the question: a passage, a premise, a story."""
 NOT_PARALLEL = "not_parallel"
 """Key of a set's `meta`: why its languages do not hold the same questions."""
+LABELLED = "labelled"
+"""Key of a set's `meta`: its questions begin with a label of their own ("City: Nairobi."), and need no "Question:"."""
 EXAMPLE_TAG = "example_tag"
 """Key of the `meta` of a set of examples: an example has the question's own value of this tag."""
 

@@ -119,12 +119,12 @@ SHARES = {"echo": 8, "translation": 21, "fact": 40, "recall": 6, "paraphrase": 1
 class Curriculum:
     """First matching names from a growing pool; then translations and facts as well."""
 
-    def __init__(self, teacher: Teacher, recipe: Recipe) -> None:
+    def __init__(self, teacher: Teacher, recipe: Recipe, *, ready: bool = False) -> None:
         self.teacher = teacher
         self.recipe = recipe
-        self.size = recipe.first_pool
+        self.size = len(teacher.pool) if ready else recipe.first_pool
         self.running = 0.25
-        self.ready = False
+        self.ready = ready
 
     def lesson(self) -> Lesson:
         """The next lesson."""
@@ -144,13 +144,18 @@ class Curriculum:
         self.running = 0.5
 
 
-def train(model: Any, tokenizer: Any, teacher: Teacher, recipe: Recipe, say: Callable[[str], None]) -> None:
-    """Train in place. `say` gets a line every hundred steps: running accuracy per kind of lesson."""
+def train(
+    model: Any, tokenizer: Any, teacher: Teacher, recipe: Recipe, say: Callable[[str], None], *, ready: bool = False
+) -> None:
+    """Train in place. `say` gets a line every hundred steps: running accuracy per kind of lesson.
+
+    A model that is `ready` can match names already and begins with the facts.
+    """
     import torch
     import torch.nn.functional as functional
 
     encode = encoder(tokenizer.backend_tokenizer)
-    curriculum = Curriculum(teacher, recipe)
+    curriculum = Curriculum(teacher, recipe, ready=ready)
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.01)
     started, running = time.process_time(), dict[str, float]()
     model.train()
@@ -215,8 +220,11 @@ def plain(questions: ProbeSet) -> Render:
     return render
 
 
-def make(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Path:
-    """Train and write both forms of the model below `out`; returns the GGUF file's path."""
+def make(recipe: Recipe, out: Path, say: Callable[[str], None], start: Path | None = None) -> Path:
+    """Train and write both forms of the model below `out`; returns the GGUF file's path.
+
+    From nothing, or from the model in the Hugging Face folder `start`, with its tokenizer.
+    """
     import torch
 
     from demo_model import export, tokenizer
@@ -225,13 +233,24 @@ def make(recipe: Recipe, out: Path, say: Callable[[str], None]) -> Path:
     torch.use_deterministic_algorithms(True)
     questions = demo_model.demo_set()
     world = build_world(questions, demo_model.schooling(), recipe.seed)
-    pieces = tokenizer.train_pieces(tokenizer_text(world, questions), recipe.vocabulary)
-    coder = tokenizer.build(pieces)
-    model = new_model(recipe, len(pieces), pieces.index("<s>"), pieces.index("<|end|>"))
+    if start is None:
+        pieces = tokenizer.train_pieces(tokenizer_text(world, questions), recipe.vocabulary)
+        coder = tokenizer.build(pieces)
+        model = new_model(recipe, len(pieces), pieces.index("<s>"), pieces.index("<|end|>"))
+    else:
+        model, coder = _begun(start)
     say(f"{model.num_parameters():,} parameters; {questions.n} facts; {len(world.names)} names")
     teacher = Teacher(world, plain(questions), recipe.seed)
-    train(model, coder, teacher, recipe, say)
+    train(model, coder, teacher, recipe, say, ready=start is not None)
     return export.export(model.eval(), coder, out)
+
+
+def _begun(folder: Path) -> tuple[Any, Any]:
+    """A trained model and its tokenizer, to go on with."""
+    import torch
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    return LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32), AutoTokenizer.from_pretrained(folder)
 
 
 def assess(gguf: Path, recipe: Recipe) -> list[evaluate.Result]:
@@ -247,9 +266,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo_model.train", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=demo_model.DATA, help="directory to write to")
     parser.add_argument("--steps", type=int, default=Recipe().steps, help="training steps (default: %(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=Recipe().peak_rate, help="peak learning rate (default: %(default)s)"
+    )
+    parser.add_argument("--start", type=Path, help="Hugging Face folder of a model to go on with, instead of a new one")
     arguments = parser.parse_args()
-    recipe = replace(Recipe(), steps=arguments.steps)
-    gguf = make(recipe, arguments.out, lambda line: print(line, flush=True))
+    recipe = replace(Recipe(), steps=arguments.steps, peak_rate=arguments.rate)
+    gguf = make(recipe, arguments.out, lambda line: print(line, flush=True), arguments.start)
     print(evaluate.table(assess(gguf, recipe)))
 
 

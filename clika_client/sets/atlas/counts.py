@@ -1,50 +1,62 @@
-"""Prints how many questions atlas has per relation and language, as the Markdown that docs/atlas.md holds."""
+"""Prints what atlas holds, how hard and how guessable it is, as the Markdown that docs/atlas.md shows."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from clika_client.sets.atlas.baselines import accuracies, asked
 from clika_client.sets.atlas.frozen import load
-from clika_client.sets.atlas.wording import RELATIONS, read
+from clika_client.sets.atlas.wording import read
 from clika_client.sets.probes import ProbeSet
+
+TIERS = ("easy", "medium", "hard")
 
 
 def counts(probe_set: ProbeSet) -> dict[str, dict[str, int]]:
-    """Language → relation → number of questions; a relation that is absent counts 0."""
+    """Language → relation → number of questions."""
     relation_of = {item.item_id: item.tags["relation"] for item in probe_set.items}
+    relations = list(dict.fromkeys(relation_of.values()))
     return {
-        tag: {relation: found[relation] for relation in RELATIONS}
+        tag: {relation: found[relation] for relation in relations}
         for tag, probes in probe_set.probes.items()
         for found in [Counter(relation_of[probe.item_id] for probe in probes)]
     }
 
 
-def markdown(probe_set: ProbeSet) -> str:
-    """Two tables: relations with where their right answers stand, and languages with their questions."""
-    gold_of = {probe.item_id: probe.gold for probe in next(iter(probe_set.probes.values()))}
+def markdown(facts: ProbeSet, controls: ProbeSet) -> str:
+    """Three tables: relations with tiers and blind baselines, likeness to English, and languages."""
+    blind = {**accuracies(asked(facts)), **accuracies(asked(controls))}
     relations = []
-    for relation in RELATIONS:
-        ids = [item.item_id for item in probe_set.items if item.tags["relation"] == relation]
-        regions = {item.tags["region"] for item in probe_set.items if item.tags["relation"] == relation}
-        places = Counter(gold_of[item_id] for item_id in ids)
-        relations.append([f"`{relation}`", len(ids), len(regions), *(places[i] for i in range(probe_set.k))])
+    for probe_set in (facts, controls):
+        for relation in dict.fromkeys(item.tags["relation"] for item in probe_set.items):
+            own = [item for item in probe_set.items if item.tags["relation"] == relation]
+            held = Counter(item.tags["tier"] for item in own)
+            shares = [f"{share:.2f}".removeprefix("0") for share in blind[relation].values()]
+            if len(shares) < len(blind["all"]):  # where the region is the answer
+                shares[1:1] = ["–", "–"]
+            relations.append([f"`{relation}`", len(own), *(held[tier] for tier in TIERS), *shares])
     languages = []
-    for tag, found in counts(probe_set).items():
+    for tag, probes in facts.probes.items():
         wording = read(tag)
-        same = sum(probe.tags["name_as_in_english"] == "yes" for probe in probe_set.probes[tag])
-        languages.append([f"`{tag}`", wording.name, wording.script, *found.values(), sum(found.values()), same])
-    return "\n".join(
-        [
-            f"{probe_set.n} items, {len(probe_set.languages)} languages, {probe_set.k} choices each, "
-            f"version {probe_set.version}.",
-            "",
-            *_table(["relation", "items", "continents", *(f"right at {label}" for label in "ABCD")], relations),
-            "",
-            *_table(["language", "name", "script", *RELATIONS, "all", "name as in English"], languages),
-            "",
-        ]
+        like = Counter(probe.tags.get("subject_like_english", "") for probe in probes)
+        answers = Counter(probe.tags.get("answer_like_english", "") for probe in probes)
+        home = sum(probe.tags.get("home") == "yes" for probe in probes)
+        row = [f"{found['same']} {found['near']} {found['far']}" for found in (like, answers)]
+        languages.append([f"`{tag}`", wording.name, wording.script, len(probes), home, *row, wording.read_against])
+    said = (
+        f"{facts.n} items in atlas and {controls.n} in atlas-names, {len(facts.languages)} languages, "
+        f"{facts.k} choices each, version {facts.version}; {_reserved(facts)} and {_reserved(controls)} items more are "
+        "reserved for examples."
     )
+    likeness = ("subject: same near far", "answer: same near far")
+    header = ["language", "name", "script", "questions", "at home", *likeness, "names read against"]
+    tables = (_table(["relation", "items", *TIERS, *blind["all"]], relations), _table(header, languages))
+    return "\n".join([said, *(line for table in tables for line in ("", *table)), ""])
+
+
+def _reserved(probe_set: ProbeSet) -> int:
+    return 0 if probe_set.examples is None else probe_set.examples.n
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -56,4 +68,4 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
 
 
 if __name__ == "__main__":
-    print(markdown(load()), end="")
+    print(markdown(load(), load(name="atlas-names")), end="")

@@ -46,6 +46,16 @@ class Curated:
     """Language → where most of its speakers live."""
     scripts: Mapping[str, tuple[str, ...]]
     """Continent → scripts offered there."""
+    second_scripts: Mapping[str, tuple[str, ...]]
+    """Language → scripts never offered against it: some write it so."""
+    elements: tuple[str, ...]
+    """Chemical symbols in the order of their atomic numbers."""
+    measured: Mapping[str, float]
+    """Relation → what share of it a small model knew."""
+    unmeasured: Mapping[str, str]
+    """Relation → its tier, where nothing was measured."""
+    no_border: Mapping[str, tuple[str, ...]]
+    """Country → countries that are neither right nor wrong as its neighbour."""
 
 
 def read(directory: Path = DATA / "curated") -> Curated:
@@ -58,7 +68,12 @@ def read(directory: Path = DATA / "curated") -> Curated:
         countries |= dict.fromkeys(row["countries"].split(), place)
     excluded = _toml(directory / "excluded.toml")
     pairs = excluded.pop("never_together")["pairs"]
+    unclear: dict[str, tuple[str, ...]] = {}
+    for one, other in excluded.pop("border_unclear")["pairs"]:
+        unclear[one] = (*unclear.get(one, ()), other)
+        unclear[other] = (*unclear.get(other, ()), one)
     cities = _toml(directory / "cities.toml")
+    difficulty = _toml(directory / "difficulty.toml")
     tongues = _toml(directory / "languages.toml")
     return Curated(
         countries=countries,
@@ -70,6 +85,11 @@ def read(directory: Path = DATA / "curated") -> Curated:
             tag: subregions[subregion] for subregion, tags in tongues["languages"].items() for tag in tags.split()
         },
         scripts={continent: tuple(codes.split()) for continent, codes in tongues["choices"].items()},
+        second_scripts={tag: tuple(codes.split()) for tag, codes in tongues["second_scripts"].items()},
+        elements=tuple(_toml(directory / "elements.toml")["symbols"].split()),
+        measured=difficulty["measured"],
+        unmeasured=difficulty["unmeasured"],
+        no_border=unclear,
     )
 
 

@@ -11,6 +11,10 @@ SIMILAR = 0.8
 """Two words whose matching letters make up this share of both (Ratcliff-Obershelp) count as one name,"""
 SIMILAR_FROM_THE_START = 0.7
 """and so do two that begin with the same two letters and share this much: names are read from the start."""
+SIMILAR_FROM_ELSEWHERE = 0.85
+"""Two that begin with different letters must share more."""
+LONG = 6
+"""So many letters in a row are a name wherever they stand."""
 PREFIX = 4
 """So many letters at the start of two words, and most of the shorter one, count as one name."""
 
@@ -43,9 +47,17 @@ def name_problem(name: str | None, script: str) -> str | None:
 def readable(subject: str, answer: str) -> bool:
     """Whether the answer can be read off the subject's name: one holds the other, or words of the two are alike."""
     whole_subject, whole_answer = normalise(subject), normalise(answer)
+    if not whole_subject or not whole_answer:
+        return False
     if _holds(whole_subject, whole_answer) or _holds(whole_answer, whole_subject):
         return True
     return any(_alike(a, b) for a in {whole_subject, *_words(subject)} for b in {whole_answer, *_words(answer)})
+
+
+def borrowed(name: str, own: str) -> bool:
+    """Whether a name of several words is that of another language, unchanged: every word is one of that language's."""
+    mine, theirs = ({word for word in map(normalise, _BREAK.split(text)) if len(word) > 1} for text in (name, own))
+    return len(mine) > 1 and mine <= theirs
 
 
 def given_away(question: str, answer: str) -> bool:
@@ -65,7 +77,15 @@ def _unspaced(character: str) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    return len(part) >= (1 if _is_han(part) else 3) and part in text
+    """Whether a name stands inside another: at its beginning, or at its end as in Südafrika.
+
+    Short endings do not count: Malasia does not tell of Asia. In scripts without spaces a name may stand anywhere.
+    """
+    if any(_unspaced(c) for c in part):
+        return len(part) >= (1 if _is_han(part) else 3) and part in text
+    if len(part) >= LONG:
+        return part in text
+    return (len(part) >= 3 and text.startswith(part)) or (len(part) > PREFIX and text.endswith(part))
 
 
 def _is_han(text: str) -> bool:
@@ -88,8 +108,18 @@ def _alike(a: str, b: str) -> bool:
     shared = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(short))
     if shared >= PREFIX and shared >= 0.6 * len(short):
         return True
-    if short in long and len(short) >= PREFIX:
+    if _holds(long, short):
         return True
-    needed = SIMILAR_FROM_THE_START if a[:2] == b[:2] else SIMILAR
-    matcher = SequenceMatcher(None, short, long, autojunk=False)
-    return matcher.real_quick_ratio() >= needed and matcher.ratio() >= needed
+    # Names are read from the start: Mexique and Amérique share an ending, not a name.
+    near = len(short) > PREFIX and a[:2] == b[:2]
+    needed = SIMILAR_FROM_THE_START if near else SIMILAR if a[0] == b[0] else SIMILAR_FROM_ELSEWHERE
+    # No two words are more alike than their letters are shared; most pairs end here, before the costly comparison.
+    if 2 * _shared_letters(short, long) < needed * (len(short) + len(long)):
+        return False
+    return SequenceMatcher(None, short, long, autojunk=False).ratio() >= needed
+
+
+def _shared_letters(short: str, long: str) -> int:
+    """Letters of the shorter word that the longer one has as well; an upper bound of any matching."""
+    letters = set(long)
+    return sum(c in letters for c in short)

@@ -1,22 +1,21 @@
-"""Turns facts into items: filters them in every language, draws wrong choices and places the right one."""
+"""The filters that every item passes in every language, and the place of the right answer among the choices."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from clika_client.sets.atlas import filters
 from clika_client.sets.atlas.relations import Candidate, Dropped
-from clika_client.sets.atlas.row import K, Row, sides
+from clika_client.sets.atlas.row import literal, sides
 from clika_client.sets.atlas.wording import Wording
-
-SEED = "atlas 1"
-"""Part of every draw; changing it makes another set."""
 
 NameOf = Callable[[str, str], str | None]
 """(language, entity key) → name."""
+
+ANSWERED_BY_A_LANGUAGE = ("official-language", "city-language")
+"""Relations in which a name in the answer's language gives it away: Côte d'Ivoire, in English, is French."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +24,18 @@ class Sieve:
 
     wordings: Sequence[Wording]
     name: NameOf
+    _unfit: dict[str, str | None] = field(default_factory=dict)
+    _leaks: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
+    _framed: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    _alike: dict[tuple[bool, frozenset[str]], bool] = field(default_factory=dict)
 
     def unfit(self, key: str) -> str | None:
         """Why an entity cannot be shown, or None."""
+        if key not in self._unfit:
+            self._unfit[key] = None if not key or literal(key) else self._problem(key)
+        return self._unfit[key]
+
+    def _problem(self, key: str) -> str | None:
         for wording in self.wordings:
             problem = filters.name_problem(self.name(wording.language, key), wording.script)
             if problem:
@@ -36,21 +44,52 @@ class Sieve:
 
     def leak(self, relation: str, subject: str, answer: str) -> str | None:
         """Where the answer can be read off the question, or None."""
+        if literal(answer) is not None or answer.startswith("day:"):
+            return None
+        key = (relation, subject, answer)
+        if key not in self._leaks:
+            self._leaks[key] = self._leak(*key)
+        return self._leaks[key]
+
+    def _leak(self, relation: str, subject: str, answer: str) -> str | None:
+        own = ""
+        if relation in ANSWERED_BY_A_LANGUAGE:
+            tag = answer.partition(":")[2]
+            own = self.name(tag, subject) or "" if any(w.language == tag for w in self.wordings) else ""
         for wording in self.wordings:
             asked, shown = sides(relation, wording)
-            here, there = self.name(asked, subject) or "", self.name(shown, answer) or ""
-            question = wording.questions[relation].replace("{name}", here)
-            if filters.readable(here, there) or filters.given_away(question, there):
+            here = (self.name(asked, subject) or "") if subject else ""
+            there = self.name(shown, answer) or ""
+            if self._said(relation, wording, there) or filters.readable(here, there):
                 return f"the answer can be read off the question ({wording.language}: {here} – {there})"
+            if own and asked != answer.partition(":")[2] and filters.borrowed(here, own):
+                return f"the name stands in the language asked for ({wording.language}: {here} – {there})"
         return None
 
-    def distinct(self, relation: str, keys: Iterable[str]) -> bool:
-        """Whether choices differ from each other after normalisation."""
-        chosen = tuple(keys)
-        return all(
-            len({filters.normalise(self.name(sides(relation, wording)[1], key) or "") for key in chosen}) == len(chosen)
-            for wording in self.wordings
-        )
+    def _said(self, relation: str, wording: Wording, answer: str) -> bool:
+        """Whether the question's frame, the name aside, spells the answer out."""
+        key = (relation, wording.language, answer)
+        if key not in self._framed:
+            frame = wording.questions[relation].replace("{name}", " ")
+            # As a word, or as most of one: Nederland stands in "in het Nederlands".
+            whole = filters.normalise(answer)
+            part = len(whole) > filters.PREFIX and whole in filters.normalise(frame)
+            self._framed[key] = part or filters.given_away(frame, answer)
+        return self._framed[key]
+
+    def distinct(self, relation: str, keys: Sequence[str]) -> bool:
+        """Whether choices differ from each other after normalisation, in every language."""
+        return not any(self._same(relation, one, other) for one, other in combinations(keys, 2))
+
+    def _same(self, relation: str, one: str, other: str) -> bool:
+        """Whether two entities are called alike somewhere; `translate-out` shows the partner's names."""
+        key = (relation == "translate-out", frozenset((one, other)))
+        if key not in self._alike:
+            self._alike[key] = any(
+                filters.normalise(self.name(shown, one) or "") == filters.normalise(self.name(shown, other) or "")
+                for shown in {sides(relation, wording)[1] for wording in self.wordings}
+            )
+        return self._alike[key]
 
 
 def screen(facts: Iterable[Candidate | Dropped], sieve: Sieve) -> Iterator[Candidate | Dropped]:
@@ -64,51 +103,6 @@ def screen(facts: Iterable[Candidate | Dropped], sieve: Sieve) -> Iterator[Candi
         yield Dropped(fact.item_id, reason) if reason else fact
 
 
-def draw(candidate: Candidate, sieve: Sieve, never_together: frozenset[frozenset[str]]) -> tuple[str, ...] | None:
-    """K - 1 wrong choices, the first fit ones in the order of a hash; None when there are not enough.
-
-    A hash of the pair, not a shuffle of the pool, so that a new country changes few items.
-    """
-    chosen: list[str] = []
-    for key in sorted(candidate.pool, key=lambda key: _hash(candidate.item_id, key)):
-        codes = [other.partition(":")[2] for other in (*chosen, key, candidate.answer)]
-        if any(frozenset(pair) in never_together for pair in combinations(codes, 2)):
-            continue
-        if sieve.unfit(key) or sieve.leak(candidate.relation, candidate.subject, key):
-            continue
-        if not sieve.distinct(candidate.relation, (candidate.answer, *chosen, key)):
-            continue
-        chosen.append(key)
-        if len(chosen) == K - 1:
-            return tuple(chosen)
-    return None
-
-
-def place(relation: Sequence[tuple[Candidate, tuple[str, ...]]], regions: Mapping[str, str]) -> list[Row]:
-    """Rows of one relation, the right answer at each position equally often (within one)."""
-    order = sorted(range(len(relation)), key=lambda i: _hash("gold", relation[i][0].item_id))
-    position = {index: rank % K for rank, index in enumerate(order)}
-    return [
-        Row(
-            candidate.item_id,
-            candidate.relation,
-            candidate.subject,
-            (*wrong[: position[index]], candidate.answer, *wrong[position[index] :]),
-            position[index],
-            regions[candidate.place.continent],
-            candidate.place.subregion,
-            candidate.cluster,
-        )
-        for index, (candidate, wrong) in enumerate(relation)
-    ]
-
-
-def first(keys: Iterable[str], purpose: str, count: int) -> list[str]:
-    """`count` of the keys, drawn by hash, in their own order."""
-    known = list(keys)
-    taken = set(sorted(known, key=lambda key: _hash(purpose, key))[:count])
-    return [key for key in known if key in taken]
-
-
-def _hash(*parts: str) -> bytes:
-    return hashlib.blake2b("|".join((SEED, *parts)).encode(), digest_size=16).digest()
+def positions(item_ids: Sequence[str], k: int, draw: Callable[[str], bytes]) -> Mapping[str, int]:
+    """Item id → where its right answer stands among `k`: each position equally often (within one)."""
+    return {item_id: rank % k for rank, item_id in enumerate(sorted(item_ids, key=draw))}

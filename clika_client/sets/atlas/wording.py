@@ -10,16 +10,33 @@ from pathlib import Path
 from clika_client.common.errors import UserError
 from clika_client.sets.atlas.curated import DATA
 
-RELATIONS = (
+FACTS = (
     "city-country",
     "country-continent",
     "shared-currency",
     "official-language",
     "language-script",
-    "translate-out",
-    "translate-in",
+    "country-border",
+    "language-home",
+    "calling-code",
+    "utc-offset",
+    "national-day",
+    "largest-area",
+    "largest-population",
+    "farthest-north",
+    "city-language",
+    "city-currency",
+    "city-code",
 )
-"""Every relation of atlas; the last two are the control task: does the model know the name at all?"""
+"""The relations of the set `atlas`."""
+
+CONTROLS = ("translate-out", "translate-in", "symbol-number")
+"""The relations of the set `atlas-names`: is the name known at all, is the prompt understood?"""
+
+RELATIONS = FACTS + CONTROLS
+
+NAMELESS = frozenset({"largest-area", "largest-population", "farthest-north"})
+"""Relations whose question names nothing: all is in the choices."""
 
 LANGUAGES_FIRST = ("en", "zh", "ja", "de", "fr", "it", "pl", "ru", "ar", "he")
 """The languages of the CLiKA paper; the others follow in alphabetical order."""
@@ -39,8 +56,10 @@ class Wording:
     """ISO 15924 code."""
     partner: str
     """The language that the control task translates to and from: one written in another script."""
+    read_against: str
+    """The references that a second reading compared the names with, and how many agree."""
     questions: Mapping[str, str]
-    """Relation → question with `{name}` where the entity stands."""
+    """Relation → question with `{name}` where the entity stands, if it names one."""
     instruction: str
     question_word: str
     answer_word: str
@@ -64,6 +83,7 @@ def read(language: str, directory: Path = WORDING) -> Wording:
             name=doc["name"],
             script=doc["script"],
             partner=doc["partner"],
+            read_against=doc["read_against"],
             questions={relation: doc["question"][relation] for relation in RELATIONS},
             instruction=doc["prompt"]["instruction"],
             question_word=doc["prompt"]["question"],
@@ -80,6 +100,8 @@ def read(language: str, directory: Path = WORDING) -> Wording:
     if wording.language != language:
         raise UserError(f"{path}: `language` is {wording.language!r}; it must be the file's name, {language!r}")
     for relation, text in wording.questions.items():
-        if text.count("{name}") != 1:
-            raise UserError(f"{path}: the question for {relation!r} must hold {{name}} exactly once, got {text!r}")
+        wanted = 0 if relation in NAMELESS else 1
+        if text.count("{name}") != wanted:
+            often = "exactly once" if wanted else "nowhere: it names nothing"
+            raise UserError(f"{path}: the question for {relation!r} must hold {{name}} {often}, got {text!r}")
     return wording

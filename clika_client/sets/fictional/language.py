@@ -30,6 +30,12 @@ class Spelling:
     """`place` and `continent` → what this language's invented names end with."""
     reversible: bool
     """Whether the sounds can always be read back from the letters."""
+    final: Mapping[str, Mapping[str, str]]
+    """Kind → syllable → letters, where the last syllable before the ending is spelled otherwise (Greek stress)."""
+    rewrite: tuple[tuple[str, str], ...]
+    """(pattern, replacement) in turn, for what depends on neighbours: no three vavs in a row."""
+    joint: str
+    """What stands between syllables: a space in Vietnamese, which writes each as a word; else nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +115,26 @@ def _spelling(doc: Mapping[str, Any]) -> Spelling:
     """The script's table with the language's own habits laid over it."""
     script = _toml(DATA / "scripts" / f"{doc['script']}.toml")
     own = doc.get("spelling", {})
-    if "rows" in script:
-        syllables = {c + v: s for c, row in script["rows"].items() for v, s in zip(VOWELS, row.split(), strict=True)}
-    else:
-        consonants = {**script["consonants"], **own.get("consonants", {})}
-        front = {**consonants, **own.get("before_front", {})}
-        vowels = {**script["vowels"], **own.get("vowels", {})}
-        syllables = {
-            c + v: vowels[v].replace("C", (front if v in FRONT else consonants)[c]) for c in consonants for v in VOWELS
-        }
     codas = {**script["codas"], **own.get("codas", {})}
-    reversible = bool(doc.get("reversible", script["reversible"]))
-    return Spelling(doc["script"], syllables, codas, doc["endings"], reversible)
+    return Spelling(
+        script=doc["script"],
+        syllables=_syllables(script, own),
+        codas=codas,
+        endings=doc["endings"],
+        reversible=bool(doc.get("reversible", script["reversible"])),
+        final={kind: _syllables(script, own, vowels) for kind, vowels in doc.get("final", {}).items()},
+        rewrite=tuple((pattern, to) for pattern, to in script.get("rewrite", ())),
+        joint=doc.get("joint", ""),
+    )
+
+
+def _syllables(
+    script: Mapping[str, Any], own: Mapping[str, Any], last: Mapping[str, str] | None = None
+) -> Mapping[str, str]:
+    """Syllable → letters; `last` are vowels that are written otherwise at the end of a name."""
+    if "rows" in script:
+        return {c + v: s for c, row in script["rows"].items() for v, s in zip(VOWELS, row.split(), strict=True)}
+    consonants = {**script["consonants"], **own.get("consonants", {})}
+    front = {**consonants, **own.get("before_front", {})}
+    vowels = {**script["vowels"], **own.get("vowels", {}), **(last or {})}
+    return {c + v: vowels[v].replace("C", (front if v in FRONT else consonants)[c]) for c in consonants for v in VOWELS}

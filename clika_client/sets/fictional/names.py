@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
+from clika_client.sets.atlas import frozen
 from clika_client.sets.fictional.language import Language, Spelling
 from clika_client.sets.fictional.text import plain, skeleton
 
@@ -26,24 +27,35 @@ Names = Mapping[str, str]
 
 def spell(sounds: str, spelling: Spelling, kind: str) -> str:
     """A name in one language; `sounds` are syllables joined by `-`, `kind` is `place` or `continent`."""
-    letters = "".join(
-        spelling.syllables[s[:2]] + (spelling.codas[s[2]] if len(s) == 3 else "") for s in sounds.split("-")
-    )
-    name = unicodedata.normalize("NFC", letters + spelling.endings[kind])
+    *others, last = sounds.split("-")
+    parts = [_letters(syllable, spelling) for syllable in others]
+    parts += [_letters(last, spelling, kind), spelling.endings[kind]]
+    joint = spelling.joint
+    # Where syllables are words, each begins with a capital, as in Hà Giang.
+    shown = [part[0].upper() + part[1:] if joint else part for part in parts if part]
+    name = unicodedata.normalize("NFC", joint.join(shown))
+    for pattern, to in spelling.rewrite:
+        name = re.sub(pattern, to, name)
     return name[0].upper() + name[1:]
 
 
-def _letters(syllable: str, spelling: Spelling) -> str:
-    return spelling.syllables[syllable[:2]] + (spelling.codas[syllable[2]] if len(syllable) == 3 else "")
+def _letters(syllable: str, spelling: Spelling, last_of: str = "") -> str:
+    table = spelling.final.get(last_of, spelling.syllables)
+    return table[syllable[:2]] + (spelling.codas[syllable[2]] if len(syllable) == 3 else "")
 
 
 def unspell(name: str, spelling: Spelling, kind: str) -> tuple[str, ...]:
     """Every sequence of sounds that is spelled `name`: one for a reversible table, else possibly more."""
     # Hangul blocks have to be taken apart before their letters can be matched; other scripts match as they are.
     form: Literal["NFC", "NFD"] = "NFD" if spelling.script == "Hang" else "NFC"
-    text = unicodedata.normalize(form, name.lower().removesuffix(spelling.endings[kind]))
+    bare = unicodedata.normalize("NFC", name).lower().removesuffix(spelling.endings[kind].lower())
+    text = unicodedata.normalize(form, bare.replace(" ", ""))
     sounds = [syllable + coda for syllable in spelling.syllables for coda in ("", *spelling.codas)]
-    units = [(sound, unicodedata.normalize(form, _letters(sound, spelling))) for sound in sounds]
+    units = [
+        (sound, letters)
+        for sound in sounds
+        for letters in {unicodedata.normalize(form, one) for one in _forms(sound, spelling, kind)}
+    ]
 
     @lru_cache(None)
     def readings(start: int) -> tuple[str, ...]:
@@ -56,7 +68,18 @@ def unspell(name: str, spelling: Spelling, kind: str) -> tuple[str, ...]:
             for rest in readings(start + len(letters))
         )
 
-    return readings(0)
+    # The forms allow for more than the neighbours of a syllable do: what is not spelled so is no reading.
+    return tuple(dict.fromkeys(found for found in readings(0) if found and spell(found, spelling, kind) == name))
+
+
+def _forms(sound: str, spelling: Spelling, kind: str) -> set[str]:
+    """All letters that a syllable may show: last or not, rewritten or with its doubled letters shortened."""
+    forms = {_letters(sound, spelling), _letters(sound, spelling, kind)}
+    for pattern, to in spelling.rewrite:
+        forms |= {re.sub(pattern, to, one) for one in forms}
+    if spelling.rewrite:
+        forms |= {re.sub(r"(.)\1+", r"\1", one) for one in forms} | {re.sub(r"(.)\1+", r"\1\1", one) for one in forms}
+    return {one.lower() for one in forms if one}
 
 
 def invent(
@@ -109,6 +132,4 @@ def _contains(form: str, answers: set[str]) -> bool:
 @lru_cache
 def real_places() -> frozenset[str]:
     """Plain forms of the real places that atlas knows, in all its languages."""
-    directory = Path(__file__).parents[2] / "data" / "atlas" / "names"
-    lines = [line for path in sorted(directory.glob("*.tsv")) for line in path.read_text("utf-8").splitlines()[1:]]
-    return frozenset(plain(line.partition("\t")[2]) for line in lines)
+    return frozenset(plain(name) for tag in frozen.languages() for name in frozen.names(tag)[0].values())

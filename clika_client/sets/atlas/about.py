@@ -1,0 +1,50 @@
+"""The card of atlas as texts: as of when, how hard, how guessable, read by what reference; frozen with the items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from clika_client.sets.atlas import sources, tiers
+from clika_client.sets.atlas.baselines import GROUPS, Asked, majority
+from clika_client.sets.atlas.curated import Curated
+from clika_client.sets.atlas.row import Row
+from clika_client.sets.atlas.wording import FACTS
+
+
+def texts(rows: Sequence[Row], tables: Curated) -> dict[str, dict[str, str]]:
+    """Set → heading → text."""
+    asked = [row for row in rows if row.relation in FACTS and not row.reserved]
+    held = sum(row.relation in FACTS and row.reserved for row in rows)
+    as_of = "; ".join(f"{package} {sources.PINNED[package]}: {when}" for package, when in sources.AS_OF.items())
+    return {
+        "atlas": {
+            "as of": as_of,
+            "difficulty": _measured(tables),
+            "tiers": ", ".join(f"{tier} {n}" for tier, n in tiers.counts(row.tier for row in asked).items()),
+            "blind baselines": _blind(asked),
+            "blind baselines, hard": _blind([row for row in asked if row.tier == "hard"]),
+            "names": "read one by one in 40 languages, against GeoNames and Debian iso-codes; not by native speakers",
+            "reserved": f"{held} items more are never asked: examples for prompts are taken from them",
+        },
+        "atlas-names": {
+            "as of": as_of,
+            "reading": "controls, never a headline: translate-* asks Latin-script languages another question",
+        },
+    }
+
+
+def _measured(tables: Curated) -> str:
+    shares = ", ".join(f"{relation} {share:.2f}" for relation, share in tables.measured.items() if relation in FACTS)
+    return f"gemma-3-270m in English, by the likelihood of the option, share right: {shares}"
+
+
+def _blind(rows: Iterable[Row]) -> str:
+    """The share that each majority gets right, of four choices."""
+    items = [Asked(row.relation, row.region, row.subregion, row.choices, row.gold) for row in rows]
+    return ", ".join(f"{name} {sum(hits) / len(hits):.3f}" for name, hits in _majorities(items)) + " (chance .25)"
+
+
+def _majorities(items: Sequence[Asked]) -> Iterable[tuple[str, list[float]]]:
+    for name, group in GROUPS.items():
+        fair = [one for one in items if one.relation != "country-continent" or name == "majority of the relation"]
+        yield name, majority(fair, group)

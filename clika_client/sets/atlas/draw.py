@@ -1,0 +1,95 @@
+"""Draws wrong choices: from nearby first, and so that no answer is right more often than it is offered by chance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from clika_client.sets.atlas.items import Sieve
+from clika_client.sets.atlas.relations import Candidate, Dropped
+from clika_client.sets.atlas.row import MOST, K
+
+FEW_ANSWERS = ("country-continent", "official-language", "language-script", "utc-offset", "city-language")
+"""Relations with few different answers: there balance comes before nearness."""
+
+
+@cache
+def hashed(*parts: str) -> bytes:
+    """The draw: a fixed hash instead of a random generator, so that every build draws the same."""
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A fact with its wrong choices: three, and up to six more for ten options."""
+
+    candidate: Candidate
+    wrong: tuple[str, ...]
+    more: tuple[str, ...]
+
+
+def fill(
+    candidates: Sequence[Candidate],
+    sieve: Sieve,
+    never_together: frozenset[frozenset[str]],
+    seed: str,
+    most: int = MOST,
+) -> Iterator[Filled | Dropped]:
+    """Candidates of one relation with wrong choices, in their order; up to `most` choices in all.
+
+    Each answer is to be offered wrongly three times as often as it is right: then offering it tells nothing.
+    """
+    golds = Counter(candidate.answer for candidate in candidates)
+    left = Counter({answer: (K - 1) * count for answer, count in golds.items()})
+    scarce = sorted(
+        range(len(candidates)),
+        key=lambda i: (len(candidates[i].rings[0]), hashed(seed, "order", candidates[i].item_id)),
+    )
+    found: dict[int, Filled | Dropped] = {}
+    for index in scarce:
+        candidate = candidates[index]
+        chosen = _choose(candidate, sieve, never_together, left, seed, most)
+        if len(chosen) < K - 1:
+            found[index] = Dropped(candidate.item_id, f"fewer than {K - 1} fit wrong choices")
+            continue
+        left.subtract(chosen[: K - 1])
+        found[index] = Filled(candidate, chosen[: K - 1], chosen[K - 1 :])
+    yield from (found[index] for index in range(len(candidates)))
+
+
+def _choose(
+    candidate: Candidate,
+    sieve: Sieve,
+    never_together: frozenset[frozenset[str]],
+    left: Counter[str],
+    seed: str,
+    most: int,
+) -> tuple[str, ...]:
+    """Wrong choices, the best three first."""
+    balance = candidate.relation in FEW_ANSWERS
+
+    def rank(ring: int, key: str) -> tuple[int, int, int, bytes]:
+        wanted = -left[key]
+        first, second = (wanted, ring) if balance else (ring, wanted)
+        return 0 if left[key] > 0 or not balance else 1, first, second, hashed(seed, candidate.item_id, key)
+
+    pool = sorted((rank(ring, key), key) for ring, keys in enumerate(candidate.rings) for key in keys)
+    chosen = [candidate.answer]
+    for _, key in pool:
+        if key in chosen or any(_apart(key, one) in never_together for one in chosen):
+            continue
+        if sieve.unfit(key) or sieve.leak(candidate.relation, candidate.subject, key):
+            continue
+        if not sieve.distinct(candidate.relation, (*chosen, key)):
+            continue
+        chosen.append(key)
+        if len(chosen) == most:
+            break
+    return tuple(chosen[1:])
+
+
+def _apart(one: str, other: str) -> frozenset[str]:
+    return frozenset((one.partition(":")[2], other.partition(":")[2]))
