@@ -151,7 +151,7 @@ def mmlu_prox(root: Path, n: int = 8) -> Expected:
 def mmlu_prox_lite(root: Path) -> Expected:
     """Joined by (src, question_id_src)."""
     made = mmlu_prox(root)
-    return Expected(made.languages, made.items, made.choices, {p: ["f/14"] for p in made.dropped})
+    return Expected(made.languages, made.items, made.choices, {p: ["f|14"] for p in made.dropped})
 
 
 def xcopa(root: Path, n: int = 8) -> Expected:
@@ -361,7 +361,7 @@ def mlama(root: Path, n: int = 14) -> Expected:
             root / f"mlama1.1/{language}/templates.jsonl",
             [{"relation": r, "template": f"[X] {language} {r} [Y] ."} for r in ("P36", "P17", "P99")],
         )
-    return Expected(("en", "de", "ja"), n - 1 + 4, (3, 10), {("de", "missing in this language"): ["P36/0"]})
+    return Expected(("en", "de", "ja"), n - 1 + 4, (3, 10), {("de", "missing in this language"): ["P36|0"]})
 
 
 def klar(root: Path) -> Expected:

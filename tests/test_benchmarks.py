@@ -205,7 +205,7 @@ def test_mlama_draws_the_same_candidates_in_every_language_and_none_that_is_righ
         assert [c.removeprefix("en ") for c in english.choices] == [c.removeprefix("de ") for c in german.choices]
         assert len(set(english.choices)) == len(english.choices)
     by_id = dict(zip((item.item_id for item in found.items), found.probes["en"], strict=True))
-    probe = by_id["P36/5"]
+    probe = by_id["P36|5"]
     assert (probe.question, probe.choices[probe.gold]) == ("en place 5 en P36 ____ .", "en land 5")
     assert {item.tags["relation"] for item in found.items} == {"P36", "P17"}
 

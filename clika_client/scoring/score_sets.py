@@ -90,12 +90,14 @@ def make_parts(
     check_tags([sets[i] for i in present], options.only, "--only")
     if options.split is not None:
         check_tags([sets[i] for i in present], [options.split], "--split")
+    left_empty: list[str] = []
     for set_id in present:
         probe_set = sets[set_id]
         rows = [block for block in blocks if block.key.set_id == set_id]
         reference, kind = _reference(probe_set, rows, options)
         questions, kept = questions_of(probe_set), kept_items(probe_set, options.drop, options.only)
         if not len(kept):
+            left_empty.append(probe_set.name)
             continue
         cuts: dict[str | None, npt.NDArray[np.int64]] = {None: kept}
         if options.split is not None:
@@ -104,10 +106,14 @@ def make_parts(
         for split, positions in cuts.items():
             whole = len(positions) == probe_set.n
             cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
+            if split is not None and not any(block.asked.any() for block in cut):
+                continue
             units = _units(probe_set, positions)
             version, compared = (versions or {}).get(set_id), compare_rows(cut, options.anchor)
             taken = questions.take(positions)
             yield ScoredSet(probe_set, split, positions, taken, cut, reference, kind, set_id, version, compared, units)
+    if len(left_empty) == len(present):
+        raise UserError(f"--only {','.join(options.only)}: no item of {', '.join(left_empty)} is left to score")
 
 
 def _units(probe_set: ProbeSet, positions: npt.NDArray[np.int64]) -> Units | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks.table import Benchmark
+from clika_client.sets.mapping import joined
 
 Raw = Mapping[str, Any]
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -88,10 +89,11 @@ class Columns:
         """What is the same in every language."""
         for names in self._columns.key:
             if all(name in raw for name in names):
-                parts = [text_of(raw[name]) for name in names]
-                if not any(part.strip() for part in parts):
+                # As imports name their documents, so that others' logs of a benchmark meet the set of that name.
+                key = joined([raw[name] for name in names])
+                if key is None:
                     raise RowProblem("its key is empty")
-                return "/".join(parts)
+                return key
         wanted = " or ".join("+".join(names) for names in self._columns.key)
         raise NoColumn(f"no column {wanted}; the row has: {', '.join(map(str, raw))}")
 
