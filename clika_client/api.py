@@ -52,6 +52,7 @@ def run(
     items: Items | None = None,
     limit: int | None = None,
     prompt: str = "plain",
+    shots: int = 0,
     asking: Asking | None = None,
     provider: ProviderOptions | None = None,
     refresh: bool = False,
@@ -62,13 +63,16 @@ def run(
     """Ask `models` the questions of `sets` and score the answers; waits until all is done, in a notebook too.
 
     A model is a spec (`openai/…`) or a Provider of your own, which is closed at the end. `limit` asks so
-    many items, `items` says more about which; the same ones in every language. `max_cost` is in US dollars.
+    many items, `items` says more about which; the same ones in every language. `shots` worked examples of the set's own
+    reserved questions stand before each question. `max_cost` is in US dollars.
     How a model is asked is decided by `asking.ask`: with `auto`, the default, label probabilities from local models and
     text from all others. A run whose requests partly failed is returned, not raised: see `result.status` and each
     record's `coverage`. Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for
     the file; all are ClikaError.
     """
-    config = _config(sets, models, languages, items, limit, prompt, asking, provider, refresh, max_cost, fallback)
+    config = _config(
+        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback
+    )
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
         result = finish(lambda: prepared.ask(Silent()))
@@ -84,6 +88,7 @@ async def arun(
     items: Items | None = None,
     limit: int | None = None,
     prompt: str = "plain",
+    shots: int = 0,
     asking: Asking | None = None,
     provider: ProviderOptions | None = None,
     refresh: bool = False,
@@ -92,7 +97,9 @@ async def arun(
     scoring: Options | None = None,
 ) -> RunReport:
     """As `run`, in the running event loop: other tasks go on while models are asked. Cancelling keeps what arrived."""
-    config = _config(sets, models, languages, items, limit, prompt, asking, provider, refresh, max_cost, fallback)
+    config = _config(
+        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback
+    )
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
         result = await prepared.ask(Silent())
@@ -132,6 +139,7 @@ def _config(
     items: Items | None,
     limit: int | None,
     prompt: str,
+    shots: int,
     asking: Asking | None,
     provider: ProviderOptions | None,
     refresh: bool,
@@ -142,7 +150,7 @@ def _config(
     return RunConfig(
         sets=tuple(s if isinstance(s, ProbeSet) else resolve(str(s)) for s in several_sets),
         models=(models,) if isinstance(models, str) or not isinstance(models, Sequence) else tuple(models),
-        style=get_style(prompt),
+        style=get_style(prompt, shots),
         asking=asking or Asking(),
         languages=None if languages is None else tuple(canonical(tag) for tag in languages),
         items=replace(items or Items(), limit=limit) if limit is not None else items or Items(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -140,6 +141,18 @@ def test_english_texts_under_the_names_of_other_languages_are_refused(tmp_path: 
         kept.add("xcopa", tmp_path / "data-gmt")
     facts, _ = kept.add("xcopa", tmp_path / "data")
     assert facts.items == 8
+
+
+@pytest.mark.skipif("CLIKA_XCOPA" not in os.environ, reason="CLIKA_XCOPA is not set: name a checkout of XCOPA")
+def test_the_real_xcopa_is_mended_where_others_counted_it_wrong() -> None:
+    """Counts of the published test files: rows whose question differs from the other languages, and 250 of each."""
+    kept.add("xcopa", Path(os.environ["CLIKA_XCOPA"]))
+    found = kept.read("xcopa")
+    mended = {tag: sum(MENDED in p.tags for p in found.probes[tag]) for tag in found.languages}
+    assert {tag: n for tag, n in mended.items() if n} == {"id": 4, "it": 4, "sw": 37, "th": 250, "tr": 51}
+    adapted = {tag: sum("adapted" in p.tags for p in found.probes[tag]) for tag in ("qu", "ht", "tr", "zh", "id")}
+    assert adapted == {"qu": 26, "ht": 18, "tr": 18, "zh": 17, "id": 0}
+    assert [item.tags["asks"] for item in found.items].count("cause") == 250 == found.n / 2
 
 
 # ---- BMLAMA's traps, on invented rows
