@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clika_client.answers.rules.clauses import NEUTRAL
 from clika_client.answers.rules.labels import AMBIGUOUS
-from clika_client.answers.rules.reply import NEUTRAL, Reply
+from clika_client.answers.rules.reply import Reply
 from clika_client.answers.rules.token import WORDY, Token
 from clika_client.answers.rules.words import Role
 

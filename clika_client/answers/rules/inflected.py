@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
+from clika_client.answers.rules.clauses import REJECT
 from clika_client.answers.rules.labels import AMBIGUOUS
 from clika_client.answers.rules.question import Question
-from clika_client.answers.rules.reply import REJECT, Reply
+from clika_client.answers.rules.reply import Reply
 from clika_client.answers.rules.words import Role
 from clika_client.sets.fictional.inflection import Inflection, inflection, kept
 from clika_client.sets.fictional.text import plain

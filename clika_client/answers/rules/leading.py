@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from clika_client.answers.rules.clauses import REJECT
 from clika_client.answers.rules.labels import AMBIGUOUS
-from clika_client.answers.rules.reply import REJECT, Reply
+from clika_client.answers.rules.reply import Reply
 from clika_client.answers.rules.token import WORDY, Token
 from clika_client.answers.rules.words import Role
 
