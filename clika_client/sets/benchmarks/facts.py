@@ -87,6 +87,7 @@ class Mlama:
         """language → relation → object's id → its name."""
         self._right: dict[tuple[str, str], set[str]] = {}
         """(relation, subject's id) → all right objects."""
+        self._drawn: dict[tuple[str, str, str], list[str]] = {}
         for language in files:
             named = self._objects.setdefault(language, {})
             for _, row in self._facts(language):
@@ -118,10 +119,14 @@ class Mlama:
             )
 
     def _candidates(self, relation: str, subject: str, answer: str, line: str) -> list[str]:
-        out = self._right[relation, subject] | {subject}
-        free = [uri for uri in self._common[relation] if uri not in out]
-        free.sort(key=lambda uri: hashlib.blake2b(f"{relation}/{line}/{uri}".encode(), digest_size=8).digest())
-        return sorted([answer, *free[: _CANDIDATES - 1]])
+        """Ids of a fact's choices; drawn once, as every language asks for them twice."""
+        fact = (relation, line, answer)
+        if fact not in self._drawn:
+            out = self._right[relation, subject] | {subject}
+            free = [uri for uri in self._common[relation] if uri not in out]
+            free.sort(key=lambda uri: hashlib.blake2b(f"{relation}/{line}/{uri}".encode(), digest_size=8).digest())
+            self._drawn[fact] = sorted([answer, *free[: _CANDIDATES - 1]])
+        return self._drawn[fact]
 
     def _facts(self, language: str) -> Iterator[tuple[str, Row]]:
         """Rows of either layout: a folder of relations with a file of templates, or one table with all columns."""
