@@ -28,7 +28,9 @@ FIELDS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer data sets")
-    sets = 400 if parser.parse_args().quick else 4000
+    parser.add_argument("--sets", type=int, default=4000, help="data sets per cell (default 4000)")
+    chosen = parser.parse_args()
+    sets = 400 if chosen.quick else chosen.sets
     print("Coverage of 95 % intervals\n")
     print("| correlation in clusters | accuracy | n | " + " | ".join(FIELDS) + " |")
     print("|---" * (3 + len(FIELDS)) + "|")

@@ -68,7 +68,7 @@ def measure_scoring(models: int, database: Path, result: Path) -> None:
         if len(records) != models * 40:
             raise RuntimeError(f"{len(records)} records instead of {models * 40}")
     show("score, 10,000 draws", run(score, result), replies)
-    show("compare, 10,000 draws", run(["compare", *names(2), "--db", str(database), "--json"], result), replies)
+    show("compare", run(["compare", *names(2), "--db", str(database), "--json"], result), replies)
 
 
 def names(models: int) -> list[str]:

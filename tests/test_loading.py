@@ -67,8 +67,20 @@ def test_a_model_that_always_says_a_is_caught_whatever_the_orders(store: Store) 
     for rotation in range(4):
         add(store, ["A"] * 4, rotation=rotation)
     record = score_store(store, bootstrap=0).records[0]
-    assert record.flags == ("biased", "degenerate")
+    # On 20 answers and more this share is flagged.
+    assert record.top_choice_share == 1.0
     assert record.orders == 4
+
+
+def test_a_model_that_always_says_a_never_agrees_with_itself_in_another_order(store: Store) -> None:
+    for rotation in range(2):
+        add(store, ["A"] * 4, rotation=rotation)
+    assert score_store(store, bootstrap=0).records[0].self_agreement == 0
+
+
+def test_asked_once_there_is_no_agreement_with_oneself(store: Store) -> None:
+    add(store, ["A", "B", "C", "D"])
+    assert np.isnan(score_store(store, bootstrap=0).records[0].self_agreement)
 
 
 def test_position_bias_is_reported_before_and_after_combining_orders(store: Store) -> None:

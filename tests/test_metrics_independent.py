@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,8 +14,12 @@ from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from clika_client.scoring.metrics import agreement, consistency, multilingual, significance
+from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
+from clika_client.scoring.metrics.catalogue import PAIR_METRICS
+from clika_client.scoring.metrics.counts import Questions, pair_counts
+from clika_client.scoring.metrics.estimates import Estimate, combined, intervals
 from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
+from clika_client.scoring.metrics.jackknife import leave_out, variance
 
 RANDOM = np.random.default_rng(11)
 GOLD = RANDOM.integers(0, 4, 60).astype(np.int8)
@@ -117,3 +123,82 @@ def test_undefined_draws_are_left_out_of_the_interval() -> None:
     low, high = percentile_interval(np.array([[np.nan, 1.0, 1.0], [np.nan, np.nan, np.nan], [0.0, 0.0, 0.0]]))
     assert (low[0], high[0], low[2], high[2]) == (1, 1, 0, 0)
     assert np.isnan([low[1], high[1]]).all()
+
+
+@given(st.floats(0, 60), st.one_of(st.integers(1, 300), st.just(math.inf)))
+def test_students_t_equals_scipy(t: float, df: float) -> None:
+    expected = 2 * (stats.norm.sf(t) if math.isinf(df) else stats.t.sf(t, df))
+    assert student.two_sided_p(t, df) == pytest.approx(expected, rel=1e-9, abs=1e-14)
+
+
+@given(st.floats(0.5, 0.999), st.integers(1, 300))
+def test_quantiles_of_student_equal_scipy(level: float, df: int) -> None:
+    assert student.quantile(level, df) == pytest.approx(stats.t.ppf(0.5 + level / 2, df), rel=1e-8)
+
+
+def test_the_jackknife_error_of_a_share_is_the_textbook_one_and_that_of_clusters_the_bootstraps() -> None:
+    right = ANSWERS[0] == GOLD
+    share = leave_out(right) / leave_out(np.ones(60))
+    p = right.mean()
+    assert float(variance(share)) == pytest.approx(p * (1 - p) / 59)
+    units = np.arange(60) // 5
+    clustered = leave_out(right, units) / leave_out(np.ones(60), units)
+    resampler = Resampler(60, draws=20_000, clusters=[int(u) for u in units])
+    drawn = resampler.sums(right[None])[0] / 60
+    # The bootstrap divides by G where the jackknife divides by G - 1.
+    assert float(variance(clustered)) == pytest.approx(float(drawn.var()) * 12 / 11, rel=0.04)
+
+
+def test_the_difference_of_two_paired_shares_is_newcombes() -> None:
+    """Newcombe 1998, method 10, written out with the correlation of the two columns."""
+    right = (ANSWERS[:2] == GOLD).astype(float)
+    replicates = leave_out(right) / leave_out(np.ones(60))
+    found = intervals(Estimate(replicates, np.full(replicates.shape, 60.0)))
+    (p, q), (low_p, low_q), (high_p, high_q) = found
+    r = np.corrcoef(right)[0, 1]
+    value, low, high = combined(found, replicates, np.array([1.0, -1.0]))
+    below = ((p - low_p) ** 2 - 2 * r * (p - low_p) * (high_q - q) + (high_q - q) ** 2) ** 0.5
+    above = ((high_p - p) ** 2 - 2 * r * (high_p - p) * (q - low_q) + (q - low_q) ** 2) ** 0.5
+    assert (value, low, high) == pytest.approx((p - q, p - q - below, p - q + above), abs=1e-9)
+
+
+def test_capa_equals_the_authors_package() -> None:
+    """Values computed with lm-sim 0.1.1, CAPA(prob=True)."""
+    a = np.array([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]])
+    b = np.array([[0.3, 0.5, 0.2], [0.6, 0.1, 0.3]])
+    assert capa(a, b, [0, 0]) == pytest.approx(-0.033457249070632)
+    a = np.array(
+        [[0.03, 0.1, 0.34, 0.53], [0.3, 0.23, 0.38, 0.09], [0.21, 0.01, 0.09, 0.69],
+         [0.06, 0.31, 0.13, 0.5], [0.32, 0.52, 0.1, 0.06], [0.0, 0.36, 0.27, 0.37]]
+    )  # fmt: skip
+    b = np.array(
+        [[0.27, 0.24, 0.25, 0.24], [0.01, 0.59, 0.38, 0.02], [0.27, 0.56, 0.04, 0.13],
+         [0.03, 0.28, 0.48, 0.21], [0.27, 0.23, 0.15, 0.35], [0.06, 0.29, 0.63, 0.02]]
+    )  # fmt: skip
+    assert capa(a, b, [0, 1, 2, 3, 0, 1]) == pytest.approx(-0.008098335877183893, abs=1e-9)
+
+
+def capa(a: np.ndarray, b: np.ndarray, right: list[int]) -> float:
+    n, k = a.shape
+    answers = np.zeros(n, np.int8)
+    questions = Questions(np.array(right, np.int8), np.full(n, k))
+    with np.errstate(divide="ignore"):
+        counts = pair_counts(answers, answers, questions, "jaccard", leave_out, np.log(a), np.log(b))
+    metric = next(m for m in PAIR_METRICS if m.field == "capa")
+    return float(metric.function(counts).value[0])
+
+
+def test_corrected_rankc_is_zero_for_two_rankings_that_share_only_a_habit() -> None:
+    """Both favour the first option whatever is asked; by plain RankC they look alike."""
+    random = np.random.default_rng(5)
+    scores = [np.log(random.dirichlet((4, 2, 1, 1), 20_000)) for _ in range(2)]
+    questions = Questions(random.integers(0, 4, 20_000).astype(np.int8), np.full(20_000, 4))
+    answers = np.zeros(20_000, np.int8)
+    total = lambda columns: columns.astype(float).sum(-1, keepdims=True)  # noqa: E731
+    counts = pair_counts(answers, answers, questions, "jaccard", total, *scores)
+    plain, corrected = (
+        float(next(m for m in PAIR_METRICS if m.field == name).function(counts).value[0])
+        for name in ("rankc", "rankc_chance_corrected")
+    )
+    assert plain > rankc.expected_rankc(4) + 0.1
+    assert corrected == pytest.approx(0, abs=0.01)

@@ -2,7 +2,8 @@
 
 Gold `ABCDABCDAB`, English `ABCDABDDCA`, X `ABCAABD_CB`, a third language `ABCDBBDDCB`; `_` is no answer, four choices.
 For metrics of choice probabilities two questions with three options (gold A): English .5 .3 .2 and .1 .3 .6, X
-.3 .5 .2 and .6 .1 .3. The item's own language, where one is needed, is English for the first five, X for the rest.
+.3 .5 .2 and .6 .1 .3. As a second asking stands the language before: English for X. The item's own language, where one
+is needed, is English for the first five, X for the rest.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def _measured(
     probe_set = ProbeSet("toy", items, probes, reference=0.97)
     key = RowKey("toy", 0, "plain", "text", "standard")
     asked = np.ones(answers.shape, np.bool_)
-    block = AnswerGrid(key, languages, answers, asked, np.zeros(answers.shape, np.uint8), scores=scores)
+    again = (answers, np.roll(answers, 1, axis=0))
+    block = AnswerGrid(key, languages, answers, asked, np.zeros(answers.shape, np.uint8), scores=scores, again=again)
     part = next(make_parts([block], {0: probe_set}, options))
     measured = measure(part, block, options)
     cells = {field: float(found.value[1]) for field, found in measured.figures.figures.items()}

@@ -33,10 +33,9 @@ def power(
 ) -> None:
     """Say which difference between two models a run could show; asks nothing and costs nothing."""
     from clika_client.scoring.power import plan
-    from clika_client.sets.catalogue import resolve
     from clika_client.sets.filters import kept_items
 
-    chosen = resolve(probe_set)
+    chosen = _named(probe_set, db)
     if languages:
         chosen = chosen.select(words(languages))
     options = make_options(anchor, drop=drop, only=only)
@@ -53,6 +52,22 @@ def power(
         return
     for line in _sentences(result):
         out().print(line, markup=False, highlight=False)
+
+
+def _named(name: str, db: Db) -> ProbeSet:
+    """A set that can be asked, or one that is known only from the answers in the database."""
+    from clika_client.sets.catalogue import resolve
+
+    try:
+        return resolve(name)
+    except UserError:
+        path = database_path(db)
+        if path.is_file():
+            with opened(path) as store:
+                known = [info.set_id for info in store.set_infos() if info.name == name]
+                if known:
+                    return store.probe_set(known[-1])
+        raise
 
 
 def _stored(chosen: ProbeSet, db: Db, languages: str | None) -> ScoredSet | None:

@@ -50,6 +50,8 @@ class AnswerGrid:
     repeats: int = 1
     scores: Floats | None = None
     """(languages, items, choices): natural-log probability per choice, NaN where not offered."""
+    again: tuple[Answers, Answers] | None = None
+    """The first two askings of the same questions (repeats, or orders), each (languages, items); None: asked once."""
 
     @property
     def on_screen(self) -> Answers:
@@ -69,6 +71,7 @@ class AnswerGrid:
             reasons=self.reasons[:, positions] if self.reasons.size else self.reasons,
             shown=None if self.shown is None else self.shown[:, positions],
             scores=None if self.scores is None else self.scores[:, positions],
+            again=None if self.again is None else (self.again[0][:, positions], self.again[1][:, positions]),
         )
 
 

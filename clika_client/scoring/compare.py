@@ -156,6 +156,7 @@ def _cut(block: AnswerGrid, rows: list[int]) -> AnswerGrid:
         reasons=block.reasons[rows] if block.reasons.size else block.reasons,
         shown=None if block.shown is None else block.shown[rows],
         scores=None,
+        again=None,
     )
 
 

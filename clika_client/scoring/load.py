@@ -193,11 +193,13 @@ def _block(
     scored = key.reading == PROBABILITIES or key.reading in NORMALISATIONS
     scores = np.full((*shape, probe_set.k), np.nan) if scored else None
     orders = repeats = 1
+    again = np.full((2, *shape), MISSING, np.int8)
     for i, language in enumerate(languages):
         mine = sorted((c for c in cells if c.key.language == language), key=lambda c: (c.key.rotation, c.key.repeat))
         read = [read_cell(store, cell, key.reading, probe_set) for cell in mine]
         votes = np.stack([r.choices for r in read])
         answers[i] = votes[0] if len(mine) == 1 else plurality(votes, probe_set.k)
+        again[: min(len(votes), 2), i] = votes[:2]
         shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
         reasons[i] = np.where(answers[i] == -1, read[0].reasons, 0)
         for cell in mine:
@@ -218,6 +220,7 @@ def _block(
         orders,
         repeats,
         scores,
+        None if orders == repeats == 1 else (again[0], again[1]),
     )
 
 

@@ -126,7 +126,10 @@ def _estimates(
     part: ScoredSet, block: AnswerGrid, chosen: slice, summed: Summed, options: Options
 ) -> dict[str, Estimate]:
     answers = block.answers[chosen]
-    alone: LanguageCounts = language_counts(answers, block.on_screen[chosen], part.questions, part.reference, summed)
+    again = None if block.again is None else (block.again[0][chosen], block.again[1][chosen])
+    alone: LanguageCounts = language_counts(
+        answers, block.on_screen[chosen], part.questions, part.reference, summed, again
+    )
     found = {metric.field: metric.function(alone) for metric in LANGUAGE_METRICS}
     anchor = block.row(options.anchor)
     if anchor is None:

@@ -70,6 +70,18 @@ def _position_bias(c: LanguageCounts) -> Estimate:
     return Estimate(position.distance(c.shown, c.gold_shown), c.shown.sum(-2), counted=False)
 
 
+def _self_agreement(c: LanguageCounts) -> Estimate:
+    return _nothing(c) if c.again is None else _agreement(c.again)
+
+
+def _self_consistency(c: LanguageCounts) -> Estimate:
+    return _nothing(c) if c.again is None else _corrected_overlap(c.again)
+
+
+def _nothing(c: LanguageCounts) -> Estimate:
+    return Estimate(np.full(c.replied.shape, np.nan), c.replied)
+
+
 def _overlap(c: PairCounts) -> Estimate:
     variant = consistency.VARIANTS[c.variant]
     return Estimate(variant.measure(c.table), variant.out_of(c.table), counted=c.variant != "dice")
@@ -178,6 +190,17 @@ LANGUAGE_METRICS: tuple[LanguageMetric, ...] = (
     Metric(
         "position_bias", "position bias", "position bias", "total variation of choices given and gold choices",
         "nothing answered", _position_bias,
+    ),
+    Metric(
+        "self_agreement", "agreement with itself", "self",
+        "same choice in the first two askings (repeats, or orders of the options) / items", "asked once",
+        _self_agreement,
+    ),
+    Metric(
+        "self_consistency", "consistency with itself", "self corrected",
+        "chance-corrected overlap of the first two askings in one language: consistency with another cannot be "
+        "expected above √(that of the anchor x that of the language)", "asked once, or as chance-corrected en-CO",
+        _self_consistency,
     ),
 )  # fmt: skip
 """What is said of one language alone."""

@@ -78,6 +78,8 @@ class LanguageCounts:
     """(..., positions, 1 + G): how often each position on screen was chosen, in the order first asked."""
     gold_shown: Floats
     """(..., positions, 1 + G): how often the gold stood at each position, over the items with a reply."""
+    again: PairCounts | None = None
+    """The first asking beside the second, where the same questions were asked more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,14 @@ class RowCounts:
 
 
 def language_counts(
-    answers: Answers, shown: Answers, questions: Questions, reference: float, summed: Summed
+    answers: Answers,
+    shown: Answers,
+    questions: Questions,
+    reference: float,
+    summed: Summed,
+    again: tuple[Answers, Answers] | None = None,
 ) -> LanguageCounts:
-    """`answers` and `shown` are (languages, items)."""
+    """`answers`, `shown` and both of `again` are (languages, items)."""
     replied, right = received(answers), correct(answers, questions.gold)
     positions = np.arange(questions.most)[:, None]
     return LanguageCounts(
@@ -151,6 +158,7 @@ def language_counts(
         reference=reference,
         shown=summed(shown[..., None, :] == positions),
         gold_shown=summed((questions.gold == positions) & replied[..., None, :]),
+        again=None if again is None else pair_counts(*again, questions, "jaccard", summed),
     )
 
 
@@ -163,7 +171,7 @@ def pair_counts(
     anchor_scores: Floats | None = None,
     other_scores: Floats | None = None,
 ) -> PairCounts:
-    """`anchor` is (items,), `others` (languages, items); scores (…, items, choices) are log probabilities."""
+    """`anchor` is (items,) or like `others` (languages, items); scores (…, items, choices) are log probabilities."""
     valid = received(anchor) & received(others)
     a, x = correct(anchor, questions.gold) & valid, correct(others, questions.gold) & valid
     n, right_a, right_x, both = summed(valid), summed(a), summed(x), summed(a & x)
