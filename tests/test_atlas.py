@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 import tomllib
 import unicodedata
 from collections import Counter
@@ -533,17 +532,10 @@ def test_an_unknown_language_or_relation_is_named_with_those_there_are(
     assert ("en, zh, ja" if languages else "city-country, ") in str(error.value)
 
 
-def test_loading_is_quick_and_needs_no_babel() -> None:
+def test_loading_needs_no_babel() -> None:
     code = (
         "import sys; from clika_client.sets import atlas; atlas.load(); "
         "print([m for m in ('babel', 'holidays', 'openai') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-    spent = []
-    for _ in range(3):
-        start = time.process_time()
-        atlas.load()
-        spent.append(time.process_time() - start)
-    # 0.4 s for 66,000 questions on the slow machine it was made on; the margin is for slower and busier ones.
-    assert min(spent) < 2.0

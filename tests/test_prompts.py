@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import tomllib
 from pathlib import Path
 
@@ -172,16 +171,6 @@ def test_braces_and_placeholders_inside_a_question_are_only_text(question: str, 
 def test_escaped_text_is_a_template_for_itself(text: str) -> None:
     if "\0" not in text and "\1" not in text:
         assert compile_text(escape(text)).fill({}) == text
-
-
-def test_ten_thousand_prompts_are_rendered_well_within_a_second() -> None:
-    probe_set = make("he", ("p", "q", "r", "s", "t"))
-    (probe,) = probe_set.probes["he"]
-    style = get_style("plain-native")
-    start = time.process_time()
-    for rotation in range(10_000):
-        render(probe, style, probe_set, rotation=rotation % 5)
-    assert time.process_time() - start < 0.7
 
 
 # ---- names, digests, templates

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import gguf_factory
@@ -20,20 +19,18 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return gguf_factory.make(tmp_path_factory.mktemp("models") / "tiny.gguf")
 
 
-def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path) -> None:
+def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 10)
     arguments = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
     first = records(clika(*arguments))
     assert {(r["model"], r["ask"]) for r in first} == {("gguf/tiny.gguf", "logprobs")}
     assert all(r["answered"] == r["n"] == 10 for r in first)
     assert count(tmp_path / "c.db") == 20
-    start = time.perf_counter()
+    # What is stored needs no model: whoever asks it now is found out.
+    monkeypatch.setattr("clika_providers.gguf.provider.GgufProvider.complete", None)
     again = clika(*arguments)
-    took = time.perf_counter() - start
     assert records(again) == first
     assert "nothing to send" in again.stderr
-    # Generous: a loaded machine; what it guards against is loading the model or importing llama.cpp.
-    assert took < 5
 
 
 def test_text_and_probabilities_are_two_rows(tmp_path: Path, tiny: Path) -> None:
