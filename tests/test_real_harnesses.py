@@ -176,7 +176,9 @@ def test_every_task_of_the_harness_tells_the_language_that_its_data_set_s_config
     for file in next(lib.glob("python*/site-packages/lm_eval/tasks")).rglob("*.yaml"):
         found = dict(_FIELD.findall(file.read_text("utf-8", errors="replace")))
         code = found.get("dataset_name", "").removeprefix("xquad.")
-        if "task" not in found or not _CODE.fullmatch(code) or not known(code.split("_")[0].lower()):
+        if found.get("task", "ntrex").startswith("ntrex"):  # translation, of two languages
+            continue
+        if not _CODE.fullmatch(code) or not known(code.split("_")[0].lower()):
             continue
         checked += 1
         told = split_task(found["task"])[1]

@@ -14,7 +14,8 @@ def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
     said = [_one(ranked[0], scores)] if len(ranked) == 1 else _several(ranked, table, scores) if ranked else []
     out = len(table.rows) - len(ranked)
     if out and len(table.rows) > 1:
-        said.append(f"{out} of {len(table.rows)} rows are not ranked: their answers are a habit, or too few.")
+        why = "their answers are a habit, too few, or to other questions"
+        said.append(f"{out} of {len(table.rows)} rows are not ranked: {why}.")
     elif out and table.rows[0].summary.languages != (scores.anchor,):
         said.append("Nothing can be concluded: in the anchor or in most languages answers are a habit or too few.")
     detectable = scores.detectable.get(table.set)

@@ -195,9 +195,10 @@ class Store:
 
     def _has_reply(self, cell: Cell) -> bool:
         # Most cells have all their replies: the first few questions tell.
-        asked = [cell.key_at(int(position)) for position in cell.asked()]
-        for start, stop in ((0, 8), (8, len(asked))):
-            found = self.database.many("SELECT key FROM completions WHERE key IN ({marks})", asked[start:stop])
+        asked = cell.asked()
+        for part in (asked[:8], asked[8:]):
+            keys = [cell.key_at(int(position)) for position in part]
+            found = self.database.many("SELECT key FROM completions WHERE key IN ({marks})", keys)
             if any(True for _ in found):
                 return True
         return False
