@@ -125,7 +125,7 @@ class OpenAIChat(Adapter):
 
     async def post(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
         """The JSON of a POST that is no question (batches); raises ProviderError."""
-        return self._json(*await self._exchange("POST", "/chat/completions", body))
+        return self._json(*await self._exchange("POST", path, body))
 
     def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:
         if status >= 400:
