@@ -23,8 +23,9 @@ CLIENT = (
     ("cli",),
 )
 PROVIDERS = (
-    ("errors", "install"),
-    ("types", "userfiles"),
+    ("types", "install"),
+    ("errors",),
+    ("userfiles",),
     ("options", "keys"),
     ("traffic",),
     ("hosted", "gguf", "mock"),

@@ -1,5 +1,6 @@
 """clika_cache: completions kept in SQLite; a provider that asks another only once."""
 
+from clika_cache import archive, foreign
 from clika_cache.completions import StoredAttempt, StoredReply, entry_for
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
@@ -18,8 +19,10 @@ __all__ = [
     "StoredAttempt",
     "StoredReply",
     "Writer",
+    "archive",
     "canonical",
     "entry_for",
+    "foreign",
     "prompt_hash",
     "prompt_text",
 ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from clika_cache import storable
 from clika_cache.database import Database
 from clika_cache.keys import canonical, prompt_hash
 from clika_providers import Completion, Usage
@@ -64,6 +65,7 @@ def entry_for(
 
 def model_id(database: Database, spec: str, identity: str) -> int:
     """The row number of a model, made when new. `identity` is canonical JSON."""
+    spec, identity = storable.words(spec), storable.words(identity)
     row = database.connection.execute("SELECT id FROM models WHERE identity = ?", (identity,)).fetchone()
     if row is None:
         with database.writing() as connection:
@@ -95,7 +97,8 @@ def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAtt
         "INSERT INTO attempts (key, model_id, kind, status, message, raw, input_tokens, output_tokens, cost,"
         " created_at) VALUES (?,?,?,?,?,?,?,?,?,?)",
         [
-            (a.key, a.model_id, a.kind, a.status, a.message, a.raw, a.usage.input_tokens, a.usage.output_tokens, a.cost,
+            (a.key, a.model_id, a.kind, storable.status(a.status), storable.words(a.message), storable.text(a.raw),
+             storable.tokens(a.usage.input_tokens), storable.tokens(a.usage.output_tokens), storable.figure(a.cost),
              a.created_at)
             for a in attempts
         ],
@@ -124,17 +127,14 @@ def generation(database: Database) -> tuple[int, int]:
 
 def _row(reply: StoredReply) -> tuple[object, ...]:
     c, u = reply.completion, reply.completion.usage
-    logprobs = None if c.choice_logprobs is None else json.dumps(c.choice_logprobs)
+    counts = (u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens)
     return (
-        reply.key, reply.model_id, reply.source, prompt_hash(reply.prompt), _storable(c.text), c.finish_reason,
-        logprobs, _storable(c.thinking), u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens,
-        reply.cost, c.model_served, c.fingerprint, _storable(c.raw), c.latency_s, reply.created_at, figures_text(c),
+        reply.key, reply.model_id, storable.words(reply.source), prompt_hash(reply.prompt), storable.words(c.text),
+        storable.text(c.finish_reason), storable.logprobs(c.choice_logprobs), storable.text(c.thinking),
+        *map(storable.tokens, counts), storable.figure(reply.cost), storable.text(c.model_served),
+        storable.text(c.fingerprint), storable.text(c.raw), storable.figure(c.latency_s), reply.created_at,
+        figures_text(c),
     )  # fmt: skip
-
-
-def _storable(text: str | None) -> str | None:
-    """SQLite stores UTF-8; half of a surrogate pair, which JSON escapes can carry, becomes U+FFFD."""
-    return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _completion(row: tuple[object, ...]) -> Completion:
@@ -177,9 +177,12 @@ def _completion(row: tuple[object, ...]) -> Completion:
 
 def figures_text(completion: Completion) -> str | None:
     """What `option_figures` holds of a reply: JSON of the lists it has, None where it has none."""
-    held = {"tokens": completion.option_tokens, "neutral": completion.neutral_logprobs}
-    said = {name: list(values) for name, values in held.items() if values is not None}
-    return canonical(said) if said else None
+    held = {
+        "tokens": storable.each(storable.tokens, completion.option_tokens),
+        "neutral": storable.each(storable.figure, completion.neutral_logprobs),
+    }
+    said = {name: values for name, values in held.items() if values is not None}
+    return storable.words(canonical(said)) if said else None
 
 
 def read_figures(text: str | None) -> tuple[tuple[int, ...] | None, tuple[float, ...] | None]:

@@ -9,25 +9,37 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from clika_cache import schema
-from clika_cache.errors import CacheError
+from clika_cache.errors import CacheError, Kind
 
 BUSY_TIMEOUT_S = 30.0
+MEMORY = ":memory:"
 _CHUNK = 500
+_STEPS = 20_000
+"""Instructions of SQLite's machine between two looks at whether somebody pressed Ctrl-C."""
+_ROW_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_OF_VALUES = (OverflowError, UnicodeError)
 
 
 class Database:
     """One connection to the file, with the cache's and the caller's tables in place."""
 
     def __init__(
-        self, path: Path | str, *, read_only: bool = False, migrations: tuple[schema.Migration, ...] = ()
+        self,
+        path: Path | str,
+        *,
+        read_only: bool = False,
+        migrations: tuple[schema.Migration, ...] = (),
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self.path = Path(path)
         self.read_only = read_only
+        self._busy_timeout_s = busy_timeout_s
         self.migrations = schema.MIGRATIONS + migrations
         self.connection = self._open()
 
@@ -41,9 +53,14 @@ class Database:
         """Close the connection; the file stays."""
         self.connection.close()
 
-    def twin(self) -> Database:
+    def twin(self, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
         """Another connection to the same file, for another thread."""
-        return Database(self.path, read_only=self.read_only, migrations=self.migrations[len(schema.MIGRATIONS) :])
+        return Database(
+            self.path,
+            read_only=self.read_only,
+            migrations=self.migrations[len(schema.MIGRATIONS) :],
+            busy_timeout_s=busy_timeout_s,
+        )
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -63,8 +80,36 @@ class Database:
         """Turn SQLite's errors into CacheError, the only place where that happens."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            raise CacheError(self._explain(error)) from error
+        except (sqlite3.Error, *_OF_VALUES) as error:
+            raise CacheError(self._explain(error), _kind(error)) from error
+
+    @contextmanager
+    def interruptible(self, limit_s: float | None = None) -> Iterator[None]:
+        """Let Ctrl-C, SIGTERM and a time limit end a long statement, which they otherwise wait for.
+
+        Raises KeyboardInterrupt, or CacheError when the limit passed.
+        """
+        until = None if limit_s is None else time.monotonic() + limit_s
+        pressed: list[BaseException] = []
+
+        def look() -> int:
+            try:
+                return int(until is not None and time.monotonic() > until)
+            except KeyboardInterrupt as interrupt:  # the signal's handler runs in here, between two instructions
+                pressed.append(interrupt)
+                return 1
+
+        self.connection.set_progress_handler(look, _STEPS)
+        try:
+            yield
+        except CacheError as error:
+            if pressed:
+                raise KeyboardInterrupt from None
+            if "interrupted" in str(error):
+                raise CacheError(f"{self.path}: this took longer than {limit_s:g} s and was stopped") from error
+            raise
+        finally:
+            self.connection.set_progress_handler(None, 0)
 
     def many(self, sql: str, keys: list[bytes]) -> Iterator[tuple[object, ...]]:
         """Rows of `sql` (with `{marks}` where the key list goes), asked 500 keys at a time."""
@@ -82,21 +127,33 @@ class Database:
             raise CacheError(f"there is no database at {self.path}; run `clika run` first, or name one with --db")
         if not exists:
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if not self.read_only and str(self.path) != MEMORY:
+                    # Replies may be confidential; SQLite gives its side files the mode of the database.
+                    os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
             except OSError as error:
-                raise CacheError(
-                    f"cannot create the folder of {self.path}: {error.strerror}; choose another --db"
-                ) from error
+                raise CacheError(f"cannot create {self.path}: {error.strerror}; choose another --db") from error
         with self.mapped_errors():
             connection = self._connect_read_only() if self.read_only else self._connect_writable()
         return connection
 
     def _connect_writable(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        memory = str(self.path) == MEMORY
+        connection = sqlite3.connect(
+            MEMORY if memory else self.path.absolute().as_uri(),
+            uri=True,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
         try:
-            if not self._names() <= schema.applied(connection):
+            applied = schema.applied(connection)
+            self._refuse_newer(applied)
+            if not self._names() <= applied:
                 # Some file systems refuse WAL; the default journal is slower but as safe.
                 connection.execute("PRAGMA journal_mode = WAL")
+                if applied:
+                    self._back_up(connection, min(self._names() - applied))
                 schema.apply(connection, self.migrations)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA cache_size = -32000")
@@ -117,6 +174,11 @@ class Database:
         if not applied:
             connection.close()
             raise CacheError(f"{self.path} is an SQLite file but not a clika database; name another with --db")
+        try:
+            self._refuse_newer(applied)
+        except CacheError:
+            connection.close()
+            raise
         if not self._names() <= applied:
             connection.close()
             if os.access(self.path, os.W_OK):
@@ -128,7 +190,39 @@ class Database:
     def _names(self) -> set[str]:
         return {name for name, _ in self.migrations}
 
-    def _explain(self, error: sqlite3.DatabaseError) -> str:
+    def _refuse_newer(self, applied: set[str]) -> None:
+        """A file that a later version changed may mean something else by the same names."""
+        families = {name.split("_")[0] for name in self._names()}
+        newer = sorted(n for n in applied - self._names() if n.split("_")[0] in families)
+        if newer:
+            raise CacheError(
+                f"{self.path} was written by a newer clika (it has {newer[-1]}); upgrade clika to use it, or name "
+                "another file with --db"
+            )
+
+    def _back_up(self, connection: sqlite3.Connection, first: str) -> None:
+        """Copy the file as it is, beside it, before it is changed to a newer form."""
+        copy = self.path.with_name(f"{self.path.name}.before_{first}")
+        if copy.exists():
+            return
+        part = copy.with_name(copy.name + ".part")
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+            target = sqlite3.connect(part)
+            try:
+                connection.backup(target)
+            finally:
+                target.close()
+            os.replace(part, copy)
+        except (OSError, sqlite3.Error) as error:
+            raise CacheError(
+                f"{self.path} is of an older version and no copy of it could be made at {copy} before it is brought "
+                f"up to date: {error}; make room there, or copy it elsewhere"
+            ) from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _explain(self, error: BaseException) -> str:
         text = str(error)
         if "not a database" in text or "malformed" in text:
             return (
@@ -140,7 +234,18 @@ class Database:
         if "unable to open" in text:
             return f"cannot open {self.path}; check that its folder exists and that you may write there, or use --db"
         if "locked" in text:
-            return f"{self.path} stayed locked for {BUSY_TIMEOUT_S:.0f} s by another program; close it and run again"
+            return (
+                f"{self.path} stayed locked for {self._busy_timeout_s:.0f} s by another program; close it and run again"
+            )
         if "full" in text:
-            return f"the disk that holds {self.path} is full; free some space and run again: what arrived is kept"
+            return f"the disk that holds {self.path} is full ({text}); free some space and run again"
         return f"{self.path}: {text}"
+
+
+def _kind(error: BaseException) -> Kind:
+    text = str(error)
+    if isinstance(error, _ROW_ERRORS) or not isinstance(error, sqlite3.Error):
+        return "row"
+    if "locked" in text or "busy" in text:
+        return "locked"
+    return "full" if "full" in text else "file"

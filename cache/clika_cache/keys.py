@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from clika_cache import storable
 from clika_providers import Json, Message, Request
 
 KEY_BYTES = 16
@@ -30,7 +31,7 @@ def _digest(data: bytes) -> bytes:
 
 def prompt_text(messages: tuple[Message, ...]) -> str:
     """A conversation as stored in the prompts table: a JSON list of [role, content]."""
-    return canonical([[m.role, m.content] for m in messages])
+    return storable.words(canonical([[m.role, m.content] for m in messages]))
 
 
 def prompt_hash(text: str) -> bytes:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 
 from clika_cache import completions
+from clika_cache.claims import Taken
 from clika_cache.completions import StoredAttempt
 from clika_cache.database import Database
 from clika_cache.keys import KeyMaker, canonical, prompt_text
 from clika_cache.writer import Writer
 from clika_providers import AskMode, Completion, Json, Provider, ProviderError, Request, Usage
+from clika_providers.traffic.retry import before_retry
 
+_ROOM_S = 0.05
 CostOf = Callable[[Usage], "float | None"]
 
 
@@ -80,9 +83,15 @@ class CachedProvider:
         """Close the wrapped provider; the writer belongs to the caller."""
         await self.provider.aclose()
 
-    def cost(self, completion: Completion) -> float | None:
-        """US dollars a completion cost, None when no price is known."""
-        return self.cost_of(completion.usage)
+    def drain(self) -> None:
+        """Start no more calls, where the wrapped provider can tell those that wait from those under way."""
+        stop: Callable[[], None] | None = getattr(self.provider, "drain", None)
+        if stop is not None:
+            stop()
+
+    def cost(self, reply: Completion | ProviderError) -> float | None:
+        """US dollars that a completion, or a reply of no use, cost; None when no price or no count is known."""
+        return self.cost_of(reply.usage)
 
     def most_output(self, request: Request) -> int:
         """Tokens a reply can be billed for at most; a provider may send a higher cap than it was asked for."""
@@ -96,6 +105,20 @@ class CachedProvider:
     def present(self, keys: Sequence[bytes]) -> set[bytes]:
         """Which keys need no call; empty when refreshing."""
         return set() if self.refresh else completions.present(self._database, keys)
+
+    async def take(self, keys: Sequence[bytes]) -> Taken:
+        """Claim questions before they are asked, so that no other process on this file asks them too.
+
+        When refreshing everything is asked here.
+        """
+        if self.refresh:
+            return Taken(frozenset(keys), frozenset())
+        # In a thread: the file may be locked, and replies must be read meanwhile.
+        return await asyncio.to_thread(self._writer.claims.take, keys)
+
+    async def give_up(self, keys: Sequence[bytes]) -> None:
+        """Leave claimed questions to other processes."""
+        await asyncio.to_thread(self._writer.claims.give_up, keys)
 
     async def complete(self, request: Request) -> Completion:
         """The stored completion, or a fresh one that is stored at once; raises ProviderError."""
@@ -113,12 +136,14 @@ class CachedProvider:
             return await asyncio.shield(running)
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = future
+        hook = before_retry.set(self._watching(key))
         try:
+            await self._room()
             completion = await self.provider.complete(request)
             self._store(key, request, completion)
         except BaseException as error:
             if isinstance(error, ProviderError):
-                self._writer.put(StoredAttempt(key, self.model_id, error.kind, str(error), error.status))
+                self._store_failure(key, error)
             if isinstance(error, Exception):
                 future.set_exception(error)
                 future.exception()  # marked as seen: usually nobody else waits for it
@@ -129,7 +154,33 @@ class CachedProvider:
             future.set_result(completion)
             return completion
         finally:
+            before_retry.reset(hook)
             del self._in_flight[key]
+
+    async def _room(self) -> None:
+        """Wait until what arrived is on disk, or nearly: replies that cannot be kept are not asked for."""
+        self._writer.check()
+        while self._writer.behind:
+            await asyncio.sleep(_ROOM_S)
+            self._writer.check()
+
+    def _watching(self, key: bytes) -> Callable[[ProviderError], Awaitable[None]]:
+        """Keeps what failed attempts were billed, and asks whoever was to be asked before another."""
+        outer = before_retry.get()
+
+        async def failed(error: ProviderError) -> None:
+            if error.billed:
+                self._store_failure(key, error)
+            if outer is not None:
+                await outer(error)
+
+        return failed
+
+    def _store_failure(self, key: bytes, error: ProviderError) -> None:
+        cost = self.cost_of(error.usage)
+        self._writer.put(
+            StoredAttempt(key, self.model_id, error.kind, str(error), error.status, None, error.usage, cost)
+        )
 
     def _store(self, key: bytes, request: Request, completion: Completion) -> None:
         text, cost = prompt_text(request.messages), self.cost_of(completion.usage)

@@ -59,6 +59,24 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     # What each option's likelihood was made of: JSON with a list per name, see `completions.figures_text`.
     ("cache_002_option_figures", "ALTER TABLE completions ADD COLUMN option_figures TEXT"),
+    (
+        "cache_003_claims",
+        """
+        -- Who is asking which question just now, so that processes sharing a file do not pay for one twice.
+        CREATE TABLE claimants (
+            name TEXT PRIMARY KEY,
+            place TEXT NOT NULL,
+            pid INTEGER NOT NULL,
+            started TEXT NOT NULL,
+            beat INTEGER NOT NULL
+        );
+        CREATE TABLE claims (
+            key BLOB PRIMARY KEY,
+            claimant TEXT NOT NULL REFERENCES claimants(name)
+        ) WITHOUT ROWID;
+        CREATE INDEX claims_claimant ON claims(claimant);
+        """,
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Protocol
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.idle_options import refuse_idle
 from clika_client.asking.plan import Asking, Items, Plan, make_plan, select, store_plan
-from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
+from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
 from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
 from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
-from clika_providers import Json, Provider, ProviderOptions, RunError
+from clika_providers import Json, Provider, ProviderOptions, Request, RunError
 from clika_providers.prices import Price, find_price
 from clika_providers.registry import as_provider, connect, parse_spec
 
@@ -81,6 +81,10 @@ class Listener(Protocol):
         """One request ended."""
         ...
 
+    def say(self, sentence: str) -> None:
+        """Something the user should know while it goes on; may come from another thread."""
+        ...
+
 
 class Silent:
     """Listens to a run and shows nothing."""
@@ -89,6 +93,9 @@ class Silent:
         """Nothing to show."""
 
     def event(self, plan: Plan, event: Event) -> None:
+        """Nothing to show."""
+
+    def say(self, sentence: str) -> None:
         """Nothing to show."""
 
 
@@ -128,8 +135,9 @@ class PreparedRun:
         self.notes = [note for s in config.sets for note in style_notes(config.style, s)]
         self.events: list[str] = []
         """What concerns this run only, and is no news under a later table."""
+        self._say: Callable[[str], None] = lambda _: None
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
-        self._writer = Writer(store.database)
+        self._writer = Writer(store.database, tell=lambda sentence: self._say(sentence))
         self._providers: list[Provider] = []
         try:
             self._selections = [select(s, config.languages, config.items) for s in config.sets]
@@ -162,6 +170,7 @@ class PreparedRun:
 
     async def ask(self, listener: Listener) -> RunResult:
         """Ask what is missing, hosted models side by side, local ones one after the other; then close."""
+        self._say = listener.say
         try:
             return await self._ask_all(self.begin(), listener)
         finally:
@@ -217,18 +226,32 @@ class PreparedRun:
                 continue
             price = price_of(plan, self.config.prices)
             on_event = partial(listener.event, plan)
-            outcome = await ask(plan, on_event, self.budget, None if price is None else price.estimate)
+            outcome = Outcome(plan.provider.spec, plan.missing)
             outcomes.append(outcome)
-            if outcome.cost:
-                counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
-                self.events.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted})")
-            if len(outcome.served) > 1:
-                listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common())
-                self.notes.append(f"{outcome.spec}: the model behind the name changed during the run: {listed}")
-            if isinstance(outcome.stop, BudgetReached):
-                self.events.append(f"{outcome.spec}: stopped before exceeding --max-cost; the row is partial")
-            elif outcome.stop is not None:
-                self.events.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+            try:
+                price_at = None if price is None else price.estimate
+                await ask(plan, on_event, self.budget, price_at, tell=listener.say, outcome=outcome)
+            finally:
+                self._note_outcome(outcome)
+
+    def _note_outcome(self, outcome: Outcome) -> None:
+        if outcome.cost:
+            counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
+            useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
+            self.events.append(
+                f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}"
+            )
+        if len(outcome.served) > 1:
+            listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common(5))
+            self.notes.append(f"{outcome.spec}: the model behind the name changed during the run: {listed}")
+        if outcome.shared:
+            self.events.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
+        if isinstance(outcome.stop, BudgetReached):
+            self.events.append(
+                f"{outcome.spec}: stopped before exceeding --max-cost ({outcome.stop}); the row is partial"
+            )
+        elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):
+            self.events.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
 
     async def _fall_back(self, run_id: str, outcomes: list[Outcome], listener: Listener) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
@@ -257,9 +280,12 @@ def _status(outcomes: Sequence[Outcome]) -> str:
 
 def estimate(
     plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False, prices: Path | None = None
-) -> Mapping[str, float | None]:
-    """Estimated US dollars per model; raises UserError when a ceiling is set and a price is unknown."""
-    costs: dict[str, float | None] = {}
+) -> Mapping[str, tuple[float, float] | None]:
+    """Estimated US dollars per model as (low, high); raises UserError when a ceiling is set and a price is unknown.
+
+    The two are one where a model answers with a letter; one that thinks may use all it is allowed.
+    """
+    costs: dict[str, tuple[float, float] | None] = {}
     for plan in plans:
         spec = plan.provider.spec
         price = price_of(plan, prices)
@@ -270,9 +296,22 @@ def estimate(
             )
         # Per request, never on totals: long requests have a price of their own.
         each = plan.input_tokens / max(plan.missing, 1)
-        reply = min(plan.asking.max_tokens, 8)
-        costs[spec] = None if price is None else plan.missing * price.estimate(each, reply, batch=batch)
+        low, high = _reply_tokens(plan)
+        costs[spec] = None
+        if price is not None:
+            costs[spec] = (
+                plan.missing * price.estimate(each, low, batch=batch),
+                plan.missing * price.estimate(each, high, batch=batch),
+            )
     return costs
+
+
+def _reply_tokens(plan: Plan) -> tuple[int, int]:
+    """How many tokens a reply to this plan's questions takes, as a rule and at most."""
+    asking = plan.asking
+    usual = min(asking.max_tokens, 8)
+    most = plan.provider.most_output(Request((), max_tokens=asking.max_tokens, thinking=asking.thinking))
+    return usual, most if asking.thinking or most > asking.max_tokens else usual
 
 
 def price_of(plan: Plan, prices: Path | None = None) -> Price | None:

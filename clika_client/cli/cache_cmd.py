@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from clika_client.cli import archive_files
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
 from clika_client.common.errors import UserError
 
@@ -51,30 +51,50 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
 
 
 @app.command("export")
-def export(db: Db = None) -> None:
-    """Write every reply to stdout as JSON lines."""
-    from clika_cache import Database, maintenance
+def export(
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file, readable by you alone; .gz and .zst are packed.")
+    ] = None,
+    db: Db = None,
+) -> None:
+    """Write every reply as JSON lines, to stdout or a file, with a checksum after every thousand."""
+    from clika_cache import Database, archive
 
+    done = archive.Exported()
     with Database(database_path(db), read_only=True) as database:
-        for row in maintenance.export(database):
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        if out_file is None:
+            for block in archive.export(database, done):
+                sys.stdout.buffer.write(block)
+        else:
+            with archive_files.writing(out_file) as write:
+                for block in archive.export(database, done):
+                    write(block)
+    if done.left_out:
+        raise UserError(
+            f"{done.left_out} replies could not be exported: what they refer to is damaged (`clika cache verify` says "
+            f"what); the other {done.replies} were"
+        )
+    if out_file is not None:
+        err().print(f"{out_file}: {done.replies} replies", markup=False)
 
 
 @app.command("import")
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files that `clika cache export` wrote.")], db: Db = None
 ) -> None:
-    """Take in replies that `clika cache export` wrote."""
-    from clika_cache import Database, maintenance
+    """Take in replies that `clika cache export` wrote, as far as each file is whole."""
+    from clika_cache import Database, archive
 
+    damaged = []
     with Database(database_path(db)) as database:
         for file in files:
-            try:
-                lines = file.read_text(encoding="utf-8").splitlines()
-            except OSError as error:
-                raise UserError(f"cannot read {file}: {error.strerror}") from error
-            new = maintenance.import_rows(database, [(f"{file}:{i}", line) for i, line in enumerate(lines, 1)])
-            err().print(f"{file}: {new} new replies of {len(lines)}", markup=False)
+            with archive_files.reading(file) as lines:
+                done = archive.import_lines(database, str(file), lines)
+            err().print(f"{file}: {done.new} new replies of {done.read}", markup=False)
+            if done.damage:
+                damaged.append(f"{done.damage}; the {done.read} replies before it are taken in")
+    if damaged:
+        raise UserError("\n".join(damaged))
 
 
 @app.command("merge")

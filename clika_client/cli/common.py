@@ -20,6 +20,9 @@ Db = Annotated[
     Path | None,
     typer.Option("--db", envvar="CLIKA_DB", show_default=False, help="Database file [default: in your data folder]."),
 ]
+InsecureHttp = Annotated[
+    bool, typer.Option("--insecure-http", help="Let the API key go over plain http to another machine.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of tables.")]
 
 

@@ -100,7 +100,7 @@ class Job:
                 "cached": plan.total - plan.missing,
                 "to_send": plan.missing,
                 "estimated_input_tokens": plan.input_tokens,
-                "estimated_cost_usd": costs[plan.provider.spec],
+                **_cost_fields(costs[plan.provider.spec]),
             }
             for plan in plans
         ]
@@ -127,8 +127,10 @@ class Job:
             err().print(f"note: {note}", markup=False, soft_wrap=True)
 
     def _finish(self, result: RunResult) -> None:
+        from clika_client.asking.workers import BudgetReached
+
         lost = sum(o.lost for o in result.outcomes)
-        left = sum(o.to_ask - o.answered for o in result.outcomes)
+        left = sum(o.to_ask - o.answered - o.shared for o in result.outcomes)
         for outcome in result.outcomes:
             for reason, count in outcome.reasons.most_common(3):
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
@@ -137,12 +139,20 @@ class Job:
         if result.out_of_money is not None:
             raise StoppedRun(f"{result.out_of_money}\nWhat arrived is kept; the same command asks only the rest.")
         if result.status == "stopped":
-            raise StoppedRun("stopped before exceeding --max-cost; what arrived is kept, and the same command resumes")
+            why = next((f" ({o.stop})" for o in result.outcomes if isinstance(o.stop, BudgetReached)), "")
+            raise StoppedRun(
+                f"stopped before exceeding --max-cost{why}; what arrived is kept, and the same command resumes"
+            )
         if result.status == "incomplete":
             raise IncompleteRun(
                 f"{lost} requests got no answer; what arrived is kept. "
                 f"Run the same command again to ask only the {left} that are missing."
             )
+
+
+def _cost_fields(cost: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = (None, None) if cost is None else cost
+    return {"estimated_cost_usd": low, "estimated_cost_high_usd": high}
 
 
 def _dollars(cost: float) -> str:
@@ -152,8 +162,10 @@ def _dollars(cost: float) -> str:
 
 
 def _plan_line(row: dict[str, Any]) -> str:
-    cost = row["estimated_cost_usd"]
-    price = "price unknown" if cost is None else _dollars(cost)
+    low, high = row["estimated_cost_usd"], row["estimated_cost_high_usd"]
+    price = "price unknown" if low is None else _dollars(low)
+    if low is not None and high > low:
+        price = f"from ${low:.4f} to ${high:.4f}, by how long the model thinks before it answers"
     if row["to_send"] == 0:
         return f"{row['model']}: all {row['requests']} replies are stored; nothing to send"
     return (

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from clika_client.asking.plan import Plan, PlannedCell
 from clika_client.asking.workers import Event
+from clika_client.common.safe_text import shown
 
 LINE_SECONDS = 10.0
 """How often a run without a terminal says how far it is."""
@@ -72,7 +73,9 @@ class RunProgress:
     def event(self, plan: Plan, event: Event) -> None:
         """One request ended: move its bar."""
         self._done += 1
-        if event.completion is None or not event.completion.is_answer:
+        if event.shared:
+            pass
+        elif event.completion is None or not event.completion.is_answer:
             self._failed += 1
         else:
             usage = event.completion.usage
@@ -82,6 +85,10 @@ class RunProgress:
                 self._say()
             return
         self._move(plan, event.cell)
+
+    def say(self, sentence: str) -> None:
+        """A sentence for the user, above the bars where there are any."""
+        self._console.print(shown(sentence), markup=False, highlight=False, soft_wrap=True)
 
     def _move(self, plan: Plan, cell: PlannedCell) -> None:
         assert self._bars is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path
+from clika_client.cli.common import AsJson, Db, InsecureHttp, database_path
 from clika_client.cli.job import Job
 from clika_client.cli.scoring_options import Drop, Only, words
 from clika_client.common.errors import UserError
@@ -81,6 +81,10 @@ def run(
     tpm: Annotated[float | None, typer.Option(help="Tokens a minute at most.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds one call may take.")] = 60.0,
     max_retries: Annotated[int, typer.Option(min=0, help="Retries of one request.")] = 6,
+    patience: Annotated[
+        float | None, typer.Option(help="Seconds without any success before a failing server is given up.")
+    ] = None,
+    insecure_http: InsecureHttp = False,
     extra: Annotated[
         list[str] | None, typer.Option("--extra", help="Further body field NAME=JSON; repeatable.")
     ] = None,
@@ -115,9 +119,10 @@ def run(
 
     _check_word("--ask", ask, ASKS)
     _check_word("--permute", permute, ("none", "cyclic"))
-    for option, value in (("--rpm", rpm), ("--tpm", tpm), ("--timeout", timeout), ("--max-cost", max_cost)):
+    above_zero = {"rpm": rpm, "tpm": tpm, "timeout": timeout, "max-cost": max_cost, "patience": patience}
+    for name, value in above_zero.items():
         if value is not None and not value > 0:
-            raise UserError(f"{option} must be above 0, got {value:g}")
+            raise UserError(f"--{name} must be above 0, got {value:g}")
     options = ProviderOptions(
         base_url=base_url,
         key_command=key_command,
@@ -126,6 +131,8 @@ def run(
         tpm=tpm,
         timeout_s=timeout,
         max_retries=max_retries,
+        patience_s=patience,
+        insecure_http=insecure_http,
         extra_body=_extra(extra or []),
         capabilities=capabilities,
         n_gpu_layers=gpu_layers,

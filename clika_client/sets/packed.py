@@ -18,6 +18,8 @@ BLOCK = 256
 PACK_FROM = 50_000
 """Probes in a set from which they are kept compressed: below, plain tuples are quicker and small enough."""
 _LEVEL = 3
+_MOST_LINE = 64_000_000
+"""Bytes of 256 probes; a small block that unpacks to more was made to fill the memory."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
@@ -106,7 +108,11 @@ def pack_line(line: str) -> bytes:
 
 def line_of(block: bytes) -> str:
     """The text of one block."""
-    return zlib.decompress(block).decode("utf-8", "surrogatepass")
+    unpacker = zlib.decompressobj()
+    line = unpacker.decompress(block, _MOST_LINE)
+    if not unpacker.eof:
+        raise ValueError(f"a block of a probe set is damaged, or unpacks to more than {_MOST_LINE:,} bytes")
+    return line.decode("utf-8", "surrogatepass")
 
 
 def rows_of(block: bytes) -> list[Any]:

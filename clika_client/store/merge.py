@@ -5,21 +5,47 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from clika_cache import maintenance
+from clika_cache import CacheError, foreign
+from clika_cache.merge import merge as merge_replies
 from clika_client.common.errors import UserError
+from clika_client.sets.packed import set_digest
+from clika_client.store.schema import MIGRATIONS
 from clika_client.store.store import Store
+
+_CHECKS: foreign.Checks = {
+    "sets": foreign.all_of("typeof(id) = 'integer'", foreign.text("digest"), "typeof(n) = 'integer' AND n >= 0"),
+    "set_blocks": "typeof(set_id) = 'integer' AND typeof(number) = 'integer' AND typeof(block) = 'blob'",
+    "cells": foreign.all_of(
+        "typeof(id) = 'integer' AND typeof(rotation) = 'integer' AND typeof(repeat) = 'integer'",
+        *map(foreign.text, ("source", "language", "prompt", "ask")),
+        foreign.json("settings", "object"),
+        foreign.json("labels", "array"),
+        "typeof(keys) = 'blob' AND length(keys) = 16 * (SELECT n FROM sets WHERE sets.id = set_id)",
+    ),
+    "runs": foreign.all_of(
+        *map(foreign.text, ("id", "status")),
+        foreign.moment("created_at"),
+        foreign.number("finished_at", optional=True),
+        foreign.json("config", "object"),
+        foreign.json("notes", "array"),
+    ),
+    "run_cells": foreign.all_of(
+        foreign.text("run_id"), "typeof(positions) = 'blob' AND length(positions) % 4 = 0",
+        "EXISTS (SELECT 1 FROM cells WHERE cells.id = cell_id)",
+    ),
+}  # fmt: skip
 
 
 def merge(store: Store, other: Path) -> tuple[int, int]:
     """Copy what `other` has and this file lacks; returns (new replies, cells seen in the other file).
 
     Cells that both files have are united, key by key; runs keep their ids.
-    Raises UserError when both are one file.
+    Raises UserError when both are one file, CacheError when the other is not a sound database of ours.
     """
     if other.exists() and other.samefile(store.database.path):
         raise UserError(f"{other} cannot be merged into itself; name another database")
-    replies = maintenance.merge(store.database, other)
-    with Store(other, read_only=True) as theirs:
+    with foreign.checked(other, MIGRATIONS, _CHECKS) as readable, Store(readable, read_only=True) as theirs:
+        replies = merge_replies(store.database, readable)
         numbers: dict[int, int] = {}
         sets: dict[int, int] = {}
         cells = theirs.cells()
@@ -28,6 +54,8 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
             set_id = cell.key.set_id
             if set_id not in sets:
                 sets[set_id] = store.add_set(theirs.probe_set(set_id), made.get(set_id))
+                if set_digest(theirs.probe_set(set_id)) != theirs.set_digest(set_id):
+                    raise CacheError(f"{other}: probe set {set_id} was changed after it was stored; not merged")
             keys = {int(p): cell.key_at(int(p)) for p in cell.asked()}
             numbers[cell.cell_id] = store.add_cell(replace(cell.key, set_id=sets[set_id]), cell.labels, keys)
         known = {run.run_id for run in store.runs()}

@@ -91,8 +91,8 @@ class Store:
                 "first release. Restore a copy, or ask and import into a new file (--db)"
             ) from error
 
-    def _set_digest(self, set_id: int) -> str:
-        # Row numbers differ between files; content keys must not.
+    def set_digest(self, set_id: int) -> str:
+        """The content's name in every file: row numbers differ between files, content keys must not."""
         row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
         return str(row[0])
 
@@ -151,7 +151,7 @@ class Store:
         extra: tuple[tuple[str, Json], ...] = (
             ("language", key.language),
             ("prompt", key.prompt),
-            ("set", self._set_digest(key.set_id)),
+            ("set", self.set_digest(key.set_id)),
         )
         model_id = cached.model_id(self.database, key.model, key.identity)
         keys: dict[int, bytes] = {}

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clika_providers.types import Usage
+
 
 class ClikaError(Exception):
     """Root of every error a user can mend; `except ClikaError` catches them all."""
@@ -43,6 +45,15 @@ class ProviderError(ClikaError):
         """Response headers, for the rate limits they tell; never shown."""
         self.retry_after = retry_after
         """Seconds the server asked us to wait, if it did."""
+        self.usage = Usage()
+        """Tokens of a reply that was billed and is of no use."""
+        self.sent = False
+        """Whether the model may have worked, and be billed, without telling us what for."""
+
+    @property
+    def billed(self) -> bool:
+        """Whether the server told tokens for this failure."""
+        return self.usage.input_tokens is not None or self.usage.output_tokens is not None
 
 
 class RetryableError(ProviderError):

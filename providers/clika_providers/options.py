@@ -28,7 +28,13 @@ class ProviderOptions:
     max_wait_s: float = 120.0
     """A server that asks for a longer pause than this ends the run instead."""
     patience_s: float | None = None
-    """Seconds without any success after which a failing server is given up; default 15 local, 120 remote."""
+    """Seconds without any success after which a failing server is given up.
+
+    Default 120; 12 for a server on this machine that fails, which does not come back by itself. One that says it is
+    busy is waited for wherever it runs.
+    """
+    insecure_http: bool = False
+    """Allow a key to be sent over plain http to another machine."""
     capabilities: Path | None = None
     """A capability file of the user's, applied over the built-in table."""
     extra_body: tuple[tuple[str, Json], ...] = ()

@@ -97,7 +97,7 @@ class AnthropicBatches:
 
     def _result(self, line: str, request_of: RequestOf) -> tuple[str, Completion | ProviderError] | None:
         try:
-            row = json.loads(without_keys(line.encode()))
+            row = json.loads(without_keys(line))
             key, result = row["custom_id"], row["result"]
             kind = result["type"]
         except (ValueError, KeyError, TypeError):

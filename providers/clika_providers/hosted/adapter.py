@@ -9,6 +9,7 @@ from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import Where
+from clika_providers.traffic.retry import Caller
 from clika_providers.types import Json, Request
 
 
@@ -20,6 +21,7 @@ class Adapter:
     capabilities: Capabilities
     where: Where
     lessons: RejectedFields
+    caller: Caller
     _server: Server
     _model: str
 
@@ -40,6 +42,10 @@ class Adapter:
         if self.options.extra_body:
             named["extra_body"] = dict(self.options.extra_body)
         return named
+
+    def drain(self) -> None:
+        """Start no more calls; those that are with the server go on."""
+        self.caller.drain()
 
     def most_output(self, request: Request) -> int:
         """Tokens a reply can be billed for at most."""

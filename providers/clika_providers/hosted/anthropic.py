@@ -6,6 +6,7 @@ itself; so the connections are spread over several small clients.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,17 +15,25 @@ from typing import Any
 
 import httpx
 
-from clika_providers.errors import RetryableError, RunError
+from clika_providers.errors import RunError
+from clika_providers.hosted import bounded
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
-from clika_providers.hosted.chat_reply import broken, parse_body
+from clika_providers.hosted.chat_reply import broken, count, parse_body, reading
 from clika_providers.hosted.environment import made
-from clika_providers.hosted.openai_chat import breaker_for, connection_error, estimated_tokens, flow_for, key_for
+from clika_providers.hosted.openai_chat import (
+    breaker_for,
+    connection_error,
+    estimated_tokens,
+    flow_for,
+    key_for,
+    unanswered,
+)
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
-from clika_providers.keys import without_keys
+from clika_providers.keys import refuse_secrets, reply_text
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, failure_of, quoted, read_failure
+from clika_providers.traffic.http_errors import Where, classify, failure_of, quoted, read_failure
 from clika_providers.traffic.limiter import RateLimiter
 from clika_providers.traffic.retry import Caller, Reply
 from clika_providers.types import Completion, Json, Request, Usage
@@ -42,6 +51,15 @@ _FINISH = {
 }
 
 
+class _Client(httpx.AsyncClient):
+    """A client whose replies have a bounded size."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """See bounded.send."""
+        reply: httpx.Response = await bounded.send(httpx, super().send, request, **options)
+        return reply
+
+
 class Anthropic(Adapter):
     """One Claude model behind the Messages endpoint."""
 
@@ -55,6 +73,7 @@ class Anthropic(Adapter):
         self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
         self.where = Where(server.name, model, server.address_class(self.address), server.key_env)
         self._key = key_for(server, self.address, options)
+        refuse_secrets(dict(options.extra_body), "--extra")
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
         self.lessons = RejectedFields(model)
         self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
@@ -81,8 +100,8 @@ class Anthropic(Adapter):
 
     def read(self, body: bytes, request: Request) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""
-        body = without_keys(body)
-        return read_message(parse_body(body), body.decode("utf-8", "replace"), self.where)
+        raw = reply_text(body)
+        return read_message(parse_body(raw), raw, self.where)
 
     async def get(self, path: str) -> dict[str, Any] | list[Any]:
         """The JSON of a GET (models, batches); raises ProviderError."""
@@ -90,7 +109,7 @@ class Anthropic(Adapter):
 
     def json_of(self, response: httpx.Response) -> dict[str, Any]:
         """A reply's JSON object; raises ProviderError for failures."""
-        if response.status_code >= 400:
+        if response.status_code >= 300:
             raise classify(response.status_code, read_failure(response.content), response.headers, self.where)
         return parse_body(response.content)
 
@@ -99,8 +118,8 @@ class Anthropic(Adapter):
             body = self.body(request)
             started = time.monotonic()
             response = await self.send("POST", "/v1/messages", json=body)
-            if response.status_code < 400:
-                completion = self.read(response.content, request)
+            if response.status_code < 300:
+                completion = reading(self.read, response.content, request, usage_of)
                 return Reply(replace(completion, latency_s=time.monotonic() - started), response.headers)
             failure = read_failure(response.content)
             if response.status_code == 400 and self.lessons.learn(failure, body):
@@ -114,9 +133,9 @@ class Anthropic(Adapter):
         try:
             return await self._client().request(method, self.address + path, **content)
         except httpx.TimeoutException as error:
-            if isinstance(error, httpx.ConnectTimeout):
+            if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
                 raise connection_error(self.where, error) from None
-            raise RetryableError(f"{self._server.name} did not answer in time", code=TIMEOUT) from None
+            raise unanswered(self._server.name) from None
         except (httpx.RequestError, httpx.StreamError) as error:
             raise connection_error(self.where, error) from None
 
@@ -135,14 +154,15 @@ class Anthropic(Adapter):
             count = -(-self.concurrency // _PER_CLIENT)
             limits = httpx.Limits(max_connections=_PER_CLIENT, max_keepalive_connections=_PER_CLIENT)
             timeout = httpx.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
-            headers = {"x-api-key": self._key or "no-key", "anthropic-version": self.capabilities.api_version}
+            headers = {
+                "x-api-key": self._key or "no-key",
+                "anthropic-version": self.capabilities.api_version,
+                "accept-encoding": bounded.ACCEPTED,
+            }
 
             def clients() -> list[httpx.AsyncClient]:
                 verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
-                return [
-                    httpx.AsyncClient(limits=limits, timeout=timeout, headers=headers, verify=verify)
-                    for _ in range(count)
-                ]
+                return [_Client(limits=limits, timeout=timeout, headers=headers, verify=verify) for _ in range(count)]
 
             self._clients = made(clients)
         self._turn = (self._turn + 1) % len(self._clients)
@@ -221,11 +241,16 @@ def read_usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
 
-    def count(name: str) -> int | None:
-        value = usage.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-    fresh, cached = count("input_tokens"), count("cache_read_input_tokens")
-    written = count("cache_creation_input_tokens") or 0
+    fresh, cached = count(usage.get("input_tokens")), count(usage.get("cache_read_input_tokens"))
+    written = count(usage.get("cache_creation_input_tokens")) or 0
     total = None if fresh is None else fresh + (cached or 0) + written
-    return Usage(total, count("output_tokens"), cached)
+    return Usage(total, count(usage.get("output_tokens")), cached)
+
+
+def usage_of(body: bytes) -> Usage:
+    """The tokens a reply was billed for, whatever else is wrong with it."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return Usage()
+    return read_usage(data.get("usage")) if isinstance(data, dict) else Usage()

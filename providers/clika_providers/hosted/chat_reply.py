@@ -6,12 +6,13 @@ Every server that calls itself compatible differs; and proxies answer 200 with a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from clika_providers.errors import ProviderError, RetryableError
 from clika_providers.hosted import logprobs
-from clika_providers.keys import without_keys
+from clika_providers.keys import reply_text
 from clika_providers.traffic.http_errors import SHAPE, Where, classify, failure_of, quoted
 from clika_providers.types import Completion, Request, Usage
 
@@ -21,6 +22,8 @@ _FINISH = {
     "prohibited_content": "content_filter", "blocklist": "content_filter", "recitation": "content_filter",
     "spii": "content_filter", "refusal": "refusal",
 }  # fmt: skip
+_MOST_TOKENS = 1_000_000_000
+_STATUSES: dict[int | str, int] = {key: n for n in range(400, 600) for key in (n, str(n))}
 
 
 def broken(what: str) -> RetryableError:
@@ -28,32 +31,44 @@ def broken(what: str) -> RetryableError:
     return RetryableError(f"the server's reply was not usable: {what}", code=SHAPE)
 
 
-def parse_body(body: bytes) -> dict[str, Any]:
+def parse_body(body: bytes | str) -> dict[str, Any]:
     """The reply's JSON object; raises a retryable error for anything else."""
     if not body.strip():
         raise broken("it was empty")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
-        start = quoted(body[:80].decode("utf-8", "replace"), 60)
-        kind = "a web page; is --base-url right?" if body.lstrip()[:1] == b"<" else "not JSON, or cut short"
+        text = reply_text(body) if isinstance(body, bytes) else body
+        start = quoted(text[:80], 60)
+        kind = "a web page; is --base-url right?" if text.lstrip()[:1] == "<" else "not JSON, or cut short"
         raise broken(f"{kind} ({start})") from None
     if not isinstance(data, dict):
         raise broken(f"a JSON {type(data).__name__} instead of an object")
     return data
 
 
+def reading(
+    read: Callable[[bytes, Request], Completion], body: bytes, request: Request, usage: Callable[[bytes], Usage]
+) -> Completion:
+    """What `read` makes of a body; a failure carries the tokens that the reply was billed for all the same."""
+    try:
+        return read(body, request)
+    except ProviderError as error:
+        error.usage, error.sent = usage(body), True
+        raise
+
+
 def read_chat(body: bytes, request: Request, where: Where) -> Completion:
     """The Completion in a 200 reply; raises ProviderError when there is none (shape faults are retryable)."""
-    body = without_keys(body)
-    data = parse_body(body)
+    raw = reply_text(body)
+    data = parse_body(raw)
     if data.get("error"):
         raise _error_inside(data, where)
     choices = data.get("choices")
     if not isinstance(choices, list):
         raise broken("it holds no choices")
     completion = _blocked(data) if not choices else _read_choice(choices[0], data, request, where)
-    return replace(completion, raw=body.decode("utf-8", "replace"))
+    return replace(completion, raw=raw)
 
 
 def _blocked(data: dict[str, Any]) -> Completion:
@@ -128,8 +143,9 @@ def _error_inside(holder: dict[str, Any], where: Where) -> ProviderError:
     failure = failure_of(holder)
     error = holder["error"]
     code = error.get("code") if isinstance(error, dict) else holder.get("code")
-    if isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) <= 599:
-        return classify(int(code), failure, {}, where)
+    status = _STATUSES.get(code) if isinstance(code, int | str) else None
+    if status is not None:
+        return classify(status, failure, {}, where)
     found = classify(400, failure, {}, where)
     # Without a status only key, quota and model troubles are told by their words; the rest is worth another try.
     return found if found.kind == "run" else broken(f"an error inside a success: {quoted(failure.message)}")
@@ -140,12 +156,30 @@ def read_usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     prompt, completion = _details(usage, "prompt_tokens_details"), _details(usage, "completion_tokens_details")
-    return Usage(
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
-        _count(prompt.get("cached_tokens")),
-        _count(completion.get("reasoning_tokens")),
-    )
+    said, reasoning = count(usage.get("completion_tokens")), count(completion.get("reasoning_tokens"))
+    given, total = count(usage.get("prompt_tokens")), count(usage.get("total_tokens"))
+    return Usage(given, _output(given, said, reasoning, total), count(prompt.get("cached_tokens")), reasoning)
+
+
+def _output(given: int | None, said: int | None, reasoning: int | None, total: int | None) -> int | None:
+    """Output tokens as they are billed: the largest of what the counts can mean.
+
+    Gateways before Gemini leave thinking out of `completion_tokens`, and show it in the details or in the total only.
+    """
+    if said is None:
+        return None
+    outside = reasoning if reasoning is not None and reasoning > said else 0
+    beyond = total - given if total is not None and given is not None else 0
+    return max(said + outside, beyond)
+
+
+def usage_of(body: bytes) -> Usage:
+    """The tokens a reply was billed for, whatever else is wrong with it."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return Usage()
+    return read_usage(data.get("usage")) if isinstance(data, dict) else Usage()
 
 
 def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
@@ -153,8 +187,11 @@ def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None
+def count(value: Any) -> int | None:
+    """A count of tokens one request can have; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
+        return None
+    return int(value)
 
 
 def _text(value: Any) -> str | None:

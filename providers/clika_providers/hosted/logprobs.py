@@ -52,7 +52,8 @@ def _from_chat(content: list[Any]) -> list[tuple[str, float]] | None:
             return None
         if not str(entry.get("token") or "").strip(_AROUND) and entry is not content[-1]:
             continue  # a space or a bracket before the answer; the next token decides
-        top = entry.get("top_logprobs") or [entry]
+        listed = entry.get("top_logprobs")
+        top = listed if isinstance(listed, list) and listed else [entry]
         return _pairs((t.get("token"), t.get("logprob")) for t in top if isinstance(t, Mapping))
     return None
 
@@ -66,5 +67,16 @@ def _from_legacy(tokens: list[Any], tops: list[Any]) -> list[tuple[str, float]] 
 
 
 def _pairs(pairs: Iterable[tuple[Any, Any]]) -> list[tuple[str, float]] | None:
-    good = [(t, float(v)) for t, v in pairs if isinstance(t, str) and isinstance(v, int | float) and not math.isnan(v)]
+    good = [(t, v) for t, v in ((t, _figure(v)) for t, v in pairs) if isinstance(t, str) and v is not None]
     return good or None
+
+
+def _figure(value: Any) -> float | None:
+    """A log-probability; servers write a token that cannot come as minus infinity or as a very low number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return None if math.isnan(number) else number

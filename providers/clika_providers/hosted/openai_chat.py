@@ -15,14 +15,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
+from clika_providers.hosted import bounded
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.chat_body import chat_body
-from clika_providers.hosted.chat_reply import parse_body, read_chat
+from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, reading, usage_of
 from clika_providers.hosted.environment import made
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server, is_local
-from clika_providers.keys import find_key
+from clika_providers.keys import find_key, refuse_secrets
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, quoted, read_failure
@@ -52,6 +53,7 @@ class OpenAIChat(Adapter):
         self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
         self.where = Where(server.name, model, self.address_class, server.key_env)
         self._key = key_for(server, self.address, options)
+        refuse_secrets(dict(options.extra_body), "--extra")
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
         self.lessons = RejectedFields(model)
         self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
@@ -109,8 +111,8 @@ class OpenAIChat(Adapter):
             body = self.body(request)
             started = time.monotonic()
             status, content, headers = await self._exchange("POST", "/chat/completions", body)
-            if status < 400:
-                completion = self.read(content, request)
+            if status < 300:
+                completion = reading(self.read, content, request, usage_of)
                 return Reply(replace(completion, latency_s=time.monotonic() - started), headers)
             failure = read_failure(content)
             if status in (400, 422) and self.lessons.learn(failure, body):
@@ -128,10 +130,13 @@ class OpenAIChat(Adapter):
         return self._json(*await self._exchange("POST", path, body))
 
     def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:
-        if status >= 400:
+        if status >= 300:
             raise classify(status, read_failure(content), headers, self.where)
         if content.lstrip()[:1] == b"[":
-            return list(json.loads(content))
+            try:
+                return list(json.loads(content))
+            except (ValueError, RecursionError):
+                raise broken("not JSON, or cut short") from None
         return parse_body(content)
 
     async def _exchange(
@@ -149,8 +154,10 @@ class OpenAIChat(Adapter):
                 response = await sdk.post(path, cast_to=httpx2.Response, body=body)
         except openai.APIStatusError as error:
             return error.response.status_code, error.response.content, error.response.headers
-        except openai.APITimeoutError:
-            raise RetryableError(f"{self._server.name} did not answer in time", code=TIMEOUT) from None
+        except openai.APITimeoutError as error:
+            if isinstance(error.__cause__, httpx2.ConnectTimeout | httpx2.PoolTimeout):
+                raise connection_error(self.where, error.__cause__) from None
+            raise unanswered(self._server.name) from None
         except openai.APIConnectionError as error:
             raise connection_error(self.where, error.__cause__) from None
         return response.status_code, response.content, response.headers
@@ -161,6 +168,13 @@ class OpenAIChat(Adapter):
             import httpx2
             import openai
 
+            class Client(httpx2.AsyncClient):
+                """A client whose replies have a bounded size."""
+
+                async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+                    reply: httpx2.Response = await bounded.send(httpx2, super().send, request, **options)
+                    return reply
+
             limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
             timeout = httpx2.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
             self._sdk = openai.AsyncOpenAI(
@@ -168,7 +182,8 @@ class OpenAIChat(Adapter):
                 api_key=self._key or "no-key",
                 max_retries=0,
                 timeout=timeout,
-                http_client=made(lambda: openai.DefaultAsyncHttpx2Client(limits=limits, timeout=timeout)),
+                default_headers={"accept-encoding": bounded.ACCEPTED},
+                http_client=made(lambda: Client(limits=limits, timeout=timeout)),
             )
         return self._sdk
 
@@ -181,6 +196,12 @@ def key_for(server: Server, address: str, options: ProviderOptions) -> str | Non
     if not options.need_key:
         return None
     key = find_key(server.key_env, options.key_command)
+    if key is not None and address.startswith("http:") and not is_local(address) and not options.insecure_http:
+        raise RunError(
+            f"{server.name} at {server.address_class(address)} is asked over plain http, where everybody on the way "
+            "can read the API key; use an https:// address, leave the key unset, or allow it with --insecure-http",
+            code="setup",
+        )
     if key is None and server.key == "required" and not is_local(address) and options.base_url is None:
         names = " or ".join(server.key_env)
         raise RunError(f"{server.name} needs an API key: set {names} or give --key-command", code="key")
@@ -191,7 +212,13 @@ def breaker_for(spec: str, address: str, options: ProviderOptions) -> CircuitBre
     """A circuit breaker that is less patient with a server on this machine: it does not come back by itself."""
     usual = _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
     patience_s = usual if options.patience_s is None else options.patience_s
-    return CircuitBreaker(spec, patience_s, slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s)
+    return CircuitBreaker(
+        spec,
+        patience_s,
+        slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s,
+        # A gateway on this machine passes on the limits of somebody far away.
+        busy_patience_s=_REMOTE_PATIENCE_S if options.patience_s is None else options.patience_s,
+    )
 
 
 def flow_for(server: Server, address: str, key: str | None, cap: int, options: ProviderOptions) -> RateLimiter:
@@ -207,8 +234,19 @@ def estimated_tokens(request: Request) -> float:
 
 def connection_error(where: Where, cause: BaseException | None) -> ProviderError:
     """A connection that could not be made, or broke before the reply was complete."""
+    if isinstance(cause, ProviderError):  # told by our own client, inside the library's
+        return cause
     name = type(cause).__name__ if cause is not None else "connection error"
     words = quoted(str(cause)) if cause is not None and str(cause) else name
-    if name in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol"):
+    if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
         return RetryableError(f"no connection to {where.server} at {where.address}: {words}", code=NOT_CONNECTED)
-    return RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
+    error = RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
+    error.sent = True
+    return error
+
+
+def unanswered(server: str) -> RetryableError:
+    """A request that was sent and got no reply in time: the model may have answered it, and bill it."""
+    error = RetryableError(f"{server} did not answer in time", code=TIMEOUT)
+    error.sent = True
+    return error

@@ -12,6 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from clika_providers.errors import RunError
+from clika_providers.keys import redact
 from clika_providers.types import Json
 from clika_providers.userfiles import UserFile, builtin, checked
 
@@ -44,9 +45,9 @@ class Server:
                 + (f" or set {self.base_url_env}" if self.base_url_env else ""),
                 code="setup",
             )
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RunError(f"the base URL {url!r} is not an http:// or https:// address", code="setup")
+        wrong = _wrong_with(url)
+        if wrong:
+            raise RunError(f"the base URL {redact(url)!r} {wrong}", code="setup")
         return url.rstrip("/")
 
     def _from_environment(self) -> str | None:
@@ -67,14 +68,32 @@ class Server:
         return f"{parts.hostname}{port}{parts.path}".rstrip("/")
 
 
+def _wrong_with(url: str) -> str | None:
+    """What keeps a text from being a base URL, in words that follow it."""
+    if not url.isprintable() or " " in url:
+        return "holds characters that no address has; copy it again"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        return f"is not an address: {error}"
+    if parts.scheme not in ("http", "https") or not host:
+        return "is not an http:// or https:// address"
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        return (
+            "has a part after ? or #, to which no path can be added; leave it out: keys go into the provider's "
+            "environment variable, further body fields into --extra"
+        )
+    return None
+
+
 def is_local(address: str) -> bool:
-    """Whether an address is on this machine or a private network."""
+    """Whether an address is on this machine."""
     host = urlsplit(address).hostname or ""
     try:
-        ip = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local"))
-    return ip.is_loopback or ip.is_private
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def known_servers() -> dict[str, Server]:

@@ -24,12 +24,17 @@ _OPENING_PAUSE_S = 0.1
 """The same before the first answer: a server that is about to come up is met soon."""
 _UNREACHABLE_AFTER = 3
 """Refused connections to a server that never answered: a wrong address is told within a second."""
+_DECLINED_AT_FIRST = 20
+"""Refusals from a server that never answered: it will not, however many more are sent."""
+_OF_THE_TEXT = ("content_filter", "too_long")
+"""Codes of refusals that are about what was asked, not about how."""
 
 
 class CircuitBreaker:
     """One per model. `patience_s`: how long nothing may succeed before the model is given up.
 
-    `slow_patience_s` holds instead where requests run into their time limit: a model being loaded is no dead one.
+    `slow_patience_s` holds instead where requests run into their time limit: a model being loaded is no dead one;
+    `busy_patience_s` where the server asks for patience: it is there, wherever it runs.
     """
 
     def __init__(
@@ -38,6 +43,7 @@ class CircuitBreaker:
         patience_s: float,
         *,
         slow_patience_s: float = 0.0,
+        busy_patience_s: float = 0.0,
         quiet_s: float = _QUIET_S,
         pause_s: float = _FIRST_PAUSE_S,
         clock: Callable[[], float] = time.monotonic,
@@ -46,6 +52,8 @@ class CircuitBreaker:
         self._name = name
         self._patience_s = patience_s
         self._slow_patience_s = max(patience_s, slow_patience_s)
+        self._busy_patience_s = max(patience_s, busy_patience_s)
+        self._declined: int | None = 0  # None once anything succeeded
         self._tripped = False
         self._quiet_s = min(quiet_s, patience_s / 2)
         self._first_pause_s = min(pause_s, patience_s / 4)
@@ -74,6 +82,27 @@ class CircuitBreaker:
                 return True
             wait = None if self._probing else self._next_probe - now
             await self._wait(wait)
+
+    def succeeded(self) -> bool:
+        """A reply came. True when an outage ended with it."""
+        self._declined = None
+        return self.good()
+
+    def declined(self, error: ProviderError) -> None:
+        """A request was refused for good; a server that only ever refuses is not asked to the end of the list."""
+        self.good()
+        if self._declined is None or error.code in _OF_THE_TEXT:
+            return
+        self._declined += 1
+        if self._declined >= _DECLINED_AT_FIRST:
+            self.give_up(
+                RunError(
+                    f"{self._name} refused each of the first {self._declined} requests, last: {error}; see what it "
+                    "takes with `clika models check`",
+                    status=error.status,
+                    code="refused",
+                )
+            )
 
     def good(self) -> bool:
         """A server answered, if only to refuse this one request: the circuit closes. True when an outage ended."""
@@ -113,7 +142,7 @@ class CircuitBreaker:
         """The server asked for patience: it is there, but that is no success yet."""
         now = self._clock()
         since = self._last_good if self._last_good is not None else (self._started or now)
-        if now - since >= self._patience_s:
+        if now - since >= self._busy_patience_s:
             self.bad(error, probe)
             self.give_up(self._silent(error, now - since))
         elif self._open and probe:

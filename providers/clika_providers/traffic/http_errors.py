@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
-from clika_providers.keys import redact
+from clika_providers.keys import redact, reply_text
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 THROTTLE_STATUS = frozenset({429, 529})
@@ -31,12 +33,15 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 _MODEL_GONE = re.compile(
-    r"model_not_found|model.{0,80}(does not exist|not found|decommissioned|deprecated|retired|shut ?down|no longer)",
+    r"model_not_found|invalid model name"
+    r"|model.{0,80}(does not exist|not found|decommissioned|deprecated|retired|shut ?down|no longer)",
     re.IGNORECASE | re.DOTALL,
 )
 _FILTER = re.compile(r"content_filter|content_policy|flagged|moderation|safety", re.IGNORECASE)
 _LONG = re.compile(r"context_length|context length|context window|too many tokens|prompt is too long|maximum context",
                    re.IGNORECASE)  # fmt: skip
+_MOST_WORDS = 4_000
+"""Characters of a failure that are looked at; what matters is said at its beginning."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -67,17 +72,17 @@ class Failure:
 
 def quoted(text: str, limit: int = 300) -> str:
     """Foreign text made fit for a message: one line, no control characters, no key, not long."""
-    clean = _CONTROL.sub(" ", redact(text)).strip()
+    clean = _CONTROL.sub(" ", redact(text[:_MOST_WORDS])).strip()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def read_failure(body: bytes | str) -> Failure:
     """The error in a reply body: OpenAI, Anthropic, Gemini, FastAPI and plain shapes."""
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    text = reply_text(body) if isinstance(body, bytes) else body
     try:
         return failure_of(json.loads(text))
-    except ValueError:
-        return Failure("a web page, not an API reply" if text.lstrip()[:1] == "<" else text)
+    except (ValueError, RecursionError):
+        return Failure("a web page, not an API reply" if text.lstrip()[:1] == "<" else text[:_MOST_WORDS])
 
 
 def failure_of(data: Any) -> Failure:
@@ -85,18 +90,18 @@ def failure_of(data: Any) -> Failure:
     if isinstance(data, list) and data:
         data = data[0]
     if not isinstance(data, dict):
-        return Failure(str(data))
+        return Failure(_words(data))
     error = data.get("error", data)
     if not isinstance(error, dict):
-        return Failure(str(error), str(data.get("code") or data.get("error_type") or ""))
+        return Failure(_words(error), _words(data.get("code") or data.get("error_type") or ""))
     message = error.get("message") or error.get("detail") or error.get("error") or error.get("object") or error
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and metadata.get("raw"):
-        message = f"{message}: {metadata['raw']}"
-    codes = [str(error[k]) for k in ("code", "type", "status") if error.get(k)]
+        message = f"{_words(message)}: {_words(metadata['raw'])}"
+    codes = [_words(error[k])[:200] for k in ("code", "type", "status") if error.get(k)]
     param = error.get("param")
     return Failure(
-        message if isinstance(message, str) else json.dumps(message, ensure_ascii=False),
+        _words(message),
         " ".join(codes),
         param if isinstance(param, str) else None,
         error.get("details"),
@@ -106,11 +111,27 @@ def failure_of(data: Any) -> Failure:
 _NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
 
 
+def _words(value: Any) -> str:
+    """A value of a failure as text of bounded length that any file can hold."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists a thousand deep
+        return "unreadable"
+    return text[:_MOST_WORDS].encode("utf-8", "replace").decode("utf-8")
+
+
 def classify(status: int, failure: Failure, headers: Mapping[str, str], where: Where) -> ProviderError:
     """The error to raise for a failed reply; messages name the server, what it said and the cure."""
-    said = f"{failure.code} {failure.message}"
+    said = f"{failure.code} {failure.message}"[:_MOST_WORDS]
     words = quoted(failure.message)
     head = f"{where.server} answered {status}: {words}" if words else f"{where.server} answered {status}"
+    if 300 <= status < 400:
+        return ItemError(
+            f"{where.server} at {where.address} answered {status}, a redirect to {_place(headers)}; a reply from there "
+            "would not be this server's: if it is right, give that address with --base-url",
+            status=status,
+            code="redirect",
+        )
     if status == 402 or (status in (400, 403, 429) and _QUOTA.search(said)):
         return RunError(f"{head}; check the account's credit and plan, then run again", status=status, code="quota")
     if status == 401 or (status in (400, 403) and _KEY.search(said)):
@@ -154,16 +175,28 @@ def _short_code(failure: Failure) -> str | None:
     return quoted(failure.code, 60) or None
 
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+def _place(headers: Mapping[str, str]) -> str:
+    """Where a redirect leads: scheme and host, without what may be secret in its path."""
+    try:
+        parts = urlsplit(headers.get("location", ""))
+        return quoted(f"{parts.scheme}://{parts.hostname}", 100) if parts.hostname else "another path"
+    except ValueError:
+        return "another address"
+
+
+_NUMBER = r"(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
+_DURATION = re.compile(rf"(?:(\d{{1,6}})h)?(?:(\d{{1,9}})m(?!s))?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?", re.ASCII)
 
 
 def duration(text: str) -> float | None:
     """Seconds in `6m0s`, `59.6s`, `20ms`, `1h2m`, or a bare number; None when it is none of these."""
-    text = text.strip()
+    text = text.strip()[:100]
     try:
-        return max(0.0, float(text))
+        value = float(text)
     except ValueError:
         pass
+    else:
+        return max(0.0, value) if math.isfinite(value) else None
     match = _DURATION.fullmatch(text)
     if not match or not text:
         return None
@@ -182,8 +215,8 @@ def retry_after(headers: Mapping[str, str], failure: Failure | None = None) -> f
         if value is not None:
             return value
         try:
-            return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-        except ValueError:
+            return max(0.0, parsedate_to_datetime(header[:100]).timestamp() - time.time())
+        except (ValueError, OverflowError, OSError, TypeError):
             pass
     details = failure.details if failure else None
     for detail in details if isinstance(details, list) else []:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ def read_allowances(headers: Mapping[str, str]) -> Iterator[Allowance]:
             remaining, limit = float(raw), float(headers.get(limit_name) or raw)
         except ValueError:
             continue
+        if not (math.isfinite(remaining) and math.isfinite(limit)):
+            continue
         seconds = _reset_seconds(headers.get(reset_name))
         refill = None
         if seconds is not None and seconds > 0 and limit > remaining:
@@ -63,7 +66,6 @@ def _reset_seconds(text: str | None) -> float | None:
             return max(0.0, value / 1000 - time.time())
         return max(0.0, value - time.time()) if value > 1e9 else value
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return max(0.0, datetime.fromisoformat(text).timestamp() - time.time())
+    except (ValueError, OverflowError, OSError):
         return None
-    return max(0.0, moment.timestamp() - time.time())

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
-from clika_providers.traffic.http_errors import SHAPE, THROTTLE_STATUS, TIMEOUT
+from clika_providers.traffic.http_errors import SHAPE, THROTTLE_STATUS, TIMEOUT, quoted
 from clika_providers.traffic.limiter import RateLimiter
 from clika_providers.types import Completion
 
@@ -23,6 +25,10 @@ _PATIENT, _MORE_WHEN_THROTTLED = 3, 3
 _LONGEST_PAUSE_S = 30.0
 NOT_CONNECTED = "not-connected"
 """Code of a failure before any server was reached."""
+
+before_retry: ContextVar[Callable[[ProviderError], Awaitable[None]] | None] = ContextVar("before_retry", default=None)
+"""Who is told of a failed attempt before the next is made, in the task that asks: it may have been billed, and whoever
+keeps to a budget has to agree to another. What it raises ends the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,14 @@ class Caller:
         self._flow = flow
         self.breaker = breaker
         self._options = options
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """Start nothing more: calls that wait for their turn are cancelled, those with the server go on."""
+        self._draining = True
+        for task in list(self._waiting):
+            task.cancel()
 
     async def call(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
         """The completion, after as many attempts as its failures deserve; raises ProviderError.
@@ -66,10 +80,46 @@ class Caller:
         `attempt` makes one try and raises ProviderError; `tokens` estimates what one try uses.
         """
 
-        async def once() -> Completion:
-            return await self._once(attempt, tokens)
+        if self._draining:
+            raise asyncio.CancelledError
+        failed: ProviderError | None = None
+        agree = before_retry.get()
 
-        return await persistently(once, self._options)
+        async def once() -> Completion:
+            nonlocal failed
+            if failed is not None and agree is not None:
+                await agree(failed)
+            try:
+                return await self._once(attempt, tokens)
+            except ProviderError as error:
+                failed = error
+                raise
+
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._waiting.add(mine)
+        try:
+            return await persistently(once, self._options)
+        finally:
+            self._waiting.discard(mine)
+
+    async def _under_way(self, attempt: Callable[[], Awaitable[Reply]]) -> Reply:
+        """One attempt, within its time; whatever goes wrong in it is a failure of this request alone."""
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._waiting.discard(mine)
+        try:
+            async with asyncio.timeout(self._options.timeout_s):
+                return await attempt()
+        except (ProviderError, TimeoutError):
+            raise
+        except Exception as error:
+            # No reply can be foreseen in all its shapes; one that trips us must not stop the others.
+            odd = RetryableError(f"the reply was not usable ({type(error).__name__}: {quoted(str(error))})", code=SHAPE)
+            odd.sent = True
+            raise odd from error
+        finally:
+            self._waiting.add(mine)
 
     async def _once(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
         probe = await self.breaker.admit()
@@ -77,24 +127,26 @@ class Caller:
         try:
             async with flow.slot(tokens) as ticket:
                 try:
-                    async with asyncio.timeout(self._options.timeout_s):
-                        reply = await attempt()
+                    reply = await self._under_way(attempt)
                 except ProviderError as error:
                     if _asked_too_much(error):
-                        flow.refused_by_server(ticket, error.retry_after, error.headers)
+                        with suppress(ValueError, ArithmeticError):  # headers are hints; odd ones are none
+                            flow.refused_by_server(ticket, error.retry_after, error.headers)
                     raise
                 usage = reply.completion.usage
                 used = (usage.input_tokens or 0) + (usage.output_tokens or 0)
-                flow.succeeded(ticket, reply.headers, used or None)
+                with suppress(ValueError, ArithmeticError):
+                    flow.succeeded(ticket, reply.headers, used or None)
         except TimeoutError:
             slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code=TIMEOUT)
+            slow.sent = True
             self.breaker.bad(slow, probe)
             raise slow from None
         except RetryableError as error:
             self._transient(error, probe)
             raise
-        except ItemError:
-            self.breaker.good()
+        except ItemError as error:
+            self.breaker.declined(error)
             raise
         except RunError as error:
             self.breaker.give_up(error)
@@ -102,7 +154,7 @@ class Caller:
         except BaseException:
             self.breaker.leave(probe)
             raise
-        if self.breaker.good():
+        if self.breaker.succeeded():
             flow.start_again()
         return reply.completion
 

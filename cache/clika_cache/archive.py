@@ -1,0 +1,177 @@
+"""Replies as a file to keep or send: JSON lines, checked block by block, read and written one block at a time.
+
+The first line names the format; after every thousand replies a line gives the CRC-32 of the block's bytes, and the
+last line how many replies there are in all. So a reader knows how far a file is whole: everything before the damage is
+taken in, and the damage is told with its line. Lines of the first version had neither head nor sums and are read too.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from clika_cache import archive_row
+from clika_cache.completions import insert, model_id
+from clika_cache.database import Database
+from clika_cache.errors import CacheError
+
+BLOCK = 1000
+MOST_LINE = 32_000_000
+"""Bytes of one line; a longer one is no reply."""
+_HEAD = {"clika": "replies", "version": 2}
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of one file."""
+
+    new: int = 0
+    read: int = 0
+    """Replies in the file that were whole."""
+    damage: str | None = None
+    """Where and why reading ended early."""
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written."""
+
+    replies: int = 0
+    left_out: int = 0
+    """Replies whose prompt or model is damaged in the database."""
+
+
+def export(database: Database, done: Exported) -> Iterator[bytes]:
+    """The file's lines in blocks of bytes; `done` counts what was written."""
+    yield _line(_HEAD)
+    with database.mapped_errors(), closing(database.connection.cursor()) as cursor:
+        block: list[str] = []
+        for values in cursor.execute(archive_row.QUERY):
+            row = archive_row.to_json(values)
+            if row is None:
+                done.left_out += 1
+                continue
+            block.append(row)
+            if len(block) == BLOCK:
+                yield _sealed(block)
+                done.replies += len(block)
+                block = []
+        if block:
+            yield _sealed(block)
+            done.replies += len(block)
+    yield _line({"replies": done.replies})
+
+
+def import_lines(database: Database, name: str, lines: Iterable[bytes]) -> Imported:
+    """Take exported replies, as far as the file is whole; a block is stored whole or not at all.
+
+    Raises CacheError, naming file and line, for a file that is no export from its first line on.
+    """
+    done = Imported()
+    taker = _Taker(database, done)
+    number = 0
+    try:
+        for number, line in enumerate(lines, 1):
+            taker.take(f"{name}:{number}", line)
+        taker.finish(f"{name}:{number}")
+    except _Damage as damage:
+        taker.keep()
+        if not done.read:
+            raise CacheError(str(damage)) from None
+        done.damage = str(damage)
+    return done
+
+
+class _Damage(CacheError):
+    """The file cannot be trusted from here on."""
+
+
+class _Taker:
+    """The state of reading one file: the open block, the models seen, whether sums are to be expected."""
+
+    def __init__(self, database: Database, done: Imported) -> None:
+        self._database, self._done = database, done
+        self._readers = archive_row.Reader()
+        self._models: dict[str, int] = {}
+        self._rows: list[archive_row.Parsed] = []
+        self._sum = 0
+        self._sealed = self._ended = False
+
+    def take(self, where: str, line: bytes) -> None:
+        """One line of the file."""
+        if not line.strip():
+            return
+        if self._ended:
+            raise _Damage(f"{where}: there is more after the end of the export")
+        if len(line) > MOST_LINE:
+            raise _Damage(f"{where}: this line is longer than {MOST_LINE:,} bytes; it is no exported reply")
+        if line[:2] == b'{"' and line[:7] in (b'{"clika', b'{"crc32', b'{"repli'):
+            self._mark(where, line)
+            return
+        try:
+            self._rows.append(self._readers.parse(where, line))
+        except CacheError as error:
+            self._drop_open_block()
+            raise _Damage(str(error)) from None
+        self._sum = zlib.crc32(line, self._sum)
+        if not self._sealed and len(self._rows) == BLOCK:
+            self.keep()
+
+    def finish(self, where: str) -> None:
+        """The file is at its end."""
+        if self._sealed and not self._ended:
+            self._drop_open_block()
+            raise _Damage(f"{where}: the file ends before the export does; it was cut short")
+        self.keep()
+
+    def keep(self) -> None:
+        """Store the open block."""
+        rows, self._rows, self._sum = self._rows, [], 0
+        if not rows:
+            return
+        for row in rows:
+            if row.identity not in self._models:
+                self._models[row.identity] = model_id(self._database, row.model, row.identity)
+        with self._database.writing() as connection:
+            # By key: neighbours in the index are written together.
+            replies = sorted((row.reply(self._models[row.identity]) for row in rows), key=lambda r: r.key)
+            self._done.new += insert(connection, replies)
+        self._done.read += len(rows)
+
+    def _mark(self, where: str, line: bytes) -> None:
+        try:
+            mark = json.loads(line)
+        except ValueError:
+            self._drop_open_block()
+            raise _Damage(f"{where}: this line is damaged") from None
+        if "clika" in mark:
+            if mark != _HEAD:
+                raise _Damage(f"{where}: this export is of another version ({mark.get('version')!r}); upgrade clika")
+            self._sealed = True
+        elif "crc32" in mark:
+            if mark != {"crc32": self._sum, "lines": len(self._rows)}:
+                lines = len(self._rows)
+                self._drop_open_block()
+                raise _Damage(f"{where}: the checksum of the {lines} lines before it is wrong; they were changed")
+            self.keep()
+        else:
+            self._ended = True
+            if mark != {"replies": self._done.read}:
+                raise _Damage(f"{where}: {mark.get('replies')!r} replies were exported, {self._done.read} are here")
+
+    def _drop_open_block(self) -> None:
+        if self._sealed:
+            self._rows, self._sum = [], 0
+
+
+def _sealed(block: list[str]) -> bytes:
+    body = ("\n".join(block) + "\n").encode()
+    return body + _line({"crc32": zlib.crc32(body), "lines": len(block)})
+
+
+def _line(mark: dict[str, Any]) -> bytes:
+    return json.dumps(mark).encode() + b"\n"
