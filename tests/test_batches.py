@@ -43,9 +43,17 @@ class Vendor:
                 b"\r\n--", 2
             )[0]
             return Answer(200, {"id": name, "object": "file", "purpose": "batch"})
+        if seen.path.startswith("/v1/batches?"):
+            return Answer(200, {"data": list(reversed(self.batches.values())), "has_more": False})
         if seen.path == "/v1/batches":
             name = f"batch_{len(self.batches)}"
-            self.batches[name] = {"id": name, "status": "validating", "input_file_id": seen.json()["input_file_id"]}
+            self.batches[name] = {
+                "id": name,
+                "status": "validating",
+                "input_file_id": seen.json()["input_file_id"],
+                "metadata": seen.json().get("metadata"),
+                "created_at": int(time.time()),
+            }
             return Answer(200, self.batches[name])
         if match := re.fullmatch(r"/v1/batches/(\w+)(/cancel)?", seen.path):
             batch = self.batches[match[1]]
@@ -88,7 +96,7 @@ class Vendor:
 
 
 async def _submitted(door: Any, requests: dict[str, Request]) -> list[BatchTicket]:
-    return [ticket async for ticket in door.submit(requests.items())]
+    return [await door.send(chunk, f"batch {n}") for n, chunk in enumerate(door.chunks(requests.items()))]
 
 
 async def _collected(door: Any, ticket: BatchTicket, requests: dict[str, Request]) -> dict[str, Any]:
@@ -148,18 +156,16 @@ def test_files_stay_within_lines_and_bytes(most_lines: int, most_bytes: int, fil
     assert ids == list(REQUESTS)
 
 
-def test_tickets_are_given_out_one_by_one_so_that_none_is_lost() -> None:
-    vendor = Vendor()
+def test_a_batch_is_found_again_by_the_name_it_was_sent_under() -> None:
+    async def work(door: Any) -> Any:
+        for name in ("one", "two"):
+            await door.send(list(REQUESTS.items()), name)
+        return await door.find("one", list(REQUESTS), 0.0, ()), await door.find("three", list(REQUESTS), 0.0, ())
 
-    async def work(door: Any) -> int:
-        stream = door.submit(REQUESTS.items())
-        await anext(stream)
-        await stream.aclose()
-        return len(vendor.batches)
-
-    with Loopback(vendor) as server:
-        door = lambda: OpenAIBatches("openai", "m", options(base_url=server.url), most_lines=3)  # noqa: E731
-        assert run(work, door) == 1
+    with Loopback(Vendor()) as server:
+        found, missing = run(work, lambda: batch_door("openai/m", options(base_url=server.url)))
+    assert (found.batch_id, found.name, found.requests) == ("batch_0", "one", 7)
+    assert missing is None
 
 
 def test_errors_expiry_and_gaps_are_told_apart() -> None:

@@ -90,24 +90,20 @@ class Database:
         Raises KeyboardInterrupt, or CacheError when the limit passed.
         """
         until = None if limit_s is None else time.monotonic() + limit_s
-        pressed: list[BaseException] = []
 
         def look() -> int:
-            try:
-                return int(until is not None and time.monotonic() > until)
-            except KeyboardInterrupt as interrupt:  # the signal's handler runs in here, between two instructions
-                pressed.append(interrupt)
-                return 1
+            # A signal's handler runs as this is called; what it raises ends the statement as "interrupted".
+            return int(until is not None and time.monotonic() > until)
 
         self.connection.set_progress_handler(look, _STEPS)
         try:
             yield
         except CacheError as error:
-            if pressed:
+            if "interrupted" not in str(error):
+                raise
+            if until is None or time.monotonic() <= until:
                 raise KeyboardInterrupt from None
-            if "interrupted" in str(error):
-                raise CacheError(f"{self.path}: this took longer than {limit_s:g} s and was stopped") from error
-            raise
+            raise CacheError(f"{self.path}: this took longer than {limit_s:g} s and was stopped") from error
         finally:
             self.connection.set_progress_handler(None, 0)
 

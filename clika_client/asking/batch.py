@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
-from clika_cache import StoredAttempt, Writer, entry_for, prompt_text
+from clika_cache import StoredAttempt, StoredReply, Writer, entry_for, prompt_text
 from clika_client.asking.plan import Plan, missing_requests
 from clika_client.asking.run import PreparedRun, RunConfig, price_of
 from clika_client.asking.workers import most_tokens
-from clika_client.common.errors import UserError
+from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish
 from clika_client.store import batches as batch_store
 from clika_client.store.batches import StoredBatch
 from clika_client.store.store import Store
 from clika_providers import ProviderError, ProviderOptions
-from clika_providers.batches import BatchDoor, BatchStatus, Keyed, batch_door
+from clika_providers.batches import BatchDoor, BatchStatus, BatchTicket, Keyed, batch_door
 from clika_providers.prices import find_price
+
+_LOOK_AGAIN_S = 0.5, 2.0, 5.0
+_UNCONFIRMED_S = 600.0
+"""A batch that the vendor does not list so long after it was sent was never taken."""
+_UNKNOWN = BatchStatus("running", "unknown", 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +51,8 @@ class Collected:
     failed: int = 0
     missing: int = 0
     """Requests without a result, after expiry or cancellation; the same run asks them again."""
+    error: str | None = None
+    """Why nothing is known of it."""
 
 
 def check_models(config: RunConfig) -> None:
@@ -52,6 +65,7 @@ def check_models(config: RunConfig) -> None:
 
 def submit(run: PreparedRun) -> list[Submitted]:
     """Send what is missing as batches, and close the run. Raises UserError for more than `max_cost`."""
+    finish(lambda: _each(run.store, run.config.options, _confirm))
     return finish(lambda: _submit(run))
 
 
@@ -67,32 +81,67 @@ async def _submit(run: PreparedRun) -> list[Submitted]:
 
 
 async def _submit_plan(run: PreparedRun, run_id: str, plan: Plan) -> Submitted:
-    waiting = batch_store.pending_keys(run.store, plan.provider.model_id)
-    sent: list[Keyed] = []
+    store, config, provider = run.store, run.config, plan.provider
+    waiting = batch_store.pending_keys(store, provider.model_id)
     held = batches = count = 0
 
     def keyed() -> Iterator[Keyed]:
         nonlocal held
         for _, request in missing_requests(plan):
-            key = plan.provider.key(request)
+            key = provider.key(request)
             if key in waiting:
                 held += 1
                 continue
             waiting.add(key)
-            sent.append((key.hex(), request))
-            yield sent[-1]
+            yield key.hex(), request
 
-    door = batch_door(plan.provider.spec, run.config.options)
+    door = batch_door(provider.spec, config.options)
     try:
-        async for ticket in door.submit(keyed()):
-            # Batches take requests in order; one that no longer fitted waits at the end for the next ticket.
-            mine, sent[:] = sent[: ticket.requests], sent[ticket.requests :]
-            batch_store.add(run.store, run_id, plan.provider.model_id, ticket, mine)
-            batches += 1
-            count += ticket.requests
+        for chunk in door.chunks(keyed()):
+            name = secrets.token_hex(12)
+            intent = BatchTicket(provider.spec, "", len(chunk), time.time(), "", name)
+            number, free = batch_store.intend(
+                store, run_id, provider.model_id, intent, chunk,
+                refresh=config.refresh, price=price_of(plan, config.prices),
+            )  # fmt: skip
+            held += len(chunk) - len(free)
+            if free:
+                await _send(store, door, number, free, name)
+                batches += 1
+                count += len(free)
     finally:
         await door.aclose()
-    return Submitted(plan.provider.spec, batches, count, held)
+    return Submitted(provider.spec, batches, count, held)
+
+
+async def _send(store: Store, door: BatchDoor, number: int, requests: Sequence[Keyed], name: str) -> None:
+    """Send one batch whose intent is stored; what is stored says at any moment whether the vendor may have it."""
+    try:
+        batch_store.accepted(store, number, await door.send(requests, name))
+    except ProviderError as error:
+        if not error.sent:
+            batch_store.set_state(store, number, "refused")
+            raise
+        for pause in _LOOK_AGAIN_S:
+            await asyncio.sleep(pause)
+            (batch,) = [b for b in batch_store.all_batches(store) if b.number == number]
+            with suppress(ProviderError):
+                if await _found(store, door, batch):
+                    return
+        raise IncompleteRun(
+            f"{error}. It is not known whether the vendor took batch {number}; its {len(requests)} requests are not "
+            "sent again: `clika batch collect` looks for it, `clika batch forget` gives it up"
+        ) from error
+
+
+async def _found(store: Store, door: BatchDoor, batch: StoredBatch) -> bool:
+    """Whether the vendor has a batch that was being sent; if so, its ticket is stored."""
+    known = {b.ticket.batch_id for b in batch_store.all_batches(store)}
+    keys = list(batch_store.requests(store, batch.number))
+    ticket = await door.find(batch.ticket.name, keys, batch.created_at, known)
+    if ticket is not None:
+        batch_store.accepted(store, batch.number, ticket)
+    return ticket is not None
 
 
 def _check_cost(plans: Sequence[Plan], config: RunConfig) -> None:
@@ -117,21 +166,39 @@ def _check_cost(plans: Sequence[Plan], config: RunConfig) -> None:
 
 def status(store: Store, options: ProviderOptions | None = None) -> list[Collected]:
     """Where every batch that is not collected stands; asks the vendors."""
-    return finish(lambda: _each(store, options or ProviderOptions(), collect_too=False))
+    return finish(lambda: _each(store, options or ProviderOptions(), _look))
 
 
-def collect(store: Store, options: ProviderOptions | None = None) -> list[Collected]:
-    """Store the results of every batch that is over; the others are only asked how they stand."""
-    return finish(lambda: _each(store, options or ProviderOptions(), collect_too=True))
+def collect(store: Store, options: ProviderOptions | None = None, prices: Path | None = None) -> list[Collected]:
+    """Store the results of every batch that is over; the others are only asked how they stand.
+
+    `prices` is the user's own table, used where a batch was sent without a price.
+    """
+    return finish(lambda: _each(store, options or ProviderOptions(), partial(_take, prices=prices)))
 
 
 def cancel(store: Store, number: int, options: ProviderOptions | None = None) -> BatchStatus:
     """Stop a batch; what was finished can still be collected. Raises UserError for an unknown number."""
-    found = next((b for b in batch_store.all_batches(store) if b.number == number), None)
+    batch = _numbered(store, number)
+    return finish(lambda: _cancel(batch, options or ProviderOptions()))
+
+
+def forget(store: Store, number: int) -> StoredBatch:
+    """Give a batch up: nothing of it is collected, and its requests may be sent again (and paid again)."""
+    batch = _numbered(store, number)
+    if not batch.is_open:
+        raise UserError(f"batch {number} is {batch.state}; there is nothing to forget")
+    batch_store.set_state(store, number, "forgotten")
+    return batch
+
+
+def _numbered(store: Store, number: int) -> StoredBatch:
+    batches = batch_store.all_batches(store)
+    found = next((b for b in batches if b.number == number), None)
     if found is None:
-        known = ", ".join(str(b.number) for b in batch_store.all_batches(store)) or "none"
+        known = ", ".join(str(b.number) for b in batches) or "none"
         raise UserError(f"there is no batch {number}; batches: {known}")
-    return finish(lambda: _cancel(found, options or ProviderOptions()))
+    return found
 
 
 async def _cancel(batch: StoredBatch, options: ProviderOptions) -> BatchStatus:
@@ -142,43 +209,87 @@ async def _cancel(batch: StoredBatch, options: ProviderOptions) -> BatchStatus:
         await door.aclose()
 
 
-async def _each(store: Store, options: ProviderOptions, *, collect_too: bool) -> list[Collected]:
+Step = Callable[[Store, Writer, StoredBatch, BatchDoor], Awaitable["Collected | None"]]
+
+
+async def _each(store: Store, options: ProviderOptions, step: Step) -> list[Collected]:
+    """One step for every open batch; trouble with one is told with it, and keeps no other from its turn."""
     found = []
     writer = Writer(store.database)
     try:
         for batch in batch_store.all_batches(store):
-            if batch.state == "collected":
+            if not batch.is_open:
                 continue
-            door = batch_door(batch.ticket.spec, options)
             try:
-                now = Collected(batch, await door.status(batch.ticket))
-                if collect_too and now.status.is_over:
-                    now = await _take(store, writer, now, door)
-            finally:
-                await door.aclose()
-            found.append(now)
+                door = batch_door(batch.ticket.spec, options)
+                try:
+                    now = await step(store, writer, batch, door)
+                finally:
+                    await door.aclose()
+            except ProviderError as error:
+                now = Collected(batch, _UNKNOWN, error=_in_words(batch, error))
+            if now is not None:
+                found.append(now)
     finally:
         writer.close()
     return found
 
 
-async def _take(store: Store, writer: Writer, now: Collected, door: BatchDoor) -> Collected:
+def _in_words(batch: StoredBatch, error: ProviderError) -> str:
+    if error.code == "model" or error.status == 404:
+        return f"{error}; if it is gone for good: `clika batch forget {batch.number}`"
+    return str(error)
+
+
+async def _confirm(store: Store, writer: Writer, batch: StoredBatch, door: BatchDoor) -> Collected | None:
+    """Find out about a batch that was being sent when its process ended; None once the vendor has it."""
+    if batch.state != batch_store.SENDING or await _found(store, door, batch):
+        return None
+    age = time.time() - batch.created_at
+    if age > _UNCONFIRMED_S:
+        batch_store.set_state(store, batch.number, "refused")
+        return Collected(batch, _UNKNOWN, error="the vendor never took it; the same run sends its requests again")
+    return Collected(
+        batch, _UNKNOWN, error=f"the vendor does not know it yet; it counts as never taken {_UNCONFIRMED_S:.0f} s "
+        f"after it was sent, or at once with `clika batch forget {batch.number}`",
+    )  # fmt: skip
+
+
+async def _look(store: Store, writer: Writer, batch: StoredBatch, door: BatchDoor) -> Collected:
+    """How one batch stands."""
+    unconfirmed = await _confirm(store, writer, batch, door)
+    if unconfirmed is not None:
+        return unconfirmed
+    batch = _numbered(store, batch.number)
+    return Collected(batch, await door.status(batch.ticket))
+
+
+async def _take(store: Store, writer: Writer, batch: StoredBatch, door: BatchDoor, *, prices: Path | None) -> Collected:
     """Store one batch's results, then mark it: a crash in between only means collecting again."""
+    now = await _look(store, writer, batch, door)
+    if not now.status.is_over or now.error:
+        return now
     batch = now.batch
     known = batch_store.requests(store, batch.number)
     answered = failed = 0
     async for custom_id, result in door.collect(batch.ticket, known.get):
         key = bytes.fromhex(custom_id)
+        request = known[custom_id]
+        price = batch.price or find_price(batch.ticket.spec, mode=request.mode, user_file=prices)
+        cost = None if price is None else price.cost(result.usage, batch=True)
         if isinstance(result, ProviderError):
             failed += 1
-            writer.put(StoredAttempt(key, batch.model_id, result.kind, str(result), result.status))
-            continue
-        answered += result.is_answer
-        failed += not result.is_answer
-        request = known[custom_id]
-        price = find_price(batch.ticket.spec, mode=request.mode)
-        cost = None if price is None else price.cost(result.usage, batch=True)
-        writer.put(entry_for(key, batch.model_id, prompt_text(request.messages), result, cost))
+            entry: StoredReply | StoredAttempt = StoredAttempt(
+                key, batch.model_id, result.kind, str(result), result.status, None, result.usage, cost
+            )
+        else:
+            answered += result.is_answer
+            failed += not result.is_answer
+            text = prompt_text(request.messages)
+            entry = entry_for(key, batch.model_id, text, result, cost, replace=batch.refresh)
+        while writer.behind:
+            await asyncio.sleep(0.05)
+        writer.put(entry)
     writer.flush()
     batch_store.set_state(store, batch.number, "collected")
     return replace(now, answered=answered, failed=failed, missing=len(known) - answered - failed)

@@ -10,12 +10,13 @@ from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.idle_options import refuse_idle
-from clika_client.asking.plan import Asking, Items, Plan, make_plan, select, store_plan
+from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
 from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
 from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
+from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
 from clika_providers import Json, Provider, ProviderOptions, Request, RunError
 from clika_providers.prices import Price, find_price
@@ -172,9 +173,23 @@ class PreparedRun:
         """Ask what is missing, hosted models side by side, local ones one after the other; then close."""
         self._say = listener.say
         try:
+            self._mention_batches()
             return await self._ask_all(self.begin(), listener)
         finally:
             await self.aclose()
+
+    def _mention_batches(self) -> None:
+        """Say what would be paid twice: questions that are with a vendor already, at half price."""
+        for plan in self.plans:
+            held = batch_store.pending_keys(self.store, plan.provider.model_id) if plan.missing else set()
+            again = sum(plan.provider.key(request) in held for _, request in missing_requests(plan)) if held else 0
+            if again:
+                sentence = (
+                    f"{plan.provider.spec}: {again} of these questions are in batches that are not collected yet "
+                    "(`clika batch collect`); asking them now pays for them again"
+                )
+                self.events.append(sentence)
+                self._say(sentence)
 
     def _connected(self, model: str | Provider) -> Provider:
         provider = connect(model, self.config.options) if isinstance(model, str) else model

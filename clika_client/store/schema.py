@@ -92,6 +92,13 @@ MIGRATIONS: tuple[Migration, ...] = (
         ALTER TABLE runs ADD COLUMN events TEXT NOT NULL DEFAULT '[]';
         """,
     ),
+    (
+        "client_004_batches",
+        """
+        ALTER TABLE batches ADD COLUMN refresh INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE batches ADD COLUMN price TEXT;
+        """,
+    ),
 )
 
 

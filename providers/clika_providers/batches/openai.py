@@ -5,11 +5,21 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from clika_providers.batches.ticket import BatchStatus, BatchTicket, Chunk, Keyed, RequestOf, State, split_lines
+from clika_providers.batches.ticket import (
+    BatchStatus,
+    BatchTicket,
+    Keyed,
+    RequestOf,
+    State,
+    in_chunks,
+    maybe_taken,
+    split_lines,
+)
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.hosted.chat_reply import count
 from clika_providers.hosted.openai_chat import OpenAIChat, connection_error
 from clika_providers.hosted.servers import known_servers
 from clika_providers.options import ProviderOptions
@@ -20,6 +30,10 @@ from clika_providers.types import Completion
 MOST_LINES = 50_000
 MOST_BYTES = 190_000_000  # the vendor's limit is 200 MB
 _URL = "/v1/chat/completions"
+_NAME = "clika"
+"""The metadata field that holds our name of a batch."""
+_MOST_PAGES = 50
+_CLOCKS_APART_S = 86_400.0
 _STATES: dict[str, State] = {
     "completed": "done",
     "expired": "expired",
@@ -45,22 +59,39 @@ class OpenAIBatches:
         self._options = options
         self._most_lines, self._most_bytes = most_lines, most_bytes
 
-    async def submit(self, requests: Iterable[Keyed]) -> AsyncIterator[BatchTicket]:
+    def chunks(self, requests: Iterable[Keyed]) -> Iterator[list[Keyed]]:
         """See BatchDoor."""
-        chunk, file = Chunk(self._most_lines, self._most_bytes), _scratch()
-        try:
+        return in_chunks(requests, lambda k, r: len(self._line(k, r)), self._most_lines, self._most_bytes)
+
+    async def send(self, requests: Sequence[Keyed], name: str) -> BatchTicket:
+        """See BatchDoor."""
+        with tempfile.SpooledTemporaryFile(max_size=8_000_000) as file:
             for key, request in requests:
-                line = self._line(key, request)
-                if not chunk.takes(len(line)):
-                    yield await self._send(file, chunk.lines)
-                    file.close()
-                    chunk, file = Chunk(self._most_lines, self._most_bytes), _scratch()
-                file.write(line)
-                chunk.add(len(line))
-            if chunk.lines:
-                yield await self._send(file, chunk.lines)
-        finally:
-            file.close()
+                file.write(self._line(key, request))
+            return await self._send(file, len(requests), name)
+
+    async def find(
+        self, name: str, requests: Sequence[str], since: float, known: Collection[str]
+    ) -> BatchTicket | None:
+        """See BatchDoor: OpenAI keeps our name in the batch's metadata, newest batches come first."""
+        after = ""
+        for _ in range(_MOST_PAGES):
+            page = _mapping(await self._listed(after))
+            rows = [row for row in page.get("data") or [] if isinstance(row, dict)]
+            for row in rows:
+                if (row.get("metadata") or {}).get(_NAME) == name and isinstance(row.get("id"), str):
+                    return BatchTicket(self._chat.spec, row["id"], len(requests), since, self._chat.where.address, name)
+            oldest = rows[-1].get("created_at") if rows else None
+            if not rows or not page.get("has_more") or (isinstance(oldest, int) and oldest < since - _CLOCKS_APART_S):
+                return None
+            after = f"&after={rows[-1].get('id')}"
+        return None
+
+    async def _listed(self, after: str) -> Any:
+        async def ask() -> Any:
+            return await self._chat.get(f"/batches?limit=100{after}")
+
+        return await persistently(ask, self._options)
 
     async def status(self, ticket: BatchTicket) -> BatchStatus:
         """See BatchDoor."""
@@ -91,17 +122,20 @@ class OpenAIBatches:
         row = {"custom_id": key, "method": "POST", "url": _URL, "body": body}
         return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
-    async def _send(self, file: IO[bytes], lines: int) -> BatchTicket:
+    async def _send(self, file: IO[bytes], lines: int, name: str) -> BatchTicket:
         async def upload() -> str:
             return await self._upload(file)
 
         file_id = await persistently(upload, self._options)
-        body: Any = {"input_file_id": file_id, "endpoint": _URL, "completion_window": "24h"}
+        body: Any = {
+            "input_file_id": file_id, "endpoint": _URL, "completion_window": "24h", "metadata": {_NAME: name},
+        }  # fmt: skip
         # Not repeated after a broken connection: the batch may exist already, and would be paid twice.
-        batch = _mapping(await self._chat.post("/batches", body))
-        if not isinstance(batch.get("id"), str):
-            raise RunError(f"{self._chat.where.server} accepted a batch but gave it no id", code="batch")
-        return BatchTicket(self._chat.spec, batch["id"], lines, time.time(), self._chat.where.address)
+        with maybe_taken():
+            batch = _mapping(await self._chat.post("/batches", body))
+            if not isinstance(batch.get("id"), str):
+                raise RetryableError(f"{self._chat.where.server} accepted a batch but gave it no id", code="batch")
+        return BatchTicket(self._chat.spec, batch["id"], lines, time.time(), self._chat.where.address, name)
 
     async def _upload(self, file: IO[bytes]) -> str:
         import openai
@@ -163,16 +197,15 @@ class OpenAIBatches:
             return str(key), ItemError(words, code=failure.code or None)
         except ProviderError as problem:
             return str(key), problem
+        except Exception as error:  # no result can be foreseen in all its shapes
+            return str(key), ItemError(f"the batch's result could not be read ({type(error).__name__})", code="shape")
 
     def _read(self, response: dict[str, Any], request: Any) -> Completion:
-        status, body = int(response["status_code"]), response.get("body")
-        if status >= 400:
+        status, body = response["status_code"], response.get("body")
+        if not isinstance(status, int) or status >= 400:
+            status = status if isinstance(status, int) and status < 1000 else 500
             raise classify(status, failure_of(body), {}, self._chat.where)
         return self._chat.read(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), request)
-
-
-def _scratch() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=8_000_000)
 
 
 def _mapping(data: Any) -> dict[str, Any]:
@@ -184,23 +217,28 @@ def _mapping(data: Any) -> dict[str, Any]:
 def _row(line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}  # a damaged line is a missing result: it will be asked again
     return row if isinstance(row, dict) else {}
 
 
 def _status(batch: dict[str, Any]) -> BatchStatus:
     vendor = str(batch.get("status") or "unknown")
-    counts = batch.get("request_counts") or {}
-    errors = (batch.get("errors") or {}).get("data") or []
+    counts, errors = _part(batch, "request_counts"), _part(batch, "errors").get("data")
+    listed = [e for e in errors[:3] if isinstance(e, dict)] if isinstance(errors, list) else []
     words = "; ".join(
-        f"line {e.get('line')}: {e.get('message')}" if e.get("line") else str(e.get("message")) for e in errors[:3]
+        f"line {e.get('line')}: {e.get('message')}" if e.get("line") else str(e.get("message")) for e in listed
     )
     return BatchStatus(
         _STATES.get(vendor, "running"),
         vendor,
-        int(counts.get("completed") or 0),
-        int(counts.get("failed") or 0),
-        int(counts.get("total") or 0),
+        count(counts.get("completed")) or 0,
+        count(counts.get("failed")) or 0,
+        count(counts.get("total")) or 0,
         quoted(words) or None,
     )
+
+
+def _part(batch: dict[str, Any], name: str) -> dict[str, Any]:
+    value = batch.get(name)
+    return value if isinstance(value, dict) else {}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from clika_providers.errors import ProviderError
+from clika_providers.errors import ProviderError, RetryableError
+from clika_providers.traffic.retry import NOT_CONNECTED
 from clika_providers.types import Completion, Request
 
+MOST_LINE = 8_000_000
+"""Bytes of one result; see the limit of a single reply."""
 State = Literal["running", "done", "expired", "cancelled", "failed"]
 Keyed = tuple[str, Request]
 """(custom id, request); the id is the hexadecimal cache key, by which results are joined again."""
@@ -27,6 +31,8 @@ class BatchTicket:
     """Unix time, seconds."""
     address: str
     """The address class it was sent to (no credentials)."""
+    name: str = ""
+    """Our own name for it, given before it was sent; vendors that take metadata are told it."""
 
     def to_json(self) -> dict[str, Any]:
         """A mapping of plain values."""
@@ -59,10 +65,23 @@ class BatchStatus:
 class BatchDoor(Protocol):
     """A model whose requests can be sent as batches at a lower price."""
 
-    def submit(self, requests: Iterable[Keyed]) -> AsyncIterator[BatchTicket]:
-        """Send all requests in as many batches as the vendor's limits need.
+    def chunks(self, requests: Iterable[Keyed]) -> Iterator[list[Keyed]]:
+        """The requests in as many batches as the vendor's limits need."""
+        ...
 
-        Each ticket is given out as soon as its batch is accepted: keep it before asking for the next one.
+    async def send(self, requests: Sequence[Keyed], name: str) -> BatchTicket:
+        """Send one batch; keep what it holds, and its name, before.
+
+        Raises ProviderError; with `sent` set it is not known whether the vendor took the batch: see `find`.
+        """
+        ...
+
+    async def find(
+        self, name: str, requests: Sequence[str], since: float, known: Collection[str]
+    ) -> BatchTicket | None:
+        """The batch of that name, if the vendor has it: one of these custom ids, sent after `since` (Unix time).
+
+        `known` are ids of batches that are others. Raises ProviderError when the vendor cannot be asked.
         """
         ...
 
@@ -85,21 +104,32 @@ class BatchDoor(Protocol):
         ...
 
 
-class Chunk:
-    """Lines collected until the next one would break a limit of the vendor's."""
+@contextmanager
+def maybe_taken() -> Iterator[None]:
+    """Around the call that makes a batch: whether it was taken is not known unless the vendor said no."""
+    try:
+        yield
+    except ProviderError as error:
+        refused = error.status is not None and 400 <= error.status < 500 and error.status not in (408, 409)
+        error.sent = not refused and error.code != NOT_CONNECTED
+        raise
 
-    def __init__(self, most_lines: int, most_bytes: int) -> None:
-        self._most_lines, self._most_bytes = most_lines, most_bytes
-        self.lines = self.bytes = 0
 
-    def takes(self, size: int) -> bool:
-        """Whether a line of `size` bytes still fits; an empty chunk takes any line."""
-        return not self.lines or (self.lines < self._most_lines and self.bytes + size <= self._most_bytes)
-
-    def add(self, size: int) -> None:
-        """Count a line."""
-        self.lines += 1
-        self.bytes += size
+def in_chunks(
+    requests: Iterable[Keyed], size: Callable[[str, Request], int], most_lines: int, most_bytes: int
+) -> Iterator[list[Keyed]]:
+    """Requests collected until the next one would break a limit; one alone is taken whatever its size."""
+    chunk: list[Keyed] = []
+    held = 0
+    for key, request in requests:
+        length = size(key, request)
+        if chunk and (len(chunk) >= most_lines or held + length > most_bytes):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append((key, request))
+        held += length
+    if chunk:
+        yield chunk
 
 
 async def split_lines(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
@@ -107,6 +137,8 @@ async def split_lines(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
     rest = b""
     async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > MOST_LINE:
+            raise RetryableError(f"a line of the batch's results is longer than {MOST_LINE:,} bytes", code="shape")
         for line in whole:
             if line.strip():
                 yield line.decode("utf-8", "replace")
