@@ -25,7 +25,7 @@ CLIENT = (
 PROVIDERS = (
     ("types", "install"),
     ("errors",),
-    ("userfiles",),
+    ("userfiles", "time_limit"),
     ("options", "keys"),
     ("traffic",),
     ("hosted", "gguf", "mock"),

@@ -137,9 +137,9 @@ def _refuse_programs(connection: sqlite3.Connection, path: Path, table: str) -> 
 
 def _refuse_odd_rows(connection: sqlite3.Connection, path: Path, table: str, condition: str) -> None:
     # `IS NOT 1`: a condition that is NULL is not met either.
-    row = connection.execute(f"SELECT rowid FROM {table} WHERE ({condition}) IS NOT 1 LIMIT 1").fetchone()
+    row = connection.execute(f"SELECT 1 FROM {table} WHERE ({condition}) IS NOT 1 LIMIT 1").fetchone()
     if row is not None:
         raise CacheError(
-            f"{path}: row {row[0]} of {table} holds values that clika never stores; the file is damaged or was "
+            f"{path}: a row of {table} holds values that clika never stores; the file is damaged or was "
             "changed, nothing was taken from it"
         )

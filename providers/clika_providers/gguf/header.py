@@ -18,6 +18,7 @@ from typing import TypeAlias
 from clika_providers.gguf.errors import BadModelFile
 
 Scalar: TypeAlias = "bool | int | float | str"
+_MOST_DIMENSIONS = 4
 _KEPT_ARRAY = 1024
 """Arrays up to this many scalars are kept (per-layer head counts); longer ones are the vocabulary."""
 
@@ -225,8 +226,13 @@ def _tensor_table(
     types: Counter[str] = Counter()
     for _ in range(tensor_count):
         cursor.skip(cursor.count())  # the name
-        elements = 1
-        for _ in range(cursor.count("<I")):
+        elements, dimensions = 1, int(cursor.take("<I"))
+        if dimensions > _MOST_DIMENSIONS:
+            raise BadModelFile(
+                f"{str(cursor.path)!r} holds a tensor of {dimensions} dimensions, where {_MOST_DIMENSIONS} is "
+                "the most; the file is damaged."
+            )
+        for _ in range(dimensions):
             elements *= int(cursor.take("<Q"))
         kind, offset = int(cursor.take("<I")), int(cursor.take("<Q"))
         # A type newer than this table is left to llama.cpp; its size cannot be checked here.

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clika_providers.errors import ItemError
+from clika_providers.errors import ItemError, RunError
+from clika_providers.time_limit import time_limit
 from clika_providers.types import Message
 
+_MOST_S = 5.0
+"""Seconds that one prompt may take a template; the slowest known takes a hundredth."""
 DATE = "2026-01-01"
 """What templates that write today's date are told: the tokens of a prompt must not change overnight."""
 
@@ -101,18 +104,23 @@ class ChatTemplate:
             system = next((m.content.strip() for m in messages if m.role == "system"), "")
             if system in text:
                 return text
+        except RunError:
+            raise
         except Exception as error:  # templates raise what they like
             if not any(m.role == "system" for m in messages):
                 raise ItemError(f"the model's chat template refuses these messages: {error}.") from None
         try:
             return self._try(merge_system(messages), thinking)
+        except RunError:
+            raise
         except Exception as error:
             raise ItemError(f"the model's chat template refuses these messages: {error}.") from None
 
     def _try(self, messages: Sequence[Message], thinking: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         effort = {} if thinking else {"reasoning_effort": "low"}
-        text: str = self._formatter(messages=turns, enable_thinking=thinking, thinking=thinking, **effort).prompt
+        with time_limit(_MOST_S, "the model's chat template"):
+            text: str = self._formatter(messages=turns, enable_thinking=thinking, thinking=thinking, **effort).prompt
         return text
 
     def _marks(self, messages: Sequence[Message], text: str) -> Marks | None:

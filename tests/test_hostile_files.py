@@ -1,0 +1,164 @@
+"""Files made by strangers end in a sentence: databases to merge, exports to import, headers of models."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import zlib
+from pathlib import Path
+
+import pytest
+
+from clika_cache import CacheError, Database, StoredReply, archive, prompt_text
+from clika_cache import completions as rows
+from clika_client.sets.packed import line_of
+from clika_client.store.merge import merge
+from clika_client.store.store import Store
+from clika_providers import Completion, Message, Usage
+
+
+def filled(path: Path, replies: int = 5) -> Path:
+    """A database of ours with a few replies."""
+    with Store(path) as store:
+        model = rows.model_id(store.database, "openai/m", '{"model":"m","provider":"openai"}')
+        held = [
+            StoredReply(
+                n.to_bytes(16), model, prompt_text((Message("user", f"q{n}"),)),
+                Completion("A", "stop", (-0.5, None), usage=Usage(1, 2), raw="{}"),
+            )
+            for n in range(replies)
+        ]  # fmt: skip
+        with store.database.writing() as connection:
+            rows.insert(connection, held)
+    return path
+
+
+def taken(path: Path) -> int:
+    with Database(path, read_only=True) as database:
+        return int(database.connection.execute("SELECT count(*) FROM completions").fetchone()[0])
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT * FROM n"
+TAMPERED = {
+    "an endless view": f"DROP TABLE completions; CREATE VIEW completions AS {ENDLESS}",
+    "an endless view of sets": f"DROP TABLE set_blocks; CREATE VIEW set_blocks AS {ENDLESS}",
+    "no replies": "DROP TABLE completions",
+    "a computed column": "ALTER TABLE completions ADD COLUMN c AS (zeroblob(1000000000))",
+    "a moment in words": "UPDATE completions SET created_at = 'yesterday'",
+    "a moment beyond all": "UPDATE completions SET created_at = 9e99",
+    "a short key": "UPDATE completions SET key = x'00' WHERE rowid = 1",
+    "text that is none": "UPDATE completions SET text = x'ff'",
+    "an identity that is no JSON": "UPDATE models SET identity = 'x'",
+    "a prompt that is no JSON": "UPDATE prompts SET messages = '['",
+    "probabilities that are none": "UPDATE completions SET choice_logprobs = '5'",
+    "tokens that are text": "UPDATE completions SET input_tokens = 'many'",
+    "a newer version": "INSERT INTO clika_migrations VALUES ('client_999', 'x')",
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_a_database_that_is_not_sound_is_not_merged(tmp_path: Path, what: str) -> None:
+    other = filled(tmp_path / "other.db")
+    with sqlite3.connect(other) as connection:
+        connection.executescript(TAMPERED[what])
+    with Store(tmp_path / "mine.db") as mine, pytest.raises(CacheError, match=r"other\.db"):
+        merge(mine, other)
+    assert taken(tmp_path / "mine.db") == 0
+
+
+def test_triggers_of_the_other_file_do_nothing_and_it_stays_as_it_is(tmp_path: Path) -> None:
+    other = filled(tmp_path / "other.db")
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TRIGGER t AFTER INSERT ON prompts BEGIN DELETE FROM completions; END")
+    with Store(tmp_path / "mine.db") as mine:
+        assert merge(mine, other)[0] == 5
+        assert merge(mine, other)[0] == 0
+    assert taken(other) == 5
+
+
+def test_a_block_that_unpacks_without_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="unpacks to more than"):
+        line_of(zlib.compress(b"\0" * 200_000_000, 9))
+
+
+# ---- exports
+
+
+def exported(path: Path) -> list[bytes]:
+    with Database(path, read_only=True) as database:
+        return b"".join(archive.export(database, archive.Exported())).splitlines(keepends=True)
+
+
+def imported(path: Path, lines: list[bytes]) -> archive.Imported:
+    with Database(path) as database:
+        return archive.import_lines(database, "file", lines)
+
+
+def test_what_is_exported_comes_back_whole(tmp_path: Path) -> None:
+    lines = exported(filled(tmp_path / "a.db", 2500))
+    done = imported(tmp_path / "b.db", lines)
+    assert (done.new, done.read, done.damage) == (2500, 2500, None)
+    assert exported(tmp_path / "b.db") == lines
+    assert imported(tmp_path / "b.db", lines).new == 0
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+def test_a_file_that_was_cut_short_is_read_as_far_as_it_is_whole(tmp_path: Path, cut: float) -> None:
+    whole = b"".join(exported(filled(tmp_path / "a.db", 3500)))
+    part = whole[: int(cut * len(whole))].splitlines(keepends=True)
+    if cut < 0.25:
+        with pytest.raises(CacheError, match="file:"):
+            imported(tmp_path / "b.db", part)
+        return
+    done = imported(tmp_path / "b.db", part)
+    assert done.damage is not None
+    assert done.read % 1000 == 0
+    assert done.read == taken(tmp_path / "b.db") >= 1000
+
+
+def test_a_changed_letter_is_found_by_its_block(tmp_path: Path) -> None:
+    lines = exported(filled(tmp_path / "a.db", 3000))
+    lines[1500] = lines[1500].replace(b'"text":"A"', b'"text":"B"')
+    done = imported(tmp_path / "b.db", lines)
+    assert (done.read, "checksum" in str(done.damage)) == (1000, True)
+
+
+def test_exports_of_the_first_version_are_read(tmp_path: Path) -> None:
+    lines = [line for line in exported(filled(tmp_path / "a.db", 20)) if line.startswith(b'{"key"')]
+    assert imported(tmp_path / "b.db", lines).new == 20
+
+
+def test_no_mutation_of_an_export_ends_in_anything_but_a_sentence(tmp_path: Path) -> None:
+    """Values of every wrong type in every field, then random bytes; what is taken in can be counted afterwards."""
+    good = [line for line in exported(filled(tmp_path / "a.db", 3)) if line.startswith(b'{"key"')]
+    odd = [None, True, -1, 2**70, 1e308, "x", "\ud800", [], {}, [[]], {"a": 1}, "9" * 5000]
+    chance = random.Random(0)
+    files = [
+        [json.dumps({**json.loads(good[0]), name: value}).encode()] for name in json.loads(good[0]) for value in odd
+    ]
+    for _ in range(200):
+        damaged = bytearray(b"".join(good))
+        for _ in range(chance.randrange(1, 4)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        files.append(bytes(damaged).splitlines(keepends=True))
+    with Database(tmp_path / "b.db") as database:
+        for lines in files:
+            try:
+                archive.import_lines(database, "file", lines)
+            except CacheError as error:
+                assert "file:" in str(error)  # noqa: PT017
+        from clika_cache import maintenance
+
+        assert maintenance.verify(database) == []
+        assert maintenance.stats(database).replies > 0
+
+
+def test_a_damaged_prompt_is_left_out_of_an_export_and_counted(tmp_path: Path) -> None:
+    path = filled(tmp_path / "a.db")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE prompts SET messages = '[[' WHERE rowid = 2")
+    done = archive.Exported()
+    with Database(path, read_only=True) as database:
+        list(archive.export(database, done))
+    assert (done.replies, done.left_out) == (4, 1)
