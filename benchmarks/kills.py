@@ -76,10 +76,10 @@ class Bench:
     def runs(self, url: str, processes: int) -> None:
         """Kill runs on one file until it is whole, or five times."""
         db = self.folder / f"{self.random.random()}.db"
-        self.served.clear()
         for _ in range(5):
             before = self.stored(db)
             self.asked.clear()
+            self.served.clear()
             arguments = ("run", self.probes, "-m", "openai/m", "--base-url", url, "--bootstrap", 0, "--concurrency", 8)
             started = [self.start(*arguments, "--db", db) for _ in range(processes)]
             asking = time.monotonic() + 30
