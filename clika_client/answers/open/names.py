@@ -1,0 +1,174 @@
+"""Finds names in a plain clause: exact, declined as the language declines, or one slip of the pen away.
+
+A form is bounded by a table per language; a word that two names could have become is taken for neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from clika_client.sets.fictional.inflection import KEPT, Inflection, inflection
+from clika_client.sets.fictional.text import plain
+
+_DIGIT = re.compile(r"\d")
+_STEM_GAINS = 7
+"""Letters that may follow a stem (`французск*`: французского, французскими)."""
+_SHORT = 5
+_SLIP_FROM = 6
+"""Letters from which a name may be misspelt by one: shorter ones are other words when a letter changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A name in a clause."""
+
+    name: str
+    """Key of the names that were looked for."""
+    start: int
+    """Word (in unspaced scripts: character) at which it begins."""
+    end: int
+    quality: int
+    """3 exact, 2 declined or a stem, 1 misspelt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    key: str
+    words: tuple[str, ...]
+    stem: bool
+
+
+class NameFinder:
+    """Looks for `names` (key → its names) in clauses of one language.
+
+    `forgiven` is the key whose names may be misspelt by one letter; a rival that is nearly named is not named.
+    `strict` takes names as they are written and stems, and forgives no ending and no slip: for answers in a language
+    that was not asked, whose grammar the clause does not follow.
+    """
+
+    def __init__(
+        self, names: Mapping[str, Sequence[str]], language: str, *, forgiven: str | None = None, strict: bool = False
+    ) -> None:
+        self.forgiven = forgiven
+        self.rule: Inflection = Inflection(unspaced=inflection(language).unspaced) if strict else inflection(language)
+        self.qualities = (3, 2) if strict or forgiven is None else (3, 2, 1)
+        forms = [form for key, given in names.items() for form in _forms(key, given)]
+        # The longest first: a name inside another name is not one.
+        forms.sort(key=lambda form: -sum(map(len, form.words)))
+        self.joined = [("".join(form.words), form) for form in forms]
+        self.by_letter: dict[str, list[_Form]] = {}
+        for form in forms:
+            self.by_letter.setdefault(form.words[0][0], []).append(form)
+
+    def find(self, clause: str) -> list[Found]:
+        """All names in a plain clause, in their order; overlapping ones count once, the longest."""
+        found = self._in_text(clause) if self.rule.unspaced else self._in_words(clause.split())
+        return sorted(found, key=lambda one: one.start)
+
+    def _in_text(self, clause: str) -> list[Found]:
+        text = clause.replace(" ", "")
+        found = []
+        for joined, form in self.joined:
+            at = text.find(joined) if joined else -1
+            while at >= 0:
+                found.append(Found(form.key, at, at + len(joined), 2 if form.stem else 3))
+                text = text[:at] + "\0" * len(joined) + text[at + len(joined) :]
+                at = text.find(joined)
+        return found
+
+    def _in_words(self, words: list[str]) -> list[Found]:
+        found: list[Found] = []
+        taken = [False] * len(words)
+        near = [self._near(word) for word in words]
+        for quality in self.qualities:
+            for start in range(len(words)):
+                here = [
+                    Found(form.key, start, start + len(form.words), quality)
+                    for form in near[start]
+                    if not any(taken[start : start + len(form.words)])
+                    and self._fits(form, words[start : start + len(form.words)], quality)
+                ]
+                if not here:
+                    continue
+                longest = max(here, key=lambda one: one.end)
+                if quality < 3 and len({one.name for one in here if one.end == longest.end}) > 1:
+                    continue
+                found.append(longest)
+                taken[start : longest.end] = [True] * (longest.end - start)
+        return found
+
+    def _near(self, word: str) -> list[_Form]:
+        """The forms that can begin at a word: those with its first letter, or that of what is left of it."""
+        letters = dict.fromkeys(rest[0] for rest in self._bare(word) if rest)
+        return [form for letter in letters for form in self.by_letter.get(letter, ())]
+
+    def _fits(self, form: _Form, words: Sequence[str], quality: int) -> bool:
+        if len(words) != len(form.words):
+            return False
+        if quality == 3:
+            return not form.stem and form.words == tuple(words)
+        if form.stem:
+            return quality == 2 and form.words[:-1] == tuple(words[:-1]) and self._begins(form.words[-1], words[-1])
+        if quality == 2:
+            return all(self._declined(name, word) for name, word in zip(form.words, words, strict=True))
+        return form.key == self.forgiven and all(map(self._slip, form.words, words))
+
+    def _begins(self, stem: str, word: str) -> bool:
+        return any(rest.startswith(stem) and len(rest) <= len(stem) + _STEM_GAINS for rest in self._bare(word))
+
+    def _bare(self, word: str) -> Iterator[str]:
+        """The word, and what is left of it without what is written together with a name's beginning."""
+        yield word
+        for before in self.rule.before:
+            if word.startswith(before):
+                yield word[len(before) :]
+
+    def _declined(self, name: str, word: str) -> bool:
+        return name == word or any(self._ending(name, rest) for rest in self._bare(word))
+
+    def _ending(self, name: str, word: str) -> bool:
+        kept = shared(name, word)
+        # A name of three or four letters begins too many words to take long endings.
+        gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
+        return kept >= max(KEPT, len(name) - self.rule.lost) and len(word) - kept <= gained
+
+    def _slip(self, name: str, word: str) -> bool:
+        """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""
+        if self._declined(name, word):
+            return True
+        stem = name[: len(name) - self.rule.lost]
+        if len(stem) < _SLIP_FROM - 1 or len(name) < _SLIP_FROM or name[0] != word[0] or _DIGIT.search(name + word):
+            return False
+        if len(word) > len(name) + self.rule.gained + 1:
+            return False
+        start = shared(stem, word)
+        a, b = stem[start:], word[start:]
+        ways = (a[1:], b[1:]), (a[1:], b), (a, b[1:]), (a[2:], b[2:]) if a[:2] == b[1::-1] else ("\0", "")
+        return any(self._rest(left, right) for left, right in ways)
+
+    def _rest(self, stem: str, word: str) -> bool:
+        """Whether a word's rest is a stem's rest and an ending."""
+        return word.startswith(stem) and len(word) - len(stem) <= self.rule.lost + self.rule.gained
+
+
+def _forms(key: str, names: Iterable[str]) -> Iterator[_Form]:
+    for name in names:
+        words = tuple(plain(name.rstrip("*")).split())
+        if words:
+            yield _Form(key, words, name.endswith("*"))
+
+
+def shared(name: str, word: str) -> int:
+    """Letters that a name and a word share from the start on."""
+    return next((n for n, (a, b) in enumerate(zip(name, word, strict=False)) if a != b), min(len(name), len(word)))
+
+
+@lru_cache(maxsize=20_000)
+def finder(
+    names: tuple[tuple[str, tuple[str, ...]], ...], language: str, forgiven: str | None = None, strict: bool = False
+) -> NameFinder:
+    """The finder of these names, made once."""
+    return NameFinder(dict(names), language, forgiven=forgiven, strict=strict)

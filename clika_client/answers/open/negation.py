@@ -1,0 +1,74 @@
+"""Which names of a clause are asserted: not those under a negation, and of "not X but Y" only Y."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+from clika_client.answers.open.names import Found
+from clika_client.answers.rules.words import tables
+from clika_client.sets.fictional.text import plain
+
+_REACH = 3
+"""Words between a negation and the name it denies: "is not located in France"."""
+_REACH_UNSPACED = 6
+"""The same in characters, where words are not set apart."""
+_NEAR = 2
+"""Words between two names that are given as alternatives: "France or the Netherlands"."""
+
+
+def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bool) -> list[Found]:
+    """The names that the clause does not deny; `found` in the order of the text."""
+    if not found:
+        return []
+    before, after = _negations(language)
+    text: Sequence[str] = clause.replace(" ", "") if unspaced else clause.split()
+    return [one for one in found if not _denied(text, one, before, after, unspaced)]
+
+
+def _denied(text: Sequence[str], name: Found, before: frozenset[str], after: frozenset[str], unspaced: bool) -> bool:
+    if unspaced:
+        joined = "".join(text)
+        ahead = joined[max(0, name.start - _REACH_UNSPACED) : name.start]
+        behind = joined[name.end : name.end + _REACH_UNSPACED]
+        return any(word in ahead for word in before) or any(word in behind for word in after)
+    words = list(text)
+    return bool(before & set(words[max(0, name.start - _REACH) : name.start])) or bool(
+        after & set(words[name.end : name.end + _REACH])
+    )
+
+
+def coordinated(clause: str, first: Found, second: Found, language: str, *, unspaced: bool) -> bool:
+    """Whether two names stand side by side as alternatives or a list, as in "France or Italy"."""
+    if unspaced:
+        between = clause.replace(" ", "")[first.end : second.start]
+        return len(between) <= 2 and (not between or between in _joiners(language))
+    between_words = clause.split()[first.end : second.start]
+    return len(between_words) <= _NEAR and (
+        not between_words or any(word in _joiners(language) for word in between_words)
+    )
+
+
+@cache
+def _joiners(language: str) -> frozenset[str]:
+    """Plain words for "or" and "and"."""
+    found = set()
+    for tag in (language.split("-")[0], "en"):
+        for role in ("or", "and"):
+            found |= {plain(word) for word in tables().get(tag, {}).get(role, ())}
+    return frozenset(found)
+
+
+@cache
+def _negations(language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """(words that deny what follows, words that deny what precedes) in a language and in English."""
+    table = tomllib.loads(resources.files(__package__).joinpath("negations.toml").read_text("utf-8"))
+    tags = dict.fromkeys((language.split("-")[0], "en"))
+    before, after = set[str](), set[str]()
+    for tag in tags:
+        row = table.get(tag, {})
+        before |= {plain(word) for word in row.get("before", ())}
+        after |= {plain(word) for word in row.get("after", ())}
+    return frozenset(before), frozenset(after)

@@ -1,0 +1,111 @@
+"""Cuts a reply into the passages that an answer is looked for in, the most telling first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from clika_client.answers.rules.words import tables
+from clika_client.sets.fictional.text import plain
+
+SHOWN = 80
+"""Characters of a written answer that reports show."""
+_LONGEST = 20_000
+"""Characters of a reply that are read; an answer that comes later than that answers nobody."""
+_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+_BOLD = re.compile(r"\*\*(.+?)\*\*|__(.+?)__|\\boxed\{([^{}]*)\}|\\text\{([^{}]*)\}", re.DOTALL)
+# A full stop ends a clause only before a space: 3.5, U.S., example.com.
+_CLAUSE = re.compile(r"[\n!?;。！？；।؟۔।|]+|\.(?=\s|$|\*|\")|(?<=[\u0e00-\u0e7f])\s{2,}")
+_MARKUP = re.compile(r"[*_`#>]+|\\[a-z]+\{|\}|<[^<>]{1,40}>")
+# What a base model goes on with after its answer: the next question of a list.
+_NEXT = re.compile(
+    r"\n\s*(?:Q|Question|Frage|Pregunta|Pergunta|Domanda|Вопрос|Питання|问题|問題|質問|السؤال|प्रश्न|Swali|คำถาม|Soru|Ερώτηση)\s*\d*\s*[:：.]",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One clause, in the form names are looked for."""
+
+    plain: str
+    """Words separated by single spaces, without case, accents and punctuation."""
+    raw: str
+    emphasised: bool = False
+    announced: bool = False
+    """It follows "Answer:" in some language."""
+
+
+def clean(reply: str) -> str:
+    """A reply without its thoughts and without the next question of a list."""
+    text = _THOUGHT.sub(" ", reply[:_LONGEST])
+    cut = _NEXT.search(text)
+    return text[: cut.start()] if cut and text[: cut.start()].strip() else text
+
+
+def passages(reply: str, language: str) -> list[Passage]:
+    """The clauses of a reply in their order, each with what is known about its weight."""
+    found = []
+    for raw in _CLAUSE.split(clean(reply)):
+        raw = raw.strip()
+        if not raw:
+            continue
+        head, mark, tail = _announced(raw)
+        if mark and tail.strip():
+            found.append(_passage(tail, language, announced=True))
+        elif not (mark and not tail.strip()):
+            found.append(_passage(head if mark else raw, language))
+    return [passage for passage in found if passage.plain]
+
+
+def emphasised(reply: str, language: str) -> list[Passage]:
+    """What stands in bold or in a box, in its order."""
+    spans = ("".join(part or "" for part in match.groups()) for match in _BOLD.finditer(clean(reply)))
+    return [passage for passage in (_passage(span, language, emphasised=True) for span in spans) if passage.plain]
+
+
+def _passage(raw: str, language: str, *, emphasised: bool = False, announced: bool = False) -> Passage:
+    bare = _MARKUP.sub(" ", raw)
+    return Passage(one_script(plain(bare), language), " ".join(bare.split())[:SHOWN], emphasised, announced)
+
+
+def _announced(clause: str) -> tuple[str, str, str]:
+    """(before, the announcement, after) for `Answer: Oslo`, `**Réponse :** Oslo`, `答案：奥斯陆`."""
+    head, mark, tail = clause.replace("：", ":").partition(":")
+    if mark and len(head) <= 40 and plain(_MARKUP.sub(" ", head)) in _announcements():
+        return head, mark, tail.lstrip("*_ ")
+    return clause, "", ""
+
+
+_SOUNDS = {
+    "el": str.maketrans("авгдезиклмнопрстуфхaeiouvkmnptrsx", "αβγδεζικλμνοπρστυφχαειουνκμνπτρσχ"),
+    "ru": str.maketrans("aeiokmtpcuyxbhгдλνρσ", "аеиокмтрсуухвнгдлнрс"),
+}
+"""Letters of other alphabets that stand inside a Greek or a Cyrillic word, as small models write them: Уκραίνη."""
+_OF_SCRIPT = {"el": re.compile("[α-ω]"), "ru": re.compile("[а-яіїєґ]")}
+_SCRIPT_OF = {"el": "el", "ru": "ru", "uk": "ru", "bg": "ru", "sr": "ru"}
+_FOREIGN = {"el": re.compile("[a-zа-я]"), "ru": re.compile("[a-zα-ω]")}
+
+
+def one_script(words: str, language: str) -> str:
+    """Plain words in which a word that mixes two alphabets is written in that of the language."""
+    script = _SCRIPT_OF.get(language.split("-")[0])
+    if script is None or not _FOREIGN[script].search(words):
+        return words
+    mixed = (_OF_SCRIPT[script].search(word) and _FOREIGN[script].search(word) for word in words.split())
+    return " ".join(
+        word.translate(_SOUNDS[script]) if both else word for word, both in zip(words.split(), mixed, strict=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _announcements() -> frozenset[str]:
+    """Plain words that announce an answer before a colon, from the word tables of all languages."""
+    found = {"a", "final answer", "short answer", "the answer"}
+    for table in tables().values():
+        for word in table.get("answer", ()):
+            found.add(plain(word))
+            found |= {plain(f"{final} {word}") for final in table.get("final", ())}
+            found |= {plain(f"{word} {final}") for final in table.get("final", ())}
+    return frozenset(found)

@@ -1,0 +1,173 @@
+"""Reads an open answer: one verdict per reply, by rules that are tried in order; the same reply, the same verdict.
+
+The first passage that names anything decides: emphasised text before plain, an announced answer before both.
+Names under a negation do not count, and of "not X but Y" only Y does. Two answers at once are `several`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, OpenAnswer, Verdict
+from clika_client.answers.open.names import Found, NameFinder, finder
+from clika_client.answers.open.negation import asserted, coordinated
+from clika_client.answers.open.passages import Passage, emphasised, passages
+from clika_client.answers.open.values import numbers, same_date, yes_no
+from clika_client.answers.rules.words import tables
+from clika_client.sets.fictional.text import plain
+
+VERSION = "1"
+_GOLD = "\0gold"
+"""Key of the accepted names among all names that are looked for; no option is called like it."""
+
+
+def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) -> OpenAnswer:
+    """What a reply says, held against what the question accepts; no text makes it fail.
+
+    `finish` is the provider's finish reason: a reply cut at its length that names nothing is `truncated`.
+    """
+    text = reply or ""
+    if not text.strip():
+        return OpenAnswer("empty", "empty")
+    found = _BY_KIND[accepted.kind](text, accepted) or _elsewhere(text, accepted)
+    if found is not None:
+        return found
+    shown = _shown(text, accepted.language)
+    told = _declines(text, accepted.language)
+    if told is not None:
+        return OpenAnswer(told, told, shown)
+    if finish == "length":
+        return OpenAnswer("truncated", "truncated", shown)
+    return OpenAnswer("wrong", "other", shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Names of one language to look for, and what it means to find them."""
+
+    finder: NameFinder
+    verdict: Verdict
+    language: str | None
+
+
+def _read_name(text: str, accepted: Accepted) -> OpenAnswer | None:
+    """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
+    asked = finder(_with_rivals(accepted, accepted.language, accepted.names), accepted.language, _GOLD)
+    ways = [_Way(asked, RIGHT, None)]
+    if accepted.language != "en" and accepted.elsewhere.get("en"):
+        english = _with_rivals(accepted, "en", accepted.elsewhere["en"])
+        ways.append(_Way(finder(english, "en", None, True), ELSEWHERE, "en"))
+    return _decide(text, ways, accepted.language)
+
+
+def _elsewhere(text: str, accepted: Accepted) -> OpenAnswer | None:
+    """The accepted answer in a language that is neither the asked one nor English."""
+    for language, names in accepted.elsewhere.items():
+        if language not in (accepted.language, "en") and names:
+            known = finder(_with_rivals(accepted, language, names), language, None, True)
+            found = _decide(text, [_Way(known, ELSEWHERE, language)], accepted.language)
+            if found is not None and found.verdict == ELSEWHERE:
+                return found
+    return None
+
+
+def _with_rivals(accepted: Accepted, language: str, names: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    rivals = accepted.rivals.get(language, {})
+    return ((_GOLD, tuple(names)), *((key, tuple(given)) for key, given in rivals.items()))
+
+
+def _decide(text: str, ways: Sequence[_Way], language: str) -> OpenAnswer | None:
+    clauses = passages(text, language)
+    parts = (
+        *(("announced", clause) for clause in clauses if clause.announced),
+        *(("emphasised", part) for part in emphasised(text, language)),
+        *(("clause", clause) for clause in clauses),
+    )
+    for rule, part in parts:
+        for way in ways:
+            unspaced = way.finder.rule.unspaced
+            found = asserted(part.plain, way.finder.find(part.plain), language, unspaced=unspaced)
+            if found:
+                return _verdict(rule, part, found, way, language)
+    return None
+
+
+def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, language: str) -> OpenAnswer:
+    first = found[0]
+    others = [one for one in found[1:] if one.name != first.name]
+    if others and coordinated(part.plain, first, others[0], language, unspaced=way.finder.rule.unspaced):
+        return OpenAnswer("several", f"{rule} several", part.raw)
+    if first.name == _GOLD:
+        return OpenAnswer(way.verdict, rule, part.raw, way.language)
+    return OpenAnswer("wrong", f"{rule} rival", part.raw)
+
+
+def _read_number(text: str, accepted: Accepted) -> OpenAnswer | None:
+    """A number is right when it is equal; the first passage with a number decides."""
+    golds = {value for name in accepted.names for value in numbers(name)}
+    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+        given = numbers(part.raw)
+        if given:
+            right = [value in golds for value in given]
+            verdict: Verdict = RIGHT if right[0] else "several" if any(right) else "wrong"
+            return OpenAnswer(verdict, "number", part.raw)
+    return None
+
+
+def _read_date(text: str, accepted: Accepted) -> OpenAnswer | None:
+    """A date is right when it names the gold's year, and its month and day where the gold has them."""
+    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+        same = [same_date(name, part.raw, accepted.language) for name in accepted.names]
+        if any(one is not None for one in same):
+            return OpenAnswer(RIGHT if any(same) else "wrong", "date", part.raw)
+    return None
+
+
+def _read_yes_no(text: str, accepted: Accepted) -> OpenAnswer | None:
+    """The first word that says yes or no decides."""
+    said = yes_no(accepted.language)
+    golds = {said[word] for name in accepted.names if (word := plain(name)) in said}
+    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+        words = part.plain.split()
+        given = next((said[word] for word in words if word in said), said.get("".join(words)))
+        if given is not None:
+            return OpenAnswer(RIGHT if given in golds else "wrong", "yes-no", part.raw)
+    return None
+
+
+_BY_KIND: dict[str, Callable[[str, Accepted], OpenAnswer | None]] = {
+    "name": _read_name,
+    "number": _read_number,
+    "date": _read_date,
+    "yes-no": _read_yes_no,
+}
+
+
+def _declines(text: str, language: str) -> Verdict | None:
+    """`unknown` for a reply that says it does not know, `refusal` for one that will not answer."""
+    words = f" {plain(text[:400])} "
+    for kind, verdict in (("unknown", "unknown"), ("refusal", "refusal")):
+        for phrase, unspaced in _phrases(kind, language):
+            if (phrase in words.replace(" ", "")) if unspaced else (f" {phrase} " in words):
+                return verdict  # type: ignore[return-value]
+    return None
+
+
+@lru_cache(maxsize=256)
+def _phrases(kind: str, language: str) -> tuple[tuple[str, bool], ...]:
+    """Plain phrases of one kind in a language and in English, with whether its script sets no spaces."""
+    found = []
+    for tag in dict.fromkeys((language.split("-")[0], "en")):
+        for phrase in tables().get(tag, {}).get(kind, ()):
+            words = plain(phrase)
+            unspaced = finder((), tag).rule.unspaced
+            if words:
+                found.append((words.replace(" ", "") if unspaced else words, unspaced))
+    return tuple(found)
+
+
+def _shown(text: str, language: str) -> str:
+    parts = (*emphasised(text, language), *passages(text, language))
+    return parts[0].raw if parts else " ".join(text.split())[:80]
