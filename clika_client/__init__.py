@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clika_cache import CacheError
+    from clika_client.answers.open.answer import Accepted, OpenAnswer
+    from clika_client.answers.open.reader import read_open
     from clika_client.answers.read import read_answer
     from clika_client.answers.rules.result import Answer
     from clika_client.api import RunReport, arun, compare, import_replies, run, score
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "Accepted": "clika_client.answers.open.answer",
     "Answer": "clika_client.answers.rules.result",
     "Asking": "clika_client.asking.plan",
     "CacheError": "clika_cache",
@@ -54,6 +57,7 @@ _HOME = {
     "Items": "clika_client.asking.plan",
     "Message": "clika_providers",
     "MockProvider": "clika_providers",
+    "OpenAnswer": "clika_client.answers.open.answer",
     "Options": "clika_client.scoring.score",
     "Outcome": "clika_client.asking.workers",
     "Probe": "clika_client.sets.probes",
@@ -79,12 +83,14 @@ _HOME = {
     "connect": "clika_providers",
     "import_replies": "clika_client.api",
     "read_answer": "clika_client.answers.read",
+    "read_open": "clika_client.answers.open.reader",
     "reproduce": "clika_client.scoring.reproduce",
     "run": "clika_client.api",
     "score": "clika_client.api",
 }
 
 __all__ = [
+    "Accepted",
     "Answer",
     "Asking",
     "CacheError",
@@ -99,6 +105,7 @@ __all__ = [
     "Items",
     "Message",
     "MockProvider",
+    "OpenAnswer",
     "Options",
     "Outcome",
     "Probe",
@@ -124,6 +131,7 @@ __all__ = [
     "connect",
     "import_replies",
     "read_answer",
+    "read_open",
     "reproduce",
     "run",
     "score",

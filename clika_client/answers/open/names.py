@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clika_client.sets.fictional.inflection import KEPT, Inflection, inflection
+from clika_client.sets.fictional.inflection import KEPT, Inflection, inflection, kept
 from clika_client.sets.fictional.text import plain
 
 _DIGIT = re.compile(r"\d")
@@ -45,8 +45,8 @@ class NameFinder:
     """Looks for `names` (key → its names) in clauses of one language.
 
     `forgiven` is the key whose names may be misspelt by one letter; a rival that is nearly named is not named.
-    `strict` takes names as they are written and stems, and forgives no ending and no slip: for answers in a language
-    that was not asked, whose grammar the clause does not follow.
+    `strict` takes names as they are written and stems, and forgives no ending: English names in the middle of another
+    language's sentence.
     """
 
     def __init__(
@@ -130,10 +130,10 @@ class NameFinder:
         return name == word or any(self._ending(name, rest) for rest in self._bare(word))
 
     def _ending(self, name: str, word: str) -> bool:
-        kept = shared(name, word)
+        same = kept(name, word)
         # A name of three or four letters begins too many words to take long endings.
         gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
-        return kept >= max(KEPT, len(name) - self.rule.lost) and len(word) - kept <= gained
+        return same >= max(KEPT, len(name) - self.rule.lost) and len(word) - same <= gained
 
     def _slip(self, name: str, word: str) -> bool:
         """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""
@@ -144,7 +144,7 @@ class NameFinder:
             return False
         if len(word) > len(name) + self.rule.gained + 1:
             return False
-        start = shared(stem, word)
+        start = kept(stem, word)
         a, b = stem[start:], word[start:]
         ways = (a[1:], b[1:]), (a[1:], b), (a, b[1:]), (a[2:], b[2:]) if a[:2] == b[1::-1] else ("\0", "")
         return any(self._rest(left, right) for left, right in ways)
@@ -159,11 +159,6 @@ def _forms(key: str, names: Iterable[str]) -> Iterator[_Form]:
         words = tuple(plain(name.rstrip("*")).split())
         if words:
             yield _Form(key, words, name.endswith("*"))
-
-
-def shared(name: str, word: str) -> int:
-    """Letters that a name and a word share from the start on."""
-    return next((n for n, (a, b) in enumerate(zip(name, word, strict=False)) if a != b), min(len(name), len(word)))
 
 
 @lru_cache(maxsize=20_000)

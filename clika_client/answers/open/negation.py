@@ -25,19 +25,17 @@ def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bo
         return []
     before, after = _negations(language)
     text: Sequence[str] = clause.replace(" ", "") if unspaced else clause.split()
-    return [one for one in found if not _denied(text, one, before, after, unspaced)]
-
-
-def _denied(text: Sequence[str], name: Found, before: frozenset[str], after: frozenset[str], unspaced: bool) -> bool:
-    if unspaced:
-        joined = "".join(text)
-        ahead = joined[max(0, name.start - _REACH_UNSPACED) : name.start]
-        behind = joined[name.end : name.end + _REACH_UNSPACED]
-        return any(word in ahead for word in before) or any(word in behind for word in after)
-    words = list(text)
-    return bool(before & set(words[max(0, name.start - _REACH) : name.start])) or bool(
-        after & set(words[name.end : name.end + _REACH])
-    )
+    reach = _REACH_UNSPACED if unspaced else _REACH
+    kept, passed = [], 0
+    for number, one in enumerate(found):
+        # A negation denies the name beside it, never one beyond: 不是希腊，是土耳其.
+        following = found[number + 1].start if number + 1 < len(found) else len(text)
+        ahead = text[max(passed, one.start - reach) : one.start]
+        behind = text[one.end : min(following, one.end + reach)]
+        if not any(word in ahead for word in before) and not any(word in behind for word in after):
+            kept.append(one)
+        passed = one.end
+    return kept
 
 
 def coordinated(clause: str, first: Found, second: Found, language: str, *, unspaced: bool) -> bool:

@@ -66,7 +66,7 @@ def _elsewhere(text: str, accepted: Accepted) -> OpenAnswer | None:
     """The accepted answer in a language that is neither the asked one nor English."""
     for language, names in accepted.elsewhere.items():
         if language not in (accepted.language, "en") and names:
-            known = finder(_with_rivals(accepted, language, names), language, None, True)
+            known = finder(_with_rivals(accepted, language, names), language)
             found = _decide(text, [_Way(known, ELSEWHERE, language)], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found

@@ -1,0 +1,103 @@
+"""How often the reader of open answers agrees with a judge model, on the published replies and ratings of X-FaKT.
+
+    python benchmarks/open_answers.py PATH/TO/X_FaKT/results/factual_recall
+
+Each model's folder holds one CSV per language (also gzipped): Question, Predicted, answers, label, llm_output. The
+judge rates 1 right in the asked language, 2 right in English, 3 right in another language, 4 wrong; agreement is on
+right (1 to 3) or wrong. Accepted are names and demonyms of the 13 countries, never the machine-translated gold of
+Turkey (a bird in several languages). With `--disagreements N` every N-th one is printed, to be judged by eye.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import re
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from clika_client import Accepted, read_open
+
+LANGUAGES = {
+    "English": "en", "Hindi": "hi", "Chinese": "zh", "Russian": "ru", "Arabic": "ar", "French": "fr", "Nepali": "ne",
+    "Japanese": "ja", "Ukrainian": "uk", "Greek": "el", "Turkish": "tr", "Swahili": "sw", "Thai": "th",
+}  # fmt: skip
+COUNTRIES = {
+    "United States": "US", "India": "IN", "China": "CN", "Russia": "RU", "Saudi Arabia": "SA", "France": "FR",
+    "Nepal": "NP", "Japan": "JP", "Ukraine": "UA", "Greece": "GR", "Turkey": "TR", "Kenya": "KE", "Thailand": "TH",
+}  # fmt: skip
+Table = Mapping[str, Mapping[str, list[str]]]
+
+
+def rows(folder: Path, language: str) -> list[dict[str, str]]:
+    """The rows of one language's file; without the extra folder that the repository has, too."""
+    for place in (folder / "without_system_prompt", folder):
+        for path, opener in ((place / f"{language}.csv", open), (place / f"{language}.csv.gz", gzip.open)):
+            if path.is_file():
+                with opener(path, "rt", encoding="utf-8") as file:
+                    return list(csv.DictReader(file))
+    raise SystemExit(f"{folder} holds no {language}.csv")
+
+
+def accepted(country: str, language: str, names: Table) -> Accepted:
+    """What answers the question, with the twelve other countries as known wrong answers."""
+    elsewhere = {tag: tuple(given) for tag, given in names[country].items() if tag != language}
+    rivals = {tag: {other: tuple(names[other][tag]) for other in names if other != country} for tag in names[country]}
+    return Accepted(language, tuple(names[country][language]), elsewhere, rivals)
+
+
+def rating(judged: str) -> int | None:
+    """The last rating in a judge's words."""
+    found = re.findall(r"\[(\d)\]", judged)
+    return int(found[-1]) if found else None
+
+
+def main() -> None:
+    """Print the table of agreement."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder with one folder per model")
+    parser.add_argument("--disagreements", type=int, default=0, metavar="N", help="print every N-th disagreement")
+    parser.add_argument("--quick", action="store_true", help="one model only")
+    options = parser.parse_args()
+    if options.folder is None:
+        print("open answers: skipped, name the folder results/factual_recall of a checkout of X-FaKT")
+        return
+    text = resources.files("clika_client").joinpath("sets/open/countries.toml").read_text("utf-8")
+    names: Table = tomllib.loads(text)
+    started = time.process_time()
+    total: Counter[tuple[bool, bool]] = Counter()
+    models = sorted(path for path in options.folder.iterdir() if path.is_dir())
+    print("| model | language | agree | both right | both wrong | only the reader | only the judge |")
+    print("|---|---|---|---|---|---|---|")
+    for folder in models[:1] if options.quick else models:
+        golds = [COUNTRIES[row["answers"]] for row in rows(folder, "English")]
+        for language, tag in LANGUAGES.items():
+            cells: Counter[tuple[bool, bool]] = Counter()
+            known = {country: accepted(country, tag, names) for country in names}
+            for gold, row in zip(golds, rows(folder, language), strict=True):
+                found = read_open(row["Predicted"], known[gold])
+                pair = found.verdict.startswith("right"), rating(row["llm_output"]) in (1, 2, 3)
+                cells[pair] += 1
+                number = cells[True, False] + cells[False, True]
+                if options.disagreements and pair[0] != pair[1] and number % options.disagreements == 0:
+                    judged, reply = rating(row["llm_output"]), row["Predicted"][:200]
+                    print(f"{language} · {gold} · judge {judged} · {found.verdict} · {reply!r}")
+            total += cells
+            print(_row(folder.name, language, cells))
+    print(_row("all", "all", total))
+    print(f"\n{total.total()} replies in {time.process_time() - started:.1f} CPU s")
+
+
+def _row(model: str, language: str, cells: Counter[tuple[bool, bool]]) -> str:
+    same = cells[True, True] + cells[False, False]
+    counts = (cells[True, True], cells[False, False], cells[True, False], cells[False, True])
+    return f"| {model} | {language} | {same / cells.total():.3f} | " + " | ".join(map(str, counts)) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Open answers: what a reply without options says, in the asked language or another; each case is judged by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clika_client import Accepted, read_open
+from clika_client.answers.open.values import months, numbers, same_date
+
+TURKEY = {
+    "en": ("Turkey", "Türkiye", "Turkish"),
+    "ru": ("Турция", "турецк*"),
+    "fr": ("Turquie", "turc*"),
+    "fi": ("Turkki",),
+    "ar": ("تركيا", "تركي*"),
+    "ja": ("トルコ",),
+    "zh": ("土耳其",),
+    "th": ("ตุรกี",),
+    "hi": ("तुर्की",),
+    "tr": ("Türkiye", "Türk"),
+    "de": ("Türkei",),
+}
+GREECE = {
+    "en": ("Greece", "Greek"),
+    "ru": ("Греция", "греческ*"),
+    "fr": ("Grèce", "grec", "grecque"),
+    "fi": ("Kreikka",),
+    "ar": ("اليونان", "يوناني*"),
+    "ja": ("ギリシャ",),
+    "zh": ("希腊",),
+    "th": ("กรีซ",),
+    "hi": ("यूनान",),
+    "tr": ("Yunanistan",),
+    "de": ("Griechenland",),
+}
+
+
+def turkey(language: str) -> Accepted:
+    others = {tag: names for tag, names in TURKEY.items() if tag != language}
+    return Accepted(language, TURKEY[language], others, {tag: {"GR": GREECE[tag]} for tag in GREECE})
+
+
+@pytest.mark.parametrize(
+    ("language", "reply", "verdict"),
+    [
+        ("en", "Istanbul is located in **Turkey**.", "right"),
+        ("en", "Turkey", "right"),
+        ("ru", "Стамбул находится в Турции.", "right"),
+        ("ru", "Ахмет Давутоглу — турецкий политик.", "right"),
+        ("fr", "Istanbul se trouve en Turquie.", "right"),
+        ("ar", "تقع إسطنبول في **تركيا**.", "right"),
+        ("ja", "イスタンブールはトルコにあります。", "right"),
+        ("zh", "伊斯坦布尔位于 **土耳其**。", "right"),
+        ("th", "อิสตันบูลตั้งอยู่ในประเทศตุรกี", "right"),
+        ("hi", "इस्तांबुल तुर्की में स्थित है।", "right"),
+        ("tr", "İstanbul, **Türkiye**'de yer almaktadır.", "right"),
+        ("de", "Antwort: die Türkei", "right"),
+        # In another language than was asked: told, and never simply right.
+        ("zh", "Istanbul is a city in Turkey.", "right in another language"),
+        ("de", "Стамбул находится в Турции.", "right in another language"),
+        # A wrong answer that is known, and one that is not.
+        ("ru", "Стамбул находится в Греции.", "wrong"),
+        ("en", "Istanbul is in Bulgaria.", "wrong"),
+        ("ja", "イスタンブールはギリシャにあります。", "wrong"),
+        # The first that is asserted decides; what is denied is not asserted.
+        ("en", "It is in Turkey, which borders Greece.", "right"),
+        ("en", "It is not in Greece but in Turkey.", "right"),
+        ("en", "It is not in Turkey.", "wrong"),
+        ("zh", "不是希腊，是土耳其。", "right"),
+        ("ja", "ギリシャではなくトルコです。", "right"),
+        ("en", "Greece or Turkey.", "several"),
+        ("en", "Turkey and Greece", "several"),
+        ("de", "Türkei oder Griechenland", "several"),
+        # Emphasised and announced answers go before the rest.
+        ("en", "People from Greece founded it. Answer: Turkey", "right"),
+        ("en", "Greece was here first, today it is **Turkey**.", "right"),
+        ("en", "<think>Greece? No.</think> Turkey", "right"),
+        # One letter off is a slip of the pen.
+        ("de", "Istanbul liegt in der Türkeii.", "right"),
+        # No answer, by its reason.
+        ("en", "", "empty"),
+        ("en", "I don't know.", "unknown"),
+        ("fr", "Je ne sais pas.", "unknown"),
+        ("de", "Es tut mir leid, als KI-Modell kann ich das nicht beantworten.", "refusal"),
+    ],
+)
+def test_a_reply_is_read_as_a_person_would(language: str, reply: str, verdict: str) -> None:
+    assert read_open(reply, turkey(language)).verdict == verdict
+
+
+def test_the_language_of_an_answer_is_told() -> None:
+    found = read_open("Istanbul is a city in Turkey.", turkey("hi"))
+    assert (found.verdict, found.language, found.right) == ("right in another language", "en", False)
+
+
+def test_a_reply_that_was_cut_before_a_name_is_truncated() -> None:
+    assert read_open("The city of Istanbul lies on both sides of", turkey("en"), "length").verdict == "truncated"
+    assert read_open("Turkey, and it lies on", turkey("en"), "length").verdict == "right"
+
+
+def test_what_was_written_is_shown_as_it_was_written() -> None:
+    assert read_open("Well. The answer is **Türkiye**, of course.", turkey("en")).written == "Türkiye"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,234.5", [1234.5]),
+        ("1.234,5", [1234.5]),
+        ("12 000", [12000]),
+        ("12,000", [12000]),
+        ("3.5 and 7", [3.5, 7]),
+        ("0.125", [0.125]),
+        ("١٩٧٤", [1974]),
+        ("१९७४", [1974]),
+        ("ปี ๒๐๒๐", [2020]),
+        ("-5", [-5]),
+        ("none", []),
+    ],
+)
+def test_numbers_are_read_in_every_script_and_with_every_separator(text: str, expected: list[float]) -> None:
+    assert numbers(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [("In 1643.", "right"), ("He was born in ١٦٤٣.", "right"), ("1642", "wrong"), ("1642 or 1643", "several")],
+)
+def test_a_number_is_right_only_when_it_is_equal(reply: str, verdict: str) -> None:
+    assert read_open(reply, Accepted("en", ("1643",), kind="number")).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "same"),
+    [
+        ("en", "on May 8, 1945", True),
+        ("en", "8 May 1945", True),
+        ("de", "am 8. Mai 1945", True),
+        ("fr", "le 8 mai 1945", True),
+        ("ru", "8 мая 1945 года", True),
+        ("ja", "1945年5月8日", True),
+        ("ar", "٨ مايو ١٩٤٥", True),
+        ("en", "1945-05-08", True),
+        ("en", "9 May 1945", False),
+        ("en", "in 1945", False),
+        ("en", "long ago", None),
+    ],
+)
+def test_a_date_is_the_same_in_every_language(language: str, text: str, same: bool | None) -> None:
+    assert same_date("1945-05-08", text, language) is same
+
+
+def test_a_year_is_enough_where_only_a_year_is_asked() -> None:
+    assert same_date("1945", "on May 8, 1945", "en") is True
+
+
+def test_yes_and_no_are_read_in_the_asked_language_and_in_english() -> None:
+    for language, reply in (("de", "Ja, das stimmt."), ("ja", "はい"), ("sw", "Ndiyo."), ("de", "Yes.")):
+        assert read_open(reply, Accepted(language, ("yes",), kind="yes-no")).verdict == "right"
+        assert read_open(reply, Accepted(language, ("no",), kind="yes-no")).verdict == "wrong"
+
+
+def test_every_language_has_twelve_months_that_are_told_apart() -> None:
+    for language in ("en", "de", "ru", "pl", "ar", "fi", "sw", "tr", "hi"):
+        assert set(months(language).values()) == set(range(1, 13)), language
+
+
+@given(st.text(max_size=300), st.sampled_from(sorted(TURKEY)), st.sampled_from([None, "stop", "length"]))
+def test_no_text_makes_it_fail_and_the_same_text_is_read_the_same(text: str, language: str, finish: str | None) -> None:
+    found = read_open(text, turkey(language), finish)
+    assert found == read_open(text, turkey(language), finish)
+    assert found.right == (found.verdict == "right")
+    assert (found.language is None) == (found.verdict != "right in another language")
+
+
+@given(st.sampled_from(sorted(TURKEY)), st.text(alphabet="xyz ", max_size=20))
+def test_a_bare_name_is_right_whatever_stands_around_it(language: str, noise: str) -> None:
+    assert read_open(f"{noise} {TURKEY[language][0]}", turkey(language)).right

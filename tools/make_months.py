@@ -1,0 +1,42 @@
+"""Writes the month names that open answers are read with, from the Unicode CLDR data of the pinned Babel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from babel import Locale
+
+from clika_client.answers.rules.words import tables
+from clika_client.sets.fictional.text import plain
+
+OUT = Path(__file__).parent.parent / "clika_client" / "answers" / "open" / "months.toml"
+HEAD = """\
+# Month names of Unicode CLDR, January first, in the plain form that names are compared in: full and short, standing
+# alone and inside a date. Made by tools/make_months.py with the Babel that is pinned for teaching.
+"""
+
+
+def names(language: str) -> list[list[str]]:
+    """Twelve lists of plain names."""
+    months = Locale.parse(language).months
+    found = []
+    for number in range(1, 13):
+        written = [
+            months[form][width][number] for form in ("format", "stand-alone") for width in ("wide", "abbreviated")
+        ]
+        flat = [plain(str(name)).replace(" ", "") for name in written]
+        found.append([name for name in dict.fromkeys(flat) if name and not name.isdigit()])
+    return found
+
+
+def main() -> None:
+    """Write the file whole."""
+    rows = []
+    for language in sorted(tables()):
+        months = ", ".join("[" + ", ".join(f'"{name}"' for name in one) + "]" for one in names(language))
+        rows.append(f"{language} = [{months}]\n")
+    OUT.write_text(HEAD + "".join(rows), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
