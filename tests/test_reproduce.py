@@ -150,7 +150,9 @@ def test_importing_and_scoring_from_the_database_gives_the_same_figures(
     straight = {(r.model, r.set, r.language): r.to_dict() for r in published.records}
     assert len(scores.records) == 80
     for record in scores.records:
-        assert record.to_dict() == straight[(record.model, record.set, record.language)]
+        expected = straight[(record.model, record.set, record.language)]
+        # A set has another number in a database than among the files.
+        assert record.to_dict() | {"set_id": 0} == expected | {"set_id": 0}
 
 
 @pytest.fixture
