@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import re
 from pathlib import Path
 
 import gguf_factory
@@ -11,6 +14,7 @@ from clika import clika, count, records, write_probes
 
 from clika_client.answers.cells import mean_over_orders
 from clika_client.answers.likelihood import NORMALISATIONS, figures
+from clika_client.asking.ask_mode import probe_letters
 from clika_client.asking.idle_options import refuse_idle
 from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
@@ -18,7 +22,7 @@ from clika_client.prompts.catalogue import builtin_styles, get_style
 from clika_client.prompts.likelihood import render_options
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import Item, Probe, build
-from clika_providers import ProviderOptions
+from clika_providers import Completion, ProviderOptions, Request
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
@@ -95,6 +99,7 @@ def test_a_sentence_with_a_gap_is_continued_to_its_end() -> None:
         ("--permute", Asking("likelihood", permute=True), ()),
         ("--max-tokens", Asking("likelihood", max_tokens=4), ()),
         ("--extra", Asking("text"), (("top_k", 1),)),
+        ("--repeats", Asking("text", repeats=2), ()),
     ],
 )
 def test_options_that_would_do_nothing_are_refused_by_name(
@@ -102,6 +107,11 @@ def test_options_that_would_do_nothing_are_refused_by_name(
 ) -> None:
     with pytest.raises(UserError, match=option):
         refuse_idle("gguf/model.gguf", asking, ProviderOptions(extra_body=extra))
+
+
+def test_likelihoods_are_refused_where_a_server_cannot_give_them() -> None:
+    with pytest.raises(UserError, match="gguf/FILE"):
+        refuse_idle("openai/some-model", Asking("likelihood"), ProviderOptions())
 
 
 def test_what_is_refused_leaves_no_run_and_no_row(tmp_path: Path, base: Path) -> None:
@@ -138,3 +148,31 @@ def test_several_orders_count_by_the_mean_probability_of_each_option() -> None:
     assert mean.argmax() == 2
     assert mean.sum() == pytest.approx(1)
     assert mean[2] == pytest.approx((0.1 + 0.1 + 0.5 / 4), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("mass", "follows", "advice"),
+    [(0.9, True, "logprobs"), (0.9, False, "likelihood"), (0.3, True, "likelihood")],
+)
+def test_letters_are_advised_where_they_are_likely_and_follow_the_right_option(
+    mass: float, follows: bool, advice: str
+) -> None:
+    class Scripted:
+        """Puts `mass` on the labels, most of it on the one before the right sum, or on the first."""
+
+        spec, identity, concurrency = "scripted/model", {"provider": "scripted", "model": "model"}, 1
+
+        async def complete(self, request: Request) -> Completion:
+            a, b = map(int, re.findall(r"(\d+) \+ (\d+)", request.messages[-1].content)[0])
+            right = re.findall(rf"(\w)\. {a + b}$", request.messages[-1].content, re.MULTILINE)[0]
+            chosen = right if follows else "A"
+            shares = [0.7 * mass if label == chosen else 0.1 * mass for label in request.labels]
+            return Completion(chosen, "stop", tuple(math.log(share) for share in shares))
+
+        async def aclose(self) -> None: ...
+
+    found = asyncio.run(probe_letters(Scripted(), languages=["en", "he"]))
+    assert found.label_mass == pytest.approx(mass)
+    assert found.right == (1.0 if follows else 0.25)
+    assert found.ask == advice
+    assert f"--ask {advice}" in found.sentence()

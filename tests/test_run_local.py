@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 10)
     arguments = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    arguments += ("--ask", "logprobs")
     first = records(clika(*arguments))
     assert {(r["model"], r["ask"]) for r in first} == {("gguf/tiny.gguf", "logprobs")}
     assert all(r["answered"] == r["n"] == 10 for r in first)
@@ -33,10 +35,25 @@ def test_a_local_model_is_asked_once_and_reported(tmp_path: Path, tiny: Path, mo
     assert "nothing to send" in again.stderr
 
 
+def test_auto_asks_as_a_probe_advises_and_says_what_the_probe_showed(tmp_path: Path, tiny: Path) -> None:
+    """A model with random weights holds its letters likely, and cannot follow the right option when it moves."""
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    arguments = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    done = clika(*arguments)
+    assert {r["ask"] for r in records(done)} == {"likelihood"}
+    (note,) = (line for line in done.stderr.splitlines() if "sums (en, de)" in line)
+    assert note in clika(*arguments).stderr
+    assert "sums (en, de)" in " ".join(
+        json.loads(clika("score", "--db", tmp_path / "c.db", "--json").stdout)["scoring"]["notes"]
+    )
+    assert {r["ask"] for r in records(clika(*arguments, "--permute", "cyclic"))} == {"logprobs"}
+    assert {r["ask"] for r in records(clika(*arguments, "--grammar"))} == {"text"}
+
+
 def test_text_and_probabilities_are_two_rows(tmp_path: Path, tiny: Path) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 4)
     common = ("run", probes, "-m", f"gguf/{tiny}", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
-    clika(*common)
+    clika(*common, "--ask", "logprobs")
     text = records(clika(*common, "--ask", "text", "--max-tokens", 4))
     assert {r["ask"] for r in text} == {"text"}
     both = records(clika("score", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0))

@@ -17,12 +17,21 @@ def refuse_idle(spec: str, asking: Asking, options: ProviderOptions) -> None:
     """Raise UserError for an option that would be accepted and do nothing."""
     local, probabilities = spec.startswith("gguf/"), asking.mode in ("logprobs", "likelihood")
     given = _given(asking, options)
+    if asking.mode == "likelihood" and not local:
+        raise UserError(
+            f"{spec} is asked through a chat API, which gives no probabilities of texts it did not write: run it "
+            "in this process (gguf/FILE) for --ask likelihood, or use --ask text"
+        )
     idle = [option for option in _LOCAL_PROBABILITIES if local and probabilities and option in given]
     idle += [option for option in _ANY_LIKELIHOOD if asking.mode == "likelihood" and option in given]
     if idle:
         raise UserError(
             f"{idle[0]} changes nothing when {spec} is asked with --ask {asking.mode}: leave it out"
             + ("" if idle[0] == "--permute" else ", or use --ask text")
+        )
+    if local and "--repeats" in given and not asking.temperature:
+        raise UserError(
+            f"--repeats gives the same text {asking.repeats} times: {spec} needs --temperature above 0 to vary"
         )
     if local and "--extra" in given and not asking.temperature:
         raise UserError("--extra gives a local model its sampling, which needs --temperature above 0")

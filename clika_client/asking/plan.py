@@ -32,7 +32,7 @@ class Asking:
     """How each question is asked; the same for every model of a run."""
 
     ask: AskMode | Literal["auto"] = "auto"
-    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode`)."""
+    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode.py`)."""
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int | None = None
@@ -48,6 +48,13 @@ class Asking:
         if self.ask == "auto":
             raise ValueError("how to ask is not decided yet: replace `auto` by a mode first")
         return self.ask
+
+    @property
+    def samples(self) -> bool:
+        """Whether something is asked for that only generated text can have."""
+        usual = Asking()
+        named = ("max_tokens", "temperature", "seed", "thinking", "grammar", "repeats")
+        return any(getattr(self, name) != getattr(usual, name) for name in named)
 
     def settings(self, style: Style) -> str:
         """Canonical JSON of what differs from the defaults: part of a row's identity.

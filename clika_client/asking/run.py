@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
+from clika_client.asking.ask_mode import probe_letters
 from clika_client.asking.idle_options import refuse_idle
 from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
@@ -18,7 +19,7 @@ from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
-from clika_providers import Json, Provider, ProviderOptions, Request, RunError
+from clika_providers import AskMode, Json, Provider, ProviderOptions, Request, RunError
 from clika_providers.prices import Price, find_price
 from clika_providers.registry import as_provider, connect, parse_spec
 
@@ -205,13 +206,25 @@ class PreparedRun:
         )
         asking = self.config.asking
         if asking.ask == "auto":
-            asking = replace(asking, ask=cached.usual_ask)
+            asking = replace(asking, ask=self._decide(cached))
         refuse_idle(provider.spec, asking, self.config.options)
         plan = make_plan(cached, self._selections, self.config.style, asking)
         price = price_of(plan, self.config.prices)
         if price is not None:
             cached.cost_of = price.cost
         return plan
+
+    def _decide(self, model: CachedProvider) -> AskMode:
+        """How `auto` asks one model; what a probe of it showed stands in the run's notes."""
+        asking = self.config.asking
+        if model.usual_ask != "logprobs" or asking.samples:
+            return "text"
+        if asking.permute:
+            return "logprobs"
+        languages = tuple(dict.fromkeys(tag for selection in self._selections for tag in selection.languages))
+        found = finish(lambda: probe_letters(model, self.config.style, languages))
+        self.notes.append(f"{model.spec}: {found.sentence()}")
+        return found.ask
 
     async def _ask_all(self, run_id: str, listener: Listener) -> RunResult:
         local = [plan for plan in self.plans if plan.provider.runs_here]

@@ -50,7 +50,7 @@ def demo(
         sets=(questions,),
         models=(f"gguf/{GGUF.name}",),
         style=get_style("plain"),
-        asking=Asking(),
+        asking=Asking("logprobs"),
         options=ProviderOptions(models_dir=DATA),
     )
     with Store(path) as store:
