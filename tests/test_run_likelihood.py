@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import re
 from pathlib import Path
@@ -176,3 +177,15 @@ def test_letters_are_advised_where_they_are_likely_and_follow_the_right_option(
     assert found.right == (1.0 if follows else 0.25)
     assert found.ask == advice
     assert f"--ask {advice}" in found.sentence()
+
+
+def test_a_prompt_is_shown_as_the_model_is_given_it_token_by_token(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 2)
+    show = ("prompt", probes, "-m", f"gguf/{base}", "--json")
+    (plain,) = json.loads(clika(*show).stdout)["prompts"]
+    assert plain["model"]["text"] == "<s>" + plain["messages"][0]["content"]
+    assert "".join(piece for _, piece in plain["model"]["tokens"]) == plain["model"]["text"]
+    (bare,) = json.loads(clika(*show, "--ask", "likelihood").stdout)["prompts"]
+    assert bare["model"]["text"].startswith("<s>Question:")
+    assert len(bare["model"]["options"]) == len(plain["labels"])
+    assert "gguf/FILE" in clika("prompt", probes, "-m", "openai/some-model", check=2).stderr

@@ -16,6 +16,7 @@ from clika_client.common.safe_text import shown
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from clika_providers import ProviderOptions
     from clika_providers.gguf.discover import LocalModel
 
 app = typer.Typer(help="Find models and try them.", no_args_is_help=True)
@@ -63,10 +64,37 @@ def check(
         for name, value in dataclasses.asdict(report).items():
             if name not in ("notes", "error"):
                 out().print(f"{name.replace('_', ' ')}: {_word(value)}", markup=False, soft_wrap=True)
+        for line in _local_facts(model, options) if report.ok and model.startswith("gguf/") else ():
+            out().print(line, markup=False, soft_wrap=True)
         for note in report.notes:
             out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)
     if not report.ok:
         raise IncompleteRun(f"{model} cannot be used now: {report.error}")
+
+
+def _local_facts(model: str, options: ProviderOptions) -> list[str]:
+    """What the file is, and how it is best asked."""
+    from clika_client.asking.ask_mode import probe_letters
+    from clika_providers.registry import connect
+
+    provider = connect(model, options)
+
+    async def probe() -> str:
+        try:
+            return (await probe_letters(provider)).sentence()
+        finally:
+            await provider.aclose()
+
+    identity = provider.identity
+    template = (
+        "chat (a template in the file)" if identity.get("chat_template") else "base (no chat template: plain text)"
+    )
+    return [
+        f"kind: {template}",
+        f"weights: {shown(str(identity['model']))}, sha256 {str(identity['weights'])[:16]}",
+        f"build: llama-cpp-python {identity['llama_cpp_python']}, {identity['build']}",
+        f"letters: {asyncio.run(probe())}",
+    ]
 
 
 def _word(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,10 @@ def prompt(
     item: Annotated[str | None, typer.Option(help="The item to show [default: the first].")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many items to show.")] = 1,
     rotation: Annotated[int, typer.Option(min=0, help="Cyclic order of the options: start with this one.")] = 0,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Local model: show its exact text and tokens (loads it).")
+    ] = None,
+    ask: Annotated[str, typer.Option(help="With --model: as it is asked for logprobs or likelihood.")] = "logprobs",
     as_json: AsJson = False,
 ) -> None:
     """Show the prompts of a set in one style; without a set, the styles there are."""
@@ -33,8 +37,11 @@ def prompt(
     if name is None:
         _list([(s.name, s.about, style_digest(s)) for s in builtin_styles()], as_json)
         return
+    from clika_client.cli.prompt_tokens import print_tokens, tokens_for
     from clika_client.common.languages import canonical
+    from clika_client.prompts.likelihood import render_options
     from clika_client.sets.catalogue import resolve
+    from clika_providers import Request
 
     chosen = get_style(str(template.resolve()) if template is not None else style, shots)
     probe_set = resolve(name).select([canonical(tag) for tag in language.split(",") if tag.strip()])
@@ -42,12 +49,19 @@ def prompt(
     if item is not None and item not in ids:
         raise UserError(f"set {probe_set.name!r} has no item {item!r}; its first items: {', '.join(ids[:5])}")
     start = 0 if item is None else ids.index(item)
-    rows = []
+    if ask not in ("logprobs", "likelihood"):
+        raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood")
+    rows: list[dict[str, Any]] = []
+    asked: list[Request] = []
     for tag in probe_set.languages:
         for probe, its in zip(probe_set.probes[tag][start : start + limit], probe_set.items[start:], strict=False):
             if probe.absent:
                 continue
             rendered = render(probe, chosen, probe_set, rotation=rotation, tags=its.tags)
+            asked.append(Request(rendered.messages, "logprobs", rendered.labels))
+            if ask == "likelihood":
+                bare = render_options(probe, chosen, probe_set, tags=its.tags)
+                asked[-1] = Request(bare.messages, "likelihood", options=bare.options, neutral=bare.neutral)
             rows.append(
                 {
                     "item_id": probe.item_id,
@@ -58,12 +72,14 @@ def prompt(
                     "gold_label": rendered.labels[rendered.choice_order.index(probe.gold)],
                 }
             )
+    if model is not None:
+        tokens_for(model, rows, asked)
     notes = style_notes(chosen, probe_set)
     if as_json:
         print_json({"style": chosen.name, "digest": style_digest(chosen), "notes": list(notes), "prompts": rows})
         return
     for row in rows:
-        _print(row)
+        _print(row) if model is None else print_tokens(row)
     for note in notes:
         typer.echo(f"note: {shown(note)}", err=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,17 @@ class GgufProvider:
                 self._thread.start()
             self._wake.notify()
         return await job.future
+
+    def exact(self, requests: Sequence[Request]) -> list[list[tuple[int, bytes]]]:
+        """Per request, the tokens that would be evaluated before the answer, with their bytes; loads the model."""
+        from clika_providers.gguf.runner import Session
+
+        session = Session(self._model, self._settings, str(self._identity["llama_cpp_python"]))
+        try:
+            prepared = [session.prepare(request) for request in requests]
+            return [[(token, session.engine.piece(token)) for token in one.tokens] for one in prepared]
+        finally:
+            session.close()
 
     async def aclose(self) -> None:
         """Stop at the end of the batch under way, drop what waits, and release the memory."""
