@@ -66,9 +66,9 @@ def run(
     many items, `items` says more about which; the same ones in every language. `shots` worked examples of the set's own
     reserved questions stand before each question. `max_cost` is in US dollars.
     How a model is asked is decided by `asking.ask`: with `auto`, the default, hosted models are asked for
-    text, local ones as a short probe of each advises. A run whose requests partly failed is returned, not raised: see `result.status` and each
-    record's `coverage`. Raises UserError for bad input, ProviderError for a model that cannot be set up, CacheError for
-    the file; all are ClikaError.
+    text, local ones as a short probe of each advises. A run whose requests partly failed is returned, not raised: see
+    `result.status` and each record's `coverage`. Raises UserError for bad input, ProviderError for a model that cannot
+    be set up, CacheError for the file; all are ClikaError.
     """
     config = _config(
         sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback
