@@ -70,4 +70,4 @@ def each(make: Callable[[object], T], values: object) -> list[T] | None:
 def _whole(value: object, most: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         return None
-    return int(value)
+    return int(value) if value == int(value) else None
