@@ -112,7 +112,7 @@ def make_parts(
             version, compared = (versions or {}).get(set_id), compare_rows(cut, options.anchor)
             taken = questions.take(positions)
             yield ScoredSet(probe_set, split, positions, taken, cut, reference, kind, set_id, version, compared, units)
-    if len(left_empty) == len(present):
+    if left_empty and len(left_empty) == len(present):
         raise UserError(f"--only {','.join(options.only)}: no item of {', '.join(left_empty)} is left to score")
 
 
