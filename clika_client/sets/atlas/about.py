@@ -23,7 +23,7 @@ def texts(rows: Sequence[Row], tables: Curated) -> dict[str, dict[str, str]]:
             "tiers": ", ".join(f"{tier} {n}" for tier, n in tiers.counts(row.tier for row in asked).items()),
             "blind baselines": _blind(asked),
             "blind baselines, hard": _blind([row for row in asked if row.tier == "hard"]),
-            "names": "read one by one in 40 languages, against GeoNames and Debian iso-codes; not by native speakers",
+            "names": "held against GeoNames and Debian iso-codes, most lists read through; not by native speakers",
             "reserved": f"{held} items more are never asked: examples for prompts are taken from them",
         },
         "atlas-names": {
