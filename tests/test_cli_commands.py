@@ -111,12 +111,19 @@ def test_stats_count_what_is_there(replies: Path) -> None:
     assert "openai/test" in clika("cache", "stats", "--db", replies).stdout
 
 
+def replies_of(export: str) -> list[str]:
+    """The replies of an export; an import may keep them in another order, which the check lines sum up too."""
+    return sorted(line for line in export.splitlines() if line.startswith('{"key"'))
+
+
 def test_replies_go_out_and_come_back(replies: Path, tmp_path: Path) -> None:
     lines = clika("cache", "export", "--db", replies).stdout
     file = tmp_path / "out.jsonl"
     file.write_text(lines, encoding="utf-8")
     clika("cache", "import", file, "--db", tmp_path / "new.db")
-    assert clika("cache", "export", "--db", tmp_path / "new.db").stdout == lines
+    again = clika("cache", "export", "--db", tmp_path / "new.db").stdout
+    assert replies_of(again) == replies_of(lines)
+    assert len(replies_of(lines)) == 12
     assert count(tmp_path / "new.db") == 12
 
 

@@ -112,8 +112,7 @@ def test_batch_errors_do_not_tell_the_key_either(monkeypatch: pytest.MonkeyPatch
         async def send(url: str, spec: str = spec) -> str:
             door = batch_door(spec, ProviderOptions(base_url=url, max_retries=0))
             try:
-                async for _ in door.submit([("00", question())]):
-                    pass
+                await door.send([("00", question())], "name")
             except ProviderError as error:
                 return "".join(traceback.format_exception(error)) + str(error.__dict__)
             finally:

@@ -81,7 +81,7 @@ def test_two_models_never_share_a_key_whatever_the_provider(monkeypatch: pytest.
 
 
 def test_an_identity_says_where_without_saying_who() -> None:
-    given = options(base_url="https://me:secret-word@models.example.org/v1/?token=secret-word")
+    given = options(base_url="https://me:secret-word@models.example.org/v1/")
     assert "secret-word" not in str(dict(connect("openai/m", given).identity))
 
 

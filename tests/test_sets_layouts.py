@@ -60,9 +60,9 @@ def test_files_of_one_language_each_make_one_set_named_by_their_files(tmp_path: 
     german, french = DATA / "mmmlu_DE-DE.csv", tmp_path / "mmmlu_FR-FR.csv"
     french.write_text(german.read_text("utf-8").replace("Welches Organ", "Quel organe"), "utf-8")
     mapping = ["--map", "item_id=column 1,question=Question,choices=A|B|C|D,gold=Answer,tags=Subject"]
-    done = clika("sets", "add", "mmmlu", german, french, *mapping)
-    assert "mmmlu: 3 items, 4 choices, 2 languages (de-DE, fr-FR)" in done.stdout
-    shown = json.loads(clika("sets", "show", "mmmlu", "-l", "fr-FR", "--limit", "3", "--json").stdout)
+    done = clika("sets", "add", "my-mmmlu", german, french, *mapping)
+    assert "my-mmmlu: 3 items, 4 choices, 2 languages (de-DE, fr-FR)" in done.stdout
+    shown = json.loads(clika("sets", "show", "my-mmmlu", "-l", "fr-FR", "--limit", "3", "--json").stdout)
     assert [row["gold"] for row in shown["questions"]] == [2, 1, 1]
     assert shown["questions"][1]["question"].startswith("Quel organe")
 

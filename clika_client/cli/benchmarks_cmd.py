@@ -197,4 +197,7 @@ def facts_of(name: str) -> list[tuple[str, str]]:
 def refuse_file_options(mapping: Sequence[str], reference: float | None) -> None:
     """A benchmark's columns are known."""
     if mapping or reference is not None:
-        raise UserError("a public benchmark needs neither --map nor --reference: its columns are known")
+        raise UserError(
+            "a public benchmark needs neither --map nor --reference, its columns are known; for a set of your own "
+            "choose another name"
+        )

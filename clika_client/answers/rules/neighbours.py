@@ -18,11 +18,12 @@ PART, FREE = True, False
 class Around:
     """A token and what is written together with it, without a space."""
 
-    __slots__ = ("after", "ahead", "before", "beyond", "labels", "next", "text", "token")
+    __slots__ = ("after", "ahead", "before", "beyond", "labels", "next", "previous", "text", "token")
 
     def __init__(self, text: str, tokens: list[Token], at: int, labels: LabelSet) -> None:
         self.text, self.token, self.labels = text, tokens[at], labels
         self.before = tokens[at - 1] if at and tokens[at - 1].end == self.token.start else None
+        self.previous = tokens[at - 1] if at else None
         self.next = tokens[at + 1] if at + 1 < len(tokens) else None
         self.after = self.next if self.next is not None and self.next.start == self.token.end else None
         self.beyond: Token | None = None
@@ -87,8 +88,9 @@ def _sign_after(a: Around) -> bool | None:
 
 
 def _sum(a: Around) -> bool | None:
-    """`2 + 3 = ?`: a number in a sum is no label, whatever the spaces."""
-    summed = a.token.kind == "number" and _sign(a.next) and a.next.text in "+*×÷"  # type: ignore[union-attr]
+    """`2 + 3 = ?`, `1 + 2 are correct`: a number in a sum is no label, whatever the spaces, on either side."""
+    beside = [token.text for token in (a.previous, a.next) if token is not None and _sign(token)]
+    summed = a.token.kind == "number" and any(sign in "+*×÷" for sign in beside)
     return PART if summed else None
 
 
