@@ -74,7 +74,9 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replies", type=int, default=1_000_000)
-    count = parser.parse_args().replies
+    parser.add_argument("--quick", action="store_true", help="a tenth of the replies")
+    options = parser.parse_args()
+    count = options.replies // 10 if options.quick else options.replies
     draw = random.Random(0)
     asked = questions(2_000, draw)
     choices = [draw.choice(asked) for _ in range(count)]

@@ -51,9 +51,9 @@ class Asking:
 
     @property
     def samples(self) -> bool:
-        """Whether something is asked for that only generated text can have."""
+        """Whether something is asked for that only generated text can have; a cap on its length asks for nothing."""
         usual = Asking()
-        named = ("max_tokens", "temperature", "seed", "thinking", "grammar", "repeats")
+        named = ("temperature", "seed", "thinking", "grammar", "repeats")
         return any(getattr(self, name) != getattr(usual, name) for name in named)
 
     def settings(self, style: Style) -> str:

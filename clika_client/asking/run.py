@@ -207,6 +207,8 @@ class PreparedRun:
         asking = self.config.asking
         if asking.ask == "auto":
             asking = replace(asking, ask=self._decide(cached))
+            if asking.mode != "text":
+                asking = replace(asking, max_tokens=Asking().max_tokens)  # a cap is for the models that write
         refuse_idle(provider.spec, asking, self.config.options)
         plan = make_plan(cached, self._selections, self.config.style, asking)
         price = price_of(plan, self.config.prices)
@@ -219,8 +221,8 @@ class PreparedRun:
         asking = self.config.asking
         if model.usual_ask != "logprobs" or asking.samples:
             return "text"
-        if asking.permute:
-            return "logprobs"
+        if asking.permute or not model.spec.startswith("gguf/"):
+            return "logprobs"  # nobody else gives the likelihood of a text it did not write: nothing to choose
         languages = tuple(dict.fromkeys(tag for selection in self._selections for tag in selection.languages))
         found = finish(lambda: probe_letters(model, self.config.style, languages))
         self.notes.append(f"{model.spec}: {found.sentence()}")
