@@ -18,7 +18,6 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
 from clika_client import Accepted, read_open
@@ -67,8 +66,7 @@ def main() -> None:
     if options.folder is None:
         print("open answers: skipped, name the folder results/factual_recall of a checkout of X-FaKT")
         return
-    text = resources.files("clika_client").joinpath("sets/open/countries.toml").read_text("utf-8")
-    names: Table = tomllib.loads(text)
+    names: Table = tomllib.loads(Path(__file__).with_name("xfakt_countries.toml").read_text("utf-8"))
     started = time.process_time()
     total: Counter[tuple[bool, bool]] = Counter()
     models = sorted(path for path in options.folder.iterdir() if path.is_dir())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clika_client.sets.fictional.inflection import KEPT, Inflection, inflection, kept
+from clika_client.sets.fictional.inflection import Inflection, inflection, kept
 from clika_client.sets.fictional.text import plain
 
 _DIGIT = re.compile(r"\d")
@@ -102,7 +102,7 @@ class NameFinder:
 
     def _near(self, word: str) -> list[_Form]:
         """The forms that can begin at a word: those with its first letter, or that of what is left of it."""
-        letters = dict.fromkeys(rest[0] for rest in self._bare(word) if rest)
+        letters = dict.fromkeys(rest[0] for rest in self.rule.bare(word) if rest)
         return [form for letter in letters for form in self.by_letter.get(letter, ())]
 
     def _fits(self, form: _Form, words: Sequence[str], quality: int) -> bool:
@@ -117,23 +117,12 @@ class NameFinder:
         return form.key == self.forgiven and all(map(self._slip, form.words, words))
 
     def _begins(self, stem: str, word: str) -> bool:
-        return any(rest.startswith(stem) and len(rest) <= len(stem) + _STEM_GAINS for rest in self._bare(word))
-
-    def _bare(self, word: str) -> Iterator[str]:
-        """The word, and what is left of it without what is written together with a name's beginning."""
-        yield word
-        for before in self.rule.before:
-            if word.startswith(before):
-                yield word[len(before) :]
+        return any(rest.startswith(stem) and len(rest) <= len(stem) + _STEM_GAINS for rest in self.rule.bare(word))
 
     def _declined(self, name: str, word: str) -> bool:
-        return name == word or any(self._ending(name, rest) for rest in self._bare(word))
-
-    def _ending(self, name: str, word: str) -> bool:
-        same = kept(name, word)
         # A name of three or four letters begins too many words to take long endings.
         gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
-        return same >= max(KEPT, len(name) - self.rule.lost) and len(word) - same <= gained
+        return any(self.rule.declined(name, rest, gained) for rest in self.rule.bare(word))
 
     def _slip(self, name: str, word: str) -> bool:
         """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from clika_client.answers.rules.next_question import headed
+from clika_client.answers.rules.normalise import strip_thinking
 from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.text import plain
 
@@ -13,16 +16,10 @@ SHOWN = 80
 """Characters of a written answer that reports show."""
 _LONGEST = 20_000
 """Characters of a reply that are read; an answer that comes later than that answers nobody."""
-_THOUGHT = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 _BOLD = re.compile(r"\*\*(.+?)\*\*|__(.+?)__|\\boxed\{([^{}]*)\}|\\text\{([^{}]*)\}", re.DOTALL)
 # A full stop ends a clause only before a space: 3.5, U.S., example.com.
 _CLAUSE = re.compile(r"[\n!?;。！？；।؟۔।|]+|\.(?=\s|$|\*|\")|(?<=[\u0e00-\u0e7f])\s{2,}")
 _MARKUP = re.compile(r"[*_`#>]+|\\[a-z]+\{|\}|<[^<>]{1,40}>")
-# What a base model goes on with after its answer: the next question of a list.
-_NEXT = re.compile(
-    r"\n\s*(?:Q|Question|Frage|Pregunta|Pergunta|Domanda|Вопрос|Питання|问题|問題|質問|السؤال|प्रश्न|Swali|คำถาม|Soru|Ερώτηση)\s*\d*\s*[:：.]",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +29,52 @@ class Passage:
     plain: str
     """Words separated by single spaces, without case, accents and punctuation."""
     raw: str
-    emphasised: bool = False
     announced: bool = False
     """It follows "Answer:" in some language."""
 
 
-def clean(reply: str) -> str:
-    """A reply without its thoughts and without the next question of a list."""
-    text = _THOUGHT.sub(" ", reply[:_LONGEST])
-    cut = _NEXT.search(text)
-    return text[: cut.start()] if cut and text[: cut.start()].strip() else text
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """A reply cut once, for every way of looking at it."""
 
-
-def passages(reply: str, language: str) -> list[Passage]:
-    """The clauses of a reply in their order, each with what is known about its weight."""
-    found = []
-    for raw in _CLAUSE.split(clean(reply)):
-        raw = raw.strip()
-        if not raw:
-            continue
-        head, mark, tail = _announced(raw)
-        if mark and tail.strip():
-            found.append(_passage(tail, language, announced=True))
-        elif not (mark and not tail.strip()):
-            found.append(_passage(head if mark else raw, language))
-    return [passage for passage in found if passage.plain]
-
-
-def emphasised(reply: str, language: str) -> list[Passage]:
+    emphasised: tuple[Passage, ...]
     """What stands in bold or in a box, in its order."""
-    spans = ("".join(part or "" for part in match.groups()) for match in _BOLD.finditer(clean(reply)))
-    return [passage for passage in (_passage(span, language, emphasised=True) for span in spans) if passage.plain]
+    clauses: tuple[Passage, ...]
+    """The clauses in their order."""
+
+    @property
+    def by_weight(self) -> tuple[Passage, ...]:
+        """Emphasised text before the clauses."""
+        return self.emphasised + self.clauses
 
 
-def _passage(raw: str, language: str, *, emphasised: bool = False, announced: bool = False) -> Passage:
+def cut(reply: str, language: str) -> Passages:
+    """The passages of a reply without its thoughts and without the next question of a list."""
+    text = _clean(reply)
+    spans = ("".join(part or "" for part in match.groups()) for match in _BOLD.finditer(text))
+    emphasised = (_passage(span, language) for span in spans)
+    return Passages(tuple(part for part in emphasised if part.plain), tuple(_clauses(text, language)))
+
+
+def _clean(reply: str) -> str:
+    text = strip_thinking(reply[:_LONGEST]) or ""
+    following = headed(text)
+    return text[:following] if following and text[:following].strip() else text
+
+
+def _clauses(text: str, language: str) -> Iterator[Passage]:
+    for raw in filter(None, map(str.strip, _CLAUSE.split(text))):
+        head, mark, tail = _announced(raw)
+        if mark and not tail.strip():
+            continue  # an announcement of nothing
+        passage = _passage(tail if mark else head, language, announced=bool(mark))
+        if passage.plain:
+            yield passage
+
+
+def _passage(raw: str, language: str, *, announced: bool = False) -> Passage:
     bare = _MARKUP.sub(" ", raw)
-    return Passage(one_script(plain(bare), language), " ".join(bare.split())[:SHOWN], emphasised, announced)
+    return Passage(one_script(plain(bare), language), " ".join(bare.split())[:SHOWN], announced)
 
 
 def _announced(clause: str) -> tuple[str, str, str]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, OpenAnswer, Verdict
 from clika_client.answers.open.names import Found, NameFinder, finder
 from clika_client.answers.open.negation import asserted, coordinated
-from clika_client.answers.open.passages import Passage, emphasised, passages
+from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
 from clika_client.answers.open.values import numbers, same_date, yes_no
 from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.text import plain
@@ -31,10 +31,11 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
     text = reply or ""
     if not text.strip():
         return OpenAnswer("empty", "empty")
-    found = _BY_KIND[accepted.kind](text, accepted) or _elsewhere(text, accepted)
+    said = cut(text, accepted.language)
+    found = _BY_KIND[accepted.kind](said, accepted) or _elsewhere(said, accepted)
     if found is not None:
         return found
-    shown = _shown(text, accepted.language)
+    shown = said.by_weight[0].raw if said.by_weight else " ".join(text.split())[:SHOWN]
     told = _declines(text, accepted.language)
     if told is not None:
         return OpenAnswer(told, told, shown)
@@ -52,22 +53,22 @@ class _Way:
     language: str | None
 
 
-def _read_name(text: str, accepted: Accepted) -> OpenAnswer | None:
+def _read_name(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
     asked = finder(_with_rivals(accepted, accepted.language, accepted.names), accepted.language, _GOLD)
     ways = [_Way(asked, RIGHT, None)]
     if accepted.language != "en" and accepted.elsewhere.get("en"):
         english = _with_rivals(accepted, "en", accepted.elsewhere["en"])
         ways.append(_Way(finder(english, "en", None, True), ELSEWHERE, "en"))
-    return _decide(text, ways, accepted.language)
+    return _decide(said, ways, accepted.language)
 
 
-def _elsewhere(text: str, accepted: Accepted) -> OpenAnswer | None:
+def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The accepted answer in a language that is neither the asked one nor English."""
     for language, names in accepted.elsewhere.items():
         if language not in (accepted.language, "en") and names:
             known = finder(_with_rivals(accepted, language, names), language)
-            found = _decide(text, [_Way(known, ELSEWHERE, language)], accepted.language)
+            found = _decide(said, [_Way(known, ELSEWHERE, language)], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found
     return None
@@ -78,12 +79,11 @@ def _with_rivals(accepted: Accepted, language: str, names: Sequence[str]) -> tup
     return ((_GOLD, tuple(names)), *((key, tuple(given)) for key, given in rivals.items()))
 
 
-def _decide(text: str, ways: Sequence[_Way], language: str) -> OpenAnswer | None:
-    clauses = passages(text, language)
+def _decide(said: Passages, ways: Sequence[_Way], language: str) -> OpenAnswer | None:
     parts = (
-        *(("announced", clause) for clause in clauses if clause.announced),
-        *(("emphasised", part) for part in emphasised(text, language)),
-        *(("clause", clause) for clause in clauses),
+        *(("announced", clause) for clause in said.clauses if clause.announced),
+        *(("emphasised", part) for part in said.emphasised),
+        *(("clause", clause) for clause in said.clauses),
     )
     for rule, part in parts:
         for way in ways:
@@ -104,10 +104,10 @@ def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, langua
     return OpenAnswer("wrong", f"{rule} rival", part.raw)
 
 
-def _read_number(text: str, accepted: Accepted) -> OpenAnswer | None:
+def _read_number(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """A number is right when it is equal; the first passage with a number decides."""
     golds = {value for name in accepted.names for value in numbers(name)}
-    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+    for part in said.by_weight:
         given = numbers(part.raw)
         if given:
             right = [value in golds for value in given]
@@ -116,28 +116,28 @@ def _read_number(text: str, accepted: Accepted) -> OpenAnswer | None:
     return None
 
 
-def _read_date(text: str, accepted: Accepted) -> OpenAnswer | None:
+def _read_date(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """A date is right when it names the gold's year, and its month and day where the gold has them."""
-    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+    for part in said.by_weight:
         same = [same_date(name, part.raw, accepted.language) for name in accepted.names]
         if any(one is not None for one in same):
             return OpenAnswer(RIGHT if any(same) else "wrong", "date", part.raw)
     return None
 
 
-def _read_yes_no(text: str, accepted: Accepted) -> OpenAnswer | None:
+def _read_yes_no(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The first word that says yes or no decides."""
-    said = yes_no(accepted.language)
-    golds = {said[word] for name in accepted.names if (word := plain(name)) in said}
-    for part in (*emphasised(text, accepted.language), *passages(text, accepted.language)):
+    meant = yes_no(accepted.language)
+    golds = {meant[word] for name in accepted.names if (word := plain(name)) in meant}
+    for part in said.by_weight:
         words = part.plain.split()
-        given = next((said[word] for word in words if word in said), said.get("".join(words)))
+        given = next((meant[word] for word in words if word in meant), meant.get("".join(words)))
         if given is not None:
             return OpenAnswer(RIGHT if given in golds else "wrong", "yes-no", part.raw)
     return None
 
 
-_BY_KIND: dict[str, Callable[[str, Accepted], OpenAnswer | None]] = {
+_BY_KIND: dict[str, Callable[[Passages, Accepted], OpenAnswer | None]] = {
     "name": _read_name,
     "number": _read_number,
     "date": _read_date,
@@ -166,8 +166,3 @@ def _phrases(kind: str, language: str) -> tuple[tuple[str, bool], ...]:
             if words:
                 found.append((words.replace(" ", "") if unspaced else words, unspaced))
     return tuple(found)
-
-
-def _shown(text: str, language: str) -> str:
-    parts = (*emphasised(text, language), *passages(text, language))
-    return parts[0].raw if parts else " ".join(text.split())[:80]

@@ -35,18 +35,23 @@ class Inflection:
 
     def form_of(self, name: str, word: str) -> bool:
         """Whether `word` can be `name` in some form; both in plain form."""
-        rests = [word, *(word.removeprefix(b) for b in self.before if word.startswith(b))]
-        return any(self._declined(stem, rest) for stem in self.stems_of(name) for rest in rests)
+        rests = self.bare(word)
+        return any(self.declined(stem, rest, self.gained) for stem in self.stems_of(name) for rest in rests)
+
+    def bare(self, word: str) -> list[str]:
+        """The word, and what is left of it without what is written together with a name's beginning."""
+        return [word, *(word.removeprefix(before) for before in self.before if word.startswith(before))]
 
     def stems_of(self, name: str) -> list[str]:
         """The name, and as its end may change within."""
         return [name, *(name.removesuffix(end) + other for end, other in self.stems if name.endswith(end))]
 
-    def _declined(self, name: str, word: str) -> bool:
+    def declined(self, name: str, word: str, gained: int) -> bool:
+        """Whether `word` is `name` with its end given way to at most `gained` letters."""
         if name == word:
             return True
         same = kept(name, word)
-        return same >= max(KEPT, len(name) - self.lost) and len(word) - same <= self.gained
+        return same >= max(KEPT, len(name) - self.lost) and len(word) - same <= gained
 
 
 def kept(name: str, word: str) -> int:
