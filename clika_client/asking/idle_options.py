@@ -13,9 +13,14 @@ _ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
 """Options are not shown, and nothing is generated."""
 
 
+def runs_in_process(spec: str) -> bool:
+    """Whether a model is computed here: only then is there a likelihood of a text that it did not write."""
+    return spec.startswith("gguf/")
+
+
 def refuse_idle(spec: str, asking: Asking, options: ProviderOptions) -> None:
     """Raise UserError for an option that would be accepted and do nothing."""
-    local, probabilities = spec.startswith("gguf/"), asking.mode in ("logprobs", "likelihood")
+    local, probabilities = runs_in_process(spec), asking.mode in ("logprobs", "likelihood")
     given = _given(asking, options)
     if asking.mode == "likelihood" and not local:
         raise UserError(

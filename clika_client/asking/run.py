@@ -10,7 +10,7 @@ from typing import Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import probe_letters
-from clika_client.asking.idle_options import refuse_idle
+from clika_client.asking.idle_options import refuse_idle, runs_in_process
 from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
 from clika_client.common.errors import UserError
@@ -221,8 +221,8 @@ class PreparedRun:
         asking = self.config.asking
         if model.usual_ask != "logprobs" or asking.samples:
             return "text"
-        if asking.permute or not model.spec.startswith("gguf/"):
-            return "logprobs"  # nobody else gives the likelihood of a text it did not write: nothing to choose
+        if asking.permute or not runs_in_process(model.spec):
+            return "logprobs"
         languages = tuple(dict.fromkeys(tag for selection in self._selections for tag in selection.languages))
         found = finish(lambda: probe_letters(model, self.config.style, languages))
         self.notes.append(f"{model.spec}: {found.sentence()}")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 
+_PRIVATE = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
 _MOST_LINE = 33_000_000
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -18,18 +20,14 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 @contextmanager
 def writing(path: Path) -> Iterator[Callable[[bytes], object]]:
     """A function that takes bytes; the file appears when everything went well."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as raw:
+        with replacing(path) as part, os.fdopen(os.open(part, _PRIVATE, 0o600), "wb") as raw:
             with _packing(raw, path.suffix) as packed:
                 yield packed.write
             raw.flush()
             os.fsync(raw.fileno())
-        os.replace(part, path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; choose another file") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager

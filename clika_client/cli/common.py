@@ -55,11 +55,10 @@ def print_json(document: Mapping[str, Any]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing: a half-written result must not be mistaken for one."""
     from clika_client.common.errors import UserError
+    from clika_client.common.files import replacing
 
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error

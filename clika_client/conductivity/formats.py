@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from clika_client.common.files import replacing
 from clika_client.conductivity.material import TEACHING, Row
 
 DATASET = "clika_teaching"
@@ -85,10 +85,6 @@ def write_json(path: Path, document: object) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Write a whole file or nothing."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
     return path

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import time
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from clika_client.common.errors import StoppedRun, UserError
+from clika_client.common.files import replacing
 from clika_client.conductivity.examples import read_examples
 from clika_providers.keys import redact, remember
 
@@ -223,9 +223,8 @@ class HostedTeaching:
 
     def _keep(self, state: dict[str, Any]) -> dict[str, Any]:
         self.state_file.parent.mkdir(parents=True, exist_ok=True)
-        part = self.state_file.with_suffix(".part")
-        part.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        os.replace(part, self.state_file)
+        with replacing(self.state_file) as part:
+            part.write_text(json.dumps(state, indent=1), encoding="utf-8")
         return state
 
     def _call(self, ask: Callable[[], Any]) -> Any:

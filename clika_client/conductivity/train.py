@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import StoppedRun, UserError
+from clika_client.common.files import replacing
 from clika_client.conductivity.convert import read_config
 from clika_client.conductivity.examples import Tokens, collate, encode, read_examples, with_template
 from clika_client.conductivity.presets import TeachSettings
@@ -181,9 +181,8 @@ class _Session:
             "weights": {name: weight.detach() for name, weight in self.trainable.items()},
             "optimizer": self.optimizer.state_dict(),
         }
-        part = self.file.with_suffix(".part")
-        _torch().save(state, part)
-        os.replace(part, self.file)
+        with replacing(self.file) as part:
+            _torch().save(state, part)
 
     def restore(self) -> None:
         """Take over from the checkpoint, where there is one of this run."""
@@ -326,6 +325,5 @@ def _finished(out_dir: Path, fingerprint: str) -> TeachResult | None:
 
 
 def _write_json(path: Path, document: Mapping[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")

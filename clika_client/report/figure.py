@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 from clika_client.common.safe_text import shown
 from clika_client.scoring.records import Record, Scores
 from clika_providers.install import install_hint
@@ -34,17 +34,14 @@ def save_figure(scores: Scores, path: Path) -> None:
         import vl_convert  # noqa: F401
     except ImportError as error:
         raise UserError(f"figures need {error.name}: {install_hint('report')}") from error
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
-        if path.suffix == ".html":
-            temporary.write_text(_page(_chart(scores)), encoding="utf-8")
-        else:
-            _chart(scores).save(temporary)
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            if path.suffix == ".html":
+                part.write_text(_page(_chart(scores)), encoding="utf-8")
+            else:
+                _chart(scores).save(part)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _page(chart: Any) -> str:

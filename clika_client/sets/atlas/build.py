@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from clika_client.common.files import replacing
 from clika_client.sets.atlas import about, cldr, curated, items, relations, row, sources, tiers, wording
 from clika_client.sets.atlas.balance import share_out
 from clika_client.sets.atlas.comparisons import comparisons
@@ -239,8 +239,7 @@ def _write(out_dir: Path, files: Mapping[str, str]) -> list[Path]:
     written = []
     for relative, text in files.items():
         path = out_dir / relative
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(text.encode())
-        os.replace(partial, path)
+        with replacing(path) as part:
+            part.write_bytes(text.encode())
         written.append(path)
     return written

@@ -6,7 +6,6 @@ itself; so the connections are spread over several small clients.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,7 +18,7 @@ from clika_providers.errors import RunError
 from clika_providers.hosted import bounded
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
-from clika_providers.hosted.chat_reply import broken, count, parse_body, reading
+from clika_providers.hosted.chat_reply import broken, count, parse_body, reading, usage_of
 from clika_providers.hosted.environment import made
 from clika_providers.hosted.openai_chat import (
     breaker_for,
@@ -119,7 +118,7 @@ class Anthropic(Adapter):
             started = time.monotonic()
             response = await self.send("POST", "/v1/messages", json=body)
             if response.status_code < 300:
-                completion = reading(self.read, response.content, request, usage_of)
+                completion = reading(self.read, response.content, request, billed)
                 return Reply(replace(completion, latency_s=time.monotonic() - started), response.headers)
             failure = read_failure(response.content)
             if response.status_code == 400 and self.lessons.learn(failure, body):
@@ -247,10 +246,6 @@ def read_usage(usage: Any) -> Usage:
     return Usage(total, count(usage.get("output_tokens")), cached)
 
 
-def usage_of(body: bytes) -> Usage:
-    """The tokens a reply was billed for, whatever else is wrong with it."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return Usage()
-    return read_usage(data.get("usage")) if isinstance(data, dict) else Usage()
+def billed(body: bytes) -> Usage:
+    """The tokens a reply was billed for, in Anthropic's counts."""
+    return usage_of(body, read_usage)

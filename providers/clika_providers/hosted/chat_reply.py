@@ -173,13 +173,13 @@ def _output(given: int | None, said: int | None, reasoning: int | None, total: i
     return max(said + outside, beyond)
 
 
-def usage_of(body: bytes) -> Usage:
-    """The tokens a reply was billed for, whatever else is wrong with it."""
+def usage_of(body: bytes, read: Callable[[Any], Usage] = read_usage) -> Usage:
+    """The tokens a reply was billed for, whatever else is wrong with it; `read` knows the vendor's counts."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError):
         return Usage()
-    return read_usage(data.get("usage")) if isinstance(data, dict) else Usage()
+    return read(data.get("usage")) if isinstance(data, dict) else Usage()
 
 
 def _details(usage: dict[str, Any], name: str) -> dict[str, Any]:
