@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 GUARD = Path(__file__).parent / "guard"
 sys.path.insert(0, str(GUARD))
@@ -16,6 +17,12 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402,F401  installs the guard in this process
 
 ROOT = Path(__file__).parent.parent
+
+# Drawn cases are the same on every machine and in every run, so that a change fails for what it changed; new ones are
+# looked for with CLIKA_EXPLORE=1. No deadline: how long an example takes depends on what else the machine does.
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("explore" if os.environ.get("CLIKA_EXPLORE") else "same")
 
 
 @pytest.fixture(autouse=True)

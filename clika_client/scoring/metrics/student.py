@@ -17,7 +17,7 @@ def two_sided_p(t: float, df: float = math.inf) -> float:
         return math.nan
     if df >= _ALMOST_NORMAL:
         return math.erfc(abs(t) / math.sqrt(2))
-    return _incomplete_beta(df / 2, 0.5, df / (df + t * t))
+    return _incomplete_beta(df / 2, 0.5, df / (df + t * t), t * t / (df + t * t))
 
 
 @lru_cache(maxsize=4096)
@@ -36,13 +36,18 @@ def quantile(level: float, df: float = math.inf) -> float:
     return (low + high) / 2
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """Regularised I_x(a, b) by Lentz's continued fraction (Press et al., Numerical Recipes, section 6.4)."""
-    if x <= 0 or x >= 1:
+def _incomplete_beta(a: float, b: float, x: float, rest: float) -> float:
+    """Regularised I_x(a, b) by Lentz's continued fraction (Press et al., Numerical Recipes, section 6.4).
+
+    `rest` is 1 - x, given by the caller: beside an x of nearly 1 a difference would keep half of its digits.
+    """
+    if x <= 0 or rest <= 0:
         return 0.0 if x <= 0 else 1.0
     if x > (a + 1) / (a + b + 2):
-        return 1 - _incomplete_beta(b, a, 1 - x)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+        return 1 - _incomplete_beta(b, a, rest, x)
+    # The logarithm of the larger of the two is taken from the smaller, which has all its digits.
+    log_x, log_rest = (math.log(x), math.log1p(-x)) if x < rest else (math.log1p(-rest), math.log(rest))
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * log_x + b * log_rest)
     c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
     value = d
     for m in range(1, 500):
