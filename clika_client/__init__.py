@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clika_client.answers.open.reader import read_open
     from clika_client.answers.read import read_answer
     from clika_client.answers.rules.result import Answer
-    from clika_client.api import RunReport, arun, compare, import_replies, run, score
+    from clika_client.api import Rows, RunReport, arun, compare, export, import_replies, rows, run, score
     from clika_client.asking.plan import Asking, Items
     from clika_client.asking.run import RunResult
     from clika_client.asking.workers import Outcome
@@ -69,6 +69,7 @@ _HOME = {
     "Reproduction": "clika_client.scoring.reproduce",
     "Request": "clika_providers",
     "RowSummary": "clika_client.scoring.records",
+    "Rows": "clika_client.api",
     "RunReport": "clika_client.api",
     "RunResult": "clika_client.asking.run",
     "Scores": "clika_client.scoring.records",
@@ -81,10 +82,12 @@ _HOME = {
     "arun": "clika_client.api",
     "compare": "clika_client.api",
     "connect": "clika_providers",
+    "export": "clika_client.api",
     "import_replies": "clika_client.api",
     "read_answer": "clika_client.answers.read",
     "read_open": "clika_client.answers.open.reader",
     "reproduce": "clika_client.scoring.reproduce",
+    "rows": "clika_client.api",
     "run": "clika_client.api",
     "score": "clika_client.api",
 }
@@ -117,6 +120,7 @@ __all__ = [
     "Reproduction",
     "Request",
     "RowSummary",
+    "Rows",
     "RunReport",
     "RunResult",
     "Scores",
@@ -129,10 +133,12 @@ __all__ = [
     "arun",
     "compare",
     "connect",
+    "export",
     "import_replies",
     "read_answer",
     "read_open",
     "reproduce",
+    "rows",
     "run",
     "score",
 ]

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from clika_client.asking.plan import Asking, Items
 from clika_client.asking.run import PreparedRun, RunConfig, RunResult, Silent
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
 from clika_client.common.running import finish, in_thread
+from clika_client.common.tabular import Tabular
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.prompts.catalogue import get_style
+from clika_client.report.rows.export import export as export_rows
+from clika_client.report.rows.export import relation
 from clika_client.scoring.compare import compare as compare_rows
 from clika_client.scoring.differences import Comparison
 from clika_client.scoring.load import Wanted, load
@@ -30,6 +33,18 @@ Sets: TypeAlias = OneSet | Sequence[OneSet]
 """Probe sets: names (`clika sets list`), files, or sets made in Python; one or several."""
 Models: TypeAlias = str | Provider | Sequence[str | Provider]
 """Specs (`provider/model`) or providers; one or several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Tabular):
+    """Flat rows for data frames; docs/sql.md says what each column holds."""
+
+    what: str
+    records: tuple[dict[str, Any], ...]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One dictionary per row."""
+        return list(self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +133,34 @@ def compare(a: str, b: str, db: Path | str | None = None, *, scoring: Options | 
         loaded = load(store, Wanted(models=(a, b)))
     rows = [[block for block in loaded.blocks if block.key.model == name] for name in (a, b)]
     return compare_rows(rows[0], rows[1], loaded.sets, scoring)
+
+
+def rows(
+    what: str = "replies",
+    db: Path | str | None = None,
+    *,
+    wanted: Wanted | None = None,
+    scoring: Options | None = None,
+) -> Rows:
+    """One row per stored reply (or of `items`, `scores`, `runs`), all in memory. Raises UserError, CacheError."""
+    with Store(_path(db), read_only=True) as store:
+        return Rows(what, tuple(relation(store, what, wanted, scoring)))
+
+
+def export(
+    path: Path | str,
+    what: str = "replies",
+    db: Path | str | None = None,
+    *,
+    wanted: Wanted | None = None,
+    scoring: Options | None = None,
+) -> int:
+    """Write the same rows to a .parquet, .csv or .jsonl file, or all of them to a .sqlite file; returns how many.
+
+    They are streamed: a million replies need little memory. Raises UserError, CacheError.
+    """
+    with Store(_path(db), read_only=True) as store:
+        return export_rows(store, Path(path), what, wanted, scoring)
 
 
 def import_replies(

@@ -117,6 +117,22 @@ def defects() -> str:
     )
 
 
+def columns() -> str:
+    """The columns of the exported relations, without the two ends of each figure's interval."""
+    from clika_client.report.rows.columns import RELATIONS
+
+    kinds = {"int": "integer", "flag": "true or false", "time": "moment", "texts": "texts", "reals": "numbers"}
+    parts = []
+    for name, found in RELATIONS.items():
+        rows = [
+            {"column": f"`{c.name}`", "type": kinds.get(c.kind, c.kind), "": c.about}
+            for c in found
+            if not c.name.endswith(("_low", "_high"))
+        ]
+        parts.append(f"### `{name}`\n\n{_table(rows)}")
+    return "\n\n".join(parts)
+
+
 def session() -> str:
     """What `clika demo` prints, run here and now."""
     with tempfile.TemporaryDirectory() as folder:
@@ -140,6 +156,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "atlas-counts": atlas,
     "benchmarks": benchmarks,
     "benchmark-defects": defects,
+    "columns": columns,
     "session": session,
 }
 # Needs llama.cpp, and another processor may round an answer the other way: written, not checked.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
 from clika_client.cli.scoring_options import (
+    Anchor,
     Languages,
     Models,
     Prompt,
@@ -78,6 +79,15 @@ def answers(
             "changed since the replies were read by an earlier version of it.",
         ),
     ] = None,
+    item: Annotated[
+        str | None, typer.Option("--item", help="This question: its options and every reply, in every language.")
+    ] = None,
+    wrong: Annotated[bool, typer.Option("--wrong", help="Questions that somebody got wrong, in full.")] = False,
+    lost_in: Annotated[
+        str | None,
+        typer.Option("--lost-in", help="Questions a model knows in the anchor and not in this language."),
+    ] = None,
+    anchor: Anchor = "en",
     reading: Annotated[str, typer.Option("--reading", help="Reading of text replies.")] = "standard",
     model: Models = None,
     sets: Sets = None,
@@ -89,7 +99,14 @@ def answers(
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show replies as they were read; group the unread ones; list where two readings differ."""
+    """Show replies as they were read; single questions in full; the unread ones; where two readings differ."""
+    if item or wrong or lost_in:
+        if unread or differ:
+            raise UserError("--item, --wrong and --lost-in show questions; --unread and --differ are other views")
+        wanted = make_wanted(model, sets, languages, source, prompt, reading, set_version=set_version)
+        with opened(database_path(db)) as store:
+            _show_questions(store, wanted, item, wrong, lost_in, anchor, limit, as_json)
+        return
     if unread and differ:
         raise UserError("--unread and --differ are two views; give one of them")
     pair = words(differ)
@@ -107,6 +124,29 @@ def answers(
             _show_changes(list(cells), names[0], limit, as_json)
         else:
             _show_answers(cells, reading, limit, as_json)
+
+
+def _show_questions(
+    store: Store,
+    wanted: Wanted,
+    item: str | None,
+    wrong: bool,
+    lost_in: str | None,
+    anchor: str,
+    limit: int,
+    as_json: bool,
+) -> None:
+    from clika_client.cli.question_view import show_questions
+    from clika_client.common.languages import canonical
+    from clika_client.report.rows.questions import Wish, questions
+
+    wish = Wish(item, wrong, lost_in and canonical(lost_in), canonical(anchor))
+    if wanted.languages and wish.lost_in:
+        both = (wish.anchor, wish.lost_in, *wanted.languages)
+        wanted = replace(wanted, languages=tuple(dict.fromkeys(both)))
+    how = [f"named {item}" if item else "", "answered wrongly" if wrong else ""]
+    how.append(f"lost between {wish.anchor} and {wish.lost_in}" if wish.lost_in else "")
+    show_questions(questions(store, wanted, wish), limit, as_json, " and ".join(word for word in how if word))
 
 
 def text_cells(store: Store, wanted: Wanted, before: str | None = None) -> Iterator[CellReplies]:

@@ -17,6 +17,7 @@ from clika_client.cli import (
     compare_cmd,
     demo_cmd,
     doctor_cmd,
+    export_cmd,
     import_cmd,
     items_cmd,
     models_cmd,
@@ -77,6 +78,7 @@ app.command("run")(run_cmd.run)
 app.add_typer(batch_cmd.app, name="batch")
 app.command("score")(score_cmd.score)
 app.command("answers")(answers_cmd.answers)
+app.command("export")(export_cmd.export)
 app.command("compare")(compare_cmd.compare)
 app.command("items")(items_cmd.items)
 app.command("power")(power_cmd.power)

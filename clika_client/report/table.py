@@ -34,6 +34,9 @@ def _cell(value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False) if value else ""
     if isinstance(value, list):
         return ";".join(map(str, value))
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    return safe_cell(value)
+
+
+def safe_cell(value: Any) -> Any:
+    """A value as a spreadsheet shows it: a text that it would run as a formula gets a quote before it."""
+    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -1,0 +1,76 @@
+"""Single questions on the terminal: the question, its options, the right one and every reply, language by language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from clika_client.cli.common import out, print_json
+from clika_client.common.safe_text import shown
+from clika_client.report.terminal import cleaned
+
+if TYPE_CHECKING:
+    from clika_client.report.rows.questions import Question
+    from clika_client.report.rows.rows import Row
+
+_REPLY = 160
+_MARKS = {True: ("right", "green"), False: ("wrong", "red"), None: ("no answer", "yellow")}
+
+
+def show_questions(found: Iterator[Question], limit: int, as_json: bool, how: str) -> None:
+    """Print questions, or all of them as JSON; `how` says which they are."""
+    if as_json:
+        print_json({"questions": [_plain(asdict(question)) for question in found]})
+        return
+    console, count = out(), 0
+    for question in islice(found, limit):
+        count += 1
+        for line in _lines(question):
+            console.print(Text(cleaned(line.plain, console), style=line.style), soft_wrap=True)
+        console.print()
+    if not count:
+        console.print(f"No question {how}.", markup=False)
+    more = sum(1 for _ in found)
+    if more:
+        console.print(f"and {more:,} more questions {how}; --limit shows more, --json all", markup=False)
+
+
+def _lines(question: Question) -> Iterator[Text]:
+    tags = next(iter(question.asked.values()))["tags"]
+    said = ", ".join(f"{name}={value}" for name, value in tags.items())
+    yield Text(f"{question.set} · {question.item}", style="bold")
+    if said:
+        yield Text(said, style="dim")
+    if question.lost_by:
+        yield Text(f"lost by {', '.join(question.lost_by)}")
+    for language, row in question.asked.items():
+        context = f"{row['context']}\n" if row["context"] else ""
+        text = f"{context}{row['question']}".replace("\n", " / ")
+        yield Text(f"  {language}  {text}")
+        options = "   ".join(
+            f"{chr(65 + place)} {option}{' <- right' if place == row['gold'] else ''}"
+            for place, option in enumerate(row["options"])
+        )
+        yield Text(f"      {options}", style="dim")
+        yield from (_reply(reply) for reply in question.replies.get(language, ()))
+
+
+def _reply(reply: Row) -> Text:
+    word, style = _MARKS[None if reply["choice"] is None else reply["correct"]]
+    read = reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
+    text = " ".join(reply["reply"].split())
+    said = f": {shown(text[:_REPLY])!r}{'…' if len(text) > _REPLY else ''}" if reply["ask"] == "text" else ""
+    return Text(f"      {reply['model']}: {word}, {read}{said}", style=style)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, list | tuple) else value
