@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -193,7 +194,7 @@ def _reply(
 
 def _is_null(value: object) -> bool:
     """A request without a reply, as JSON, Parquet and pandas write it."""
-    return value is None or (isinstance(value, float) and value != value)
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _gold(value: Any, part: str, choices: Sequence[str], labels: Sequence[str], golds: _Golds) -> int | None:

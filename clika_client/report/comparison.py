@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -113,8 +114,8 @@ def _grid(*headers: str) -> Table:
 
 
 def _estimate(e: PairedEstimate) -> tuple[str, str, str, str]:
-    interval = "" if e.low != e.low else f"{e.low:+.2f} {e.high:+.2f}"
-    return _share(e.a), _share(e.b), "-" if e.diff != e.diff else f"{e.diff:+.3f}", interval
+    interval = "" if math.isnan(e.low) else f"{e.low:+.2f} {e.high:+.2f}"
+    return _share(e.a), _share(e.b), "-" if math.isnan(e.diff) else f"{e.diff:+.3f}", interval
 
 
 def _verdict(e: PairedEstimate) -> Text:
@@ -136,8 +137,8 @@ def _method(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _share(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
 def _p(value: float) -> str:
-    return "-" if value != value else "<.001" if value < 0.001 else f"{value:.3f}"
+    return "-" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:.3f}"

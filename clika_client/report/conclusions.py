@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from clika_client.report.layout import ScoreTable, TableRow
@@ -26,7 +27,7 @@ def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
 
 def known(figure: Figure) -> bool:
     """There is a value."""
-    return figure.value == figure.value
+    return not math.isnan(figure.value)
 
 
 def _one(row: TableRow, scores: Scores) -> str:
@@ -81,5 +82,5 @@ def _shared(rows: Sequence[TableRow]) -> str:
 
 
 def _spell(figure: Figure) -> str:
-    ends = "" if figure.low != figure.low else f" [{figure.low:.2f}, {figure.high:.2f}]"
+    ends = "" if math.isnan(figure.low) else f" [{figure.low:.2f}, {figure.high:.2f}]"
     return f"{figure.value:.2f}{ends}"

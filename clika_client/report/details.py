@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from rich.console import Console
@@ -64,13 +65,13 @@ def _pairs(row: TableRow) -> Table:
 
 
 def _known(figure: Figure) -> bool:
-    return figure.value == figure.value
+    return not math.isnan(figure.value)
 
 
 def _with_ends(figure: Figure) -> str:
-    ends = "" if figure.low != figure.low else f"\n{figure.low:.2f} {figure.high:.2f}"
+    ends = "" if math.isnan(figure.low) else f"\n{figure.low:.2f} {figure.high:.2f}"
     return _number(figure.value) + ends
 
 
 def _number(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,4 +128,4 @@ def _row(record: Record, field: str) -> dict[str, Any]:
 
 def _plain(value: float | None) -> float | None:
     """A number that JSON can hold: not-a-number marks an undefined figure."""
-    return None if value is None or value != value else float(value)
+    return None if value is None or math.isnan(value) else float(value)

@@ -95,7 +95,7 @@ def _table(
 
 def _strength(row: TableRow) -> float:
     for value in (row.summary.other_ra, math.nan if row.summary.compared_languages else row.summary.anchor_ra):
-        if value == value:
+        if not math.isnan(value):
             return value
     return 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 
 from clika_client.report.layout import ScoreTable, TableRow
@@ -232,7 +233,7 @@ def _intervals(table: ScoreTable, scores: Scores) -> str:
     said = f"95 % intervals: Wilson's, and for means and corrected figures by the jackknife over the {units}"
     if rows:
         half = max((row.other_ra_high - row.other_ra_low) / 2 for row in rows)
-        if half == half:
+        if not math.isnan(half):
             said += f"; the mean RA of the others is known to ±{half:.2f} at worst"
     return said + "."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -77,11 +78,11 @@ def _cells(row: TableRow | None, fields: Sequence[tuple[str, str]]) -> list[Text
 def _strength(rows: Sequence[TableRow | None]) -> float:
     """Mean over the sets of the mean RA of the others; rows without one count as 0."""
     values = [row.summary.figures["other_ra"].value for row in rows if row is not None]
-    return sum(value for value in values if value == value) / max(len(rows), 1)
+    return sum(value for value in values if not math.isnan(value)) / max(len(rows), 1)
 
 
 def _number(figure: Figure) -> str:
     value = figure.value
-    if value != value:
+    if math.isnan(value):
         return "-"
     return f"{value:.2f}".replace("0.", ".", 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -62,7 +64,7 @@ def _step(effect: Effect) -> tuple[str, ...]:
 
 
 def _change(e: PairedEstimate) -> str:
-    if e.diff != e.diff:
+    if math.isnan(e.diff):
         return "-"
     star = "*" if e.verdict in (GAIN, LOSS) else ""
     return f"{e.diff:+.2f}{star} [{e.low:+.2f} {e.high:+.2f}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -20,7 +21,6 @@ from clika_client.scoring.records import Record, Scores
 
 _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""
-NAN = float("nan")
 FIGURES = ("coverage", *CELL_FIELDS, "position_bias_combined", "chance", "ra_reference")
 """Figures of a record that a table can show."""
 SHOWN = ("ra", "en_co", "en_co_chance_corrected")
@@ -147,8 +147,8 @@ def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
     if f"other_{field}" in ROW_FIELDS:
         return summary.figures[f"other_{field}"]
     values = [getattr(row.cells[language], field) for language in summary.counted if language in row.cells]
-    known = [value for value in values if value == value]
-    return (sum(known) / len(known) if known else NAN), NAN, NAN
+    known = [value for value in values if not math.isnan(value)]
+    return (sum(known) / len(known) if known else math.nan), math.nan, math.nan
 
 
 def _check_figures(show: Sequence[str]) -> None:
@@ -168,32 +168,32 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
         (flag for flag in _MARKS if flag in flags),
         "thin" if cell.label_mass < THIN else "missing" if cell.coverage < 1 else "",
     )
-    text = _number(value) + (_MARKS[mark] if mark and value == value else "")
+    text = _number(value) + (_MARKS[mark] if mark and not math.isnan(value) else "")
     return Text(_encodable(text, console), style=_GREY if flags else _shade(value))
 
 
 def _shade(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "dim"
     return _SHADES[min(max(int(value * len(_SHADES)), 0), len(_SHADES) - 1)]
 
 
 def _number(value: float) -> str:
     """Two or three places without a leading zero; a dash where undefined."""
-    if value != value:
+    if math.isnan(value):
         return "-"
     return f"{value:.2f}" if abs(value) >= 0.9995 else f"{value:.3f}".replace("0.", ".", 1)
 
 
 def _bounds(cell: Record | None, field: str) -> tuple[float, float]:
     if cell is None:
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     return getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")
 
 
 def _ends(low: float, high: float, console: Console) -> Text:
     """Both ends of an interval, which need not be symmetric; nothing where it is undefined."""
-    if low != low:
+    if math.isnan(low):
         return Text("")
     text = "–".join(f"{end:.2f}".replace("0.", ".", 1) for end in (low, high))
     return Text(_encodable(text, console), style="dim")

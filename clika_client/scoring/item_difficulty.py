@@ -10,6 +10,7 @@ Rasch with an item-by-language term; see also Lior et al., arXiv 2606.15643.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -206,7 +207,7 @@ def _lost(right: Bools, known: Bools, found: Fit, languages: Sequence[str], name
         if named[:, item].sum() > 1:
             continue
         others = int(total[item] - models[language, item])
-        elsewhere = float(total_right[item] - count[language, item]) / others if others else float("nan")
+        elsewhere = float(total_right[item] - count[language, item]) / others if others else math.nan
         suspicious = bool(missed[language, item] and elsewhere >= 0.5)
         if missed[language, item] and not suspicious and not surprising[language, item]:
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from clika_client.answers.cells import reason_counts
@@ -12,8 +14,6 @@ from clika_client.scoring.measure import Measured
 from clika_client.scoring.metrics import performance, position
 from clika_client.scoring.records import Figure, Record
 from clika_client.scoring.score_sets import Options, ScoredSet
-
-NAN = float("nan")
 
 
 def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options: Options) -> list[Record]:
@@ -45,7 +45,7 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             no_answer=reason_counts(block.reasons[i]) if block.reasons.size else {},
             en_co_variant=options.variant,
             label_mass=float(masses[i]),
-            position_bias_combined=float(combined[i]) if block.orders > 1 else NAN,
+            position_bias_combined=float(combined[i]) if block.orders > 1 else math.nan,
             flags=row.flags[i],
             figures={field: Figure(*(float(end[i]) for end in found)) for field, found in row.figures.items()},
             orders=block.orders,
@@ -65,8 +65,8 @@ def label_masses(block: AnswerGrid) -> Floats:
     Known where label probabilities were asked for, in one order of the options.
     """
     if block.scores is None or block.key.ask != "logprobs" or block.key.source != OWN or block.orders > 1:
-        return np.full(len(block.languages), NAN)
+        return np.full(len(block.languages), math.nan)
     known = ~np.isnan(block.scores).all(-1)
     mass = np.where(known, np.nansum(np.exp(block.scores), -1), 0.0).sum(-1)
     counts = known.sum(-1)
-    return np.asarray(np.divide(mass, counts, out=np.full(counts.shape, NAN), where=counts > 0))
+    return np.asarray(np.divide(mass, counts, out=np.full(counts.shape, math.nan), where=counts > 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,7 +22,6 @@ from clika_client.scoring.metrics.student import quantile
 from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
-NAN = float("nan")
 _FEWEST_CLUSTERS = 3
 POWER_Z = 0.8416212335729143
 """Normal quantile of .8: a difference is to be found four times out of five."""
@@ -68,7 +68,7 @@ def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list
 
     The difference is taken over the languages that count in both; two rows of one model are not compared.
     """
-    ranked = [i for i, row in enumerate(rows) if row.other_ra == row.other_ra and not row.unranked]
+    ranked = [i for i, row in enumerate(rows) if not math.isnan(row.other_ra) and not row.unranked]
     order = sorted(ranked, key=lambda i: -rows[i].other_ra)
     found = []
     for higher, lower in pairwise(order):
@@ -95,8 +95,8 @@ def smallest_detectable(rows: Sequence[RowSummary], pairs: Sequence[tuple[int, i
     """
     halves = [(difference.high - difference.low) / 2 for _, _, difference in pairs]
     halves = halves or [(row.other_ra_high - row.other_ra_low) / 2 for row in rows]
-    known = [half for half in halves if half == half]
-    return float(np.median(known)) * (1 + POWER_Z / quantile(LEVEL)) if known else NAN
+    known = [half for half in halves if not math.isnan(half)]
+    return float(np.median(known)) * (1 + POWER_Z / quantile(LEVEL)) if known else math.nan
 
 
 def mean_difference(a: Measured, b: Measured, field: str) -> Figure | None:
@@ -146,8 +146,8 @@ def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dic
             "own": float(found.value[0]),
             "anchor": float(found.value[1]),
             "effect": value,
-            "effect_low": low if options.bootstrap else NAN,
-            "effect_high": high if options.bootstrap else NAN,
+            "effect_low": low if options.bootstrap else math.nan,
+            "effect_high": high if options.bootstrap else math.nan,
             "p_value": p_value(value, low, high, clusters),
         }
     adjusted = holm([effect["p_value"] for effect in effects.values()])

@@ -16,7 +16,6 @@ from clika_client.scoring.metrics.estimates import Interval, combined, p_value
 from clika_client.scoring.metrics.row_figures import RowFigures
 from clika_client.scoring.metrics.significance import holm
 
-NAN = float("nan")
 LIMIT = 0.05
 """A difference is stated when its adjusted p-value is below this."""
 CANNOT_TELL, NOT_DEFINED, NOT_RANKED = "cannot tell", "not defined", "not ranked"
@@ -28,13 +27,13 @@ Cells = Sequence[tuple[RowFigures, int]]
 class PairedEstimate:
     """Means of the two sides and their difference B - A."""
 
-    a: float = NAN
-    b: float = NAN
-    diff: float = NAN
-    low: float = NAN
-    high: float = NAN
-    p_value: float = NAN
-    p_holm: float = NAN
+    a: float = math.nan
+    b: float = math.nan
+    diff: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    p_value: float = math.nan
+    p_holm: float = math.nan
     verdict: str = ""
     """What can be said after Holm's correction; set beforehand when nothing may be said (`not ranked`)."""
 
@@ -102,7 +101,7 @@ def judged(
     result = list(estimates)
     for i in rows:
         estimate = estimates[i]
-        p = adjusted.get(i, NAN)
+        p = adjusted.get(i, math.nan)
         result[i] = replace(estimate, p_holm=p, verdict=estimate.verdict or _verdict(estimate, p, better))
     return result
 

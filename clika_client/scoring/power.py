@@ -137,7 +137,7 @@ def _measured(blocks: Sequence[AnswerGrid], part: ScoredSet) -> tuple[float, flo
 
 
 def _middle(values: Sequence[float]) -> float:
-    known = [value for value in values if value == value]
+    known = [value for value in values if not math.isnan(value)]
     return float(np.median(known)) if known else math.nan
 
 

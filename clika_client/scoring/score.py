@@ -5,6 +5,7 @@ Scoring is a pure function of answer blocks and probe sets; it reaches no model,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -49,7 +50,7 @@ def score(
     detectable: dict[str, float] = {}
     for part in parts:
         cells, summaries, tied, smallest = _score_part(part, options, first_row=len(rows))
-        if part.split is None and smallest == smallest:
+        if part.split is None and not math.isnan(smallest):
             detectable[part.probe_set.name] = smallest
         records += cells
         rows += summaries

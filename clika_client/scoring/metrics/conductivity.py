@@ -5,6 +5,7 @@ Source: Gao et al. 2024, section 3.3. Its denominator is not public, so all thre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Conductivity(NamedTuple):
 
 def failed_gates(accuracies: Mapping[str, float]) -> tuple[str, ...]:
     """Parts of the gate that are not strictly above 90 %; a part that was not measured has failed."""
-    return tuple(part for part in GATE_PARTS if not accuracies.get(part, float("nan")) > GATE_LIMIT)
+    return tuple(part for part in GATE_PARTS if not accuracies.get(part, math.nan) > GATE_LIMIT)
 
 
 def cross_retrieval(en_right: Bools, x_right: Bools, chance: float = CHANCE) -> Conductivity:

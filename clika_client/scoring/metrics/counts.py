@@ -7,6 +7,7 @@ chance and everything expected by chance are sums over items.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import comb
@@ -45,7 +46,7 @@ class Questions:
     @property
     def chance(self) -> float:
         """Accuracy of blind guessing: the mean of 1 / number of choices; NaN without items."""
-        return float((1.0 / self.choices).mean()) if self.choices.size else float("nan")
+        return float((1.0 / self.choices).mean()) if self.choices.size else math.nan
 
     @property
     def strata(self) -> Bools:

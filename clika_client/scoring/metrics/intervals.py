@@ -7,6 +7,7 @@ item-wise count over all draws is then one matrix product, which is why 1,840 ce
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from math import sqrt
 from statistics import NormalDist
@@ -24,7 +25,7 @@ _CHUNK = 1000
 def wilson(successes: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Wilson's score interval for a proportion, as fractions; NaN for n = 0."""
     if n == 0:
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     z = NormalDist().inv_cdf(0.5 + level / 2)
     p = successes / n
     centre, spread = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 from math import comb
 
@@ -20,7 +21,7 @@ def consistency(answers: Answers, s: int = 2) -> float:
     number of languages. Source: SeaEval (Wang et al., NAACL 2024), Consistency_s.
     """
     if s > len(answers):
-        return float("nan")
+        return math.nan
     if received(answers).all():
         # Languages that chose alike form C(count, s) agreeing sets: no need to visit every set.
         counts = [(answers == choice).sum(0) for choice in range(int(answers.max(initial=0)) + 1)]
@@ -54,7 +55,7 @@ def fleiss_kappa(answers: Answers, k: int) -> float:
     kept = answers[:, received(answers).all(0)]
     raters, items = kept.shape
     if raters < 2 or items == 0:
-        return float("nan")
+        return math.nan
     counts = np.stack([(kept == category).sum(0) for category in (*range(k), NO_ANSWER)]).astype(np.float64)
     observed = ((counts**2).sum(0) - raters).mean() / (raters * (raters - 1))
     expected = ((counts.sum(1) / (raters * items)) ** 2).sum()
@@ -66,7 +67,7 @@ def gap(values: npt.ArrayLike) -> tuple[float, float]:
     known: Floats = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     if known.size == 0:
-        return float("nan"), float("nan")
+        return math.nan, math.nan
     return float(known.max() - known.min()), float(known.std())
 
 

@@ -5,6 +5,8 @@ Source: Qi, Fernández and Bisazza, "Cross-Lingual Consistency of Factual Knowle
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from clika_client.common.answer_codes import Bools, Floats
@@ -40,7 +42,7 @@ def rankc(scores_a: Floats, scores_b: Floats) -> float:
     """Mean RankC over items from choice scores (items x N); items scored in only one language are left out."""
     valid = ~np.isnan(scores_a).all(-1) & ~np.isnan(scores_b).all(-1)
     if not valid.any():
-        return float("nan")
+        return math.nan
     return float(rankc_items(rankings(scores_a[valid]), rankings(scores_b[valid])).mean())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,7 @@ from clika_client.scoring.metrics.intervals import LEVEL
 from clika_client.scoring.metrics.jackknife import variance
 from clika_client.scoring.metrics.student import quantile
 
-NAN = float("nan")
-NOTHING = Interval(*(np.asarray(NAN) for _ in range(3)))
+NOTHING = Interval(*(np.asarray(math.nan) for _ in range(3)))
 """A figure that does not exist."""
 KEPT = ("accuracy", "ra", "ra_unclipped", "en_co", "en_co_chance_corrected")
 """Figures whose replicates are kept, so that means and differences can be taken of them."""
@@ -35,7 +35,7 @@ class BesideOthers:
         """A figure of these with its interval: Student's, from the groups of items left out."""
         value, groups = np.asarray(values[0]), len(values) - 1
         if groups < 2:
-            return Interval(value, *(np.asarray(NAN) for _ in range(2)))
+            return Interval(value, *(np.asarray(math.nan) for _ in range(2)))
         reach = quantile(LEVEL, groups - 1) * np.sqrt(variance(values))
         return Interval(value, value - reach, value + reach)
 
