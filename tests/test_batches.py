@@ -212,7 +212,7 @@ def test_a_cancelled_batch_says_so() -> None:
 def test_a_file_the_vendor_rejects_is_told_with_its_line() -> None:
     rejected = {"id": "b", "status": "failed", "errors": {"data": [{"line": 3, "message": "Invalid JSON"}]}}
     with Loopback(lambda seen: Answer(200, rejected)) as server:
-        ticket = BatchTicket("openai/m", "b", 1, 0.0, "openai")
+        ticket = BatchTicket("openai/m", "b", 1, "openai")
         status = run(lambda door: door.status(ticket), lambda: batch_door("openai/m", options(base_url=server.url)))
     assert (status.state, status.message) == ("failed", "line 3: Invalid JSON")
 

@@ -4,6 +4,8 @@ import random
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -11,8 +13,8 @@ from hypothesis import strategies as st
 
 from clika_client.common.errors import UserError
 from clika_client.sets import atlas, fictional
-from clika_client.sets.fictional.language import name_wording
-from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, invent, spell, unspell
+from clika_client.sets.fictional.language import Spelling, name_wording
+from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, _letters, invent, spell
 from clika_client.sets.fictional.text import plain, similarity
 
 
@@ -117,6 +119,44 @@ def test_endings_say_of_what_kind_a_name_is_and_no_two_kinds_end_alike() -> None
     for tag in fictional.languages():
         endings = fictional.read(tag).spelling.endings
         assert endings["place"] != endings["continent"] or not endings["place"], tag
+
+
+def unspell(name: str, spelling: Spelling, kind: str) -> tuple[str, ...]:
+    """Every sequence of sounds that is spelled `name`: one for a reversible table, else possibly more."""
+    # Hangul blocks have to be taken apart before their letters can be matched; other scripts match as they are.
+    form: Literal["NFC", "NFD"] = "NFD" if spelling.script == "Hang" else "NFC"
+    bare = unicodedata.normalize("NFC", name).lower().removesuffix(spelling.endings[kind].lower())
+    text = unicodedata.normalize(form, bare.replace(" ", ""))
+    sounds = [syllable + coda for syllable in spelling.syllables for coda in ("", *spelling.codas)]
+    units = [
+        (sound, letters)
+        for sound in sounds
+        for letters in {unicodedata.normalize(form, one) for one in _forms(sound, spelling, kind)}
+    ]
+
+    @lru_cache(None)
+    def readings(start: int) -> tuple[str, ...]:
+        if start == len(text):
+            return ("",)
+        return tuple(
+            sound + ("-" + rest if rest else "")
+            for sound, letters in units
+            if text.startswith(letters, start)
+            for rest in readings(start + len(letters))
+        )
+
+    # The forms allow for more than the neighbours of a syllable do: what is not spelled so is no reading.
+    return tuple(dict.fromkeys(found for found in readings(0) if found and spell(found, spelling, kind) == name))
+
+
+def _forms(sound: str, spelling: Spelling, kind: str) -> set[str]:
+    """All letters that a syllable may show: last or not, rewritten or with its doubled letters shortened."""
+    forms = {_letters(sound, spelling), _letters(sound, spelling, kind)}
+    for pattern, to in spelling.rewrite:
+        forms |= {re.sub(pattern, to, one) for one in forms}
+    if spelling.rewrite:
+        forms |= {re.sub(r"(.)\1+", r"\1", one) for one in forms} | {re.sub(r"(.)\1+", r"\1\1", one) for one in forms}
+    return {one.lower() for one in forms if one}
 
 
 @worlds

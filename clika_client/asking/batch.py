@@ -99,7 +99,7 @@ async def _submit_plan(run: PreparedRun, run_id: str, plan: Plan) -> Submitted:
     try:
         for chunk in door.chunks(keyed()):
             name = secrets.token_hex(12)
-            intent = BatchTicket(provider.spec, "", len(chunk), time.time(), "", name)
+            intent = BatchTicket(provider.spec, "", len(chunk), "", name)
             number, free = batch_store.intend(
                 store, run_id, provider.model_id, intent, chunk,
                 refresh=config.refresh, price=price_of(plan, config.prices),

@@ -76,27 +76,6 @@ def to_gguf(
     return out
 
 
-def adapter_to_gguf(adapter_dir: Path, base_dir: Path, out: Path) -> Path:
-    """Write a peft LoRA adapter as a GGUF adapter for the base model in `base_dir`.
-
-    llama.cpp loads it beside the base model's GGUF file. Raises UserError like `to_gguf`.
-    """
-    gguf = _gguf()
-    config = read_config(base_dir)
-    family = family_of(config, base_dir)
-    lora = _Lora.read(adapter_dir)
-    with _writer(out, family) as writer:
-        writer.add_type("adapter")
-        writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, lora.scale * lora.rank)
-        names = _names(family, config)
-        for name, (down, up) in lora.pairs.items():
-            target, up = _place(names, family, config, name, up)
-            writer.add_tensor(f"{target}.lora_a", down.numpy())
-            writer.add_tensor(f"{target}.lora_b", up.contiguous().numpy())
-    return out
-
-
 def read_config(model_dir: Path) -> dict[str, Any]:
     """The model's config.json; raises UserError when it is missing or unreadable."""
     path = model_dir / "config.json"

@@ -11,8 +11,37 @@ ClikaError                  the root; the cache's and the evaluation's errors de
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from clika_providers.types import Usage
+
+ErrorCode = Literal[
+    "access",  # the key may not use this model
+    "address",  # no chat service there
+    "batch",  # a batch ended without this answer
+    "certificates",
+    "circuit",  # given up after a time without any success
+    "connection",  # broke after the request was sent
+    "content_filter",
+    "grammar",  # output cannot be constrained
+    "key",
+    "logprobs",  # no probabilities from this model
+    "model",  # not known there
+    "not_connected",  # nothing was sent
+    "proxy",
+    "quota",  # the account's money or allowance is used up
+    "redirect",
+    "refused",  # every request was refused
+    "setup",  # a setting or file of the user's
+    "shape",  # a reply that is none: worth few retries
+    "spec",  # no provider is called that
+    "template",
+    "timeout",
+    "too_long",
+    "unreachable",
+    "wait",  # longer than we wait
+]
+"""What kind of failure it was, where something is decided by it; what a server calls it stands in the message."""
 
 
 class ClikaError(Exception):
@@ -35,7 +64,7 @@ class ProviderError(ClikaError):
         message: str,
         *,
         status: int | None = None,
-        code: str | None = None,
+        code: ErrorCode | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)

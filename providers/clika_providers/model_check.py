@@ -113,7 +113,7 @@ async def _ask(provider: Provider, wants_logprobs: bool) -> tuple[Completion, bo
             completion = await provider.complete(replace(_PROBE, mode="logprobs"))
             return completion, completion.choice_logprobs is not None
         except RunError as error:
-            if error.code not in ("logprobs", "top_logprobs"):
+            if error.code != "logprobs":
                 raise
         # A provider that gave up on logprobs refuses everything; a fresh one asks for text.
         again = connect(provider.spec, getattr(provider, "options", None))

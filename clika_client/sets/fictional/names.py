@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
 
 from clika_client.sets.atlas import frozen
 from clika_client.sets.fictional.language import Language, Spelling
@@ -42,44 +41,6 @@ def spell(sounds: str, spelling: Spelling, kind: str) -> str:
 def _letters(syllable: str, spelling: Spelling, last_of: str = "") -> str:
     table = spelling.final.get(last_of, spelling.syllables)
     return table[syllable[:2]] + (spelling.codas[syllable[2]] if len(syllable) == 3 else "")
-
-
-def unspell(name: str, spelling: Spelling, kind: str) -> tuple[str, ...]:
-    """Every sequence of sounds that is spelled `name`: one for a reversible table, else possibly more."""
-    # Hangul blocks have to be taken apart before their letters can be matched; other scripts match as they are.
-    form: Literal["NFC", "NFD"] = "NFD" if spelling.script == "Hang" else "NFC"
-    bare = unicodedata.normalize("NFC", name).lower().removesuffix(spelling.endings[kind].lower())
-    text = unicodedata.normalize(form, bare.replace(" ", ""))
-    sounds = [syllable + coda for syllable in spelling.syllables for coda in ("", *spelling.codas)]
-    units = [
-        (sound, letters)
-        for sound in sounds
-        for letters in {unicodedata.normalize(form, one) for one in _forms(sound, spelling, kind)}
-    ]
-
-    @lru_cache(None)
-    def readings(start: int) -> tuple[str, ...]:
-        if start == len(text):
-            return ("",)
-        return tuple(
-            sound + ("-" + rest if rest else "")
-            for sound, letters in units
-            if text.startswith(letters, start)
-            for rest in readings(start + len(letters))
-        )
-
-    # The forms allow for more than the neighbours of a syllable do: what is not spelled so is no reading.
-    return tuple(dict.fromkeys(found for found in readings(0) if found and spell(found, spelling, kind) == name))
-
-
-def _forms(sound: str, spelling: Spelling, kind: str) -> set[str]:
-    """All letters that a syllable may show: last or not, rewritten or with its doubled letters shortened."""
-    forms = {_letters(sound, spelling), _letters(sound, spelling, kind)}
-    for pattern, to in spelling.rewrite:
-        forms |= {re.sub(pattern, to, one) for one in forms}
-    if spelling.rewrite:
-        forms |= {re.sub(r"(.)\1+", r"\1", one) for one in forms} | {re.sub(r"(.)\1+", r"\1\1", one) for one in forms}
-    return {one.lower() for one in forms if one}
 
 
 def invent(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -87,7 +86,7 @@ class AnthropicBatches:
             break
         if found is None:
             return None
-        return BatchTicket(self._messages.spec, found, len(requests), since, self._messages.where.address, name)
+        return BatchTicket(self._messages.spec, found, len(requests), self._messages.where.address, name)
 
     async def _listed(self, after: str) -> dict[str, Any]:
         async def ask() -> dict[str, Any]:
@@ -151,7 +150,7 @@ class AnthropicBatches:
             if not isinstance(batch.get("id"), str):
                 raise RetryableError(f"{self._messages.where.server} accepted a batch but gave it no id", code="batch")
         spec, address = self._messages.spec, self._messages.where.address
-        return BatchTicket(spec, batch["id"], len(parts), time.time(), address, name)
+        return BatchTicket(spec, batch["id"], len(parts), address, name)
 
     def _result(self, line: str, request_of: RequestOf) -> tuple[str, Completion | ProviderError] | None:
         try:
@@ -167,9 +166,7 @@ class AnthropicBatches:
                 message = result["message"]
                 return key, read_message(message, json.dumps(message, ensure_ascii=False), self._messages.where)
             if kind in ("expired", "canceled"):
-                return key, RetryableError(
-                    f"the batch was {kind} before this request was answered", code=f"batch_{kind}"
-                )
+                return key, RetryableError(f"the batch was {kind} before this request was answered", code="batch")
             error = result.get("error") or {}
             name = (error.get("error") or error).get("type", "")
             return key, classify(_STATUS_OF.get(name, 400), failure_of(error), {}, self._messages.where)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from typing import IO, Any
 
@@ -19,8 +18,9 @@ from clika_providers.batches.ticket import (
     split_lines,
 )
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.hosted.adapter import connection_error
 from clika_providers.hosted.chat_reply import count
-from clika_providers.hosted.openai_chat import OpenAIChat, connection_error
+from clika_providers.hosted.openai_chat import OpenAIChat
 from clika_providers.hosted.servers import known_servers
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import classify, failure_of, quoted, read_failure
@@ -80,7 +80,7 @@ class OpenAIBatches:
             rows = [row for row in page.get("data") or [] if isinstance(row, dict)]
             for row in rows:
                 if (row.get("metadata") or {}).get(_NAME) == name and isinstance(row.get("id"), str):
-                    return BatchTicket(self._chat.spec, row["id"], len(requests), since, self._chat.where.address, name)
+                    return BatchTicket(self._chat.spec, row["id"], len(requests), self._chat.where.address, name)
             oldest = rows[-1].get("created_at") if rows else None
             if not rows or not page.get("has_more") or (isinstance(oldest, int) and oldest < since - _CLOCKS_APART_S):
                 return None
@@ -135,7 +135,7 @@ class OpenAIBatches:
             batch = _mapping(await self._chat.post("/batches", body))
             if not isinstance(batch.get("id"), str):
                 raise RetryableError(f"{self._chat.where.server} accepted a batch but gave it no id", code="batch")
-        return BatchTicket(self._chat.spec, batch["id"], lines, time.time(), self._chat.where.address, name)
+        return BatchTicket(self._chat.spec, batch["id"], lines, self._chat.where.address, name)
 
     async def _upload(self, file: IO[bytes]) -> str:
         import openai
@@ -193,8 +193,8 @@ class OpenAIBatches:
             failure = failure_of({"error": error or "no reply"})
             words = f"the batch gave no reply: {quoted(failure.message)}"
             if failure.code in _EXPIRED:
-                return str(key), RetryableError(words, code=failure.code)
-            return str(key), ItemError(words, code=failure.code or None)
+                return str(key), RetryableError(words, code="batch")
+            return str(key), ItemError(words)
         except ProviderError as problem:
             return str(key), problem
         except Exception as error:  # no result can be foreseen in all its shapes

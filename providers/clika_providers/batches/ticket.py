@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from clika_providers.errors import ProviderError, RetryableError
-from clika_providers.traffic.retry import NOT_CONNECTED
 from clika_providers.types import Completion, Request
 
 MOST_LINE = 8_000_000
@@ -27,8 +26,6 @@ class BatchTicket:
     spec: str
     batch_id: str
     requests: int
-    submitted_at: float
-    """Unix time, seconds."""
     address: str
     """The address class it was sent to (no credentials)."""
     name: str = ""
@@ -111,7 +108,7 @@ def maybe_taken() -> Iterator[None]:
         yield
     except ProviderError as error:
         refused = error.status is not None and 400 <= error.status < 500 and error.status not in (408, 409)
-        error.sent = not refused and error.code != NOT_CONNECTED
+        error.sent = not refused and error.code != "not_connected"
         raise
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from clika_providers.gguf.errors import BadModelFile
+from clika_providers.gguf.errors import BadModelFile, NotALanguageModel
 from clika_providers.gguf.files import open_model
 
 HUB = "hf:"
@@ -53,13 +53,9 @@ def list_local(models_dir: Path | None = None) -> list[LocalModel]:
 def _describe(name: str, path: Path, source: str) -> LocalModel | None:
     try:
         opened = open_model(path)
+    except NotALanguageModel:
+        return None
     except BadModelFile as error:
-        if (
-            "is an adapter" in str(error)
-            or "holds an image projector" in str(error)
-            or "holds no language" in str(error)
-        ):
-            return None
         return LocalModel(name, path, source, size=path.stat().st_size if path.exists() else 0, problem=str(error))
     header = opened.header
     return LocalModel(

@@ -9,6 +9,10 @@ class BadModelFile(RunError):
     """The file is missing, damaged, incomplete, or not a model that can run."""
 
 
+class NotALanguageModel(BadModelFile):
+    """A sound file that holds something else: an adapter, an image projector, a vocabulary."""
+
+
 class DoesNotFit(RunError):
     """The model needs more memory than there is; found out by estimate, before loading."""
 

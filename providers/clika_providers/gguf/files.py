@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_providers.gguf.errors import BadModelFile
+from clika_providers.gguf.errors import BadModelFile, NotALanguageModel
 from clika_providers.gguf.header import Header, read_header
 
 PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
@@ -46,10 +46,10 @@ def open_model(path: Path) -> ModelFile:
     first = _first_part(path)
     header = _read(first)
     if header.text("general.type") == "adapter":
-        raise BadModelFile(f"{str(path)!r} is an adapter, not a model. Give it with --lora, next to the model.")
+        raise NotALanguageModel(f"{str(path)!r} is an adapter, not a model. Give it with --lora, next to the model.")
     if not header.is_model:
         what = "an image projector" if header.architecture == "clip" else "no language model"
-        raise BadModelFile(f"{str(path)!r} holds {what}; give the model's own GGUF file.")
+        raise NotALanguageModel(f"{str(path)!r} holds {what}; give the model's own GGUF file.")
     headers = [header] + [_read(part) for part in _parts(first, header.split_count)[1:]]
     for one in headers:
         _check_whole(one)

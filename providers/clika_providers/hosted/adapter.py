@@ -1,29 +1,54 @@
-"""What every hosted adapter is apart from its wire format: its name, its identity, its limits."""
+"""What every hosted adapter is apart from its wire format: its name, identity, key, limits, and how calls fail."""
 
 from __future__ import annotations
 
+import hashlib
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from clika_providers.hosted.capabilities import Capabilities
+from clika_providers.errors import ProviderError, RetryableError, RunError
+from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.rejected_fields import RejectedFields
-from clika_providers.hosted.servers import Server
+from clika_providers.hosted.servers import Server, is_local
+from clika_providers.keys import find_key, refuse_secrets
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.http_errors import Where
-from clika_providers.traffic.retry import Caller
-from clika_providers.types import Json, Request
+from clika_providers.traffic.circuit_breaker import CircuitBreaker
+from clika_providers.traffic.http_errors import Where, quoted
+from clika_providers.traffic.limiter import RateLimiter, shared_flow
+from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.types import Completion, Json, Request
+
+_LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
+_TIMEOUTS_OF_PATIENCE = 2.5
 
 
-class Adapter:
-    """The shared part of a hosted Provider; the attributes are set by the adapter's own constructor."""
+class Adapter(ABC):
+    """The shared part of a hosted Provider; a wire format adds `_attempt`, `get`, `aclose` and what they need."""
 
     adapter_version: Json
-    options: ProviderOptions
-    capabilities: Capabilities
-    where: Where
-    lessons: RejectedFields
-    caller: Caller
-    _server: Server
-    _model: str
+
+    def __init__(self, server: Server, model: str, options: ProviderOptions, address: str) -> None:
+        self._server, self._model, self.options, self.address = server, model, options, address
+        self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
+        self.where = Where(server.name, model, server.address_class(address), server.key_env)
+        self._key = key_for(server, address, options)
+        refuse_secrets(dict(options.extra_body), "--extra")
+        self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
+        self.lessons = RejectedFields(model)
+        self.caller = Caller(self._flow, breaker_for(self.spec, address, options), options)
+
+    @abstractmethod
+    async def _attempt(self, request: Request) -> Reply:
+        """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request; see Provider.complete."""
+
+        async def attempt() -> Reply:
+            return await self._attempt(request)
+
+        return await self.caller.call(attempt, estimated_tokens(request))
 
     @property
     def spec(self) -> str:
@@ -60,3 +85,64 @@ class Adapter:
     def notes(self) -> list[str]:
         """What the user should know about how this model was asked."""
         return self.lessons.notes
+
+    def _flow(self) -> RateLimiter:
+        """The flow shared by all models behind this address and key."""
+        digest = hashlib.blake2b((self._key or "").encode(), digest_size=8).hexdigest()
+        name = f"{self._server.name} {self.address} {digest}"
+        return shared_flow(name, self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+
+
+def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:
+    """The API key; raises RunError when the server's own address needs one and there is none."""
+    if not options.need_key:
+        return None
+    key = find_key(server.key_env, options.key_command)
+    if key is not None and address.startswith("http:") and not is_local(address) and not options.insecure_http:
+        raise RunError(
+            f"{server.name} at {server.address_class(address)} is asked over plain http, where everybody on the way "
+            "can read the API key; use an https:// address, leave the key unset, or allow it with --insecure-http",
+            code="setup",
+        )
+    if key is None and server.key == "required" and not is_local(address) and options.base_url is None:
+        names = " or ".join(server.key_env)
+        raise RunError(f"{server.name} needs an API key: set {names} or give --key-command", code="key")
+    return key
+
+
+def breaker_for(spec: str, address: str, options: ProviderOptions) -> CircuitBreaker:
+    """A circuit breaker that is less patient with a server on this machine: it does not come back by itself."""
+    usual = _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
+    patience_s = usual if options.patience_s is None else options.patience_s
+    return CircuitBreaker(
+        spec,
+        patience_s,
+        slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s,
+        # A gateway on this machine passes on the limits of somebody far away.
+        busy_patience_s=_REMOTE_PATIENCE_S if options.patience_s is None else options.patience_s,
+    )
+
+
+def estimated_tokens(request: Request) -> float:
+    """A rough count for the token pace, corrected by each reply: four bytes of UTF-8 to a token."""
+    return math.ceil(sum(len(m.content.encode()) for m in request.messages) / 4) + 8
+
+
+def connection_error(where: Where, cause: BaseException | None) -> ProviderError:
+    """A connection that could not be made, or broke before the reply was complete."""
+    if isinstance(cause, ProviderError):  # told by our own client, inside the library's
+        return cause
+    name = type(cause).__name__ if cause is not None else "connection error"
+    words = quoted(str(cause)) if cause is not None and str(cause) else name
+    if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
+        return RetryableError(f"no connection to {where.server} at {where.address}: {words}", code="not_connected")
+    error = RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
+    error.sent = True
+    return error
+
+
+def unanswered(server: str) -> RetryableError:
+    """A request that was sent and got no reply in time: the model may have answered it, and bill it."""
+    error = RetryableError(f"{server} did not answer in time", code="timeout")
+    error.sent = True
+    return error

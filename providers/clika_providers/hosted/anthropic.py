@@ -16,25 +16,17 @@ import httpx
 
 from clika_providers.errors import RunError
 from clika_providers.hosted import bounded
-from clika_providers.hosted.adapter import Adapter
-from clika_providers.hosted.capabilities import Capabilities, capabilities_for
+from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
+from clika_providers.hosted.capabilities import Capabilities
+from clika_providers.hosted.chat_body import completed, output_cap, sampling_fields
 from clika_providers.hosted.chat_reply import broken, count, parse_body, reading, usage_of
 from clika_providers.hosted.environment import made
-from clika_providers.hosted.openai_chat import (
-    breaker_for,
-    connection_error,
-    estimated_tokens,
-    flow_for,
-    key_for,
-    unanswered,
-)
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
-from clika_providers.keys import refuse_secrets, reply_text
+from clika_providers.keys import reply_text
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import Where, classify, failure_of, quoted, read_failure
-from clika_providers.traffic.limiter import RateLimiter
-from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.traffic.retry import Reply
 from clika_providers.types import Completion, Json, Request, Usage
 
 ADAPTER_VERSION = 1
@@ -66,26 +58,10 @@ class Anthropic(Adapter):
     adapter_version = ADAPTER_VERSION
 
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
-        self._server, self._model, self.options = server, model, options
         # Both `https://host` and `https://host/v1` are in use as this server's address.
-        self.address = server.address(options.base_url).removesuffix("/v1")
-        self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
-        self.where = Where(server.name, model, server.address_class(self.address), server.key_env)
-        self._key = key_for(server, self.address, options)
-        refuse_secrets(dict(options.extra_body), "--extra")
-        self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
-        self.lessons = RejectedFields(model)
-        self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
+        super().__init__(server, model, options, server.address(options.base_url).removesuffix("/v1"))
         self._clients: list[httpx.AsyncClient] = []
         self._turn = 0
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer one request; see Provider.complete."""
-
-        async def attempt() -> Reply:
-            return await self._attempt(request)
-
-        return await self.caller.call(attempt, estimated_tokens(request))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -167,9 +143,6 @@ class Anthropic(Adapter):
         self._turn = (self._turn + 1) % len(self._clients)
         return self._clients[self._turn]
 
-    def _flow(self) -> RateLimiter:
-        return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
-
 
 def messages_body(
     request: Request, model: str, can: Capabilities, extra: Mapping[str, Json], lessons: RejectedFields
@@ -179,35 +152,16 @@ def messages_body(
         raise RunError(f"Claude gives no {request.mode}; ask it with --ask text", code="logprobs")
     if request.grammar:
         raise RunError("constrained output is not offered for Claude; run without it", code="grammar")
-    thinks = can.thinks(request.thinking)
-    cap = request.max_tokens
-    if thinks and cap < can.min_output:
-        why = "the model thinks" if request.thinking else "the model cannot answer without thinking"
-        lessons.note(f"the output cap was raised from {cap} to {can.min_output} tokens: {why}")
-        cap = can.min_output
     body: dict[str, Json] = {
         "model": model,
-        "max_tokens": cap,
+        "max_tokens": output_cap(request, can, lessons.note),
         "messages": [{"role": m.role, "content": m.content} for m in request.messages if m.role != "system"],
     }
     system = "\n\n".join(m.content for m in request.messages if m.role == "system")
     if system:
         body["system"] = system
-    if can.temperature and (not thinks or can.thinking_sampling):
-        body["temperature"] = request.temperature
-    elif request.temperature != 1.0:
-        lessons.note("temperature was not sent: the model does not take it")
-    if request.seed is not None:
-        lessons.note("seed was not sent: the model does not take it")
-    if request.stop:
-        body["stop_sequences"] = list(request.stop)
-    if can.thinking != "absent" and not request.thinking:
-        body.update(can.thinking_off)
-    body.update(extra)
-    body.update(dict(request.extra))
-    for name in lessons.dropped:
-        body.pop(name, None)
-    return body
+    body.update(sampling_fields(request, can, lessons.note))
+    return completed(body, request, can, extra, lessons.dropped)
 
 
 def read_message(data: dict[str, Any], raw: str, where: Where) -> Completion:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from clika_providers.errors import RetryableError
-from clika_providers.traffic.http_errors import SHAPE
 
 MOST_REPLY = 8_000_000
 """Bytes of one reply, unpacked: a thousand times what the longest sensible answer takes."""
@@ -27,7 +26,9 @@ class Unpacker:
     def __init__(self, encodings: Iterable[str], most: int, *, cut: bool = False) -> None:
         names = [e for e in (name.strip().lower() for name in encodings) if e and e != "identity"]
         if len(names) > 1 or not all(name in _PACKED for name in names):
-            raise RetryableError(f"the reply is packed as {', '.join(names)[:60]}, which was not asked for", code=SHAPE)
+            raise RetryableError(
+                f"the reply is packed as {', '.join(names)[:60]}, which was not asked for", code="shape"
+            )
         self._unpack = zlib.decompressobj(_PACKED[names[0]]) if names else None
         self._most, self._cut = most, cut
         self._parts: list[bytes] = []
@@ -39,14 +40,14 @@ class Unpacker:
             plain = piece if self._unpack is None else self._unpack.decompress(piece, self._most - self._size + 1)
         except zlib.error as error:
             words = f"the server's reply was not usable: it cannot be unpacked ({error})"
-            raise RetryableError(words, code=SHAPE) from None
+            raise RetryableError(words, code="shape") from None
         self._parts.append(plain)
         self._size += len(plain)
         if self._size <= self._most:
             return True
         if not self._cut:
             raise RetryableError(
-                f"the server's reply was not usable: it is longer than {self._most:,} bytes", code=SHAPE
+                f"the server's reply was not usable: it is longer than {self._most:,} bytes", code="shape"
             )
         return False
 

@@ -23,6 +23,7 @@ class Capabilities:
     seed: bool = True
     seed_field: str = "seed"
     stop: bool = True
+    stop_field: str = "stop"
     logprobs: bool = True
     thinking: Literal["absent", "switchable", "always"] = "absent"
     thinking_off: Mapping[str, Json] = field(default_factory=dict)

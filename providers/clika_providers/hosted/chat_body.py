@@ -25,38 +25,54 @@ def chat_body(
 
     Raises RunError when the request needs what the model cannot do.
     """
-    thinks = can.thinks(request.thinking)
     body: dict[str, Json] = {"model": model, "messages": messages_of(request.messages, can.system)}
-    cap = request.max_tokens
     if request.mode == "logprobs":
-        if not can.logprobs or thinks:
+        if not can.logprobs or can.thinks(request.thinking):
             why = "gives no logprobs" if not can.logprobs else "gives no logprobs while it thinks"
             raise RunError(f"{model!r} {why}; ask it with --ask text", code="logprobs")
         body["logprobs"], body["top_logprobs"] = True, 20
-        cap = min(cap, _LOGPROBS_TOKENS)
-    elif thinks and cap < can.min_output:
-        why = "the model thinks" if request.thinking else "the model cannot answer without thinking"
-        note(f"the output cap was raised from {cap} to {can.min_output} tokens: {why}")
-        cap = can.min_output
-    body[can.max_tokens] = cap
-    if can.temperature and (not thinks or can.thinking_sampling):
-        body["temperature"] = request.temperature
-    elif request.temperature != 1.0:
-        note("temperature was not sent: the model does not take it")
-    if request.seed is not None:
-        if can.seed:
-            body[can.seed_field] = request.seed
-        else:
-            note("seed was not sent: the model does not take it")
-    if request.stop:
-        if can.stop:
-            body["stop"] = list(request.stop)
-        else:
-            note("stop sequences were not sent: the model does not take them")
-    if not request.thinking and can.thinking != "absent":
-        body.update(can.thinking_off)
+    body[can.max_tokens] = output_cap(request, can, note)
+    body.update(sampling_fields(request, can, note))
     if request.grammar:
         body.update(_grammar(request.labels, can, model))
+    return completed(body, request, can, extra, dropped)
+
+
+def output_cap(request: Request, can: Capabilities, note: Callable[[str], None]) -> int:
+    """The cap on the reply's tokens: raised for a model that thinks, because its thoughts count too."""
+    if request.mode == "logprobs":
+        return min(request.max_tokens, _LOGPROBS_TOKENS)
+    cap = can.most_output(request.max_tokens, request.thinking)
+    if cap > request.max_tokens:
+        why = "the model thinks" if request.thinking else "the model cannot answer without thinking"
+        note(f"the output cap was raised from {request.max_tokens} to {cap} tokens: {why}")
+    return cap
+
+
+def sampling_fields(request: Request, can: Capabilities, note: Callable[[str], None]) -> dict[str, Json]:
+    """Temperature, seed and stop sequences, as far as the model takes them; `note` is told what it does not take."""
+    fields: dict[str, Json] = {}
+    if can.temperature and (can.thinking_sampling or not can.thinks(request.thinking)):
+        fields["temperature"] = request.temperature
+    elif request.temperature != 1.0:
+        note("temperature was not sent: the model does not take it")
+    if request.seed is not None and can.seed:
+        fields[can.seed_field] = request.seed
+    elif request.seed is not None:
+        note("seed was not sent: the model does not take it")
+    if request.stop and can.stop:
+        fields[can.stop_field] = list(request.stop)
+    elif request.stop:
+        note("stop sequences were not sent: the model does not take them")
+    return fields
+
+
+def completed(
+    body: dict[str, Json], request: Request, can: Capabilities, extra: Mapping[str, Json], dropped: Set[str]
+) -> dict[str, Json]:
+    """The body with thinking switched off where it can be, the user's own fields, and without what was rejected."""
+    if not request.thinking and can.thinking != "absent":
+        body.update(can.thinking_off)
     body.update(extra)
     body.update(dict(request.extra))
     for name in dropped:

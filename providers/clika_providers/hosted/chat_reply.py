@@ -13,7 +13,7 @@ from typing import Any
 from clika_providers.errors import ProviderError, RetryableError
 from clika_providers.hosted import logprobs
 from clika_providers.keys import reply_text
-from clika_providers.traffic.http_errors import SHAPE, Where, classify, failure_of, quoted
+from clika_providers.traffic.http_errors import Where, classify, failure_of, quoted
 from clika_providers.types import Completion, Request, Usage
 
 _FINISH = {
@@ -28,7 +28,7 @@ _STATUSES: dict[int | str, int] = {key: n for n in range(400, 600) for key in (n
 
 def broken(what: str) -> RetryableError:
     """A reply that arrived but cannot be read."""
-    return RetryableError(f"the server's reply was not usable: {what}", code=SHAPE)
+    return RetryableError(f"the server's reply was not usable: {what}", code="shape")
 
 
 def parse_body(body: bytes | str) -> dict[str, Any]:

@@ -6,29 +6,22 @@ would hide refusals from the flow control.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from clika_providers.errors import ProviderError, RetryableError, RunError
+from clika_providers.errors import RetryableError, RunError
 from clika_providers.hosted import bounded
-from clika_providers.hosted.adapter import Adapter
-from clika_providers.hosted.capabilities import Capabilities, capabilities_for
+from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, reading, usage_of
 from clika_providers.hosted.environment import made
-from clika_providers.hosted.rejected_fields import RejectedFields
-from clika_providers.hosted.servers import Server, is_local
-from clika_providers.keys import find_key, refuse_secrets
+from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.circuit_breaker import CircuitBreaker
-from clika_providers.traffic.http_errors import TIMEOUT, Where, classify, quoted, read_failure
-from clika_providers.traffic.limiter import RateLimiter, shared_flow
-from clika_providers.traffic.retry import NOT_CONNECTED, Caller, Reply
+from clika_providers.traffic.http_errors import classify, read_failure
+from clika_providers.traffic.retry import Reply
 from clika_providers.types import Completion, Json, Request
 
 if TYPE_CHECKING:
@@ -36,8 +29,6 @@ if TYPE_CHECKING:
 
 ADAPTER_VERSION = 1
 """Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
-_LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
-_TIMEOUTS_OF_PATIENCE = 2.5
 _CONNECT_S = 10.0
 
 
@@ -48,30 +39,9 @@ class OpenAIChat(Adapter):
     adapter_version = ADAPTER_VERSION
 
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
-        self._server, self._model, self.options = server, model, options
-        self.address = server.address(options.base_url)
-        self.capabilities: Capabilities = capabilities_for(server.name, model, options.capabilities)
-        self.where = Where(server.name, model, self.address_class, server.key_env)
-        self._key = key_for(server, self.address, options)
-        refuse_secrets(dict(options.extra_body), "--extra")
-        self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
-        self.lessons = RejectedFields(model)
-        self.caller = Caller(self._flow, breaker_for(self.spec, self.address, options), options)
+        super().__init__(server, model, options, server.address(options.base_url))
         self._sdk: AsyncOpenAI | None = None
         self._gave_logprobs = False
-
-    @property
-    def address_class(self) -> str:
-        """The server's name at its usual address, else host and path."""
-        return self._server.address_class(self.address)
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer one request; see Provider.complete."""
-
-        async def attempt() -> Reply:
-            return await self._attempt(request)
-
-        return await self.caller.call(attempt, estimated_tokens(request))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -186,67 +156,3 @@ class OpenAIChat(Adapter):
                 http_client=made(lambda: Client(limits=limits, timeout=timeout)),
             )
         return self._sdk
-
-    def _flow(self) -> RateLimiter:
-        return flow_for(self._server, self.address, self._key, self.concurrency, self.options)
-
-
-def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:
-    """The API key; raises RunError when the server's own address needs one and there is none."""
-    if not options.need_key:
-        return None
-    key = find_key(server.key_env, options.key_command)
-    if key is not None and address.startswith("http:") and not is_local(address) and not options.insecure_http:
-        raise RunError(
-            f"{server.name} at {server.address_class(address)} is asked over plain http, where everybody on the way "
-            "can read the API key; use an https:// address, leave the key unset, or allow it with --insecure-http",
-            code="setup",
-        )
-    if key is None and server.key == "required" and not is_local(address) and options.base_url is None:
-        names = " or ".join(server.key_env)
-        raise RunError(f"{server.name} needs an API key: set {names} or give --key-command", code="key")
-    return key
-
-
-def breaker_for(spec: str, address: str, options: ProviderOptions) -> CircuitBreaker:
-    """A circuit breaker that is less patient with a server on this machine: it does not come back by itself."""
-    usual = _LOCAL_PATIENCE_S if is_local(address) else _REMOTE_PATIENCE_S
-    patience_s = usual if options.patience_s is None else options.patience_s
-    return CircuitBreaker(
-        spec,
-        patience_s,
-        slow_patience_s=_TIMEOUTS_OF_PATIENCE * options.timeout_s,
-        # A gateway on this machine passes on the limits of somebody far away.
-        busy_patience_s=_REMOTE_PATIENCE_S if options.patience_s is None else options.patience_s,
-    )
-
-
-def flow_for(server: Server, address: str, key: str | None, cap: int, options: ProviderOptions) -> RateLimiter:
-    """The flow shared by all models behind this address and key."""
-    digest = hashlib.blake2b((key or "").encode(), digest_size=8).hexdigest()
-    return shared_flow(f"{server.name} {address} {digest}", cap, rpm=options.rpm, tpm=options.tpm)
-
-
-def estimated_tokens(request: Request) -> float:
-    """A rough count for the token pace, corrected by each reply: four bytes of UTF-8 to a token."""
-    return math.ceil(sum(len(m.content.encode()) for m in request.messages) / 4) + 8
-
-
-def connection_error(where: Where, cause: BaseException | None) -> ProviderError:
-    """A connection that could not be made, or broke before the reply was complete."""
-    if isinstance(cause, ProviderError):  # told by our own client, inside the library's
-        return cause
-    name = type(cause).__name__ if cause is not None else "connection error"
-    words = quoted(str(cause)) if cause is not None and str(cause) else name
-    if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
-        return RetryableError(f"no connection to {where.server} at {where.address}: {words}", code=NOT_CONNECTED)
-    error = RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
-    error.sent = True
-    return error
-
-
-def unanswered(server: str) -> RetryableError:
-    """A request that was sent and got no reply in time: the model may have answered it, and bill it."""
-    error = RetryableError(f"{server} did not answer in time", code=TIMEOUT)
-    error.sent = True
-    return error

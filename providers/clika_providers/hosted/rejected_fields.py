@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from clika_providers.errors import RunError
+from clika_providers.errors import ErrorCode, RunError
 from clika_providers.hosted.capabilities import rejected_parameter
 from clika_providers.keys import redact
 from clika_providers.traffic.http_errors import Failure, quoted
 from clika_providers.types import Json
 
 _SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_NEEDED = frozenset({"logprobs", "top_logprobs", "structured_outputs", "grammar", "response_format"})
-
-
+_AS_TEXT: tuple[ErrorCode, str] = ("logprobs", "ask it with --ask text")
+_FREELY: tuple[ErrorCode, str] = ("grammar", "run without constrained output")
+_NEEDED = {
+    "logprobs": _AS_TEXT,
+    "top_logprobs": _AS_TEXT,
+    "structured_outputs": _FREELY,
+    "grammar": _FREELY,
+    "response_format": _FREELY,
+}
+"""Fields that a run is about → code and cure of their rejection."""
 _LIMIT = re.compile(r"logprobs.*?(?:max allowed|maximum|at most|less than or equal to|limit)\D*(\d+)", re.IGNORECASE)
 
 
@@ -46,8 +53,8 @@ class RejectedFields:
         if name is None:
             return False
         if name in _NEEDED:
-            cure = "ask it with --ask text" if "logprobs" in name else "run without constrained output"
-            raise RunError(f"{self._model!r} rejects {name}: {quoted(failure.message)}; {cure}", status=400, code=name)
+            code, cure = _NEEDED[name]
+            raise RunError(f"{self._model!r} rejects {name}: {quoted(failure.message)}; {cure}", status=400, code=code)
         other = _SWAPS.get(name)
         if other and self.swapped is None:
             self.swapped = other

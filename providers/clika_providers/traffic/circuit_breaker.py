@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 
 from clika_providers.errors import ProviderError, RunError, UnreachableError
-from clika_providers.traffic.http_errors import TIMEOUT
 
 _FAILURES = 10
 """Failures in a row before a server that worked is suspected: fewer happen by chance where one in three fails."""
@@ -120,7 +119,7 @@ class CircuitBreaker:
         self._failures += 1
         now = self._clock()
         since = self._last_good if self._last_good is not None else (self._started or now)
-        patience_s = self._slow_patience_s if error.code == TIMEOUT else self._patience_s
+        patience_s = self._slow_patience_s if error.code == "timeout" else self._patience_s
         if probe:
             self._probing = False
             last_chance = max(since + patience_s - now, 0.1)

@@ -6,21 +6,17 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
+from clika_providers.errors import ErrorCode, ItemError, ProviderError, RetryableError, RunError
 from clika_providers.keys import redact, reply_text
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 THROTTLE_STATUS = frozenset({429, 529})
-TIMEOUT = "timeout"
-"""Code of a call that ran into its time limit."""
-SHAPE = "shape"
-"""Code of a reply that arrived but is not a reply: worth few retries."""
 
 _QUOTA = re.compile(
     r"insufficient_quota|billing|credit balance|payment required|exceeded your current quota|out of credits"
@@ -40,6 +36,13 @@ _MODEL_GONE = re.compile(
 _FILTER = re.compile(r"content_filter|content_policy|flagged|moderation|safety", re.IGNORECASE)
 _LONG = re.compile(r"context_length|context length|context window|too many tokens|prompt is too long|maximum context",
                    re.IGNORECASE)  # fmt: skip
+_NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
+
+_CREDIT = "; check the account's credit and plan, then run again"
+_OTHER_KEY = "; the key was not accepted: {key_cure}"
+_OTHER_MODEL = "; {address} knows no model {model!r}: see `clika models list {server}` and check --base-url"
+_TOO_LONG = "; the prompt is longer than the model takes"
+
 _MOST_WORDS = 4_000
 """Characters of a failure that are looked at; what matters is said at its beginning."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -108,9 +111,6 @@ def failure_of(data: Any) -> Failure:
     )
 
 
-_NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
-
-
 def _words(value: Any) -> str:
     """A value of a failure as text of bounded length that any file can hold."""
     try:
@@ -120,59 +120,74 @@ def _words(value: Any) -> str:
     return text[:_MOST_WORDS].encode("utf-8", "replace").decode("utf-8")
 
 
+_ANY = range(100, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a kind of failed reply means; of the rules that fit a reply, the first one says it."""
+
+    statuses: Container[int]
+    error: type[ProviderError]
+    code: ErrorCode | None = None
+    cure: str = ""
+    """What follows the server's own words, with the names of `Where` in braces."""
+    said: re.Pattern[str] | None = None
+    """What the server's code or message holds; None: whatever it says."""
+    in_code: bool = False
+    """Only its code is looked at: messages of other failures use the same words."""
+
+
+_RULES = (
+    _Rule({402}, RunError, "quota", _CREDIT),
+    _Rule({400, 403, 429}, RunError, "quota", _CREDIT, _QUOTA),
+    _Rule({401}, RunError, "key", _OTHER_KEY),
+    _Rule({400, 403}, RunError, "key", _OTHER_KEY, _KEY),
+    _Rule({403}, ItemError, "content_filter", said=_FILTER),
+    _Rule({403}, RunError, "access",
+          "; the key has no access to {model!r}: use another key ({key_cure}) or another model"),
+    # LM Studio says so with status 200; others answer 404 to every path.
+    _Rule(_ANY, RunError, "address",
+          "; there is no chat service at that address: does it end in /v1? Check --base-url", _NO_SUCH_PATH),
+    _Rule({404, 405}, RunError, "model", _OTHER_MODEL),
+    _Rule({400, 410}, RunError, "model", _OTHER_MODEL, _MODEL_GONE),
+    _Rule(_ANY, RunError, "logprobs",
+          "; start the server with --logits_all true, or ask with --ask text", re.compile("logits_all")),
+    _Rule(RETRYABLE_STATUS | frozenset(range(500, 1000)), RetryableError),
+    _Rule(_ANY, ItemError, "content_filter", said=_FILTER, in_code=True),
+    _Rule({413}, ItemError, "too_long", _TOO_LONG),
+    _Rule(_ANY, ItemError, "too_long", _TOO_LONG, _LONG),
+    _Rule(_ANY, ItemError),
+)  # fmt: skip
+"""Order matters where a status has several meanings: what the server says goes before what its status says."""
+
+
 def classify(status: int, failure: Failure, headers: Mapping[str, str], where: Where) -> ProviderError:
     """The error to raise for a failed reply; messages name the server, what it said and the cure."""
+    if 300 <= status < 400:
+        return _redirected(status, headers, where)
     said = f"{failure.code} {failure.message}"[:_MOST_WORDS]
+    rule = next(r for r in _RULES if status in r.statuses and _says(r, failure.code if r.in_code else said))
     words = quoted(failure.message)
     head = f"{where.server} answered {status}: {words}" if words else f"{where.server} answered {status}"
-    if 300 <= status < 400:
-        return ItemError(
-            f"{where.server} at {where.address} answered {status}, a redirect to {_place(headers)}; a reply from there "
-            "would not be this server's: if it is right, give that address with --base-url",
-            status=status,
-            code="redirect",
-        )
-    if status == 402 or (status in (400, 403, 429) and _QUOTA.search(said)):
-        return RunError(f"{head}; check the account's credit and plan, then run again", status=status, code="quota")
-    if status == 401 or (status in (400, 403) and _KEY.search(said)):
-        return RunError(f"{head}; the key was not accepted: {where.key_cure}", status=status, code="key")
-    if status == 403:
-        if _FILTER.search(said):
-            return ItemError(head, status=status, code="content_filter")
-        return RunError(
-            f"{head}; the key has no access to {where.model!r}: use another key ({where.key_cure}) or another model",
-            status=status,
-            code="access",
-        )
-    if _NO_SUCH_PATH.search(said):
-        # LM Studio says so with status 200; others answer 404 to every path.
-        return RunError(
-            f"{head}; there is no chat service at that address: does it end in /v1? Check --base-url",
-            status=status,
-            code="address",
-        )
-    if status in (404, 405) or (status in (400, 410) and _MODEL_GONE.search(said)):
-        return RunError(
-            f"{head}; {where.address} knows no model {where.model!r}: see `clika models list {where.server}`"
-            " and check --base-url",
-            status=status,
-            code="model",
-        )
-    if "logits_all" in said:
-        return RunError(f"{head}; start the server with --logits_all true, or ask with --ask text",
-                        status=status, code="logprobs")  # fmt: skip
-    if status in RETRYABLE_STATUS or status >= 500:
-        wait = retry_after(headers, failure)
-        return RetryableError(head, status=status, code=_short_code(failure), retry_after=wait)
-    if _FILTER.search(failure.code):
-        return ItemError(head, status=status, code="content_filter")
-    if _LONG.search(said) or status == 413:
-        return ItemError(f"{head}; the prompt is longer than the model takes", status=status, code="too_long")
-    return ItemError(head, status=status, code=_short_code(failure))
+    cure = rule.cure.format(server=where.server, model=where.model, address=where.address, key_cure=where.key_cure)
+    error = rule.error(head + cure, status=status, code=rule.code)
+    if isinstance(error, RetryableError):
+        error.retry_after = retry_after(headers, failure)
+    return error
 
 
-def _short_code(failure: Failure) -> str | None:
-    return quoted(failure.code, 60) or None
+def _says(rule: _Rule, text: str) -> bool:
+    return rule.said is None or rule.said.search(text) is not None
+
+
+def _redirected(status: int, headers: Mapping[str, str], where: Where) -> ItemError:
+    return ItemError(
+        f"{where.server} at {where.address} answered {status}, a redirect to {_place(headers)}; a reply from there "
+        "would not be this server's: if it is right, give that address with --base-url",
+        status=status,
+        code="redirect",
+    )
 
 
 def _place(headers: Mapping[str, str]) -> str:

@@ -163,12 +163,6 @@ class RateLimiter:
         self._window = self._before_cut = self._learnt.rate = None
         self._era += 1
 
-    @property
-    def pace(self) -> float | None:
-        """Requests per second presently allowed, None when nothing limits them."""
-        rates = [p.rate for p in (self._user[0], self._header, self._learnt) if p.rate is not None]
-        return min(rates) if rates else None
-
     # -- starting ---------------------------------------------------------------------------------------------------
 
     async def _enter(self) -> None:

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
-from clika_providers.traffic.http_errors import SHAPE, THROTTLE_STATUS, TIMEOUT, quoted
+from clika_providers.traffic.http_errors import THROTTLE_STATUS, quoted
 from clika_providers.traffic.limiter import RateLimiter
 from clika_providers.types import Completion
 
@@ -23,7 +23,6 @@ T = TypeVar("T")
 _SHAPE_ATTEMPTS = 3
 _PATIENT, _MORE_WHEN_THROTTLED = 3, 3
 _LONGEST_PAUSE_S = 30.0
-NOT_CONNECTED = "not-connected"
 """Code of a failure before any server was reached."""
 
 before_retry: ContextVar[Callable[[ProviderError], Awaitable[None]] | None] = ContextVar("before_retry", default=None)
@@ -115,7 +114,9 @@ class Caller:
             raise
         except Exception as error:
             # No reply can be foreseen in all its shapes; one that trips us must not stop the others.
-            odd = RetryableError(f"the reply was not usable ({type(error).__name__}: {quoted(str(error))})", code=SHAPE)
+            odd = RetryableError(
+                f"the reply was not usable ({type(error).__name__}: {quoted(str(error))})", code="shape"
+            )
             odd.sent = True
             raise odd from error
         finally:
@@ -138,7 +139,7 @@ class Caller:
                 with suppress(ValueError, ArithmeticError):
                     flow.succeeded(ticket, reply.headers, used or None)
         except TimeoutError:
-            slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code=TIMEOUT)
+            slow = RetryableError(f"no complete reply within {self._options.timeout_s:g} s", code="timeout")
             slow.sent = True
             self.breaker.bad(slow, probe)
             raise slow from None
@@ -172,7 +173,7 @@ class Caller:
         if error.status == 429:
             self.breaker.refused(error, probe)
         else:
-            self.breaker.bad(error, probe, connected=error.code != NOT_CONNECTED)
+            self.breaker.bad(error, probe, connected=error.code != "not_connected")
 
 
 def pause(state: RetryCallState, options: ProviderOptions) -> float:
@@ -192,7 +193,7 @@ def enough(state: RetryCallState, options: ProviderOptions) -> bool:
     """Whether these were all the attempts that this failure deserves."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ProviderError):
-        if error.code == SHAPE:
+        if error.code == "shape":
             return state.attempt_number >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
         if error.status == 429 and options.max_retries >= _PATIENT:
             return state.attempt_number > options.max_retries + _MORE_WHEN_THROTTLED
