@@ -8,6 +8,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import benchmark_factory as factory
@@ -17,13 +18,14 @@ from clika import clika
 from clika_client.common.errors import UserError
 from clika_client.sets.ambiguity import AMBIGUOUS
 from clika_client.sets.benchmarks import kept
+from clika_client.sets.benchmarks.blind import most_often_right
 from clika_client.sets.benchmarks.files import match
 from clika_client.sets.benchmarks.join import MENDED
 from clika_client.sets.benchmarks.load import load
 from clika_client.sets.benchmarks.table import benchmark, names, parse
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.demo import GGUF
-from clika_client.sets.probes import CONTEXT, ProbeSet
+from clika_client.sets.probes import CONTEXT, Item, Probe, ProbeSet, build
 
 GOLD: dict[str, Callable[[int, int], int]] = {
     "belebele": lambda i, k: i % 4,
@@ -207,6 +209,16 @@ def test_what_surrounds_the_gap_is_kept_with_its_spaces(tmp_path: Path) -> None:
     turkish, japanese = found.probes["tr"][0].fields, found.probes["ja"][0].fields
     assert (turkish["before"], turkish["after"]) == ("tr-person0 in ", " şehridir.")
     assert (japanese["before"], japanese["after"]) == ("ja-person0in", "に生まれました。")
+
+
+def test_what_is_most_often_right_elsewhere_is_counted_without_the_questions_own_answer() -> None:
+    # x is right in two of three: each of those two sees x once and y once, a tie; the third sees x twice.
+    rows = [(("x", "y"), 0), (("y", "x"), 1), (("x", "y"), 1)]
+    probes = [Probe(f"q{i}", "de", "?", choices, gold) for i, (choices, gold) in enumerate(rows)]
+    assert most_often_right(build("s", [Item(p.item_id) for p in probes], probes)) == ("de", (0.5 + 0.5 + 0) / 3)
+    # Where no answer is right twice, nothing is learnt: chance.
+    other = [replace(p, choices=(f"a{i}", f"b{i}")) for i, p in enumerate(probes)]
+    assert most_often_right(build("s", [Item(p.item_id) for p in other], other)) == ("de", 0.5)
 
 
 # ---- facts without candidates of their own

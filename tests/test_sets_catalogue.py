@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clika import clika
 
 from clika_client.common.errors import UserError
 from clika_client.common.paths import home
@@ -163,6 +164,50 @@ def test_no_half_written_registry_is_left_when_the_disk_refuses(mine: Path, monk
         catalogue.add("more", mine)
     assert catalogue.registry_path().read_bytes() == before
     assert [file.name for file in home().iterdir()] == ["sets.json"]
+
+
+def test_questions_reserved_for_examples_are_exported_and_read_back(tmp_path: Path) -> None:
+    rows = [
+        {
+            "item_id": f"{kind}{i}",
+            "language": tag,
+            "question": f"{tag} {kind} {i}?",
+            "choices": ["x", "y"],
+            "gold": i % 2,
+            "tags": {"subject": ("law", "art")[i % 2]},
+            "reserved": reserved,
+        }
+        for kind, reserved in (("asked", False), ("example", "subject"))
+        for i in range(4)
+        for tag in ("en", "de")
+    ]
+    file, again = tmp_path / "s.jsonl", tmp_path / "again.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again.write_text(clika("sets", "export", file, "-l", "de").stdout)
+    found = catalogue.resolve(str(again))
+    assert [item.item_id for item in found.items] == [f"asked{i}" for i in range(4)]
+    asked = clika("prompt", again, "-l", "de", "--shots", 2, "--item", "asked3").stdout
+    assert [f"de example {i}?" in asked for i in range(4)] == [False, True, False, True]
+    assert "de asked 3?" in asked
+    done = clika("run", again, "-m", "openai/none", "--shots", 3, "--dry-run", "--db", tmp_path / "c.db", check=2)
+    assert "with subject=law; use --shots 2 or fewer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ([{}, {"reserved": "topic"}], "line 2: 'reserved' is 'topic'; write true, false, or one of the row's tags"),
+        ([{}, {"item_id": "b", "reserved": True}, {"item_id": "c", "reserved": "t"}], "line 3: 'reserved' is 't', but"),
+        ([{}, {"item_id": "b", "language": "de", "reserved": True}], "no questions reserved for examples in en"),
+        ([{}, {"reserved": True}], "item 'a' is asked and reserved"),
+    ],
+)
+def test_examples_that_cannot_serve_are_refused(tmp_path: Path, changes: list[dict[str, object]], says: str) -> None:
+    row = {"item_id": "a", "language": "en", "question": "?", "choices": ["x", "y"], "gold": 0, "tags": {"t": "u"}}
+    file = tmp_path / "s.jsonl"
+    file.write_text("".join(json.dumps({**row, **change}) + "\n" for change in changes))
+    with pytest.raises(UserError, match=says):
+        read_user_set(file)
 
 
 @pytest.mark.parametrize("name", ["atlas", "atlas-names", "fictional"])

@@ -56,6 +56,18 @@ def test_golds_without_a_zero_are_taken_when_the_mapping_says_that_they_count_fr
     assert golds(read_user_set(file, mapping=[*mapping, "gold1=right"]), "en") == ["x", "y"]
 
 
+def test_one_number_all_along_that_is_not_zero_is_not_guessed_at(tmp_path: Path) -> None:
+    file = tmp_path / "s.jsonl"
+    rows = [{"item_id": str(i), "language": "en", "question": f"{i}?", "choices": ["x", "y"]} for i in range(3)]
+    for name, expected in (("gold", None), ("gold0", "y"), ("gold1", "x")):
+        file.write_text("".join(json.dumps({**row, name: 1}) + "\n" for row in rows))
+        if expected is None:
+            with pytest.raises(UserError, match=r"gold1=COLUMN .* gold0=COLUMN"):
+                read_user_set(file)
+        else:
+            assert golds(read_user_set(file), "en") == [expected] * 3
+
+
 def test_files_of_one_language_each_make_one_set_named_by_their_files(tmp_path: Path) -> None:
     german, french = DATA / "mmmlu_DE-DE.csv", tmp_path / "mmmlu_FR-FR.csv"
     french.write_text(german.read_text("utf-8").replace("Welches Organ", "Quel organe"), "utf-8")

@@ -168,6 +168,7 @@ def test_language_tags_are_spelled_one_way(tmp_path: Path) -> None:
 
 def test_options_that_say_the_same_are_tagged_so_that_they_can_be_dropped(tmp_path: Path) -> None:
     rows = [CITY, {**STADT, "choices": ["Norwegen", "norwegen "]}, {**CITY, "item_id": "2"}, {**STADT, "item_id": "2"}]
+    rows = [{**row, "gold0": row["gold"]} for row in rows]
     found = read_user_set(jsonl(tmp_path / "s.jsonl", *rows))
     assert found.probes["de"][0].tags == {"ambiguous": "gold-duplicated"}
     assert list(kept_items(found, ["ambiguous"])) == [1]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring as _quoted
+from operator import is_
 from typing import Any
 
 from clika_cache import storable
@@ -49,24 +51,40 @@ class KeyMaker:
         self._base = hashlib.blake2b(_VERSION, digest_size=KEY_BYTES)
         self._base.update(canonical(dict(identity)).encode("utf-8", "surrogatepass"))
         self._base.update(b"\0")
+        # Requests of one run differ in little but their messages: the rest is written once, not a million times.
+        self._settings: tuple[object, ...] = ()
+        self._written = ""
 
     def key(self, request: Request) -> bytes:
-        """16 bytes that name this request to this model."""
-        body = [
-            [[m.role, m.content] for m in request.messages],
-            request.mode,
-            request.labels,
-            request.max_tokens,
-            request.temperature,
-            request.seed,
-            request.stop,
-            request.grammar,
-            request.thinking,
-            request.repeat,
-            request.extra,
-        ]
-        if request.options or request.neutral:
-            body += [request.options, [[m.role, m.content] for m in request.neutral]]
+        """16 bytes that name this request to this model: the hash of one canonical JSON list."""
+        settings = _settings(request)
+        # The very same values, as equal ones may be written otherwise: 1, 1.0 and True.
+        if len(settings) != len(self._settings) or not all(map(is_, settings, self._settings)):
+            self._settings, self._written = settings, canonical(settings)[1:]
         made = self._base.copy()
-        made.update(canonical(body).encode("utf-8", "surrogatepass"))
+        made.update(f"[{_messages(request.messages)},{self._written}".encode("utf-8", "surrogatepass"))
         return made.digest()
+
+
+def _settings(request: Request) -> tuple[object, ...]:
+    """Everything of a request but its messages."""
+    usual = (
+        request.mode,
+        request.labels,
+        request.max_tokens,
+        request.temperature,
+        request.seed,
+        request.stop,
+        request.grammar,
+        request.thinking,
+        request.repeat,
+        request.extra,
+    )
+    if request.options or request.neutral:
+        return (*usual, request.options, [[m.role, m.content] for m in request.neutral])
+    return usual
+
+
+def _messages(messages: tuple[Message, ...]) -> str:
+    """What `canonical` makes of `[[role, content], …]`."""
+    return "[" + ",".join(f"[{_quoted(m.role)},{_quoted(m.content)}]" for m in messages) + "]"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clika_client.sets.benchmarks.hub import Offer
     from clika_client.sets.benchmarks.join import Dropped
     from clika_client.sets.benchmarks.kept import Added
+    from clika_client.sets.probes import ProbeSet
 
 _SHOWN = 5
 """Keys of left-out rows that are named; `--json` has them all."""
@@ -174,14 +175,15 @@ def _span(choices: Sequence[int]) -> str:
     return str(low) if low == high else f"{low}–{high}"
 
 
-def facts_of(name: str) -> list[tuple[str, str]]:
+def facts_of(found: ProbeSet) -> list[tuple[str, str]]:
     """(word, text) lines that `sets show` adds for a benchmark."""
+    from clika_client.sets.benchmarks.blind import most_often_right
     from clika_client.sets.benchmarks.kept import added
     from clika_client.sets.benchmarks.table import benchmark, known
 
-    if not known(name):
+    if not known(found.name):
         return []
-    table, facts = benchmark(name), added().get(name)
+    table, facts = benchmark(found.name), added().get(found.name)
     lines = [("about", table.about), ("citation", table.citation)]
     if facts is not None:
         from_ = f"{facts.path}" + (f" (revision {facts.revision})" if facts.revision else "")
@@ -191,6 +193,9 @@ def facts_of(name: str) -> list[tuple[str, str]]:
         lines += [("left out", f"{tag}: {n} ({why})") for tag, each in facts.dropped.items() for why, n in each.items()]
     if table.not_parallel:
         lines.append(("parallel", f"no: {table.not_parallel}"))
+    language, accuracy = most_often_right(found)
+    said = f"{accuracy:.3f}".removeprefix("0")
+    lines.append(("blind", f"{said} ({language}) by always choosing what is most often right in the other questions"))
     return lines + [("known", defect) for defect in table.defects]
 
 

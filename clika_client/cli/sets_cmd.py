@@ -115,6 +115,7 @@ def show(
             {
                 **_facts(found),
                 "digest": set_digest(found),
+                "facts": [list(pair) for pair in benchmarks_cmd.facts_of(found)],
                 "tags": counts,
                 "questions": [] if part is None else _questions(part),
             }
@@ -174,7 +175,7 @@ def _print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
     for key, text in found.meta.items():
         if key.startswith(_ABOUT):
             typer.echo(f"{shown(key.removeprefix(_ABOUT))}: {shown(text)}")
-    for word, text in benchmarks_cmd.facts_of(found.name):
+    for word, text in benchmarks_cmd.facts_of(found):
         typer.echo(f"{word:<10} {shown(text)}")
     for tag, values in counts.items():
         if len(values) > _MANY_VALUES or sum(map(len, values)) > _MANY_CHARACTERS:

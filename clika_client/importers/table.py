@@ -148,13 +148,21 @@ class _Golds:
     """Whether the right choices of a file, given as numbers, can count from 0."""
 
     numbers: set[int] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
+    """Ids of the questions that have them; two are enough."""
+
+    def note(self, number: int, item_id: str) -> None:
+        """A right choice that was given as a number."""
+        self.numbers.add(number)
+        if len(self.items) < 2:
+            self.items.add(item_id)
 
     def check(self, path: Path) -> None:
-        """Raise UserError when none of several is 0."""
-        if len(self.numbers) > 1 and 0 not in self.numbers:
+        """Raise UserError when none is 0; a single question is taken at its word."""
+        if len(self.items) > 1 and 0 not in self.numbers:
             raise UserError(
                 f"{path}: no right choice is number 0, so they seem to count from 1; "
-                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0"
+                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0 (or name the column so)"
             )
 
 
@@ -168,7 +176,9 @@ def _reply(
         return None
     choices, labels = _choices(parts["choices"])
     part = next((part for part in GOLDS if parts[part] is not None), "gold")
-    gold = _gold(parts[part], part, choices, labels, golds) if choices else None
+    gold, counted = _gold(parts[part], part, choices, labels) if choices else (None, None)
+    if counted is not None:
+        golds.note(counted, str(parts["item_id"]))
     if choices and parts[part] is not None and gold is None:
         report.skip_row("gold names no choice", where)
         return None
@@ -197,16 +207,16 @@ def _is_null(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _gold(value: Any, part: str, choices: Sequence[str], labels: Sequence[str], golds: _Golds) -> int | None:
+def _gold(value: Any, part: str, choices: Sequence[str], labels: Sequence[str]) -> tuple[int | None, int | None]:
+    """(index of the right choice, the number it was given as where that may count from 0 or from 1)."""
     value = _number(value)
     number = int(value) if str(value).strip().isdecimal() else None
     if part != "gold":
         base = 1 if part == "gold1" else 0
-        return number - base if number is not None and base <= number < len(choices) + base else None
+        return (number - base if number is not None and base <= number < len(choices) + base else None), None
     readings = gold_readings(value, choices, labels)
-    if number is not None and "text" not in readings and not labels:
-        golds.numbers.add(number)
-    return next(iter(readings.values()), None)
+    counted = number if "text" not in readings and not labels else None
+    return next(iter(readings.values()), None), counted
 
 
 def messages_of(value: Any) -> tuple[Message, ...]:

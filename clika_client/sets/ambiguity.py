@@ -16,8 +16,6 @@ def ambiguity(choices: Sequence[str], gold: int) -> str | None:
     Options are compared without surrounding space and without case.
     """
     plain = [choice.strip().casefold() for choice in choices]
-    if plain.count(plain[gold]) > 1:
-        return "gold-duplicated"
-    if len(set(plain)) < len(plain):
-        return "duplicate"
-    return None if all(plain) else "empty"
+    if len(set(plain)) == len(plain):
+        return None if all(plain) else "empty"
+    return "gold-duplicated" if plain.count(plain[gold]) > 1 else "duplicate"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from clika_client.sets.probes import ProbeSet
+from clika_client.sets.probes import EXAMPLE_TAG, ProbeSet
 
 
 def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
@@ -14,10 +14,17 @@ def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
     Where no right choice is the first, `gold0` repeats it: such a `gold` alone would be taken to count from 1.
 
     `tags` holds the item's and the version's tags; `item_tags` names those that are the item's. `fields` and
-    `cluster` are there only where the set has them.
+    `cluster` are there only where the set has them. Questions that are kept for examples follow those that are asked,
+    with `reserved`: the tag by which examples are chosen, or true.
     """
+    yield from _rows(probe_set)
+    if probe_set.examples is not None:
+        yield from _rows(probe_set.examples, probe_set.examples.meta.get(EXAMPLE_TAG, True))
+
+
+def _rows(probe_set: ProbeSet, reserved: str | bool = False) -> Iterator[str]:
     golds = {probe.gold for probe in next(iter(probe_set.probes.values()))}
-    seems_from_one = 0 not in golds and len(golds) > 1
+    seems_from_one = 0 not in golds
     for language in probe_set.languages:
         for item, probe in zip(probe_set.items, probe_set.probes[language], strict=True):
             if probe.absent:
@@ -38,4 +45,6 @@ def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
                 row["fields"] = dict(probe.fields)
             if item.cluster is not None:
                 row["cluster"] = item.cluster
+            if reserved:
+                row["reserved"] = reserved
             yield json.dumps(row, ensure_ascii=False) + "\n"

@@ -34,6 +34,8 @@ class Row:
     """Names of the tags that belong to the item; None where the file does not say."""
     counted: bool = False
     """Whether the right choice was given as a number that may count from 0 or from 1."""
+    reserved: str | bool = False
+    """Whether it is kept for examples and never asked; the name of the tag by which examples are chosen."""
 
 
 class _Tags:
@@ -88,9 +90,8 @@ class _Language:
 class Gathered:
     """Everything read so far of one file, or of several that make one set."""
 
-    def __init__(self, paths: Sequence[Path], *, mapped_gold: bool = False) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        self._mapped_gold = mapped_gold
         self._tags = _Tags()
         self._numbers: dict[str, int] = {}
         self._clusters: list[str | None] = []
@@ -173,7 +174,7 @@ class Gathered:
         if self._counts_from_one():
             raise UserError(
                 f"{self._named_files()}: no right choice is number 0, so they seem to count from 1; "
-                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0"
+                "say --map gold1=COLUMN if they do, or --map gold0=COLUMN if they count from 0 (or name the column so)"
             )
         own, kept = self._split_tags()
         items = tuple(
@@ -186,11 +187,9 @@ class Gathered:
     def _counts_from_one(self) -> bool:
         """Whether the right choices, given as numbers, seem to: not one is number 0.
 
-        A single item tells nothing, nor does one number all along in our own column, which is said to count from 0.
+        A single item tells nothing: it is taken at its word.
         """
-        if not self._counted or self._from_zero or len(self._gold) == 1:
-            return False
-        return self._mapped_gold or len(set(self._gold)) > 1
+        return self._counted and not self._from_zero and len(self._gold) > 1
 
     def _named_files(self) -> str:
         return ", ".join(map(str, self.paths))

@@ -109,11 +109,18 @@ def _parquet(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         names = file.schema_arrow.names
         for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
             # Column by column is several times as fast as row by row.
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for cells in zip(*map(_cells, batch.columns), strict=True):
                 number += 1
                 yield f"row {number}", dict(zip(names, cells, strict=True))
     except (pyarrow.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]}); write it again") from None
+
+
+def _cells(column: Any) -> list[Any]:
+    """A column's values; texts by way of numpy, which makes them several times as fast."""
+    if str(column.type) in ("string", "large_string"):
+        return list(column.to_numpy(zero_copy_only=False))
+    return list(column.to_pylist())
 
 
 _ROWS_AT_ONCE = 4_096

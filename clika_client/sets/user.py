@@ -2,7 +2,8 @@
 
 One row is one question in one language: `item_id, language, question, choices, gold, tags`. `gold` is an index
 that counts from 0, a letter, or the text of the right choice; `gold1` an index that counts from 1. Tags that are the
-same in every language of an item are taken as the item's own.
+same in every language of an item are taken as the item's own. Rows with `reserved` are never
+asked: `--shots` shows them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from clika_client.common.task_names import language_of_file
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
 from clika_client.sets.gather import Gathered, Row
 from clika_client.sets.mapping import Mapped, Missing, from_json_text, gold_part, parse_mapping, part_of
-from clika_client.sets.probes import Probe, ProbeSet
+from clika_client.sets.probes import EXAMPLE_TAG, Probe, ProbeSet
 from clika_client.sets.spreadsheets import read_rows
 from clika_client.sets.wording import LATIN
 
@@ -41,7 +43,8 @@ def read_user_set(
     """
     paths = [path] if isinstance(path, Path) else list(path)
     mapped = parse_mapping(mapping)
-    gathered = Gathered(paths, mapped_gold="gold" in mapped)
+    gathered, reserved = Gathered(paths), Gathered(paths)
+    chosen_by: dict[str | bool, str] = {}
     pool = _Pool()
     for number, file in enumerate(paths):
         spoken = language_of_file(file)
@@ -50,8 +53,32 @@ def read_user_set(
                 row = _read(place, raw, mapped, pool, spoken)
             except (_Bad, Missing, UserError) as error:
                 raise UserError(f"{file}, {place}: {error}") from None
-            gathered.add(row, number)
-    return gathered.probe_set(name or paths[0].stem, reference=reference, source=paths[0].name)
+            if row.reserved:
+                chosen_by.setdefault(row.reserved, f"{file}, {place}")
+            (reserved if row.reserved else gathered).add(row, number)
+    found = gathered.probe_set(name or paths[0].stem, reference=reference, source=paths[0].name)
+    if not chosen_by:
+        return found
+    return replace(found, examples=_examples(reserved, found, chosen_by))
+
+
+def _examples(reserved: Gathered, asked: ProbeSet, chosen_by: Mapping[str | bool, str]) -> ProbeSet:
+    """The questions kept for examples, in the languages that are asked; `chosen_by`: way of choosing → first place."""
+    (way, _), *others = chosen_by.items()
+    if others:
+        other, place = others[0]
+        raise UserError(f"{place}: 'reserved' is {other!r}, but {way!r} before; choose one way for the whole file")
+    made = reserved.probe_set(f"{asked.name} examples", reference=None, source=asked.source)
+    lacking = [tag for tag in asked.languages if tag not in made.probes]
+    if lacking:
+        raise UserError(
+            f"{asked.source}: no questions reserved for examples in {', '.join(lacking)}; add them in every language"
+        )
+    twice = {item.item_id for item in asked.items} & {item.item_id for item in made.items}
+    if twice:
+        raise UserError(f"{asked.source}: item {min(twice)!r} is asked and reserved for examples; do one of the two")
+    probes = {tag: made.probes[tag] for tag in asked.languages}
+    return replace(made, probes=probes, meta={} if way is True else {EXAMPLE_TAG: str(way)})
 
 
 class _Pool:
@@ -91,7 +118,24 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoke
     )
     if cluster is not None and not isinstance(cluster, str):
         raise _Bad(f"`cluster` must be a text, got {cluster!r}")
-    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted)
+    reserved = _reserved(part_of(raw, "reserved", mapped), tags)
+    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted, reserved)
+
+
+def _reserved(value: object, tags: Mapping[str, str]) -> str | bool:
+    """Whether a row is kept for examples: yes, no, or the name of the tag by which examples are chosen."""
+    if value is None or isinstance(value, bool | int):
+        return bool(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if text.lower() in _YES_NO:
+        return _YES_NO[text.lower()]
+    if text not in tags:
+        known = ", ".join(tags) or "none"
+        raise _Bad(f"'reserved' is {value!r}; write true, false, or one of the row's tags ({known})")
+    return text
+
+
+_YES_NO = {"": False, "0": False, "no": False, "false": False, "1": True, "yes": True, "true": True}
 
 
 def _language(raw: Mapping[str, Any], mapped: Mapped, spoken: str | None) -> str:

@@ -18,6 +18,7 @@ from clika_client.sets.mapping import joined
 Raw = Mapping[str, Any]
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_PLACE_OF = {letter: place for place, letter in enumerate(_LETTERS)}
 
 
 class RowProblem(Exception):
@@ -62,6 +63,8 @@ class Columns:
         self._same = [_getter(name) for name in columns.same]
         self._majority = [_getter(name) for name in columns.majority]
         self._question, self._context = _Text(columns.question), _Text(columns.context)
+        first = columns.choices[0]
+        self._usual_choices = first if len(first) > 1 else None
 
     def core(self, raw: Raw) -> Core:
         """Key, choices and gold; raises RowProblem, or NoColumn for another layout."""
@@ -88,6 +91,8 @@ class Columns:
     def key(self, raw: Raw) -> str:
         """What is the same in every language."""
         for names in self._columns.key:
+            if len(names) == 1 and type(only := raw.get(names[0])) is str and only and not only.isspace():
+                return only
             if all(name in raw for name in names):
                 # As imports name their documents, so that others' logs of a benchmark meet the set of that name.
                 key = joined([raw[name] for name in names])
@@ -122,6 +127,11 @@ class Columns:
 
     def _choices(self, raw: Raw) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
         """(texts, their labels where the file has some)."""
+        if self._usual_choices is not None:
+            # Filled texts in columns of their own: what nearly every row of a large benchmark is.
+            values = tuple(map(raw.get, self._usual_choices))
+            if all(type(value) is str and value and not value.isspace() for value in values):
+                return values, None  # type: ignore[return-value]
         for names in self._columns.choices:
             if len(names) > 1 and names[0] in raw:
                 return _flat(raw, names), None
@@ -175,10 +185,14 @@ class _Text:
         pieces = _PLACE.split(template)
         self._literals, self._getters = pieces[::2], [_getter(name) for name in pieces[1::2]]
         self._single = len(self._getters) == 1 and not any(self._literals)
+        self._column = pieces[1] if self._single else ""
 
     def fill(self, raw: Raw) -> str:
         if self._single:
-            return text_of(self._getters[0](raw)).strip()
+            value = raw.get(self._column)
+            return value.strip() if type(value) is str else text_of(self._getters[0](raw)).strip()
+        if not self._getters:
+            return self._literals[0].strip()
         made = self._literals[0]
         for get, literal in zip(self._getters, self._literals[1:], strict=True):
             value = text_of(get(raw)).strip()
@@ -189,8 +203,6 @@ class _Text:
 def _flat(raw: Raw, names: Sequence[str]) -> tuple[str, ...]:
     """A column for each choice: empty ones at the end are choices the question does not have."""
     values = [text_of(raw.get(name)) for name in names]
-    if all(values) and not any(map(str.isspace, values)):
-        return tuple(values)
     filled = [i for i, value in enumerate(values) if value.strip()]
     if len(filled) < 2:
         raise RowProblem("fewer than two choices")
@@ -217,6 +229,8 @@ def _listed(value: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
 
 
 def _letter(value: Any, choices: Sequence[str], labels: Sequence[str] | None) -> int | None:
+    if labels is None and type(value) is str and value in _PLACE_OF:
+        return _PLACE_OF[value]
     text = text_of(value).strip()
     if labels is not None:
         return labels.index(text) if text in labels else None

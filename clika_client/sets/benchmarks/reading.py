@@ -38,10 +38,11 @@ class TableReader:
         """Rows in the files' order, each with its number."""
         number = 0
         for file in self._files[language]:
+            name = file.name
             for place, row in read_table(file):
                 row[NUMBER] = number
                 number += 1
-                yield f"{file.name}, {place}", row
+                yield f"{name}, {place}", row
 
 
 def read_table(file: Path) -> Iterator[tuple[str, Row]]:
