@@ -11,9 +11,11 @@ from clika import clika, records
 
 from clika_client.answers.cells import labels_shown, read_texts, rotate, unrotate
 from clika_client.common.errors import UserError
+from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.sets.demo import GGUF
 from clika_client.sets.probes import NOT_PARALLEL, Item, Probe, ProbeSet, absent, build
 from clika_client.sets.user import read_user_set
+from clika_client.store.store import CellKey, ImportedReply, Store
 
 
 def mixed(counts: tuple[int, ...] = (2, 4, 3)) -> ProbeSet:
@@ -99,3 +101,49 @@ def test_a_mixed_set_is_asked_in_every_order_and_scored_on_the_demo_model(tmp_pa
     found = records(clika(*run, "--json", "--bootstrap", "0"))
     assert {r["n"] for r in found} == {3}
     assert {r["orders"] for r in found} == {4}
+
+
+# ---- questions with one choice, which nobody can get wrong
+
+
+def one_choice_database(path: Path) -> Path:
+    """A sound set beside one of one-choice questions, as an earlier version took from logs, both answered."""
+    held = {"en": "AAC", "de": "ABB"}
+    with Store(path) as store:
+        for name, counts in {"sound": (3, 3, 3), "single": (1, 1, 1), "some": (1, 4, 1), "low": (3, 3, 3)}.items():
+            items = [Item(f"{name}{i}") for i in range(3)]
+            probes = [probe(item.item_id, tag, k) for tag in held for item, k in zip(items, counts, strict=True)]
+            set_id = store.add_set(build(name, items, probes, reference=0.2 if name == "low" else None))
+            for model in ("m", "n", "o"):
+                for tag, said in held.items():
+                    rows = [ImportedReply(i, f"{name}{i}", (), text) for i, text in enumerate(said)]
+                    key = CellKey(model, f'{{"model":"{model}","provider":"x"}}', set_id, tag, "plain", "text", "log")
+                    store.add_replies(key, "ABCD"[: max(counts)], rows)
+    return path
+
+
+def test_questions_with_one_choice_spoil_no_other_score_of_a_database(tmp_path: Path) -> None:
+    db = one_choice_database(tmp_path / "c.db")
+    alone = records(clika("score", "--sets", "sound", "--db", db, "--json", "--bootstrap", "0"))
+    together = records(clika("score", "--db", db, "--json", "--bootstrap", "0"))
+    assert [record for record in together if record["set"] == "sound"] == alone
+    assert {record["accuracy"] for record in alone if record["language"] == "en"} == {2 / 3}
+    single = [record for record in together if record["set"] == "single"]
+    assert len(single) == 6
+    # Blind guessing is always right there, or better than the best: then there is no accuracy above chance.
+    assert {record["ra"] for record in together if record["set"] in ("single", "low")} == {None}
+    some = ("score", "--reference", "m", "--sets", "sound,single", "--bootstrap", "0")
+    for command in some, ("compare", "m", "n"), ("items", "single"):
+        clika(*command, "--db", db)
+    clika("score", "--db", db, "--bootstrap", "0", "--csv", tmp_path / "all.csv")
+
+
+def test_a_log_gives_no_questions_with_one_choice(tmp_path: Path) -> None:
+    rows = [{"model": "m", "item_id": f"q{i}", "question": "?", "language": "en", "text": "A", "gold": "A",
+             "choices": ["x"] if i == 1 else ["x", "y"]} for i in range(3)]  # fmt: skip
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with Store(tmp_path / "c.db") as store:
+        report = import_path(store, file, ImportOptions(format="table"))
+        assert report.replies == 2
+    assert any("one choice" in reason for reason in report.skipped_rows)

@@ -113,6 +113,29 @@ def test_a_key_goes_in_the_clear_to_no_other_machine_unless_allowed(
     connect("openai/m", ProviderOptions(base_url=address, insecure_http=True))
 
 
+CLEAR = ("--base-url", "http://192.0.2.1:8000/v1")
+COMMANDS = {
+    "models list": ("models", "list", "openai"),
+    "models check": ("models", "check", "openai/m"),
+    "in context": ("teach", "in-context", "-m", "openai/m", "-l", "de"),
+    "teach ask": ("teach", "ask", "MATERIAL", "-m", "openai/m", "--when", "before", "-o", "OUT"),
+    "teach upload": ("teach", "upload", "MATERIAL", "-m", "m", "-o", "OUT", "--yes"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_that_sends_a_key_has_this_door(command: str, tmp_path: Path) -> None:
+    """None of them reaches the address, which is one that nobody has; with the option they would."""
+    clika("teach", "build", "-l", "de", "-o", tmp_path / "material", "--continents", "2", "--places", "4", "--k", "2")
+    places = {"MATERIAL": str(tmp_path / "material"), "OUT": str(tmp_path / "out")}
+    words = [places.get(word, word) for word in COMMANDS[command]]
+    done = clika(*words, *CLEAR, check=None, OPENAI_API_KEY=KEY)
+    assert done.returncode in (1, 2)
+    assert "--insecure-http" in done.stderr
+    assert KEY not in done.stderr
+    assert "--insecure-http" in clika(*words[:2], "--help").stdout
+
+
 @pytest.mark.parametrize(
     "url",
     ["http://[::1", "http://[fe80::1%25en0", "http://host:99999/v1", "http://host:port", "http://a\nb/v1", "http://a b",

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import struct
+import subprocess
+import sys
+import time
 import zlib
 from pathlib import Path
 
 import pytest
+from clika import clika, write_probes
 
 from clika_cache import CacheError, Database, StoredReply, archive, prompt_text
 from clika_cache import completions as rows
 from clika_client.sets.packed import line_of
 from clika_client.store.merge import merge
 from clika_client.store.store import Store
-from clika_providers import Completion, Message, Usage
+from clika_providers import Completion, Message, RunError, Usage
+from clika_providers.gguf import template
+from clika_providers.gguf.errors import BadModelFile
+from clika_providers.gguf.header import read_header
 
 
 def filled(path: Path, replies: int = 5) -> Path:
@@ -162,3 +170,60 @@ def test_a_damaged_prompt_is_left_out_of_an_export_and_counted(tmp_path: Path) -
     with Database(path, read_only=True) as database:
         list(archive.export(database, done))
     assert (done.replies, done.left_out) == (4, 1)
+
+
+# ---- models
+
+
+def gguf_with_dimensions(path: Path, dimensions: int) -> Path:
+    """A header of one tensor of so many dimensions of 1."""
+    name = b"t"
+    table = struct.pack("<Q", len(name)) + name + struct.pack("<I", dimensions) + struct.pack("<Q", 1) * dimensions
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + table + struct.pack("<IQ", 0, 0) + bytes(64))
+    return path
+
+
+def test_a_tensor_of_many_dimensions_is_refused_at_once(tmp_path: Path) -> None:
+    file = gguf_with_dimensions(tmp_path / "deep.gguf", 600_000)
+    began = time.process_time()
+    with pytest.raises(BadModelFile, match="600000 dimensions"):
+        read_header(file)
+    listed = clika("models", "list", "--models-dir", tmp_path)
+    assert "deep" in listed.stdout
+    asked = clika("run", write_probes(tmp_path / "p.jsonl"), "-m", f"gguf/{file}", "--db", tmp_path / "c.db", check=2)
+    assert "dimensions" in asked.stderr
+    assert time.process_time() - began < 20
+
+
+@pytest.mark.parametrize("length", [2**63, 2**40])
+def test_a_list_longer_than_its_file_is_called_cut_short(tmp_path: Path, length: int) -> None:
+    key = b"tokenizer.ggml.tokens"
+    pair = struct.pack("<Q", len(key)) + key + struct.pack("<IIQ", 9, 8, length)
+    (tmp_path / "long.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + pair + bytes(64))
+    with pytest.raises(BadModelFile, match="truncated"):
+        read_header(tmp_path / "long.gguf")
+
+
+ENDLESS_TEMPLATE = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def test_a_template_without_end_is_stopped_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(template, "_MOST_S", 0.3)
+    chat = template.ChatTemplate(ENDLESS_TEMPLATE, bos="", eos="")
+    with pytest.raises(RunError, match="chat template ran for more than"):
+        chat.render((Message("user", "?"),), thinking=False)
+
+
+def test_a_template_without_end_ends_with_sigterm() -> None:
+    code = (
+        "import signal, sys\nfrom clika_providers import Message\nfrom clika_providers.gguf import template\n"
+        "from clika_client.cli.app import _end_gently\n_end_gently()\ntemplate._MOST_S = 600\n"
+        f"chat = template.ChatTemplate({ENDLESS_TEMPLATE!r}, bos='', eos='')\nprint('on', flush=True)\n"
+        "chat.render((Message('user', '?'),), thinking=False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"on\n"
+    process.terminate()
+    assert process.wait(30) != 0
+    process.stdout.close()

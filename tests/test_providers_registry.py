@@ -12,7 +12,7 @@ from servers.loopback import Answer, Loopback, Seen, chat
 from servers.programs import free_port
 
 from clika_cache.keys import KeyMaker
-from clika_providers import ProviderOptions, RunError, connect, parse_spec, provider_table
+from clika_providers import ProviderOptions, RunError, connect, model_check, parse_spec, provider_table
 from clika_providers.hosted.servers import known_servers
 from clika_providers.model_check import check, list_models
 
@@ -153,6 +153,21 @@ def test_a_check_tells_a_rejected_key_from_a_server_that_is_not_there() -> None:
     assert (rejected.ok, rejected.reachable, rejected.key_accepted) == (False, True, False)
     nobody = asyncio.run(check("openai/m", options(base_url=f"http://127.0.0.1:{free_port()}/v1")))
     assert (nobody.ok, nobody.reachable, nobody.key_accepted) == (False, False, None)
+
+
+def test_a_check_that_sent_nothing_says_nothing_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    report = asyncio.run(check("openai/m"))
+    assert (report.reachable, report.key_accepted, report.ok) == (None, None, False)
+    assert "OPENAI_API_KEY" in str(report.error)
+
+
+def test_a_check_of_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_check, "_PATIENCE_S", 0.2)
+    with Loopback(lambda seen: Answer(hang=True)) as server:
+        report = asyncio.run(check("openai/m", ProviderOptions(base_url=server.url, backoff_s=0.01)))
+    assert not report.ok
+    assert report.key_accepted is None
 
 
 def test_a_servers_models_are_listed_by_name() -> None:

@@ -132,6 +132,13 @@ def test_csv_holds_every_record_and_runs_nothing_in_a_spreadsheet() -> None:
     assert float(rows[1]["accuracy"]) == 0.75
 
 
+@pytest.mark.parametrize("name", ["\x1b[31mred", "abc\u202etxt.exe", "a\x00b", "=\x1b]0;x\x07"])
+def test_csv_drives_no_terminal(name: str) -> None:
+    text = to_csv(score([model(name, 30)], {1: a_set()}, Options(bootstrap=0)))
+    assert not set(text) & {"\x1b", "\x07", "\x00", "\u202e"}
+    assert "\N{REPLACEMENT CHARACTER}" in text
+
+
 def test_a_table_begins_with_its_conclusions() -> None:
     text = " ".join(shown(model("poor", 20), model("good", 36), width=200).split())
     assert "good is best in the other languages (mean RA 0.90 [" in text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, out, print_json
+from clika_client.cli.common import AsJson, InsecureHttp, out, print_json
 from clika_client.common.errors import IncompleteRun
 from clika_client.common.safe_text import shown
 
@@ -32,12 +32,13 @@ def list_(
     local: Annotated[bool, typer.Option("--local", help="GGUF files on this machine.")] = False,
     base_url: BaseUrl = None,
     key_command: KeyCommand = None,
+    insecure_http: InsecureHttp = False,
     models_dir: ModelsDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List providers, one provider's models, or the GGUF files on this machine."""
     if provider is not None:
-        _offered(provider, base_url, key_command, as_json)
+        _offered(provider, _reaching(base_url, key_command, insecure_http), as_json)
     elif local or models_dir is not None:
         _local(models_dir, as_json)
     else:
@@ -49,14 +50,14 @@ def check(
     model: Annotated[str, typer.Argument(help="provider/model")],
     base_url: BaseUrl = None,
     key_command: KeyCommand = None,
+    insecure_http: InsecureHttp = False,
     models_dir: ModelsDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Send one probe and say what a run with this model would meet; costs a few tokens."""
-    from clika_providers import ProviderOptions
     from clika_providers.model_check import check as check_model
 
-    options = ProviderOptions(base_url=base_url, key_command=key_command, models_dir=models_dir)
+    options = dataclasses.replace(_reaching(base_url, key_command, insecure_http), models_dir=models_dir)
     report = asyncio.run(check_model(model, options))
     if as_json:
         print_json({**dataclasses.asdict(report), "ok": report.ok})
@@ -70,6 +71,12 @@ def check(
             out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)
     if not report.ok:
         raise IncompleteRun(f"{model} cannot be used now: {report.error}")
+
+
+def _reaching(base_url: str | None, key_command: str | None, insecure_http: bool) -> ProviderOptions:
+    from clika_providers import ProviderOptions
+
+    return ProviderOptions(base_url=base_url, key_command=key_command, insecure_http=insecure_http)
 
 
 def _local_facts(model: str, options: ProviderOptions) -> list[str]:
@@ -119,11 +126,10 @@ def _providers(as_json: bool) -> None:
     out().print("Models of one: clika models list PROVIDER. On this machine: clika models list --local.", markup=False)
 
 
-def _offered(provider: str, base_url: str | None, key_command: str | None, as_json: bool) -> None:
-    from clika_providers import ProviderOptions
+def _offered(provider: str, options: ProviderOptions, as_json: bool) -> None:
     from clika_providers.model_check import list_models
 
-    found = asyncio.run(list_models(provider, ProviderOptions(base_url=base_url, key_command=key_command)))
+    found = asyncio.run(list_models(provider, options))
     if as_json:
         print_json({"models": [dataclasses.asdict(model) for model in found]})
         return

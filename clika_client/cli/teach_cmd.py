@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, err, out, print_json
+from clika_client.cli.common import AsJson, InsecureHttp, err, out, print_json
 from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, Threads, in_context, services, upload
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
@@ -151,6 +151,7 @@ def ask(
     form: FormOption = "text",
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    insecure_http: InsecureHttp = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
     lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
     threads: Threads = None,
@@ -166,7 +167,12 @@ def ask(
     found = folder.read(material)
     digest = folder.material_digest(material)
     options = ProviderOptions(
-        base_url=base_url, key_command=key_command, concurrency=concurrency, lora=lora, n_threads=threads
+        base_url=base_url,
+        key_command=key_command,
+        insecure_http=insecure_http,
+        concurrency=concurrency,
+        lora=lora,
+        n_threads=threads,
     )
     questions = found.baseline if when == "before" else found.questions
     watcher = _watch()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.cli.common import AsJson, Db, InsecureHttp, database_path, err, out, print_json
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -29,6 +29,7 @@ def in_context(
     facts_seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    insecure_http: InsecureHttp = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
     threads: Threads = None,
     db: Db = None,
@@ -47,7 +48,13 @@ def in_context(
     tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
     if form not in FORMS:
         raise UserError(f"--form must be text or choice, got {form!r}")
-    options = ProviderOptions(base_url=base_url, key_command=key_command, concurrency=concurrency, n_threads=threads)
+    options = ProviderOptions(
+        base_url=base_url,
+        key_command=key_command,
+        insecure_http=insecure_http,
+        concurrency=concurrency,
+        n_threads=threads,
+    )
     setting = Setting(tags, facts, limit, "choice" if form == "choice" else "text", k, facts_seed)
     watcher = Watch(err())
     watcher.step(f"ask {shown(model)} in context", done=False)
@@ -67,6 +74,7 @@ def upload(
     price: Annotated[float | None, typer.Option(help="US dollars per million trained tokens.")] = None,
     suffix: Annotated[str, typer.Option(help="Part of the tuned model's name.")] = "clika",
     key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    insecure_http: InsecureHttp = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start without asking.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to its end.")] = True,
 ) -> None:
@@ -90,7 +98,7 @@ def upload(
         raise UserError(f"no API key: set {names[0]}, or give --key-command")
     if not yes and not typer.confirm("Upload and start this job?", err=True):
         raise typer.Exit(3)
-    teaching_job = hosted.HostedTeaching(base_url, key, output / "hosted.json")
+    teaching_job = hosted.HostedTeaching(base_url, key, output / "hosted.json", insecure_http=insecure_http)
     job = teaching_job.start(teaching, model, epochs, suffix=suffix)
     if wait:
         job = teaching_job.follow(lambda line: console.print(shown(line), markup=False, soft_wrap=True))

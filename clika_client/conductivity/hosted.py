@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from clika_client.common.errors import StoppedRun, UserError
 from clika_client.common.files import replacing
 from clika_client.conductivity.examples import read_examples
+from clika_providers.hosted.servers import refuse_clear_text, sound_address
 from clika_providers.keys import redact, remember
 
 FEWEST_EXAMPLES = 10
@@ -139,10 +140,12 @@ def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price:
 class HostedTeaching:
     """One job at one service; what was uploaded and started is remembered in `state_file`, so nothing is paid twice."""
 
-    def __init__(self, base_url: str, api_key: str, state_file: Path) -> None:
+    def __init__(self, base_url: str, api_key: str, state_file: Path, *, insecure_http: bool = False) -> None:
+        """Raises RunError for what is no address, or one that the key would reach in the clear."""
         import openai
 
-        self.base_url, self.state_file = base_url.rstrip("/"), state_file
+        self.base_url, self.state_file = sound_address(base_url), state_file
+        refuse_clear_text(self.base_url, self.base_url, insecure_http)
         self._client = openai.OpenAI(base_url=self.base_url, api_key=remember(api_key), max_retries=4, timeout=120)
 
     def start(self, teaching_file: Path, model: str, epochs: int, seed: int = 0, suffix: str = "clika") -> Job:

@@ -89,6 +89,8 @@ def build_set(store: Store, name: str, rows: Sequence[ForeignReply], report: Imp
 def _incomplete(row: ForeignReply) -> str:
     if row.question is None or not row.choices or row.gold is None:
         return "no question, choices or gold in the log: name the probe set with --set"
+    if len(row.choices) == 1:
+        return "a question with one choice, which tells nothing"
     return ""
 
 

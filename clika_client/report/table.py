@@ -8,6 +8,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from clika_client.common.safe_text import shown
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS
 from clika_client.scoring.records import Record, Scores
 
@@ -31,10 +32,11 @@ def _cell(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False) if value else ""
+        return shown(json.dumps(value, ensure_ascii=False)) if value else ""
     if isinstance(value, list):
-        return ";".join(map(str, value))
-    return safe_cell(value)
+        value = ";".join(map(str, value))
+    # Names come from others, and a table of scores is looked at in terminals too.
+    return safe_cell(shown(value)) if isinstance(value, str) else value
 
 
 def safe_cell(value: Any) -> Any:

@@ -127,7 +127,7 @@ def _reference(probe_set: ProbeSet, rows: Sequence[AnswerGrid], options: Options
     if probe_set.reference is not None:
         published = REFERENCES.get(probe_set.name) == probe_set.reference
         return probe_set.reference, "published" if published else "set"
-    if options.reference is None:
+    if options.reference is None or probe_set.chance >= 1:  # nothing lies above the chance of one choice
         return 1.0, "none"
     if isinstance(options.reference, str):
         value = _accuracy_of(options.reference, probe_set, rows, options.anchor)

@@ -17,6 +17,8 @@ _PROBE = Request(
     labels=("A", "B", "C"),
     max_tokens=16,
 )
+_PATIENCE_S = 20.0
+"""Seconds that one attempt may take: whoever checks a model is waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class CheckReport:
     """What one probe showed. None: not known, because an earlier step failed or the server does not tell."""
 
     spec: str
-    reachable: bool
+    reachable: bool | None
     key_accepted: bool | None = None
     model_served: str | None = None
     said: str | None = None
@@ -67,11 +69,11 @@ async def list_models(server_name: str, options: ProviderOptions | None = None) 
 async def check(spec: str, options: ProviderOptions | None = None) -> CheckReport:
     """Send one probe (a second one when the first shows that label probabilities are not to be had)."""
     parse_spec(spec)
-    options = replace(options or ProviderOptions(), max_retries=1, patience_s=5.0)
+    options = replace(options or ProviderOptions(), max_retries=1, patience_s=5.0, timeout_s=_PATIENCE_S)
     try:
         provider = connect(spec, options)
     except ProviderError as error:
-        return CheckReport(spec, False, key_accepted=False if error.code == "key" else None, error=str(error))
+        return CheckReport(spec, reachable=None, error=str(error))  # nothing was sent
     try:
         return await _probe(provider, spec)
     finally:

@@ -55,7 +55,9 @@ def _ra(c: LanguageCounts) -> Estimate:
     known = chance[~np.isnan(chance)]
     fixed = known.size > 0 and bool(known.max() - known.min() < 1e-12)
     floor = float(known[0]) if fixed else chance
-    return Estimate(divide(c.right, c.replied), c.replied, floor, c.reference)
+    # Where blind guessing reaches what counts as 1 (questions with one choice), there is nothing to rescale.
+    top = np.where(np.less(floor, c.reference), c.reference, np.nan)
+    return Estimate(divide(c.right, c.replied), c.replied, floor, top)
 
 
 def _no_answer(c: LanguageCounts) -> Estimate:

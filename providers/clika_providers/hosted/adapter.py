@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.rejected_fields import RejectedFields
-from clika_providers.hosted.servers import Server, is_local
+from clika_providers.hosted.servers import Server, is_local, refuse_clear_text
 from clika_providers.keys import find_key, refuse_secrets
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
@@ -98,12 +98,8 @@ def key_for(server: Server, address: str, options: ProviderOptions) -> str | Non
     if not options.need_key:
         return None
     key = find_key(server.key_env, options.key_command)
-    if key is not None and address.startswith("http:") and not is_local(address) and not options.insecure_http:
-        raise RunError(
-            f"{server.name} at {server.address_class(address)} is asked over plain http, where everybody on the way "
-            "can read the API key; use an https:// address, leave the key unset, or allow it with --insecure-http",
-            code="setup",
-        )
+    if key is not None:
+        refuse_clear_text(f"{server.name} at {server.address_class(address)}", address, options.insecure_http)
     if key is None and server.key == "required" and not is_local(address) and options.base_url is None:
         names = " or ".join(server.key_env)
         raise RunError(f"{server.name} needs an API key: set {names} or give --key-command", code="key")

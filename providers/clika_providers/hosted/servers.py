@@ -45,10 +45,7 @@ class Server:
                 + (f" or set {self.base_url_env}" if self.base_url_env else ""),
                 code="setup",
             )
-        wrong = _wrong_with(url)
-        if wrong:
-            raise RunError(f"the base URL {redact(url)!r} {wrong}", code="setup")
-        return url.rstrip("/")
+        return sound_address(url)
 
     def _from_environment(self) -> str | None:
         url = os.environ.get(self.base_url_env, "").strip() if self.base_url_env else ""
@@ -66,6 +63,14 @@ class Server:
         parts = urlsplit(address)
         port = f":{parts.port}" if parts.port else ""
         return f"{parts.hostname}{port}{parts.path}".rstrip("/")
+
+
+def sound_address(url: str) -> str:
+    """A base URL without its trailing slash; raises RunError when it is none."""
+    wrong = _wrong_with(url)
+    if wrong:
+        raise RunError(f"the base URL {redact(url)!r} {wrong}", code="setup")
+    return url.rstrip("/")
 
 
 def _wrong_with(url: str) -> str | None:
@@ -94,6 +99,16 @@ def is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def refuse_clear_text(who: str, address: str, insecure_http: bool) -> None:
+    """Raise RunError when a key would go over plain http to another machine and nobody allowed it."""
+    if address.startswith("http:") and not is_local(address) and not insecure_http:
+        raise RunError(
+            f"{who} is asked over plain http, where everybody on the way can read the API key; use an https:// "
+            "address, leave the key unset, or allow it with --insecure-http",
+            code="setup",
+        )
 
 
 def known_servers() -> dict[str, Server]:
