@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from servers.loopback import Answer, Loopback, Seen, chat
 from servers.programs import aimock_server, llmock_server
 
 from clika_providers import Completion, ItemError, ProviderError, ProviderOptions, Request, RetryableError, RunError
-from clika_providers.batches import BatchTicket, batch_door
+from clika_providers.batches import BatchTicket, batch_door, ticket
 from clika_providers.batches.anthropic import AnthropicBatches
 from clika_providers.batches.openai import OpenAIBatches
 
@@ -297,6 +299,49 @@ def test_claudes_requests_are_split_by_number() -> None:
             lambda: AnthropicBatches("anthropic", "claude-haiku-4-5", options(base_url=server.url), most_lines=5),
         )
     assert made == [5, 2]
+
+
+@pytest.mark.parametrize("limit", ["MOST_LINE", "MOST_RESULTS"])
+def test_results_without_end_are_cut_off(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticket, limit, 10_000)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 999 if limit == "MOST_LINE" else b"{}\n" * 300
+
+    async def read() -> None:
+        async for _ in ticket.split_lines(endless()):
+            pass
+
+    with pytest.raises(RetryableError, match="longer than 10,000 bytes"):
+        asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    "door",
+    [lambda o: OpenAIBatches("openai", "m", o), lambda o: AnthropicBatches("anthropic", "claude-haiku-4-5", o)],
+    ids=["openai", "anthropic"],
+)
+def test_a_failure_that_unpacks_without_end_fills_no_memory(door: Callable[[ProviderOptions], Any]) -> None:
+    bomb = gzip.compress(b'{"error": {"message": "' + b"x" * 100_000_000, 1)
+
+    def behave(seen: Seen) -> Answer:
+        if seen.path.endswith(("/content", "/results")):
+            return Answer(400, bomb, {"content-encoding": "gzip"})
+        return Answer(200, {"id": "b", "status": "completed", "output_file_id": "f", "processing_status": "ended"})
+
+    async def collect(one: Any) -> None:
+        async for _ in one.collect(BatchTicket("vendor/m", "b", 1, 0.0, "", "n"), REQUESTS.get):
+            pass
+
+    with Loopback(behave) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(ProviderError):
+                run(collect, lambda: door(options(base_url=server.url)))
+            assert tracemalloc.get_traced_memory()[1] < 30_000_000
+        finally:
+            tracemalloc.stop()
 
 
 def test_vendors_without_batches_are_named() -> None:

@@ -17,6 +17,7 @@ from clika_providers.batches.ticket import (
     split_lines,
 )
 from clika_providers.errors import ItemError, ProviderError, RetryableError
+from clika_providers.hosted import bounded
 from clika_providers.hosted.anthropic import Anthropic, read_message
 from clika_providers.hosted.chat_reply import count
 from clika_providers.hosted.servers import known_servers
@@ -128,7 +129,7 @@ class AnthropicBatches:
         # The documented path rather than the reply's results_url: the key goes to no address a reply names.
         async with self._messages.stream("GET", f"{_PATH}/{ticket.batch_id}/results") as response:
             if response.status_code >= 400:
-                content = await response.aread()
+                content = await bounded.read(response)
                 raise classify(response.status_code, read_failure(content), response.headers, self._messages.where)
             async for line in split_lines(response.aiter_bytes()):
                 found = self._result(line, request_of)

@@ -12,6 +12,8 @@ from clika_providers.types import Completion, Request
 
 MOST_LINE = 8_000_000
 """Bytes of one result; see the limit of a single reply."""
+MOST_RESULTS = 4_000_000_000
+"""Bytes of all results of a batch: ten times what the largest batch can say in short answers."""
 State = Literal["running", "done", "expired", "cancelled", "failed"]
 Keyed = tuple[str, Request]
 """(custom id, request); the id is the hexadecimal cache key, by which results are joined again."""
@@ -131,8 +133,11 @@ def in_chunks(
 
 async def split_lines(pieces: AsyncIterable[bytes]) -> AsyncIterator[str]:
     """The lines of a file that arrives in pieces, split at line feeds alone: text may hold other line separators."""
-    rest = b""
+    rest, size = b"", 0
     async for piece in pieces:
+        size += len(piece)
+        if size > MOST_RESULTS:
+            raise RetryableError(f"the batch's results are longer than {MOST_RESULTS:,} bytes", code="shape")
         *whole, rest = (rest + piece).split(b"\n")
         if len(rest) > MOST_LINE:
             raise RetryableError(f"a line of the batch's results is longer than {MOST_LINE:,} bytes", code="shape")

@@ -76,7 +76,7 @@ async def send(http: Any, client: Any, request: Any, **options: Any) -> Any:
     whole = not options.pop("stream", False)
     options["follow_redirects"] = False
     response = await client(request, stream=True, **options)
-    if not whole:
+    if not whole and response.status_code < 300:  # a failure's body is read by the library, all of it
         return response
     try:
         body = await read(response)
