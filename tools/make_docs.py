@@ -65,6 +65,7 @@ def providers() -> str:
                 "address": code(row.base_url),
                 "key": row.key_env,
                 "label probabilities": row.logprobs,
+                "likelihood of options": row.likelihood,
                 "thinking off": row.thinking_off,
                 "note": row.note,
             }

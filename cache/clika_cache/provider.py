@@ -69,6 +69,12 @@ class CachedProvider:
         return usual
 
     @property
+    def likelihood_form(self) -> Callable[[], Awaitable[str]] | None:
+        """Finds out how a server tells the likelihood of options; None where the model is not behind one."""
+        ask: Callable[[], Awaitable[str]] | None = getattr(self.provider, "likelihood_form", None)
+        return ask
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how this model was asked."""
         return tuple(getattr(self.provider, "notes", ()))

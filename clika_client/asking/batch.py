@@ -60,6 +60,8 @@ def check_models(config: RunConfig) -> None:
     for model in config.models:
         if not isinstance(model, str):
             raise UserError(f"batches need a model named PROVIDER/MODEL, not an object ({model.spec})")
+        if config.asking.ask == "likelihood":
+            raise UserError("batches hold chats, which tell no likelihood of options: leave --batch out")
         batch_door(model, config.options)
 
 

@@ -14,15 +14,18 @@ _ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
 
 
 def runs_in_process(spec: str) -> bool:
-    """Whether a model is computed here: only then is there a likelihood of a text that it did not write."""
+    """Whether a model is a file that is computed here."""
     return spec.startswith("gguf/")
 
 
-def refuse_idle(spec: str, asking: Asking, options: ProviderOptions) -> None:
-    """Raise UserError for an option that would be accepted and do nothing."""
+def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_likelihood: bool = False) -> None:
+    """Raise UserError for an option that would be accepted and do nothing.
+
+    `tells_likelihood`: the model is behind a server that may say how likely a given text is.
+    """
     local, probabilities = runs_in_process(spec), asking.mode in ("logprobs", "likelihood")
     given = _given(asking, options)
-    if asking.mode == "likelihood" and not local:
+    if asking.mode == "likelihood" and not local and not tells_likelihood:
         raise UserError(
             f"{spec} is asked through a chat API, which gives no probabilities of texts it did not write: run it "
             "in this process (gguf/FILE) for --ask likelihood, or use --ask text"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from clika_client.prompts.style import Style, style_digest, style_notes
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
-from clika_providers import AskMode, Json, Provider, ProviderOptions, Request, RunError
+from clika_providers import AskMode, Json, Provider, ProviderOptions, Request, RetryableError, RunError
 from clika_providers.prices import Price, find_price
 from clika_providers.registry import as_provider, connect, parse_spec
 
@@ -175,6 +176,7 @@ class PreparedRun:
         self._say = listener.say
         try:
             self._mention_batches()
+            await self._find_likelihood_forms()
             return await self._ask_all(self.begin(), listener)
         finally:
             await self.aclose()
@@ -191,6 +193,17 @@ class PreparedRun:
                 )
                 self.events.append(sentence)
                 self._say(sentence)
+
+    async def _find_likelihood_forms(self) -> None:
+        """Find out before anything is noted whether the servers tell likelihoods; raises RunError where one does not.
+
+        A server that cannot be reached now is found out by asking, as with every other question.
+        """
+        for plan in self.plans:
+            find = plan.provider.likelihood_form
+            if plan.asking.mode == "likelihood" and plan.missing and find is not None:
+                with suppress(RetryableError):
+                    await find()
 
     def _connected(self, model: str | Provider) -> Provider:
         provider = connect(model, self.config.options) if isinstance(model, str) else model
@@ -209,7 +222,8 @@ class PreparedRun:
             asking = replace(asking, ask=self._decide(cached))
             if asking.mode != "text":
                 asking = replace(asking, max_tokens=Asking().max_tokens)  # a cap is for the models that write
-        refuse_idle(provider.spec, asking, self.config.options)
+        tells = cached.likelihood_form is not None
+        refuse_idle(provider.spec, asking, self.config.options, tells_likelihood=tells)
         plan = make_plan(cached, self._selections, self.config.style, asking)
         price = price_of(plan, self.config.prices)
         if price is not None:

@@ -40,6 +40,8 @@ class CheckReport:
     model_served: str | None = None
     said: str | None = None
     logprobs: bool | None = None
+    likelihood: str | None = None
+    """The form in which the server tells the likelihood of options; None where it does not."""
     thinking_off: bool | None = None
     shutdown_date: str | None = None
     latency_s: float | None = None
@@ -101,6 +103,7 @@ async def _probe(provider: Provider, spec: str) -> CheckReport:
         model_served=completion.model_served,
         said=completion.text.strip() or None,
         logprobs=logprobs,
+        likelihood=await _likelihood(provider),
         thinking_off=_thinking_off(provider, completion),
         shutdown_date=await _shutdown_date(provider, spec),
         latency_s=time.monotonic() - started,
@@ -124,6 +127,17 @@ async def _ask(provider: Provider, wants_logprobs: bool) -> tuple[Completion, bo
         finally:
             await again.aclose()
     return await provider.complete(_PROBE), False
+
+
+async def _likelihood(provider: Provider) -> str | None:
+    """How the likelihood of options can be had; asks only servers that may tell it."""
+    if getattr(provider, "runs_here", False) and hasattr(provider, "exact"):
+        return "computed here"
+    find = getattr(provider, "likelihood_form", None)
+    try:
+        return None if find is None else str(await find())
+    except ProviderError:
+        return None
 
 
 def _thinking_off(provider: Provider, completion: Completion) -> bool | None:

@@ -128,6 +128,7 @@ class ProviderRow:
     base_url: str
     key_env: str
     logprobs: str
+    likelihood: str
     thinking_off: str
     note: str
 
@@ -135,7 +136,7 @@ class ProviderRow:
 def provider_table() -> list[ProviderRow]:
     """Every provider that can be named, in the order of the table."""
     others = [
-        ProviderRow(entry.name, "", "", "", "", "", f"from {entry.dist.name if entry.dist else 'elsewhere'}")
+        ProviderRow(entry.name, "", "", "", "", "", "", f"from {entry.dist.name if entry.dist else 'elsewhere'}")
         for entry in plugins().values()
     ]
     return [*map(_row, known_servers().values()), *others]
@@ -144,5 +145,12 @@ def provider_table() -> list[ProviderRow]:
 def _row(server: Server) -> ProviderRow:
     keys = " or ".join(server.key_env) + ("" if server.key == "required" or not server.key_env else " (optional)")
     return ProviderRow(
-        server.name, server.title, server.base_url or "", keys, server.logprobs, server.thinking_off, server.note
+        server.name,
+        server.title,
+        server.base_url or "",
+        keys,
+        server.logprobs,
+        server.likelihood,
+        server.thinking_off,
+        server.note,
     )

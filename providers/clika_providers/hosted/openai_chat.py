@@ -16,7 +16,8 @@ from clika_providers.errors import RetryableError, RunError
 from clika_providers.hosted import bounded
 from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
 from clika_providers.hosted.chat_body import chat_body
-from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, reading, usage_of
+from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, read_usage, reading, usage_of
+from clika_providers.hosted.continuations import Asked, Continuations
 from clika_providers.hosted.environment import made
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
@@ -42,6 +43,28 @@ class OpenAIChat(Adapter):
         super().__init__(server, model, options, server.address(options.base_url))
         self._sdk: AsyncOpenAI | None = None
         self._gave_logprobs = False
+        root = self.address.removesuffix("/v1")
+        self._continuations = Continuations(self.spec, Asked(self.post, root, model), Asked(self._patient, root, model))
+
+    async def complete(self, request: Request) -> Completion:
+        """Answer one request; see Provider.complete."""
+        if request.mode == "likelihood":
+            return await self._scored(request)
+        return await super().complete(request)
+
+    async def likelihood_form(self) -> str:
+        """By which of its forms the server tells how likely a text is; raises RunError where it tells it in none.
+
+        A vendor that serves chats alone is not asked.
+        """
+        if not self._server.likelihood and self._server.base_url == self.address:
+            raise RunError(
+                f"{self.spec} is asked through a chat API, which gives no probabilities of texts it did not write: run "
+                "it in this process (gguf/FILE) or in vLLM, SGLang or llama-server for --ask likelihood, or use "
+                "--ask text",
+                code="likelihood",
+            )
+        return await self._continuations.form()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -91,12 +114,31 @@ class OpenAIChat(Adapter):
             error.headers = headers
             raise error
 
+    async def _scored(self, request: Request) -> Completion:
+        """The likelihood of the options: several exchanges, one answer."""
+        await self.likelihood_form()
+        started = time.monotonic()
+        completion = await self._continuations.complete(request)
+        return replace(completion, latency_s=time.monotonic() - started, model_served=self._model)
+
+    async def _patient(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
+        """One exchange of several that make an answer, tried again, paced and limited as a question is."""
+        found: dict[str, Any] | list[Any] = {}
+
+        async def attempt() -> Reply:
+            nonlocal found
+            found = await self.post(path, body)
+            return Reply(Completion("", usage=read_usage(found.get("usage") if isinstance(found, dict) else None)), {})
+
+        await self.caller.call(attempt, len(str(body)) / 4)
+        return found
+
     async def get(self, path: str) -> dict[str, Any] | list[Any]:
         """The JSON of a GET (models, batches); raises ProviderError."""
         return self._json(*await self._exchange("GET", path))
 
     async def post(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
-        """The JSON of a POST that is no question (batches); raises ProviderError."""
+        """The JSON of a POST that is no chat (batches, likelihoods); raises ProviderError."""
         return self._json(*await self._exchange("POST", path, body))
 
     def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:

@@ -33,6 +33,8 @@ class Server:
     body: Mapping[str, Json] = field(default_factory=dict)
     """Fields added to every request."""
     logprobs: str = ""
+    likelihood: str = ""
+    """How the server tells the probability of a text that was given to it; empty where it is not known to."""
     thinking_off: str = ""
     note: str = ""
 

@@ -1,0 +1,314 @@
+"""How likely a text is to a server's model: the ways that servers tell log-probabilities of what they did not write.
+
+No two servers tell them alike, so the first question finds out which form one has, by trying: vLLM's
+`prompt_logprobs`, a completion's `echo` (llama-cpp-python's server and others), SGLang's `/generate`, llama-server's
+`/tokenize` with one forced token after the other. What is computed is what a model in this process is asked for
+(`gguf/likelihood.py`): text and option tokenized together, conditioned on the tokens that all of them share.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, TypeAlias
+
+from clika_providers.errors import ItemError, ProviderError, RunError
+from clika_providers.types import Completion, Json, Request, Usage
+
+Post: TypeAlias = Callable[[str, dict[str, Json]], Awaitable[dict[str, Any] | list[Any]]]
+"""POST of a body to a path of the API, or to an address of the same server; raises ProviderError."""
+_REFUSALS = (400, 404, 405, 415, 422, 500, 501)
+"""Statuses by which a server says that it does not know a form; llama-server has 500 for `echo`."""
+_FORCED = 1e5
+_EXAMPLE = "One, two, three, four, five"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text as the server took it apart."""
+
+    tokens: tuple[Hashable, ...]
+    """Ids, or texts where the server tells no ids; equal tokens are equal here."""
+    logprobs: tuple[float | None, ...]
+    """Natural log P(token | tokens before it); None where nothing stands before."""
+    evaluated: int = 0
+    """Prompt tokens as the server counted them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whom a form asks."""
+
+    post: Post
+    root: str
+    """The server's address without `/v1`."""
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Per option: log P(option | prompt) and its tokens."""
+
+    logprobs: tuple[float, ...]
+    tokens: tuple[int, ...]
+    evaluated: int
+
+
+Form: TypeAlias = Callable[[Asked, str, Sequence[str]], Awaitable[Figures]]
+
+
+class NotTold(Exception):
+    """The reply holds no probabilities in this form."""
+
+
+# --- servers that tell a whole text -----------------------------------------------------------------
+
+
+async def _prompt_logprobs(server: Asked, text: str) -> Told:
+    """vLLM: one mapping per token of the prompt, from its id to what is known of it."""
+    body: dict[str, Json] = {
+        "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0
+    }  # fmt: skip
+    data = await _object(server, "/completions", body)
+    listed = _choice(data).get("prompt_logprobs", data.get("prompt_logprobs"))
+    if not isinstance(listed, list) or not listed:
+        raise NotTold
+    pairs: list[tuple[Hashable, float | None]] = []
+    for entry in listed:
+        # Asked for no alternatives, the mapping holds the prompt's own token; the first names none.
+        token, known = next(iter(entry.items())) if isinstance(entry, dict) and entry else (None, None)
+        pairs.append((token, _number(known.get("logprob")) if isinstance(known, dict) else None))
+    return _told(pairs, data)
+
+
+async def _echo(server: Asked, text: str) -> Told:
+    """The completions API of old: the prompt said again, with a probability beside every token."""
+    body: dict[str, Json] = {
+        "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1
+    }  # fmt: skip
+    data = await _object(server, "/completions", body)
+    choice = _choice(data)
+    held = choice.get("logprobs")
+    held = held if isinstance(held, dict) else {}
+    tokens, values = held.get("tokens"), held.get("token_logprobs")
+    if not (isinstance(tokens, list) and isinstance(values, list) and len(tokens) == len(values)):
+        raise NotTold
+    prompt = len(tokens) - _written(choice, data)
+    if prompt < 1 or not all(isinstance(token, str) for token in tokens):
+        raise NotTold
+    if text.isascii():  # pieces of a character have no text of their own
+        written = str(choice.get("text", ""))[len(text) :]
+        if prompt < len(tokens) and tokens[-1] != written and "".join(tokens).endswith(text.lstrip()):
+            raise RunError(
+                f"{server.model!r}: for a model whose text does not begin with BOS this server tells the probability "
+                "of each token's successor (llama-cpp-python's server does): run the file in this process "
+                "(gguf/FILE) or in llama-server",
+                code="likelihood",
+            )
+        if not "".join(tokens[:prompt]).endswith(text.lstrip()):
+            raise NotTold
+    return _told(list(zip(tokens[:prompt], map(_number, values[:prompt]), strict=True)), data)
+
+
+def _written(choice: dict[str, Any], data: dict[str, Any]) -> int:
+    """How many tokens of a reply the model wrote itself."""
+    usage = data.get("usage")
+    counted = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return counted if isinstance(counted, int) else int(choice.get("finish_reason") == "length")
+
+
+async def _generate(server: Asked, text: str) -> Told:
+    """SGLang's own door: triples of log-probability, id and text."""
+    body: dict[str, Json] = {
+        "text": text,
+        "sampling_params": {"max_new_tokens": 1, "temperature": 0},
+        "return_logprob": True,
+        "logprob_start_len": 0,
+    }
+    data = await _object(server, f"{server.root}/generate", body)
+    meta = data.get("meta_info")
+    listed = meta.get("input_token_logprobs") if isinstance(meta, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(row, list) and len(row) >= 2 for row in listed):
+        raise NotTold
+    return _told([(row[1], _number(row[0])) for row in listed], {"usage": meta})
+
+
+def _told(pairs: Sequence[tuple[Hashable, float | None]], data: dict[str, Any]) -> Told:
+    usage = data.get("usage")
+    counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    evaluated = counted if isinstance(counted, int) else len(pairs)
+    return Told(tuple(token for token, _ in pairs), tuple(value for _, value in pairs), evaluated)
+
+
+def _whole(tell: Callable[[Asked, str], Awaitable[Told]]) -> Form:
+    async def figures(server: Asked, text: str, options: Sequence[str]) -> Figures:
+        alone = await tell(server, text) if text else None
+        wholes = [await tell(server, text + option) for option in options]
+        shared = _shared(alone.tokens if alone else (), [told.tokens for told in wholes], options)
+        rows = [told.logprobs[shared:] for told in wholes]
+        if any(value is None for row in rows for value in row):
+            raise ItemError(
+                "the option begins the text, and the server tells no probability of a first token: "
+                "put something before the answer"
+            )
+        evaluated = sum(told.evaluated for told in (*wholes, *([alone] if alone else [])))
+        sums = tuple(math.fsum(value for value in row if value is not None) for row in rows)
+        return Figures(sums, tuple(map(len, rows)), evaluated)
+
+    return figures
+
+
+def _shared(alone: Sequence[Hashable], wholes: Sequence[Sequence[Hashable]], options: Sequence[str]) -> int:
+    """Tokens that the text and all of its continuations begin with, leaving each continuation one of its own."""
+    for option, whole in zip(options, wholes, strict=True):
+        if not option.strip() or len(whole) < len(alone):
+            raise ItemError(f"the option {option!r} adds nothing to the prompt; give it a text.")
+    common = min(
+        sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(alone, whole, strict=False))) for whole in wholes
+    )
+    return min(common, min(map(len, wholes)) - 1)
+
+
+# --- llama-server: its tokenizer, then one token at a time --------------------------------------------
+
+
+async def _forced(server: Asked, text: str, options: Sequence[str]) -> Figures:
+    """llama-server tells the raw probability of the token it writes, and a bias makes it write the one that is asked.
+
+    Equal beginnings are asked once; the server keeps the prompt in its cache.
+    """
+    alone = await _tokens(server, text)
+    wholes = [await _tokens(server, text + option) for option in options]
+    shared = _shared(alone, wholes, options)
+    known: dict[tuple[int, ...], float] = {}
+    for path in sorted({tuple(whole[:end]) for whole in wholes for end in range(shared + 1, len(whole) + 1)}):
+        if len(path) == 1:
+            raise ItemError("the option begins the text: put something before the answer")
+        known[path] = await _forced_token(server, path[:-1], path[-1])
+    rows = [[known[tuple(whole[:end])] for end in range(shared + 1, len(whole) + 1)] for whole in wholes]
+    return Figures(tuple(map(math.fsum, rows)), tuple(map(len, rows)), len(alone) + len(known))
+
+
+async def _tokens(server: Asked, text: str) -> list[int]:
+    body: dict[str, Json] = {"content": text, "add_special": True, "parse_special": False}
+    data = await _object(server, f"{server.root}/tokenize", body)
+    tokens = data.get("tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, int) for token in tokens):
+        raise NotTold
+    return tokens
+
+
+async def _forced_token(server: Asked, before: Sequence[int], token: int) -> float:
+    body: dict[str, Json] = {
+        "prompt": list(before),
+        "n_predict": 1,
+        "temperature": 0,
+        "n_probs": 1,
+        "logit_bias": [[token, _FORCED]],
+        "cache_prompt": True,
+    }
+    data = await _object(server, f"{server.root}/completion", body)
+    listed = data.get("completion_probabilities")
+    entry = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+    value = _number(entry.get("logprob"))
+    if entry.get("id") != token or value is None:
+        raise NotTold
+    return value
+
+
+FORMS: dict[str, Form] = {
+    "prompt_logprobs": _whole(_prompt_logprobs),
+    "echo": _whole(_echo),
+    "/generate": _whole(_generate),
+    "/completion with a forced token": _forced,
+}
+"""Name → how it is asked, in the order they are tried."""
+
+
+class Continuations:
+    """Scores options as continuations on one server, in the form that it knows."""
+
+    def __init__(self, spec: str, tried: Asked, asked: Asked) -> None:
+        """`tried` is asked which form it knows, where a refusal is news; `asked` is asked questions."""
+        self._spec, self._tried, self._asked = spec, tried, asked
+        self._form: str | None = None
+        self._neutral: dict[tuple[str, tuple[str, ...]], Figures] = {}
+
+    async def form(self) -> str:
+        """The name of the form that the server knows, found by trying; raises RunError where it knows none."""
+        if self._form is None:
+            said = ""
+            for name, ask in FORMS.items():
+                try:
+                    await ask(self._tried, _EXAMPLE, (", six", ", red"))
+                except NotTold:
+                    continue
+                except ProviderError as error:
+                    if error.code in ("likelihood", "logprobs", "key", "quota") or error.status not in _REFUSALS:
+                        raise
+                    said = said or str(error)
+                    continue
+                self._form = name
+                break
+            else:
+                raise RunError(
+                    f"{self._spec}: this server tells no probabilities of texts that its model did not write "
+                    f"(tried {', '.join(FORMS)}{f'; it said: {said}' if said else ''}): use --ask text, or run the "
+                    "model in this process (gguf/FILE)",
+                    code="likelihood",
+                )
+        return self._form
+
+    async def complete(self, request: Request) -> Completion:
+        """The likelihood of each option, as a Completion; raises ProviderError."""
+        ask = FORMS[await self.form()]
+        try:
+            found = await ask(self._asked, _text(request.messages), request.options)
+            neutral = await self._after_neutral(ask, request)
+        except NotTold:
+            raise RunError(f"{self._spec}: a reply lacks the probabilities of others", code="likelihood") from None
+        best = max(range(len(found.logprobs)), key=found.logprobs.__getitem__)
+        return Completion(
+            text=request.options[best].strip(),
+            finish_reason="stop",
+            choice_logprobs=found.logprobs,
+            option_tokens=found.tokens,
+            neutral_logprobs=neutral.logprobs if neutral else None,
+            usage=Usage(found.evaluated + (neutral.evaluated if neutral else 0), 0),
+            raw=json.dumps({"form": self._form, "logprobs": found.logprobs, "tokens": found.tokens}),
+        )
+
+    async def _after_neutral(self, ask: Form, request: Request) -> Figures | None:
+        """The same options after the neutral prompt; the same question for many items, and asked once."""
+        if not request.neutral:
+            return None
+        key = (_text(request.neutral), request.options)
+        if key not in self._neutral:
+            self._neutral[key] = await ask(self._asked, *key)
+        return self._neutral[key]
+
+
+def _text(messages: Sequence[Any]) -> str:
+    return "\n\n".join(message.content for message in messages)
+
+
+async def _object(server: Asked, path: str, body: dict[str, Json]) -> dict[str, Any]:
+    data = await server.post(path, body)
+    if not isinstance(data, dict):
+        raise NotTold
+    return data
+
+
+def _choice(data: dict[str, Any]) -> dict[str, Any]:
+    choices = data.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return None
+    return min(0.0, float(value))
