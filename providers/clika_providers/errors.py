@@ -25,6 +25,7 @@ ErrorCode = Literal[
     "content_filter",
     "grammar",  # output cannot be constrained
     "key",
+    "likelihood",  # no probabilities of given texts from this server
     "logprobs",  # no probabilities from this model
     "model",  # not known there
     "not_connected",  # nothing was sent
