@@ -63,7 +63,7 @@ harnesses: $(CACHE)/harnesses/lm_eval/.done $(CACHE)/harnesses/inspect_ai/.done
 
 $(CACHE)/harnesses/%/.done:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python -m pip install -q $(if $(filter lm_eval,$*),lm_eval==0.4.13,inspect-ai==0.3.285)
+	$(@D)/bin/python -m pip install -q $(if $(filter lm_eval,$*),"lm_eval[api]==0.4.13",inspect-ai==0.3.285)
 	@touch $@
 
 check: $(VENV)/.dev
