@@ -194,12 +194,15 @@ def test_readings_have_names_and_versions_and_an_unknown_name_is_told() -> None:
 
 @pytest.fixture
 def fresh_words() -> object:
-    caches = (tables, words, extension_digest, answers._climb)
-    for cached in caches:
-        cached.cache_clear()
+    forget_words()
     yield
-    for cached in caches:
+    forget_words()
+
+
+def forget_words() -> None:
+    for cached in (tables, words, extension_digest):
         cached.cache_clear()
+    answers.forget()
 
 
 @pytest.mark.usefixtures("fresh_words")
@@ -210,8 +213,7 @@ def test_a_user_can_add_a_language_with_a_file_and_the_version_shows_it(
     own = tmp_path / "eo.toml"
     own.write_text('[eo]\nanswer = ["respondo"]\nis = ["estas"]\nunknown = ["mi ne scias"]\n', "utf-8")
     before = answers.reading("standard").version
-    for cached in (tables, words, extension_digest, answers._climb):
-        cached.cache_clear()
+    forget_words()
     monkeypatch.setenv(ENVIRONMENT, str(own))
     assert read_answer("Respondo estas B", LABELS, CITIES).choice == 1
     assert read_answer("Mi ne scias.", LABELS, CITIES).reason == "none"

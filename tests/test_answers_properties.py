@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import random
+from pathlib import Path
+
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from clika_client.answers.read import REASONS, read_answer
+from clika_client.answers.rules.option_free import read_option_free
 from clika_client.answers.rules.question import question
 from clika_client.answers.rules.shortcut import read_fast
 from clika_client.answers.rules.standard import RULES, read_standard
@@ -231,3 +236,37 @@ def test_the_fast_path_agrees_with_the_ladder(text: str, options: tuple[str, ...
     fast = read_fast(text, asked)
     if fast is not None:
         assert fast == read_standard(text, asked)
+
+
+CASES = [
+    json.loads(line)
+    for name in ("answer_cases", "answer_cases_2", "answer_cases_kinds")
+    for line in (Path(__file__).parent / "data" / f"{name}.jsonl").read_text("utf-8").splitlines()
+]
+
+
+def test_a_reply_met_at_another_question_is_read_as_if_it_were_new() -> None:
+    """Whatever the other question's options, also those that share words with the reply or go on where it ends."""
+    draw = random.Random(4)
+    taken = 0
+    for case in draw.sample(CASES, 900):
+        labels, own = tuple(case["labels"]), tuple(case["options"])
+        begun = f"{case['text'].strip()} and more"
+        strangers = [other["options"] for other in draw.sample(CASES, 12) if len(other["options"]) == len(labels)]
+        for options in (own, *map(tuple, strangers), (begun, *own[1:]), (*own[:-1], labels[0]), own):
+            asked = question(labels, options)
+            short = read_option_free(case["text"], asked, case.get("language"), "")
+            if short is not None:
+                taken += 1
+                assert short == read_standard(case["text"], asked, case.get("language")), (case["text"], options)
+    assert taken > 500
+
+
+def test_an_option_in_a_remembered_reply_is_seen() -> None:
+    """The reply reads the same at every question until one has an option that stands in it."""
+    for options in (CITIES, ("Rome", "Oslo", "Bern", "Riga"), ("Kyiv", "Lima", "Doha", "Male")):
+        assert read_answer("The answer to this riddle is B.", LABELS, options).choice == 1
+    assert read_answer("The answer to this riddle is B.", LABELS, ("B", "C", "D", "A")).reason == "multiple"
+    for options in (CITIES, ("Rome", "Oslo", "Bern", "Riga")):
+        assert read_answer("I think it is Kyiv", LABELS, options).choice is None
+    assert read_answer("I think it is Kyiv", LABELS, ("Rome", "Kyiv", "Lima", "Doha")).choice == 1

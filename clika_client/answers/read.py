@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from clika_client.answers.rules.compare import Difference, Differences, UnreadGroup, group_unread
 from clika_client.answers.rules.compare import differences as compare_answers
+from clika_client.answers.rules.option_free import forget_option_free, read_option_free
 from clika_client.answers.rules.question import question
 from clika_client.answers.rules.result import REASONS, Answer
+from clika_client.answers.rules.roles import known_word
 from clika_client.answers.rules.shortcut import read_fast
 from clika_client.answers.rules.standard import RULES, read_standard
 from clika_client.answers.rules.words import extension_digest
@@ -43,6 +45,9 @@ __all__ = [
 ]
 
 Labels = tuple[str, ...]
+_RULE_CODES = {rule: code for code, rule in enumerate(RULES)}
+_REMEMBERED = 200_000
+"""Different replies of one batch remembered at a time."""
 
 
 class ReadFunction(Protocol):
@@ -83,11 +88,19 @@ def read_answer(
 
 
 def _standard(text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = "") -> Answer:
-    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language, example, False)
+    return _shortest(text, labels, choices, language, example) or _climb(
+        text, labels, choices, language, example, False
+    )
 
 
 def _beginnings(text: str, labels: Labels, choices: Labels, language: str | None = None, example: str = "") -> Answer:
-    return read_fast(text, question(labels, choices)) or _climb(text, labels, choices, language, example, True)
+    return _shortest(text, labels, choices, language, example) or _climb(text, labels, choices, language, example, True)
+
+
+def _shortest(text: str, labels: Labels, choices: Labels, language: str | None, example: str) -> Answer | None:
+    """What can be said without the whole ladder, and is what the ladder would say."""
+    asked = question(labels, choices)
+    return read_fast(text, asked) or read_option_free(text, asked, language, example)
 
 
 @lru_cache(maxsize=65_536)
@@ -182,29 +195,32 @@ def read_answers(
         raise ValueError(f"finish has {len(finish)} entries for {count} texts")
     function = READINGS[reading].function if reading in READINGS else _unknown(reading)
     codes = np.zeros((count, 3), dtype=np.int16)
-    known: dict[int, tuple[Answer, tuple[int, int, int]]] = {}
-    """By identity, which is much faster than by value; the entry keeps its Answer, and so the id, alive."""
+    known: dict[tuple[str | None, int, int, str | None], tuple[int, int, int]] = {}
+    """Labels and options by identity, which is much faster than by value; the lists keep them alive."""
     ends = finish if finish is not None else [None] * count
     found: list[tuple[int, int, int]] = []
     for text, shown, options, end in zip(texts, labels_of, choices_of, ends, strict=True):
-        answer = function(text or "", shown, options, language, example)
-        if end is not None and answer.choice is None:
-            answer = with_finish(answer, end)
-        entry = known.get(id(answer))
-        if entry is None:
+        key = (text, id(shown), id(options), end)
+        code = known.get(key)
+        if code is None:
+            answer = with_finish(function(text or "", shown, options, language, example), end)
             choice = -1 if answer.choice is None else answer.choice
-            code = (choice, REASONS.index(answer.reason or ""), RULES.index(answer.rule))
-            entry = known[id(answer)] = (answer, code)
-        found.append(entry[1])
+            code = (choice, REASONS.index(answer.reason or ""), _RULE_CODES[answer.rule])
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[key] = code
+        found.append(code)
     if found:
         codes[:] = found
     return ReadAnswers(codes[:, 0].astype(np.int8), codes[:, 1].astype(np.uint8), codes[:, 2].astype(np.uint8))
 
 
 def forget() -> None:
-    """Drop what is remembered of questions and replies: a large set fills the memory and is never met again."""
+    """Drop what is remembered of questions, replies and words: a large set fills the memory and is never met again."""
     question.cache_clear()
     _climb.cache_clear()
+    known_word.cache_clear()
+    forget_option_free()
 
 
 def _unknown(name: str) -> ReadFunction:

@@ -19,6 +19,9 @@ NOT_SHOWN = -1
 AMBIGUOUS = -2
 """Two readings that disagree, such as an option whose text is another option's label."""
 
+_MOST = 8_192
+"""Words remembered for each set of labels."""
+
 # Upper-case shapes only: Cyrillic lower-case в does not look like b, nor н like h.
 _SHAPES = str.maketrans("АВСЕНКМОРТХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧԱ", "ABCEHKMOPTXIJSABEZHIKMNOPTYXԱ")
 _LOWER_SHAPES = str.maketrans("асеорхіјѕԁο", "aceopxijsdo")
@@ -53,11 +56,13 @@ class LabelSet:
     """The labels of one prompt, and the answer to "which of them is this?"."""
 
     __slots__ = (
+        "_resolved",
         "by_shape",
         "cased",
         "digits",
         "exact",
         "foreign",
+        "given",
         "letters",
         "lowered",
         "numeric_options",
@@ -66,6 +71,7 @@ class LabelSet:
     )
 
     def __init__(self, labels: Sequence[str], numeric_options: bool) -> None:
+        self.given = tuple(labels)
         self.shown = tuple(clean(label).strip("().[]{}:, ") or label for label in labels)
         self.exact = _unique((label, i) for i, label in enumerate(self.shown))
         self.lowered = _unique((key(label), i) for i, label in enumerate(self.shown))
@@ -77,9 +83,19 @@ class LabelSet:
         self.foreign = not any(char.isascii() and char.isalpha() for char in "".join(self.by_shape))
         """Whether no label looks like a Latin letter, so that a Latin letter can only be meant by position."""
         self.numeric_options = numeric_options
+        self._resolved: dict[str, int | None] = {}
+        """Words met before: the same ones come back in reply after reply."""
 
     def resolve(self, token: str) -> int | None:
         """Index of the option that `token` (cleaned) names; NOT_SHOWN for another label; None for no label."""
+        if token in self._resolved:
+            return self._resolved[token]
+        if len(self._resolved) >= _MOST:
+            self._resolved.clear()
+        found = self._resolved[token] = self._resolve(token)
+        return found
+
+    def _resolve(self, token: str) -> int | None:
         if token in self.exact:
             return self.exact[token]
         folded = key(token)

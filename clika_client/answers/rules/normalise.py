@@ -211,6 +211,8 @@ _OUTER_KINDS = ("So", "Ps", "Pe", "Pi", "Pf", "Po", "Pd", "Sk", "Cc", "Cf")
 
 def strip_symbols(text: str) -> str:
     """Cut punctuation and symbols (emoji, ticks) from both ends, but keep signs that carry meaning in numbers."""
+    if text[:1].isalnum() and text[-1:].isalnum():
+        return text
     start, end = 0, len(text)
     while start < end and _is_outer(text[start]):
         if text[start] == "-" and start + 1 < end and text[start + 1].isdigit():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ from clika_client.answers.rules.labels import AMBIGUOUS, label_set
 from clika_client.answers.rules.normalise import clean, core, lower
 from clika_client.answers.rules.result import Answer
 from clika_client.answers.rules.spellings import Spelled, spelled
+
+_LIKE_LABEL = re.compile(r"[a-z][.):\]]")
 
 
 class Question:
@@ -21,19 +24,21 @@ class Question:
         "clash",
         "cores",
         "labels",
+        "like_labels",
         "loose_cache",
         "spelled_cache",
         "text_answers",
     )
 
-    def __init__(self, labels: Sequence[str], choices: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], choices: Sequence[str], numeric: bool = False) -> None:
+        """`numeric` says that options are numbers where the texts given do not show it."""
         if len(labels) != len(choices):
             counts = f"{len(labels)} labels for {len(choices)} options"
             raise ValueError(f"{counts}: {list(labels)!r}; give each option one label")
         self.choices = tuple(choices)
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
-        numeric = any(c and c.replace(".", "").isdecimal() for c in self.cores)
+        numeric = numeric or any(c and c.replace(".", "").isdecimal() for c in self.cores)
         self.labels = label_set(tuple(labels), numeric)
         self.by_core: dict[str, int] = {}
         for index, text in enumerate(self.cores):
@@ -45,6 +50,8 @@ class Question:
             if (named := self.labels.lowered.get(text, self.labels.by_shape.get(text))) is not None and named != index
         )
         """Texts that are one option's text and another option's label: alone, they name nothing."""
+        self.like_labels = any(_LIKE_LABEL.match(text) for text in self.cores)
+        """Whether an option's own text begins as a labelled option does: `a. m.`"""
         self.answers = tuple(Answer(i, None, "label") for i in range(len(self.cores)))
         self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
         self.loose_cache: dict[str, int] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from clika_client.answers.rules.normalise import fold_word
 from clika_client.answers.rules.token import Token
 from clika_client.answers.rules.words import HINTS, UNSPACED, Role, words
@@ -11,18 +13,15 @@ _DENIALS = Role.NOT | Role.NOT_BEFORE | Role.NOT_AFTER | Role.WRONG
 
 def assign_roles(tokens: list[Token], language: str | None) -> frozenset[str]:
     """Give words their roles; returns the languages that most words belong to, the told one with a lead."""
-    index = words()
     votes: dict[str, int] = {language: 3} if language else {}
     found: list[tuple[Token, tuple[tuple[str, int], ...]]] = []
     for token in tokens:
         if token.kind == "word":
-            token.is_article = fold_word(token.text) in index.articles
-            entries = index.exact.get(token.text.casefold()) or index.single.get(fold_word(token.text))
+            token.is_article, entries, weight = known_word(token.text)
             if entries:
                 found.append((token, entries))
-                weight = min(len(token.text), 8) if len(token.text) > 1 or UNSPACED.match(token.text) else 0
                 for tag, _ in entries:
-                    votes[tag] = votes.get(tag, 0) + weight  # long words tell languages apart, single letters do not
+                    votes[tag] = votes.get(tag, 0) + weight
     chosen: set[str] = set()
     if votes:
         most = max(votes.values())
@@ -34,6 +33,15 @@ def assign_roles(tokens: list[Token], language: str | None) -> frozenset[str]:
             token.hint, token.role = role & HINTS, role & ~HINTS
     _assign_phrases(tokens)
     return frozenset(chosen) if votes and max(votes.values()) else frozenset()
+
+
+@lru_cache(maxsize=32_768)
+def known_word(word: str) -> tuple[bool, tuple[tuple[str, int], ...], int]:
+    """(whether it is an article, its roles by language, its weight): long words tell languages apart."""
+    index, folded = words(), fold_word(word)
+    entries = index.exact.get(word.casefold()) or index.single.get(folded) or ()
+    weight = min(len(word), 8) if len(word) > 1 or UNSPACED.match(word) else 0
+    return folded in index.articles, entries, weight
 
 
 def _united(token: Token, roles: list[int]) -> int:

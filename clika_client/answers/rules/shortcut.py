@@ -32,6 +32,7 @@ def read_fast(text: str, question: Question) -> Answer | None:
         index = question.labels.exact.get(match.group(1), -1)
         if index >= 0:
             said = core(match.group(2))
-            if said and question.cores[index].startswith(said) and core(text) not in question.by_core:
+            an_option = question.like_labels and core(text) in question.by_core
+            if said and question.cores[index].startswith(said) and not an_option:
                 return question.text_answers[index]
     return None

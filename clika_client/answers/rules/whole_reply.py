@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
 from clika_client.answers.rules.normalise import core, fold, loose, lower
@@ -71,15 +71,19 @@ def _as_written(text: str, bare: str) -> str:
     return text[start : start + len(bare)] if start >= 0 else bare
 
 
+def labelled(text: str, question: Question) -> tuple[int, str, str] | None:
+    """(index, signs, rest) of a reply in one line that a label opens; None for another."""
+    match = _LEAD.fullmatch(text)
+    index = question.labels.resolve(match.group(1)) if match else None
+    return (index, match.group(2), match.group(3)) if match and index is not None and index >= 0 else None
+
+
 def _label_and_text(text: str, _: str, question: Question, rule: str) -> Answer | None:
     """`B. Paris`, `B Paris`, or `B. Par` where the reply was cut: a label and its own option's text, no more."""
-    match = _LEAD.fullmatch(text)
-    if not match:
+    lead = labelled(text, question)
+    if lead is None:
         return None
-    label, joint, rest = match.groups()
-    index = question.labels.resolve(label)
-    if index is None or index < 0:
-        return None
+    index, joint, rest = lead
     said = core(rest)
     own = question.cores[index]
     listed = not joint or "," in joint or "-" in joint  # `C, B` is a list, `C. B` the start of Berlin
@@ -88,17 +92,22 @@ def _label_and_text(text: str, _: str, question: Question, rule: str) -> Answer 
     return None
 
 
-def _loosely(_: str, bare: str, question: Question, rule: str) -> Answer | None:
-    """`The Nile` for "Nile", `ile-de-france` for "Île de France": without accents, articles and inner signs."""
-    articles = words().articles
+def loose_options(question: Question) -> Mapping[str, int]:
+    """Each option's text without accents, articles and inner signs → its index."""
     if question.loose_cache is None:
+        articles = words().articles
         table: dict[str, int] = {}
         for index, text in enumerate(question.cores):
             key = loose(text, articles)
             if key and not key.isdecimal():
                 table[key] = AMBIGUOUS if key in table and question.cores[table[key]] != text else index
         question.loose_cache = table
-    found = question.loose_cache.get(loose(bare, articles))
+    return question.loose_cache
+
+
+def _loosely(_: str, bare: str, question: Question, rule: str) -> Answer | None:
+    """`The Nile` for "Nile", `ile-de-france` for "Île de France": without accents, articles and inner signs."""
+    found = loose_options(question).get(loose(bare, words().articles))
     if found is None or found == AMBIGUOUS or len(bare) < 2:
         return None
     if question.by_core.get(question.cores[found]) == AMBIGUOUS:
