@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from babel import Locale
+from babel import Locale, localedata
 
 from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.text import plain
@@ -18,6 +18,8 @@ HEAD = """\
 
 def names(language: str) -> list[list[str]]:
     """Twelve lists of plain names."""
+    # Babel shares the lists that several languages inherit, and fills them with the first one's names: start afresh.
+    localedata._cache.clear()
     months = Locale.parse(language).months
     found = []
     for number in range(1, 13):

@@ -12,15 +12,18 @@ import numpy.typing as npt
 from clika_cache.completions import read_figures
 from clika_client.answers import read as answers
 from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
+from clika_client.answers.open.cell import OPEN, coded, read_replies
+from clika_client.answers.open.cell import REASONS as OPEN_REASONS
+from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.store.store import Cell, Replies, Store
 
 PROBABILITIES = "probabilities"
 """The reading of `logprobs` cells: the choice with the highest probability."""
-REASONS = (*answers.REASONS, "no probabilities")
+REASONS = (*answers.REASONS, "no probabilities", *OPEN_REASONS)
 """Why a reply names no choice, by stored code; code 0 stands for an answer."""
-_NO_PROBABILITIES = len(REASONS) - 1
+_NO_PROBABILITIES = REASONS.index("no probabilities")
 _AT_ONCE = 5_000
 """Replies held in memory at a time: a cell may have a hundred thousand."""
 
@@ -100,6 +103,10 @@ def _read(
         return _most_probable(replies.logprobs)
     if reading in NORMALISATIONS:
         return _most_probable(_scored(replies, cell, reading, probe_set))
+    if reading == OPEN:
+        found = read_replies(probe_set, cell.key.language, replies.positions.tolist(), replies.texts, replies.finish)
+        golds = [probe_set.probes[cell.key.language][int(i)].gold for i in replies.positions]
+        return coded(found, golds, probe_set.languages, REASONS)
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
     return read_texts(
         replies.texts,
@@ -116,9 +123,11 @@ def reading_for(ask: str, reading: str) -> str:
     """The reading of cells asked in one way, where this one was wanted: a reading of another way is passed over."""
     if ask == "logprobs":
         return PROBABILITIES
+    if ask == OPEN:
+        return OPEN
     if ask == "likelihood":
         return reading if reading in NORMALISATIONS else HEADLINE
-    return "standard" if reading in NORMALISATIONS else reading
+    return "standard" if reading in NORMALISATIONS or reading == OPEN else reading
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
@@ -207,6 +216,8 @@ def reading_stamp(reading: str) -> str:
     """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
     if reading == PROBABILITIES or reading in NORMALISATIONS:
         return f"{reading}@1"
+    if reading == OPEN:
+        return f"{OPEN}@{OPEN_VERSION}"
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
 

@@ -9,6 +9,8 @@ from clika_providers import ProviderOptions
 _SAMPLING = ("--grammar", "--temperature", "--sampling-seed", "--max-tokens", "--thinking")
 _LOCAL_PROBABILITIES = (*_SAMPLING, "--repeats", "--extra")
 """A local model's probabilities are computed, not drawn: there is nothing to sample, to cut or to repeat."""
+_OPEN = ("--grammar", "--permute")
+"""Without options there are no labels to constrain a reply to, and nothing to put in another order."""
 _ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
 """Options are not shown, and nothing is generated."""
 
@@ -31,6 +33,7 @@ def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_li
             "in this process (gguf/FILE) for --ask likelihood, or use --ask text"
         )
     idle = [option for option in _LOCAL_PROBABILITIES if local and probabilities and option in given]
+    idle += [option for option in _OPEN if asking.mode == "open" and option in given]
     idle += [option for option in _ANY_LIKELIHOOD if asking.mode == "likelihood" and option in given]
     if idle:
         raise UserError(

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from clika_cache import KEY_BYTES, CachedProvider, canonical
 from clika_client.common.errors import UserError
 from clika_client.prompts.likelihood import render_options
+from clika_client.prompts.open import render_open
 from clika_client.prompts.style import Style, render, style_digest
 from clika_client.sets.filters import check_tags, kept_items, sample
 from clika_client.sets.probes import ProbeSet
@@ -25,14 +26,18 @@ from clika_client.store.store import CellKey, Store
 from clika_providers import AskMode, Request
 
 _BLOCK = 1000
+Way = AskMode | Literal["open"]
+"""How a question is asked: as a provider is asked, or for text without showing options."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How each question is asked; the same for every model of a run."""
 
-    ask: AskMode | Literal["auto"] = "auto"
-    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode.py`)."""
+    ask: Way | Literal["auto"] = "auto"
+    """`auto`: text from hosted models; a local one is asked as a short probe of it says (see `ask_mode.py`).
+
+    `open` asks for text without showing options; a set that has none is never asked otherwise."""
     max_tokens: int = 32
     temperature: float = 0.0
     seed: int | None = None
@@ -43,11 +48,16 @@ class Asking:
     repeats: int = 1
 
     @property
-    def mode(self) -> AskMode:
+    def mode(self) -> Way:
         """How questions are asked, once `auto` has been decided for a model."""
         if self.ask == "auto":
             raise ValueError("how to ask is not decided yet: replace `auto` by a mode first")
         return self.ask
+
+    @property
+    def request_mode(self) -> AskMode:
+        """What a provider is asked for: an open answer is text."""
+        return "text" if self.mode == "open" else self.mode
 
     @property
     def samples(self) -> bool:
@@ -187,7 +197,8 @@ def _plan_cell(
     missing: list[int] = []
     size = 0
     probe_set = selection.probe_set
-    labels = style.make_layout(language, probe_set.k, probe_set.meta).labels
+    shown = asking.mode != "open"
+    labels = style.make_layout(language, probe_set.k, probe_set.meta).labels if shown else ()
     positions = _positions(selection, language, rotation)
     for start in range(0, len(positions), _BLOCK):
         block: list[tuple[int, bytes, int]] = []
@@ -257,11 +268,16 @@ def make_request(
     if asking.mode == "likelihood":
         asked = render_options(probe, style, probe_set, tags=tags)
         return Request(asked.messages, "likelihood", options=asked.options, neutral=asked.neutral)
-    prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
+    if asking.mode == "open":
+        labels: tuple[str, ...] = ()
+        messages = render_open(probe, style, probe_set, tags=tags)
+    else:
+        prompt = render(probe, style, probe_set, rotation=rotation, tags=tags)
+        messages, labels = prompt.messages, prompt.labels
     return Request(
-        messages=prompt.messages,
-        mode=asking.mode,
-        labels=prompt.labels,
+        messages=messages,
+        mode=asking.request_mode,
+        labels=labels,
         max_tokens=asking.max_tokens,
         temperature=asking.temperature,
         seed=asking.seed,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import probe_letters
@@ -16,7 +16,9 @@ from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_req
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
 from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
+from clika_client.prompts.open import open_notes
 from clika_client.prompts.style import Style, style_digest, style_notes
+from clika_client.sets.open_form import open_form, refuse_options
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
@@ -134,8 +136,9 @@ class PreparedRun:
             # A slip in the last name is told before the first model is set up.
             parse_spec(model) if isinstance(model, str) else as_provider(model, "a model that is not named by a spec")
         self.store = store
-        self.config = config
-        self.notes = [note for s in config.sets for note in style_notes(config.style, s)]
+        config = self.config = replace(config, **_as_asked(config))
+        of_style = open_notes if config.asking.ask == "open" else style_notes
+        self.notes = [note for s in config.sets for note in of_style(config.style, s)]
         self.events: list[str] = []
         """What concerns this run only, and is no news under a later table."""
         self._say: Callable[[str], None] = lambda _: None
@@ -350,14 +353,29 @@ def estimate(
     return costs
 
 
+def _as_asked(config: RunConfig) -> dict[str, Any]:
+    """Sets and asking of a run that asks openly: each set in its open form, and `auto` decided for open sets.
+
+    Raises UserError for a set that cannot be asked in the way that was chosen.
+    """
+    asking = config.asking
+    if asking.ask == "auto" and config.sets and all(s.open for s in config.sets):
+        asking = replace(asking, ask="open")
+    if asking.ask != "open":
+        for probe_set in config.sets:
+            refuse_options(probe_set)
+        return {"asking": asking}
+    return {"asking": asking, "sets": tuple(open_form(s) for s in config.sets)}
+
+
 def _reply_tokens(plan: Plan) -> tuple[int, int]:
     """How many tokens a reply to this plan's questions takes, as a rule and at most."""
     asking = plan.asking
-    usual = min(asking.max_tokens, 8)
+    usual = min(asking.max_tokens, 16 if asking.mode == "open" else 8)
     most = plan.provider.most_output(Request((), max_tokens=asking.max_tokens, thinking=asking.thinking))
     return usual, most if asking.thinking or most > asking.max_tokens else usual
 
 
 def price_of(plan: Plan, prices: Path | None = None) -> Price | None:
     """The price of the model a plan asks, for the way it is asked; `prices` is the user's own table."""
-    return find_price(plan.provider.spec, mode=plan.asking.mode, user_file=prices)
+    return find_price(plan.provider.spec, mode=plan.asking.request_mode, user_file=prices)

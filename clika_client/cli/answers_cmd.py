@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
+from clika_client.cli.open_replies import open_rows, show_open, show_open_unread
 from clika_client.cli.scoring_options import (
     Anchor,
     Languages,
@@ -117,13 +119,13 @@ def answers(
     with opened(database_path(db)) as store:
         cells = text_cells(store, wanted, pair[0] if len(pair) == 1 else None)
         if unread:
-            _show_unread(cells, reading, limit, as_json)
+            _show_unread(cells, list(open_rows(store, wanted)), reading, limit, as_json)
         elif len(pair) == 2:
             _show_differences((_differences(cell, *pair) for cell in cells), pair[0], pair[1], limit, as_json)
         elif pair:
             _show_changes(list(cells), names[0], limit, as_json)
         else:
-            _show_answers(cells, reading, limit, as_json)
+            _show_answers(cells, open_rows(store, wanted), reading, limit, as_json)
 
 
 def _show_questions(
@@ -195,8 +197,11 @@ def _kept(
     return stamp, [Answer(int(c) if c >= 0 else None, why, "kept") for c, why in zip(shown_at, reasons, strict=True)]
 
 
-def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
+def _show_unread(
+    cells: Iterator[CellReplies], opened_rows: list[dict[str, Any]], reading: str, limit: int, as_json: bool
+) -> None:
     from clika_client.answers.rules.compare import group_unread
+    from clika_client.scoring.language_scores import NO_ANSWERS
 
     total = 0
     pairs: list[tuple[str, Answer]] = []
@@ -204,8 +209,14 @@ def _show_unread(cells: Iterator[CellReplies], reading: str, limit: int, as_json
         total += len(cell.texts)
         pairs += [(t, a) for t, a in zip(cell.texts, cell.read(reading), strict=True) if a.choice is None]
     groups = group_unread(pairs)
+    silent = [row for row in opened_rows if row["verdict"] in NO_ANSWERS]
     if as_json:
-        print_json({"replies": total, "unread": len(pairs), "groups": [asdict(g) for g in groups]})
+        parts = {"replies": total, "unread": len(pairs), "groups": [asdict(g) for g in groups]}
+        print_json({**parts, "open_replies": len(opened_rows), "open_unread": silent})
+        return
+    if opened_rows:
+        show_open_unread(silent, len(opened_rows), limit)
+    if opened_rows and not total:
         return
     out().print(f"{len(pairs):,} of {total:,} replies name no choice ({reading})", markup=False)
     for group in groups[:limit]:
@@ -276,7 +287,9 @@ def _word(answer: dict[str, Any]) -> str:
     return answer["reason"] if answer["choice"] is None else f"option {answer['choice'] + 1}"
 
 
-def _show_answers(cells: Iterator[CellReplies], reading: str, limit: int, as_json: bool) -> None:
+def _show_answers(
+    cells: Iterator[CellReplies], open_replies: Iterator[dict[str, Any]], reading: str, limit: int, as_json: bool
+) -> None:
     rows: list[dict[str, Any]] = []
     for cell in cells:
         for probe, text, gold, answer in zip(cell.probes, cell.texts, cell.gold(), cell.read(reading), strict=True):
@@ -297,7 +310,7 @@ def _show_answers(cells: Iterator[CellReplies], reading: str, limit: int, as_jso
                 }
             )
     if as_json:
-        print_json({"reading": reading, "answers": rows})
+        print_json({"reading": reading, "answers": rows, "open_answers": list(open_replies)})
         return
     for row in rows:
         read = row["label"] or row["reason"]
@@ -305,3 +318,4 @@ def _show_answers(cells: Iterator[CellReplies], reading: str, limit: int, as_jso
         place = f"{row['model']} {row['set']} {row['language']} {row['item_id']}"
         text = shown(row["text"][:100])
         out().print(f"{shown(place)}: {read} ({mark}, {row['rule']}): {text!r}", markup=False, soft_wrap=True)
+    show_open(list(islice(open_replies, max(0, limit - len(rows)))), limit)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clika_client.cli.common import AsJson, print_json
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
+
+if TYPE_CHECKING:
+    from clika_client.sets.probes import Probe
+    from clika_providers import Message
 
 
 def prompt(
@@ -27,7 +31,9 @@ def prompt(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Local model: show its exact text and tokens (loads it).")
     ] = None,
-    ask: Annotated[str, typer.Option(help="With --model: as it is asked for logprobs or likelihood.")] = "logprobs",
+    ask: Annotated[
+        str, typer.Option(help="With --model: as it is asked for logprobs or likelihood; or open: without options.")
+    ] = "logprobs",
     as_json: AsJson = False,
 ) -> None:
     """Show the prompts of a set in one style; without a set, the styles there are."""
@@ -40,22 +46,33 @@ def prompt(
     from clika_client.cli.prompt_tokens import print_tokens, tokens_for
     from clika_client.common.languages import canonical
     from clika_client.prompts.likelihood import render_options
+    from clika_client.prompts.open import open_notes, render_open
     from clika_client.sets.catalogue import resolve
+    from clika_client.sets.open_form import open_form, refuse_options
     from clika_providers import Request
 
     chosen = get_style(str(template.resolve()) if template is not None else style, shots)
     probe_set = resolve(name).select([canonical(tag) for tag in language.split(",") if tag.strip()])
+    if ask == "open":
+        probe_set = open_form(probe_set)
     ids = [i.item_id for i in probe_set.items]
     if item is not None and item not in ids:
         raise UserError(f"set {probe_set.name!r} has no item {item!r}; its first items: {', '.join(ids[:5])}")
     start = 0 if item is None else ids.index(item)
-    if ask not in ("logprobs", "likelihood"):
-        raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood")
+    if ask not in ("logprobs", "likelihood", "open"):
+        raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood, open")
+    if probe_set.open and ask != "open":
+        refuse_options(probe_set)
     rows: list[dict[str, Any]] = []
     asked: list[Request] = []
     for tag in probe_set.languages:
         for probe, its in zip(probe_set.probes[tag][start : start + limit], probe_set.items[start:], strict=False):
             if probe.absent:
+                continue
+            if ask == "open":
+                messages = render_open(probe, chosen, probe_set, tags=its.tags)
+                asked.append(Request(messages, max_tokens=32))
+                rows.append(_row(probe, messages))
                 continue
             rendered = render(probe, chosen, probe_set, rotation=rotation, tags=its.tags)
             asked.append(Request(rendered.messages, "logprobs", rendered.labels))
@@ -64,9 +81,7 @@ def prompt(
                 asked[-1] = Request(bare.messages, "likelihood", options=bare.options, neutral=bare.neutral)
             rows.append(
                 {
-                    "item_id": probe.item_id,
-                    "language": tag,
-                    "messages": [{"role": m.role, "content": m.content} for m in rendered.messages],
+                    **_row(probe, rendered.messages),
                     "labels": list(rendered.labels),
                     "choice_order": list(rendered.choice_order),
                     "gold_label": rendered.labels[rendered.choice_order.index(probe.gold)],
@@ -74,7 +89,7 @@ def prompt(
             )
     if model is not None:
         tokens_for(model, rows, asked)
-    notes = style_notes(chosen, probe_set)
+    notes = (open_notes if ask == "open" else style_notes)(chosen, probe_set)
     if as_json:
         print_json({"style": chosen.name, "digest": style_digest(chosen), "notes": list(notes), "prompts": rows})
         return
@@ -82,6 +97,16 @@ def prompt(
         _print(row) if model is None else print_tokens(row)
     for note in notes:
         typer.echo(f"note: {shown(note)}", err=True)
+
+
+def _row(probe: Probe, messages: Sequence[Message]) -> dict[str, Any]:
+    """A question as it is asked, with the answer that is right."""
+    return {
+        "item_id": probe.item_id,
+        "language": probe.language,
+        "messages": [{"role": m.role, "content": m.content} for m in messages],
+        "gold_label": probe.choices[probe.gold].rstrip("*"),
+    }
 
 
 def _list(styles: list[tuple[str, str, str]], as_json: bool) -> None:

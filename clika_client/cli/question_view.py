@@ -62,7 +62,7 @@ def _lines(question: Question) -> Iterator[Text]:
 
 def _reply(reply: Row) -> Text:
     word, style = _MARKS[None if reply["choice"] is None else reply["correct"]]
-    read = reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
+    read = reply["verdict"] or reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
     text = " ".join(reply["reply"].split())
     said = f": {shown(text[:_REPLY])!r}{'…' if len(text) > _REPLY else ''}" if reply["ask"] == "text" else ""
     return Text(f"      {reply['model']}: {word}, {read}{said}", style=style)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
-ASKS = ("auto", "text", "logprobs", "likelihood")
+ASKS = ("auto", "text", "logprobs", "likelihood", "open")
 
 
 def run(
@@ -59,6 +59,7 @@ def run(
         str,
         typer.Option(
             help="text; logprobs: probabilities of the option labels; likelihood: of the options themselves; "
+            "open: text without showing options; "
             "auto: text from hosted models, what a short probe advises from local ones."
         ),
     ] = "auto",

@@ -1,4 +1,4 @@
-"""The two codes that are not choices, and the array types every metric shares."""
+"""The codes that are not choices, and the array types every metric shares."""
 
 from __future__ import annotations
 
@@ -11,10 +11,19 @@ NO_ANSWER = -1
 """A reply that names no choice: not correct, and never the same answer as another."""
 MISSING = -2
 """No reply at all (never asked, or the request failed): not wrong, the item leaves every count."""
+OTHER = -3
+"""An open answer that is wrong and none of the known ones: an answer, but never the same as another."""
+ELSEWHERE = -4
+"""An open answer that is right in another language than was asked: its own score, neither right nor wrong."""
 
 Answers: TypeAlias = npt.NDArray[np.int8]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
+
+
+def answered(answers: npt.NDArray[np.integer]) -> Bools:
+    """Which replies hold an answer, be it a choice or not; shape of `answers`."""
+    return np.asarray((answers >= 0) | (answers <= OTHER))
 
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike, *, empty: float = np.nan) -> Floats:

@@ -59,7 +59,7 @@ def render_options(probe: Probe, style: Style, probe_set: ProbeSet, *, tags: Tag
     """
 
     def bare(language: str, k: int, meta: Meta) -> BareLayout:
-        return _bare(style.make_layout(language, k, meta))
+        return bare_layout(style.make_layout(language, k, meta))
 
     layout = bare(probe.language, len(probe.choices), probe_set.meta)
     examples = ""
@@ -90,14 +90,17 @@ def _is_sentence(probe: Probe) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _bare(layout: Layout) -> BareLayout:
-    """The layout without what speaks of options; raises UserError where no question remains."""
+def bare_layout(layout: Layout, *, whole: bool = False) -> BareLayout:
+    """The layout without what speaks of options; raises UserError where no question remains.
+
+    What stands before the question goes too, unless `whole`.
+    """
     lines = _lines(layout.body)
-    first = next((i for i, line in enumerate(lines) if _asks(line)), None)
+    first = next((i for i, line in enumerate(lines) if whole or _asks(line)), None)
     kept = [] if first is None else [line for line in lines[first:] if not set(line.places) & set(_OF_OPTIONS)]
     if not any(_asks(line) for line in kept):
         raise UserError(
-            "this prompt cannot be asked for likelihoods: the question stands on a line with the options or labels; "
+            "this prompt cannot be asked without options: the question stands on a line with the options or labels; "
             "put {question} on a line of its own, or use --prompt plain"
         )
     return BareLayout(_joined(kept), layout.labels, language=layout.language, note=layout.note)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.report.open_verdicts import is_open
 from clika_client.scoring.reading_differences import ReadingDifference
 from clika_client.scoring.records import Record, Scores
 
@@ -19,6 +20,7 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
         _how_asked(table),
         _reference(table, scores),
         _en_co(table, scores),
+        _in_another(table),
         _thin(table),
         _compared(table),
         _uneven(table),
@@ -64,7 +66,8 @@ def _how_asked(table: ScoreTable) -> str:
 
 def _reference(table: ScoreTable, scores: Scores) -> str:
     cell = next(_cells(table))
-    span = f"RA is 0 at chance ({cell.chance:.1%}) and 1 at {cell.ra_reference:.1%}"
+    floor = "0 where nothing is right" if is_open(table) else f"0 at chance ({cell.chance:.1%})"
+    span = f"RA is {floor} and 1 at {cell.ra_reference:.1%}"
     kind = scores.reference_kind.get(table.set, "none")
     if kind == "published":
         return f"{span}, the published reference (ChatGPT in English)."
@@ -89,10 +92,21 @@ def _en_co(table: ScoreTable, scores: Scores) -> str:
         "recall": "right in both / right in the anchor",
         "dice": "2 x right in both / sum of right in each",
     }
+    habits = "" if is_open(table) else " and letter habits"
     return (
         f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor} (marked *); it rises with "
-        "accuracy alone. Corrected: 0 for two answerers with these accuracies and letter habits that share no "
+        f"accuracy alone. Corrected: 0 for two answerers with these accuracies{habits} that share no "
         "knowledge, 1 for full overlap; a dash where the accuracies leave no room to tell."
+    )
+
+
+def _in_another(table: ScoreTable) -> str:
+    """What an answer in another language counts as."""
+    if not is_open(table):
+        return ""
+    return (
+        "Right means right in the asked language; an answer that is right in another language is counted apart, "
+        "neither right nor wrong (right_elsewhere; with it: right_anywhere)."
     )
 
 
@@ -140,7 +154,7 @@ def _uneven(table: ScoreTable) -> str:
 _KINDS = {
     "degenerate": ("† Degenerate: one letter makes up at least 95 % of the answers of", ()),
     "biased": ("‡ Biased: one letter makes up at least 80 % of the answers of", ("degenerate",)),
-    "silent": ("§ Silent: fewer than half of the replies name a choice,", ()),
+    "silent": ("§ Silent: fewer than half of the replies hold an answer,", ()),
 }
 
 
@@ -197,7 +211,8 @@ def _no_answer(table: ScoreTable) -> str:
     said = [f"{row.label} {cell.language} {cell.no_answer_rate:.1%}{_reasons(cell)}" for row, cell in cells]
     cut = any("truncated" in cell.no_answer for _, cell in cells)
     cure = " Truncated ones ended before their answer: give more room with --max-tokens." if cut else ""
-    return f"Replies that name no choice (not correct, counted apart): {_some(said)}.{cure}"
+    what = "hold no answer" if is_open(table) else "name no choice"
+    return f"Replies that {what} (not correct, counted apart): {_some(said)}.{cure}"
 
 
 def _reasons(cell: Record) -> str:

@@ -15,6 +15,7 @@ from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
 from clika_client.report.layout import ScoreTable, TableRow, tables
 from clika_client.report.notes import THIN, notes, reading_notes, shared_notes
+from clika_client.report.open_verdicts import is_open, short_enough, verdict_table
 from clika_client.report.overview import overview_notes, overviews
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
@@ -67,6 +68,8 @@ def render(
         )
         for languages in _chunks(table, console.width, show, with_intervals):
             console.print(_grid(table, languages, scores, console, show, with_intervals))
+        if is_open(table) and (details or short_enough(table)):
+            console.print(verdict_table(table))
         if details:
             render_details(table, console)
         for note in notes(table, scores):
@@ -93,6 +96,7 @@ def _title(table: ScoreTable) -> str:
     split = f" · {table.split}" if table.split else ""
     fewest, most = cell.choices
     choices = f"{fewest} choices" if fewest == most else f"{fewest}–{most} choices, chance {_number(cell.chance)}"
+    choices = "asked openly" if cell.verdicts else choices
     named = f"(version {table.version} " in table.set  # told apart from another of its name in this report
     split += f" · version {table.version}" if table.version > 1 and not named else ""
     return f"{table.set}{split} · {table.items} items · {choices}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, OTHER, Answers, Bools, Floats, answered
 from clika_client.scoring.metrics.counts import Questions
 from clika_client.sets.probes import ProbeSet
 
@@ -38,11 +38,13 @@ class AnswerGrid:
     key: RowKey
     languages: tuple[str, ...]
     answers: Answers
-    """(languages, items): index of the choice in the set's own order, NO_ANSWER or MISSING."""
+    """(languages, items): index of the choice in the set's own order, or a code of `common.answer_codes`."""
     asked: Bools
     """(languages, items): False for items that were never put to the model in that language."""
     reasons: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
-    """(languages, items): why there is no answer, as an index into the reading's reasons; 0 for answers."""
+    """(languages, items): why there is no answer, as an index into the reading's reasons; 0 for answers.
+
+    For ELSEWHERE the number of the answer's language among the set's, from 1."""
     shown: Answers | None = None
     """(languages, items): position of the chosen option on screen, in the order first asked; None: as `answers`."""
     orders: int = 1
@@ -91,18 +93,19 @@ def gold_of(probe_set: ProbeSet) -> Answers:
 
 def questions_of(probe_set: ProbeSet) -> Questions:
     """Gold and number of choices per item, the same in every language."""
-    return Questions(gold_of(probe_set), probe_set.counts)
+    return Questions(gold_of(probe_set), probe_set.counts, probe_set.open)
 
 
 def plurality(votes: Answers, k: int) -> Answers:
     """The most frequent choice over the first axis; a tie goes to the tied choice that was voted first.
 
-    No answer wins only when no vote names a choice; MISSING only when no vote exists.
+    No answer wins only when no vote is an answer; MISSING only when no vote exists.
     """
-    counts = np.stack([(votes == choice).sum(0) for choice in range(k)])
+    counts = np.stack([(votes == code).sum(0) for code in (*range(k), OTHER, ELSEWHERE)])
     best = counts.max(0)
     result = np.where((votes == MISSING).all(0), MISSING, -1).astype(np.int8)
     for vote in votes[::-1]:
-        leads = (vote >= 0) & (np.take_along_axis(counts, np.maximum(vote, 0)[None].astype(np.int64), 0)[0] == best)
+        row = np.where(vote >= 0, vote, k + (vote == ELSEWHERE)).astype(np.int64)
+        leads = answered(vote) & (np.take_along_axis(counts, row[None], 0)[0] == best)
         result = np.where(leads, vote, result).astype(np.int8)
     return result

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from clika_client.answers.cells import reason_counts
-from clika_client.common.answer_codes import Floats
+from clika_client.answers.open.cell import OPEN
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, Floats, answered
 from clika_client.scoring.answer_grid import OWN, AnswerGrid
 from clika_client.scoring.comparable import items_digest
 from clika_client.scoring.measure import Measured
@@ -20,7 +21,7 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
     """One record per language of a row."""
     covered = performance.coverage(block.answers, block.asked)
     combined = position.total_variation(block.answers, part.gold, part.questions.most)
-    asked, answered = block.asked.sum(-1), (block.answers >= 0).sum(-1)
+    asked, given = block.asked.sum(-1), answered(block.answers).sum(-1)
     # With a limit, or in a set that is not parallel, a language may have been asked only some of the items.
     questions = [part.questions.take(np.flatnonzero(mine)) for mine in block.asked]
     row = measured.figures
@@ -37,12 +38,14 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             anchor=options.anchor,
             split=part.split,
             n=int(asked[i]),
-            answered=int(answered[i]),
+            answered=int(given[i]),
             coverage=float(covered[i]),
             ra_reference=part.reference,
             chance=questions[i].chance,
             choices=questions[i].range,
-            no_answer=reason_counts(block.reasons[i]) if block.reasons.size else {},
+            no_answer=_reasons(block, i),
+            verdicts=_verdicts(part, block, i),
+            answered_in=_answered_in(part, block, i),
             en_co_variant=options.variant,
             label_mass=float(masses[i]),
             position_bias_combined=float(combined[i]) if block.orders > 1 else math.nan,
@@ -57,6 +60,42 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
         )
         for i, language in enumerate(block.languages)
     ]
+
+
+def _reasons(block: AnswerGrid, row: int) -> dict[str, int]:
+    """Why there is no answer, counted."""
+    if not block.reasons.size:
+        return {}
+    return reason_counts(np.where(block.answers[row] == NO_ANSWER, block.reasons[row], 0))
+
+
+def _verdicts(part: ScoredSet, block: AnswerGrid, row: int) -> dict[str, int]:
+    """What the replies to open questions were found to say, counted; empty where options are shown."""
+    if block.key.ask != OPEN:
+        return {}
+    answers = block.answers[row]
+    right, elsewhere = answers == part.gold, answers == ELSEWHERE
+    wrong = answered(answers) & ~right & ~elsewhere
+    counts = {"right": right, "right in another language": elsewhere, "wrong": wrong}
+    why = _reasons(block, row)
+    return {
+        **{name: int(found.sum()) for name, found in counts.items()},
+        **{name: why.get(name, 0) for name in NO_ANSWERS},
+    }
+
+
+NO_ANSWERS = ("several", "refusal", "unknown", "empty", "truncated")
+"""Verdicts of open replies without an answer, which are the reasons they are stored under."""
+
+
+def _answered_in(part: ScoredSet, block: AnswerGrid, row: int) -> dict[str, int]:
+    """The languages of right answers in another language, counted, most frequent first."""
+    if block.key.ask != OPEN or not block.reasons.size:
+        return {}
+    numbers = block.reasons[row][block.answers[row] == ELSEWHERE]
+    counts = np.bincount(numbers, minlength=len(part.probe_set.languages) + 1)
+    order = np.argsort(-counts, kind="stable")
+    return {part.probe_set.languages[i - 1]: int(counts[i]) for i in order if i > 0 and counts[i]}
 
 
 def label_masses(block: AnswerGrid) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from clika_client.answers.cells import PROBABILITIES, choice_scores, mean_over_orders, read_cell, reading_for, rotate
 from clika_client.answers.likelihood import NORMALISATIONS
-from clika_client.common.answer_codes import MISSING, Answers, Floats
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
 from clika_client.scoring.set_versions import (
@@ -200,8 +200,9 @@ def _block(
         votes = np.stack([r.choices for r in read])
         answers[i] = votes[0] if len(mine) == 1 else plurality(votes, probe_set.k)
         again[: min(len(votes), 2), i] = votes[:2]
-        shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
-        reasons[i] = np.where(answers[i] == -1, read[0].reasons, 0)
+        if not probe_set.open:
+            shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
+        reasons[i] = read[0].reasons
         for cell in mine:
             asked[i, run_positions.get(cell.cell_id, cell.asked())] = True
         orders = max(orders, len({c.key.rotation for c in mine}))
@@ -215,8 +216,8 @@ def _block(
         tuple(languages),
         answers,
         asked,
-        np.where(answers == -1, reasons, 0).astype(np.uint8),
-        None if orders == repeats == 1 else shown,
+        np.where(np.isin(answers, (NO_ANSWER, ELSEWHERE)), reasons, 0).astype(np.uint8),
+        None if orders == repeats == 1 and not probe_set.open else shown,
         orders,
         repeats,
         scores,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.common.answer_codes import Floats
+from clika_client.common.answer_codes import MISSING, Floats, answered
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.metrics import position
 from clika_client.scoring.metrics.catalogue import CELL_METRICS, LANGUAGE_METRICS, PAIR_METRICS, ROW_METRICS
@@ -69,8 +69,8 @@ def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
 def language_flags(part: ScoredSet, block: AnswerGrid) -> tuple[tuple[str, ...], ...]:
     """Per language, what makes its figures hollow: one letter for nearly everything, or few answers at all."""
     share = position.top_choice_share(block.on_screen, part.questions.most)
-    answered, replied = (block.answers >= 0).sum(-1), (block.answers >= -1).sum(-1)
-    return tuple(position.flags(float(s), int(a), int(r)) for s, a, r in zip(share, answered, replied, strict=True))
+    given, replied = answered(block.answers).sum(-1), (block.answers != MISSING).sum(-1)
+    return tuple(position.flags(float(s), int(a), int(r)) for s, a, r in zip(share, given, replied, strict=True))
 
 
 def origins(part: ScoredSet, block: AnswerGrid) -> npt.NDArray[np.int64]:

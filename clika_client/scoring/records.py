@@ -66,7 +66,7 @@ class Record(_WithFigures):
     n: int
     """Items asked (after --drop and --split)."""
     answered: int
-    """Replies that name a choice."""
+    """Replies that hold an answer."""
     coverage: float
     """Share of the asked items that have a reply."""
     ra_reference: float
@@ -75,7 +75,7 @@ class Record(_WithFigures):
     choices: tuple[int, int]
     """Fewest and most choices of an item that was asked."""
     no_answer: Mapping[str, int]
-    """Reasons why replies name no choice, counted."""
+    """Reasons why replies hold no answer, counted."""
     en_co_variant: str
     label_mass: float
     """Mean probability that a reply begins with one of the labels, where label probabilities were asked for."""
@@ -93,6 +93,10 @@ class Record(_WithFigures):
     """Which of the sets of this name, in the order they were first asked."""
     items: str = ""
     """A digest of which items were asked; equal for equal items."""
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    """Of open questions: what the replies say, counted by verdict; empty where options are shown."""
+    answered_in: Mapping[str, int] = field(default_factory=dict)
+    """Of open questions: the languages of the answers that are right in another language, counted."""
 
 
 @dataclass(frozen=True, slots=True)

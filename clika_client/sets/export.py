@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from clika_client.sets.probes import EXAMPLE_TAG, ProbeSet
+from clika_client.sets.probes import ACCEPTED, EXAMPLE_TAG, Probe, ProbeSet
 
 
 def jsonl_lines(probe_set: ProbeSet) -> Iterator[str]:
@@ -33,11 +33,10 @@ def _rows(probe_set: ProbeSet, reserved: str | bool = False) -> Iterator[str]:
                 "item_id": item.item_id,
                 "language": language,
                 "question": probe.question,
-                "choices": list(probe.choices),
-                "gold": probe.gold,
+                **_answers(probe, probe_set),
                 "tags": {**item.tags, **probe.tags},
             }
-            if seems_from_one:
+            if seems_from_one and "gold" in row:
                 row["gold0"] = probe.gold
             if item.tags or probe.tags:
                 row["item_tags"] = list(item.tags)
@@ -48,3 +47,10 @@ def _rows(probe_set: ProbeSet, reserved: str | bool = False) -> Iterator[str]:
             if reserved:
                 row["reserved"] = reserved
             yield json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _answers(probe: Probe, probe_set: ProbeSet) -> dict[str, object]:
+    """The options and the right one; of a question without options its right answers."""
+    if probe_set.open and len(probe.choices) == 1:
+        return {"answers": [*probe.choices, *filter(None, probe.fields.get(ACCEPTED, "").split("\n"))]}
+    return {"choices": list(probe.choices), "gold": probe.gold}

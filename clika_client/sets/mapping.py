@@ -13,8 +13,11 @@ from clika_client.common.errors import UserError
 
 GOLDS = ("gold", "gold0", "gold1")
 """The right choice: `gold` in any form, `gold0` and `gold1` as a number that counts from 0 or from 1."""
-PARTS = ("item_id", "language", "question", "choices", *GOLDS, "tags", "fields", "cluster", "reserved")
-OPTIONAL = ("tags", "fields", "cluster", "item_tags", "reserved", *GOLDS)
+PARTS = (
+    "item_id", "language", "question", "choices", *GOLDS, "answers", "answer_kind", "tags", "fields", "cluster",
+    "reserved",
+)  # fmt: skip
+OPTIONAL = ("tags", "fields", "cluster", "item_tags", "answers", "answer_kind", "reserved", *GOLDS)
 # numpy prints an array of texts without commas: ['a' 'b']. As Python that would be one text.
 _NUMPY = re.compile(r"""(['"])\s+(['"])""")
 

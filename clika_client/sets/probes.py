@@ -17,6 +17,12 @@ NOT_PARALLEL = "not_parallel"
 """Key of a set's `meta`: why its languages do not hold the same questions."""
 LABELLED = "labelled"
 """Key of a set's `meta`: its questions begin with a label of their own ("City: Nairobi."), and need no "Question:"."""
+OPEN = "open"
+"""Key of a set's `meta`: its questions are asked without options; a Probe's `choices` are answers that are known."""
+ACCEPTED = "accepted"
+"""Field of a Probe of an open set: further right answers beside `choices[gold]`, one a line; `*` ends a stem."""
+ANSWER_KIND = "answer_kind"
+"""Tag of an item of an open set: `number`, `date` or `yes-no`; a name where it is absent."""
 EXAMPLE_TAG = "example_tag"
 """Key of the `meta` of a set of examples: an example has the question's own value of this tag."""
 
@@ -118,8 +124,13 @@ class ProbeSet:
 
     @property
     def chance(self) -> float:
-        """Accuracy of blind guessing: the mean over items of 1 / number of choices."""
-        return float((1.0 / self.counts).mean())
+        """Accuracy of blind guessing: the mean over items of 1 / number of choices; 0 where none are shown."""
+        return 0.0 if self.open else float((1.0 / self.counts).mean())
+
+    @property
+    def open(self) -> bool:
+        """Whether its questions are asked without options."""
+        return OPEN in self.meta
 
     @property
     def parallel(self) -> bool:

@@ -2,8 +2,9 @@
 
 One row is one question in one language: `item_id, language, question, choices, gold, tags`. `gold` is an index
 that counts from 0, a letter, or the text of the right choice; `gold1` an index that counts from 1. Tags that are the
-same in every language of an item are taken as the item's own. Rows with `reserved` are never
-asked: `--shots` shows them.
+same in every language of an item are taken as the item's own. A question without options has `answers` in place of
+`choices` and `gold`: all that is right in its language, the one to show first; `answer_kind` says number, date, yes-no.
+Rows with `reserved` are never asked: `--shots` shows them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from clika_client.common.task_names import language_of_file
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
 from clika_client.sets.gather import Gathered, Row
 from clika_client.sets.mapping import Mapped, Missing, from_json_text, gold_part, parse_mapping, part_of
-from clika_client.sets.probes import EXAMPLE_TAG, Probe, ProbeSet
+from clika_client.sets.open_form import KINDS
+from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, EXAMPLE_TAG, OPEN, Probe, ProbeSet
 from clika_client.sets.spreadsheets import read_rows
 from clika_client.sets.wording import LATIN
 
@@ -45,18 +47,24 @@ def read_user_set(
     mapped = parse_mapping(mapping)
     gathered, reserved = Gathered(paths), Gathered(paths)
     chosen_by: dict[str | bool, str] = {}
+    opened: set[bool] = set()
     pool = _Pool()
     for number, file in enumerate(paths):
         spoken = language_of_file(file)
         for place, raw in read_rows(file):
             try:
                 row = _read(place, raw, mapped, pool, spoken)
+                opened.add(is_open(raw, mapped))
+                if len(opened) > 1:
+                    raise _Bad("some rows have `answers` and others `choices`; make two sets of them")
             except (_Bad, Missing, UserError) as error:
                 raise UserError(f"{file}, {place}: {error}") from None
             if row.reserved:
                 chosen_by.setdefault(row.reserved, f"{file}, {place}")
             (reserved if row.reserved else gathered).add(row, number)
     found = gathered.probe_set(name or paths[0].stem, reference=reference, source=paths[0].name)
+    if True in opened:
+        found = replace(found, meta={**found.meta, OPEN: "questions without options"})
     if not chosen_by:
         return found
     return replace(found, examples=_examples(reserved, found, chosen_by))
@@ -97,16 +105,22 @@ class _Pool:
 
 
 def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoken: str | None) -> Row:
-    choices, labels = _choices(part_of(raw, "choices", mapped))
-    part, value = gold_part(raw, mapped)
-    gold, counted = _gold(value, choices, labels, part)
     tags = _texts_of(part_of(raw, "tags", mapped), "tags")
+    fields = _texts_of(part_of(raw, "fields", mapped), "fields")
+    answers = _answers(part_of(raw, "answers", mapped)) if is_open(raw, mapped) else ()
+    if answers:
+        choices, gold, counted = answers[:1], 0, False
+        fields = {**fields, ACCEPTED: "\n".join(answers[1:])} if answers[1:] else fields
+        tags = {**tags, **_kind(part_of(raw, "answer_kind", mapped))}
+    else:
+        choices, labels = _choices(part_of(raw, "choices", mapped))
+        part, value = gold_part(raw, mapped)
+        gold, counted = _gold(value, choices, labels, part)
     found = ambiguity(choices, gold)
     if found is not None:
         tags[AMBIGUOUS] = found
     cluster = part_of(raw, "cluster", mapped)
     of_item = part_of(raw, "item_tags", mapped)
-    fields = _texts_of(part_of(raw, "fields", mapped), "fields")
     probe = Probe(
         pool.text(_text(part_of(raw, "item_id", mapped), "item_id")),
         _language(raw, mapped, spoken),
@@ -180,6 +194,35 @@ def _choices(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if len(value) < 2:
         raise _Bad(f"'choices' needs two or more, got {len(value)}; write a JSON list, or a|b|c")
     return tuple(_sound(str(choice), "choices") for choice in value), labels
+
+
+def is_open(raw: Mapping[str, Any], mapped: Mapped) -> bool:
+    """Whether a row holds the answers to a question without options."""
+    return "answers" in mapped or ("answers" in raw and "choices" not in raw and "choices" not in mapped)
+
+
+def _answers(value: object) -> tuple[str, ...]:
+    """The right answers, the one to show first; a JSON list, or a|b|c."""
+    if isinstance(value, str):
+        value = from_json_text(value)
+    if isinstance(value, str):
+        value = value.split("|")
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, list) or not value:
+        raise _Bad(f"'answers' must be a list of texts, got {value!r}; give every right answer in this language")
+    for number, answer in enumerate(value, 1):
+        if isinstance(answer, bool) or not isinstance(answer, str | int | float) or not str(answer).strip():
+            raise _Bad(f"answer {number} is {answer!r}; write a text, or leave the item out of every language")
+    return tuple(dict.fromkeys(_sound(" ".join(str(answer).split()), "answers") for answer in value))
+
+
+def _kind(value: object) -> dict[str, str]:
+    if value is None or value in ("", "name"):
+        return {}
+    if value not in KINDS:
+        raise _Bad(f"'answer_kind' is {value!r}; write name, {', '.join(KINDS)}")
+    return {ANSWER_KIND: str(value)}
 
 
 def _labelled(value: Any) -> tuple[Any, tuple[str, ...]]:

@@ -43,6 +43,8 @@ class OpenAnswer:
     """What the model wrote as its answer, as it wrote it, shortened."""
     language: str | None = None
     """The language of the answer, where it is right in another one than was asked."""
+    rival: str | None = None
+    """Key of the known wrong answer that was given; None where a wrong answer is no known one."""
 
     @property
     def right(self) -> bool:

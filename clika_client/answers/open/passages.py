@@ -41,6 +41,8 @@ class Passages:
     """What stands in bold or in a box, in its order."""
     clauses: tuple[Passage, ...]
     """The clauses in their order."""
+    lines: tuple[str, ...] = ()
+    """The lines uncut, for what a full stop does not end: 19. August."""
 
     @property
     def by_weight(self) -> tuple[Passage, ...]:
@@ -52,8 +54,9 @@ def cut(reply: str, language: str) -> Passages:
     """The passages of a reply without its thoughts and without the next question of a list."""
     text = _clean(reply)
     spans = ("".join(part or "" for part in match.groups()) for match in _BOLD.finditer(text))
+    lines = tuple(" ".join(_MARKUP.sub(" ", line).split()) for line in text.splitlines() if line.strip())
     emphasised = (_passage(span, language) for span in spans)
-    return Passages(tuple(part for part in emphasised if part.plain), tuple(_clauses(text, language)))
+    return Passages(tuple(part for part in emphasised if part.plain), tuple(_clauses(text, language)), lines)
 
 
 def _clean(reply: str) -> str:

@@ -101,7 +101,7 @@ def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, langua
         return OpenAnswer("several", f"{rule} several", part.raw)
     if first.name == _GOLD:
         return OpenAnswer(way.verdict, rule, part.raw, way.language)
-    return OpenAnswer("wrong", f"{rule} rival", part.raw)
+    return OpenAnswer("wrong", f"{rule} rival", part.raw, rival=first.name)
 
 
 def _read_number(said: Passages, accepted: Accepted) -> OpenAnswer | None:
@@ -118,10 +118,10 @@ def _read_number(said: Passages, accepted: Accepted) -> OpenAnswer | None:
 
 def _read_date(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """A date is right when it names the gold's year, and its month and day where the gold has them."""
-    for part in said.by_weight:
-        same = [same_date(name, part.raw, accepted.language) for name in accepted.names]
+    for raw in (*(part.raw for part in said.by_weight), *said.lines):
+        same = [same_date(name, raw, accepted.language) for name in accepted.names]
         if any(one is not None for one in same):
-            return OpenAnswer(RIGHT if any(same) else "wrong", "date", part.raw)
+            return OpenAnswer(RIGHT if any(same) else "wrong", "date", raw[:SHOWN])
     return None
 
 

@@ -12,11 +12,16 @@ from typing import Any
 
 from clika_client.sets.fictional.text import plain
 
-Day = tuple[int, int | None, int | None]
-"""Year, month, day."""
+Day = tuple[int | None, int | None, int | None]
+"""Year, month, day; None for what is not named."""
 _NUMBER = re.compile(r"-?\d+(?:[.,'\u00a0\u202f\u066b\u066c ]\d+)*")
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 _CJK_DATE = re.compile(r"(\d{4})\s*[年년]\s*(?:(\d{1,2})\s*[月월])?\s*(?:(\d{1,2})\s*[日일])?")
+_NUMBERED_MONTH = re.compile(r"th[áa]ng\s*(\d{1,2})", re.IGNORECASE)
+"""Vietnamese numbers its months."""
+_ORDINAL = re.compile(r"(\d{1,4})\D{0,3}")
+"""1er, 1º, 1st: a number with few letters behind it."""
+_CJK_DAY = re.compile(r"(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日일]")
 
 
 def ascii_digits(text: str) -> str:
@@ -50,21 +55,30 @@ def _value(written: str) -> float | None:
 
 
 def dates(text: str, language: str) -> list[Day]:
-    """(year, month, day) of the dates in a text, month and day None where only a year or a month is named."""
+    """(year, month, day) of the dates in a text, None for what is not named."""
     text = ascii_digits(text)
     found: list[Day] = [(int(y), int(m), int(d)) for y, m, d in _ISO.findall(text)]
     found += [(int(y), int(m) if m else None, int(d) if d else None) for y, m, d in _CJK_DATE.findall(text)]
+    found = found or [(None, int(m), int(d)) for m, d in _CJK_DAY.findall(text)]
     if found:
         return found
     words = plain(text).split()
     names = {**months("en"), **months(language.split("-")[0])}
-    month = next((names[word] for word in words if word in names), None)
-    figures = [int(word) for word in words if word.isdigit() and len(word) <= 4]
+    month = next((names[stem] for word in words for stem in (word, word[1:]) if _is_month(stem, word, names)), None)
+    numbered = _NUMBERED_MONTH.search(text)
+    if month is None and numbered is not None:
+        month, words = int(numbered[1]), plain(text.replace(numbered[0], " ")).split()
+    figures = [int(match[1]) for match in map(_ORDINAL.fullmatch, words) if match]
     years = [figure for figure in figures if figure >= 1000]
     days = [figure for figure in figures if 1 <= figure <= 31]
     if not years:
-        return []
+        return [(None, month, days[0])] if days and month else []
     return [(years[0], month, days[0] if days and month else None)]
+
+
+def _is_month(stem: str, word: str, names: Mapping[str, int]) -> bool:
+    """A month's name, in Hebrew also with the letter for "in" before it."""
+    return stem in names and (stem == word or word[0] == "ב")
 
 
 def same_date(gold: str, text: str, language: str) -> bool | None:

@@ -26,7 +26,7 @@ _CELL = (
 )
 _HOW = (
     Column("prompt", "text", "prompt style"),
-    Column("ask", "text", "how the model was asked: text, logprobs, likelihood"),
+    Column("ask", "text", "how the model was asked: text, logprobs, likelihood, open"),
     Column("reading", "text", "how the reply was read as a choice"),
     Column("source", "text", "own, or the import it came with"),
     Column("settings", "text", "sampling settings other than the defaults, JSON"),
@@ -51,6 +51,9 @@ REPLIES = (
     Column("choice", "int", "place of the chosen option in the set's own order; null: no answer"),
     Column("chosen", "text", "the chosen option"),
     Column("correct", "flag", "the chosen option is the right one; no answer is not correct"),
+    Column("verdict", "text", "of an open question: right, right in another language, wrong, several, …; else null"),
+    Column("answer_language", "text", "language of an answer that is right in another one than was asked"),
+    Column("written", "text", "what an open reply wrote as its answer, shortened"),
     Column("reason", "text", "why there is no answer: refusal, truncated, …; null for an answer"),
     Column("logprobs", "reals", "natural-log probability of each option in the set's own order, where asked for"),
     Column("finish_reason", "text", "why the model stopped"),
@@ -78,11 +81,13 @@ SCORES = (
     Column("anchor", "text", "language that consistency is measured against"),
     Column("split", "text", "`tag=value` where the row covers only those items"),
     Column("n", "int", "items asked"),
-    Column("answered", "int", "replies that name a choice"),
+    Column("answered", "int", "replies that hold an answer"),
     Column("coverage", "real", "share of the asked items that have a reply"),
     Column("chance", "real", "accuracy of blind guessing"),
     Column("ra_reference", "real", "accuracy that counts as RA = 1"),
     Column("no_answer", "map", "replies per reason of no answer"),
+    Column("verdicts", "map", "replies per verdict, of open questions"),
+    Column("answered_in", "map", "replies per language of the answers that are right in another language"),
     Column("flags", "texts", "what makes the figures hollow"),
     *(
         Column(field + end, "real", said)

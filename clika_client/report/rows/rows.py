@@ -11,6 +11,9 @@ import numpy as np
 
 from clika_cache import canonical
 from clika_client.answers.cells import REASONS, CellAnswers, read_cell, reading_for
+from clika_client.answers.open.cell import OPEN, Acceptance, verdict_of
+from clika_client.answers.open.reader import read_open
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER
 from clika_client.report.rows.columns import REPLIES
 from clika_client.scoring.load import Chosen, Wanted, choose
 from clika_client.scoring.records import Scores
@@ -62,18 +65,23 @@ def replies_of(store: Store, part: CellRows, found: CellAnswers | None = None) -
     `found` are the cell's answers where they have been read already.
     """
     found = found or read_cell(store, part.cell, part.shared["reading"], part.probe_set)
-    probes = part.probe_set.probes[part.cell.key.language]
+    languages, asked_in = part.probe_set.languages, part.cell.key.language
+    probes = part.probe_set.probes[asked_in]
+    accepts = Acceptance(part.probe_set, asked_in) if part.cell.key.ask == OPEN else None
     for start in range(0, len(part.positions), _AT_ONCE):
         positions = part.positions[start : start + _AT_ONCE]
         keys = [part.cell.key_at(p) for p in positions]
         details = reply_details(store, keys)
         for position, key in zip(positions, keys, strict=True):
             if key in details:
-                choice, reason = int(found.choices[position]), int(found.reasons[position])
-                yield (
-                    position,
-                    _reply(details[key], probes[position], choice, REASONS[reason] or None, part.cell.key.rotation),
-                )
+                choice, code = int(found.choices[position]), int(found.reasons[position])
+                reason = REASONS[code] or None if choice == NO_ANSWER else None
+                said = _reply(details[key], probes[position], choice, reason, part.cell.key.rotation)
+                if accepts is not None:
+                    said["verdict"] = verdict_of(choice, probes[position].gold, reason)
+                    said["answer_language"] = languages[code - 1] if choice == ELSEWHERE and code else None
+                    said["written"] = read_open(details[key].text, accepts.at(position)).written
+                yield position, said
 
 
 def _reply(reply: ReplyDetails, probe: Probe, choice: int, reason: str | None, rotation: int) -> Row:
@@ -87,7 +95,10 @@ def _reply(reply: ReplyDetails, probe: Probe, choice: int, reason: str | None, r
         "choice": choice if named else None,
         "chosen": probe.choices[choice] if named else None,
         "correct": named and choice == probe.gold,
-        "reason": None if named else reason,
+        "verdict": None,
+        "answer_language": None,
+        "written": None,
+        "reason": reason,
         "logprobs": logprobs,
         "finish_reason": reply.finish_reason,
         "thinking": reply.thinking,

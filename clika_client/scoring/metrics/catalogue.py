@@ -64,6 +64,14 @@ def _no_answer(c: LanguageCounts) -> Estimate:
     return Estimate(divide(c.replied - c.answered, c.replied), c.replied)
 
 
+def _elsewhere(c: LanguageCounts) -> Estimate:
+    return Estimate(divide(c.elsewhere, c.replied), c.replied)
+
+
+def _right_anywhere(c: LanguageCounts) -> Estimate:
+    return Estimate(divide(c.right + c.elsewhere, c.replied), c.replied)
+
+
 def _top_choice(c: LanguageCounts) -> Estimate:
     return Estimate(position.top_share(c.shown), c.shown.sum(-2))
 
@@ -183,7 +191,15 @@ LANGUAGE_METRICS: tuple[LanguageMetric, ...] = (
     Metric("ra", "RA", "RA", "max(0, (acc - r) / (A - r)), r = mean 1/k", "no reply", _ra, smallest=0.0),
     Metric("ra_unclipped", "RA, not cut off", "RA unclipped", "(acc - r) / (A - r)", "no reply", _ra),
     Metric(
-        "no_answer_rate", "no-answer rate", "no answer", "replies that name no choice / replies", "no reply", _no_answer
+        "no_answer_rate", "no-answer rate", "no answer", "replies that hold no answer / replies", "no reply", _no_answer
+    ),
+    Metric(
+        "right_elsewhere", "right in another language", "elsewhere",
+        "open replies that are right in another language than was asked / replies", "no reply", _elsewhere,
+    ),
+    Metric(
+        "right_anywhere", "right in any language", "any language",
+        "(right + right in another language) / replies", "no reply", _right_anywhere,
     ),
     Metric(
         "top_choice_share", "top-choice share", "top choice", "most frequent choice / answered items",

@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.common.answer_codes import NO_ANSWER, Answers, Bools, Floats, divide
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, Answers, Bools, Floats, answered, divide
 from clika_client.scoring.metrics import rankc
 from clika_client.scoring.metrics.consistency import Strata, Table
 from clika_client.scoring.metrics.performance import correct, received
@@ -31,7 +31,9 @@ class Questions:
     gold: Answers
     """(items,): index of the right choice."""
     choices: npt.NDArray[np.int64]
-    """(items,): number of choices."""
+    """(items,): number of choices; of an open question the answers that are known, none of which is shown."""
+    open: bool = False
+    """Whether they are asked without options: then nothing is right by chance, and no answer has a place."""
 
     @property
     def most(self) -> int:
@@ -45,12 +47,19 @@ class Questions:
 
     @property
     def chance(self) -> float:
-        """Accuracy of blind guessing: the mean of 1 / number of choices; NaN without items."""
+        """Accuracy of blind guessing: the mean of 1 / number of choices, 0 for open questions; NaN without items."""
+        if self.open and self.choices.size:
+            return 0.0
         return float((1.0 / self.choices).mean()) if self.choices.size else math.nan
 
     @property
     def strata(self) -> Bools:
-        """(strata, items): items that have the same number of choices and the gold at the same place."""
+        """(strata, items): items that have the same number of choices and the gold at the same place.
+
+        All open questions are one stratum.
+        """
+        if self.open:
+            return np.ones((1, len(self.gold)), np.bool_)
         kinds, number = np.unique(np.stack([self.choices, self.gold.astype(np.int64)]), axis=1, return_inverse=True)
         return np.asarray(np.arange(kinds.shape[1])[:, None] == number.reshape(-1))
 
@@ -61,7 +70,7 @@ class Questions:
 
     def take(self, positions: npt.NDArray[np.int64]) -> Questions:
         """The same for some items."""
-        return Questions(self.gold[positions], self.choices[positions])
+        return Questions(self.gold[positions], self.choices[positions], self.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,8 @@ class LanguageCounts:
     """(..., positions, 1 + G): how often each position on screen was chosen, in the order first asked."""
     gold_shown: Floats
     """(..., positions, 1 + G): how often the gold stood at each position, over the items with a reply."""
+    elsewhere: Floats
+    """Right in another language than was asked; 0 where options are shown."""
     again: PairCounts | None = None
     """The first asking beside the second, where the same questions were asked more than once."""
 
@@ -154,11 +165,12 @@ def language_counts(
     return LanguageCounts(
         replied=summed(replied),
         right=summed(right),
-        answered=summed(answers >= 0),
-        chance=summed(replied / questions.choices),
+        answered=summed(answered(answers)),
+        chance=summed(replied * (0.0 if questions.open else 1 / questions.choices)),
         reference=reference,
         shown=summed(shown[..., None, :] == positions),
         gold_shown=summed((questions.gold == positions) & replied[..., None, :]),
+        elsewhere=summed(answers == ELSEWHERE),
         again=None if again is None else pair_counts(*again, questions, "jaccard", summed),
     )
 
@@ -178,6 +190,8 @@ def pair_counts(
     n, right_a, right_x, both = summed(valid), summed(a), summed(x), summed(a & x)
     strata, choices = questions.strata, np.arange(questions.most)[:, None]
     same = (anchor == others) & (others >= 0)
+    # The third known answer to one open question has nothing in common with the third to another.
+    said = np.nan if questions.open else 1.0
     if anchor_scores is None or other_scores is None:
         nothing = np.zeros(n.shape)
         ranked = rank_shared = rank_expected = overlap = sure_a = sure_x = guess = nothing
@@ -190,8 +204,8 @@ def pair_counts(
         variant=variant,
         agree=summed(same),
         same_wrong=summed(same & ~correct(others, questions.gold)),
-        anchor_said=summed((anchor[..., None, :] == choices) & valid[..., None, :]),
-        other_said=summed((others[..., None, :] == choices) & valid[..., None, :]),
+        anchor_said=said * summed((anchor[..., None, :] == choices) & valid[..., None, :]),
+        other_said=said * summed((others[..., None, :] == choices) & valid[..., None, :]),
         ranked=ranked,
         rank_shared=rank_shared,
         rank_expected=rank_expected,
@@ -219,7 +233,7 @@ def row_counts(answers: Answers, questions: Questions, origins: npt.NDArray[np.i
     return RowCounts(
         languages=count,
         items=summed(np.asarray(whole)),
-        said=summed(said * whole),
+        said=summed(said * whole) * (np.nan if questions.open else 1.0),
         alike=summed(alike),
         accuracy=np.asarray(accuracy.mean(0)),
         agreeing=(summed(agreeing[0]), summed(agreeing[1])),

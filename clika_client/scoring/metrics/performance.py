@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats, divide
+from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats, answered, divide
 
 
 def correct(answers: Answers, gold: Answers) -> Bools:
@@ -37,9 +37,9 @@ def rescaled_accuracy(accuracy: npt.ArrayLike, chance: float, reference: float =
 
 
 def no_answer_rate(answers: Answers) -> Floats:
-    """Share of replies that name no choice; NaN without any reply."""
+    """Share of replies that hold no answer; NaN without any reply."""
     replies = received(answers)
-    return divide((replies & (answers < 0)).sum(-1), replies.sum(-1))
+    return divide((replies & ~answered(answers)).sum(-1), replies.sum(-1))
 
 
 def coverage(answers: Answers, asked: Bools) -> Floats:

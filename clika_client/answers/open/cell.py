@@ -1,0 +1,100 @@
+"""From the replies of one open cell to answer codes: what each question accepts, taken from its set, and what was said.
+
+Codes are those of `common.answer_codes`: the gold's index for right, a known wrong answer's index, OTHER for an unknown
+one, ELSEWHERE for right in another language, NO_ANSWER with its reason else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.answers.open.answer import ELSEWHERE as IN_ANOTHER
+from clika_client.answers.open.answer import RIGHT, Accepted, Kind, OpenAnswer
+from clika_client.answers.open.reader import read_open
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, OTHER, Answers
+from clika_client.sets.open_form import other_names
+from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, Probe, ProbeSet
+
+OPEN = "open"
+"""The reading of open cells."""
+REASONS = ("several", "unknown")
+"""Why an open reply holds no answer, beside the reasons that a choice can lack one for, too."""
+_KINDS: frozenset[str] = frozenset(get_args(Kind))
+
+
+class Acceptance:
+    """What the questions of one set accept; made once per set and language asked."""
+
+    def __init__(self, probe_set: ProbeSet, language: str) -> None:
+        self._set = probe_set
+        self._language = language
+        self._others = {tag: other_names(probe_set, tag) for tag in probe_set.languages}
+
+    def at(self, position: int) -> Accepted:
+        """What is right and what is known to be wrong for one item."""
+        names: dict[str, tuple[str, ...]] = {}
+        rivals: dict[str, Mapping[str, tuple[str, ...]]] = {}
+        for tag, probes in self._set.probes.items():
+            probe = probes[position]
+            if probe.absent:
+                continue
+            names[tag] = self._named(tag, probe, probe.gold)
+            rivals[tag] = {str(i): self._named(tag, probe, i) for i in range(len(probe.choices)) if i != probe.gold}
+        own = names.pop(self._language)
+        kind = self._set.items[position].tags.get(ANSWER_KIND, "name")
+        return Accepted(self._language, own, names, rivals, kind if kind in _KINDS else "name")  # type: ignore[arg-type]
+
+    def _named(self, language: str, probe: Probe, choice: int) -> tuple[str, ...]:
+        answer = probe.choices[choice]
+        more = probe.fields.get(ACCEPTED, "").split("\n") if choice == probe.gold else []
+        return tuple(dict.fromkeys(name for name in (answer, *more, *self._others[language].get(answer, ())) if name))
+
+
+def read_replies(
+    probe_set: ProbeSet,
+    language: str,
+    positions: Sequence[int],
+    texts: Sequence[str],
+    finish: Sequence[str | None] | None = None,
+) -> list[OpenAnswer]:
+    """Each reply to the question at its position, read."""
+    accepts = Acceptance(probe_set, language)
+    ends = [None] * len(texts) if finish is None else finish
+    return [
+        read_open(text, accepts.at(int(position)), end)
+        for position, text, end in zip(positions, texts, ends, strict=True)
+    ]
+
+
+def verdict_of(code: int, gold: int, reason: str | None) -> str:
+    """The verdict that a code stands for; `reason` is the name of the stored reason."""
+    if code == gold:
+        return RIGHT
+    if code == ELSEWHERE:
+        return IN_ANOTHER
+    return (reason or "unknown") if code == NO_ANSWER else "wrong"
+
+
+def coded(
+    found: Sequence[OpenAnswer], golds: Sequence[int], languages: Sequence[str], reasons: Sequence[str]
+) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    """(code, reason) of each answer; the reason of ELSEWHERE is the number of its language among `languages`, from 1.
+
+    `reasons` are the names of the stored reasons by code.
+    """
+    codes, why = np.full(len(found), NO_ANSWER, np.int8), np.zeros(len(found), np.uint8)
+    for i, (answer, gold) in enumerate(zip(found, golds, strict=True)):
+        if answer.verdict == RIGHT:
+            codes[i] = gold
+        elif answer.verdict == IN_ANOTHER:
+            codes[i] = ELSEWHERE
+            why[i] = languages.index(answer.language) + 1 if answer.language in languages else 0
+        elif answer.verdict == "wrong":
+            codes[i] = OTHER if answer.rival is None else int(answer.rival)
+        else:
+            why[i] = reasons.index(answer.verdict)
+    return codes, why
