@@ -128,6 +128,19 @@ def test_a_report_shows_verdicts_and_answers_shows_what_was_written(tmp_path: Pa
     assert float(table["de"]["right_elsewhere"]) == 0.25
 
 
+def test_exports_and_questions_tell_verdicts_languages_and_what_was_written(tmp_path: Path) -> None:
+    db, out = tmp_path / "c.db", tmp_path / "replies.jsonl"
+    clika("run", _written(tmp_path / "mine.jsonl"), "-m", "mock/say:It is **Norway**.", "--ask", "open", "--db", db)
+    clika("export", out, "--db", db)
+    rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    oslo = {row["language"]: row for row in rows if row["item"] == "oslo"}
+    assert oslo["de"]["verdict"] == "right in another language"
+    assert (oslo["de"]["answer_language"], oslo["de"]["written"], oslo["de"]["correct"]) == ("en", "Norway", False)
+    assert oslo["en"]["correct"] is True
+    listed = clika("answers", "--item", "oslo", "--db", db).stdout
+    assert "mock/say:It is **Norway**.: right in another language (en)" in listed
+
+
 def test_unread_open_replies_are_listed_by_kind(tmp_path: Path) -> None:
     db = tmp_path / "c.db"
     clika("run", _written(tmp_path / "mine.jsonl"), "-m", "mock/say:I don't know.", "--ask", "open", "--db", db)

@@ -61,10 +61,14 @@ def _lines(question: Question) -> Iterator[Text]:
 
 
 def _reply(reply: Row) -> Text:
-    word, style = _MARKS[None if reply["choice"] is None else reply["correct"]]
-    read = reply["verdict"] or reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
     text = " ".join(reply["reply"].split())
-    said = f": {shown(text[:_REPLY])!r}{'…' if len(text) > _REPLY else ''}" if reply["ask"] == "text" else ""
+    said = f": {shown(text[:_REPLY])!r}{'…' if len(text) > _REPLY else ''}" if reply["ask"] in ("text", "open") else ""
+    if reply["verdict"] is not None:
+        which = f" ({reply['answer_language']})" if reply["answer_language"] else ""
+        style = _MARKS[reply["correct"] if reply["verdict"] in ("right", "wrong") else None][1]
+        return Text(f"      {reply['model']}: {reply['verdict']}{which}{said}", style=style)
+    word, style = _MARKS[None if reply["choice"] is None else reply["correct"]]
+    read = reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
     return Text(f"      {reply['model']}: {word}, {read}{said}", style=style)
 
 
