@@ -360,3 +360,24 @@ def test_words_for_how_a_reply_ended_are_understood_in_capitals() -> None:
         None,
         None,
     ]
+
+
+def test_examples_are_counted_in_the_prompts_where_no_results_file_tells_them(
+    logs: Path, tmp_path: Path, store: Store
+) -> None:
+    for shown in (0, 5):
+        folder = Path(shutil.copytree(logs / "lm_misal", tmp_path / str(shown)))
+        for file in folder.rglob("results_*.json"):
+            file.unlink()
+        for file in folder.rglob("samples_*.jsonl"):
+            rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            for row in rows[: 12 if shown else None]:
+                for request in row["arguments"].values():
+                    cue = request["arg_0"].splitlines()[-1]
+                    request["arg_0"] = f"Another question.\n{cue} B\n\n" * shown + request["arg_0"]
+            kept = rows[:12] if shown else rows
+            file.write_text("".join(json.dumps(row) + "\n" for row in kept), "utf-8")
+        assert import_path(store, folder, ImportOptions(model="m")).changed == 0
+    assert accuracies(store, prompts=("lm-eval",)) == {"en": (24, 0.7917), "de": (24, 0.8333)}
+    few = accuracies(store, prompts=("lm-eval 5-shot",))
+    assert set(few) == {"en", "de"}

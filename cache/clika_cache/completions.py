@@ -116,6 +116,16 @@ def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]
     return {row[0]: _completion(row) for row in database.many(sql, list(keys))}  # type: ignore[misc]
 
 
+def last_served(database: Database, identity: str) -> str | None:
+    """The model that the latest stored reply of a model's says it came from; None without one."""
+    row = database.connection.execute(
+        "SELECT model_served FROM completions WHERE model_id = (SELECT id FROM models WHERE identity = ?)"
+        " AND source = 'own' ORDER BY rowid DESC LIMIT 1",
+        (identity,),
+    ).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
 def generation(database: Database) -> tuple[int, int]:
     """(times any completion was replaced, highest row number): equal pairs mean nothing changed."""
     with database.mapped_errors():

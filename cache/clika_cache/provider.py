@@ -79,6 +79,10 @@ class CachedProvider:
         """What the user should know about how this model was asked."""
         return tuple(getattr(self.provider, "notes", ()))
 
+    def last_served(self) -> str | None:
+        """What the latest stored reply says which model it came from."""
+        return completions.last_served(self._database, canonical(dict(self.identity)))
+
     @property
     def concurrency(self) -> int:
         """The wrapped model's useful number of requests in flight."""

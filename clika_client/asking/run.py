@@ -275,13 +275,15 @@ class PreparedRun:
             on_event = partial(listener.event, plan)
             outcome = Outcome(plan.provider.spec, plan.missing)
             outcomes.append(outcome)
+            before = plan.provider.last_served()
             try:
                 price_at = None if price is None else price.estimate
                 await ask(plan, on_event, self.budget, price_at, tell=listener.say, outcome=outcome)
             finally:
-                self._note_outcome(outcome)
+                self._note_outcome(outcome, before)
 
-    def _note_outcome(self, outcome: Outcome) -> None:
+    def _note_outcome(self, outcome: Outcome, before: str | None) -> None:
+        """`before` is the model that served the latest reply of an earlier run."""
         if outcome.cost:
             counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
             useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
@@ -291,6 +293,11 @@ class PreparedRun:
         if len(outcome.served) > 1:
             listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common(5))
             self.notes.append(f"{outcome.spec}: the model behind the name changed during the run: {listed}")
+        elif before and outcome.served and before[:80] not in outcome.served:
+            self.notes.append(
+                f"{outcome.spec}: the model behind the name changed since the last run: {before[:80]} then, "
+                f"{next(iter(outcome.served))} now; a row may hold answers of both"
+            )
         if outcome.shared:
             self.events.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
         if isinstance(outcome.stop, BudgetReached):

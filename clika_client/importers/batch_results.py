@@ -20,7 +20,8 @@ from clika_client.importers.finish import finish_of
 from clika_client.importers.foreign import ForeignReply
 from clika_client.importers.table import messages_of
 from clika_client.sets.probes import ProbeSet
-from clika_providers import Message
+from clika_providers import Message, ProviderError
+from clika_providers.hosted.chat_reply import said_and_thought
 
 _FIELDS = ("item_id", "language", "set", "model", "repeat")
 _Read = tuple[str | None, str | None, str]
@@ -199,16 +200,12 @@ def _openai(row: Mapping[str, Any]) -> _Read:
         return _responses(body, model)
     try:
         choice = body["choices"][0]
-        message = choice["message"]
-        refusal, content = message.get("refusal"), message.get("content")
-        if content is None and finish_of(choice.get("finish_reason")) == "stop":
-            content = message.get("reasoning_content")  # all that was said, filed under thoughts
-    except (KeyError, IndexError, TypeError, AttributeError):
+        finish = finish_of(choice.get("finish_reason"))
+        refusal = choice["message"].get("refusal")
+        text, _ = said_and_thought(choice["message"], finish)
+    except (KeyError, IndexError, TypeError, AttributeError, ProviderError):
         raise _Unread(f"neither a chat completion nor a response ({body.get('object') or 'no object'})") from None
-    if isinstance(content, list):
-        content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    finish = "refusal" if refusal else finish_of(choice.get("finish_reason"))
-    return str(content or refusal or ""), finish, model
+    return text or str(refusal or ""), "refusal" if refusal else finish, model
 
 
 def _responses(body: Mapping[str, Any], model: str) -> _Read:
@@ -223,7 +220,8 @@ def _responses(body: Mapping[str, Any], model: str) -> _Read:
         if isinstance(part, dict)
     ]
     refused = [str(part.get("refusal", "")) for part in parts if part.get("type") == "refusal"]
-    text = "".join(str(part.get("text", "")) for part in parts if part.get("type") == "output_text")
+    text = "".join(str(part.get("text", "")) for part in parts if part.get("type") in ("output_text", "text"))
+    text = text or (body["output_text"] if isinstance(body.get("output_text"), str) else "")
     why = _object_at(body, "incomplete_details").get("reason")
     return text or "".join(refused), "refusal" if refused else finish_of(why) if why else "stop", model
 

@@ -104,7 +104,8 @@ def _reply(
 ) -> ForeignReply:
     spoken = (_mapping(sample.get("output")).get("choices") or [None])[0]
     failed = bool(sample.get("error")) or not isinstance(spoken, dict)
-    text = None if failed else _text(_mapping(spoken.get("message")).get("content"))
+    finish = finish_of(_mapping(spoken).get("stop_reason"))
+    text = None if failed else _said(_mapping(spoken.get("message")).get("content"), finish)
     choices = tuple(str(choice) for choice in sample.get("choices") or ())
     epoch = sample.get("epoch")
     return ForeignReply(
@@ -116,7 +117,7 @@ def _reply(
         text=text,
         set=set_name,
         messages=_messages(sample),
-        finish=finish_of(_mapping(spoken).get("stop_reason")),
+        finish=finish,
         repeat=epoch - 1 if isinstance(epoch, int) and epoch > 0 else 0,
         prompt=prompt,
         question=_question(sample.get("input")),
@@ -168,6 +169,15 @@ def _question(value: Any) -> str | None:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _said(content: Any, finish: str | None) -> str:
+    """What was said; where that is nothing though the reply was ended, all of it was filed under thoughts."""
+    text = _text(content)
+    if text.strip() or finish != "stop" or not isinstance(content, list):
+        return text
+    thoughts = [str(part.get("reasoning", "")) for part in content if isinstance(part, dict)]
+    return "".join(thoughts) or text
 
 
 def _text(content: Any) -> str:

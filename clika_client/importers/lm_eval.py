@@ -25,6 +25,8 @@ from clika_client.importers.foreign import ForeignReply, gold_readings
 from clika_client.importers.table import messages_of
 from clika_providers import Message
 
+_UNKNOWN = "lm-eval"
+"""The way of asking of which nothing is known."""
 _FILE = re.compile(r"samples_(?P<task>.+?)_(?P<time>\d{4}-\d\d-\d\dT[\d:.\-]+)\.jsonl")
 
 
@@ -64,6 +66,8 @@ def read_samples(
     log = _log(path, defaults)
     base, language = split_task(log.task)
     samples = list(_once(_samples(path, report), report))
+    shown = _examples_shown([sample for _, sample in samples]) if log.prompt == _UNKNOWN else 0
+    prompt = f"{_UNKNOWN} {shown}-shot" if shown else log.prompt
     by_text = _targets_are_texts([sample for _, sample in samples])
     for where, sample in samples:
         spoken = _language(sample["doc"], defaults) or language
@@ -89,7 +93,7 @@ def read_samples(
             set=defaults.get("set") or base,
             messages=_prompt(contexts),
             logprobs=scores,
-            prompt=log.prompt,
+            prompt=prompt,
             question=question_of(sample["doc"]) or (contexts[0] if contexts else None),
             choices=choices,
             gold=gold,
@@ -137,7 +141,7 @@ def _prompt_name(results: Mapping[str, Any], task: str) -> str:
     shots = _mapping(results.get("n-shot")).get(task)
     if shots is None:
         shots = _mapping(_mapping(results.get("configs")).get(task)).get("num_fewshot")
-    parts = ["lm-eval"]
+    parts = [_UNKNOWN]
     if isinstance(shots, int):
         parts.append(f"{shots}-shot")
     for word, field in (("chat", "chat_template"), ("system", "system_instruction")):
@@ -147,6 +151,23 @@ def _prompt_name(results: Mapping[str, Any], task: str) -> str:
     if results.get("fewshot_as_multiturn") and results.get("chat_template") and isinstance(shots, int) and shots > 0:
         parts.append("multiturn")
     return " ".join(parts)
+
+
+def _examples_shown(samples: Sequence[Mapping[str, Any]]) -> int:
+    """How many worked examples stand before each question, where no results file says it; 0 where that is not clear.
+
+    The words that call for the answer end a question and every example before it: they are counted.
+    """
+    counts: set[int] = set()
+    cues: set[str] = set()
+    for sample in samples:
+        contexts, _ = _arguments(sample.get("arguments"))
+        lines = contexts[0].rstrip().splitlines() if contexts else []
+        cues.add(lines[-1].strip() if lines else "")
+        if len(cues) > 1:
+            return 0
+        counts.add(sum(line.strip().startswith(lines[-1].strip()) for line in lines) if lines else 0)
+    return max(counts) - 1 if len(counts) == 1 and cues != {""} else 0
 
 
 def _samples(path: Path, report: ImportReport) -> Iterator[tuple[str, dict[str, Any]]]:

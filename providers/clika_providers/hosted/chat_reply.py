@@ -90,12 +90,9 @@ def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Whe
     if not isinstance(message, dict):
         message = {"content": choice.get("text")} if isinstance(choice.get("text"), str) else {}
     finish = _FINISH.get(str(choice.get("finish_reason") or "").lower())
-    text, thinking = _split_content(message)
+    text, thinking = said_and_thought(message, finish)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         text, finish = text or message["refusal"], "refusal"
-    if text is None and thinking and finish == "stop":
-        # A server that is told to part thoughts from replies files all of an unthinking model's reply under thoughts.
-        text, thinking = thinking, None
     if text is None:
         if finish not in ("length", "content_filter") and not thinking:
             raise broken("its message has no content")
@@ -112,9 +109,34 @@ def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Whe
     )
 
 
+def said_and_thought(message: dict[str, Any], finish: str | None) -> tuple[str | None, str | None]:
+    """(what was said, what was thought) in a message of a reply that ended so; None for what is not there.
+
+    Raises ProviderError for a content that is none.
+    """
+    text, thinking = _split_content(message)
+    if thinking and finish == "stop" and not (text or "").strip():
+        # A server that is told to part thoughts from replies files all of an unthinking model's reply under thoughts.
+        return thinking, None
+    return text, thinking
+
+
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+"""Where servers put what a model thought before it spoke."""
+
+
+def _thought(message: dict[str, Any]) -> str | None:
+    for name in _THOUGHTS:
+        if found := _text(message.get(name)):
+            return found
+    details = message.get("reasoning_details")
+    parts = [part for part in details if isinstance(part, dict)] if isinstance(details, list) else []
+    return "".join(_text(part.get("text")) or _text(part.get("summary")) or "" for part in parts) or None
+
+
 def _split_content(message: dict[str, Any]) -> tuple[str | None, str | None]:
     """(what was said, what was thought): content may be text, null, or a list of parts."""
-    thinking = _text(message.get("reasoning_content")) or _text(message.get("reasoning"))
+    thinking = _thought(message)
     content = message.get("content")
     if content is None or isinstance(content, str):
         return content, thinking

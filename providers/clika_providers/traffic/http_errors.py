@@ -37,9 +37,16 @@ _FILTER = re.compile(r"content_filter|content_policy|flagged|moderation|safety",
 _LONG = re.compile(r"context_length|context length|context window|too many tokens|prompt is too long|maximum context",
                    re.IGNORECASE)  # fmt: skip
 _NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
+# How web servers say that they serve nothing at a path; who lacks a model names the model.
+_NOTHING_THERE = re.compile(
+    r"page not found|file not found|resource not found|cannot post|no route|unknown (path|route|endpoint)"
+    r"|invalid (url|path|endpoint)|^(\S+ )?(404 )?not found\.?$|method not allowed",
+    re.IGNORECASE,
+)
 
 _CREDIT = "; check the account's credit and plan, then run again"
 _OTHER_KEY = "; the key was not accepted: {key_cure}"
+_NO_SERVICE = "; there is no chat service at {address}: does it end in /v1? Check --base-url"
 _OTHER_MODEL = "; {address} knows no model {model!r}: see `clika models list {server}` and check --base-url"
 _TOO_LONG = "; the prompt is longer than the model takes"
 
@@ -147,8 +154,8 @@ _RULES = (
     _Rule({403}, RunError, "access",
           "; the key has no access to {model!r}: use another key ({key_cure}) or another model"),
     # LM Studio says so with status 200; others answer 404 to every path.
-    _Rule(_ANY, RunError, "address",
-          "; there is no chat service at that address: does it end in /v1? Check --base-url", _NO_SUCH_PATH),
+    _Rule(_ANY, RunError, "address", _NO_SERVICE, _NO_SUCH_PATH),
+    _Rule({404, 405}, RunError, "address", _NO_SERVICE, _NOTHING_THERE),
     _Rule({404, 405}, RunError, "model", _OTHER_MODEL),
     _Rule({400, 410}, RunError, "model", _OTHER_MODEL, _MODEL_GONE),
     _Rule(_ANY, RunError, "logprobs",
