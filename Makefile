@@ -8,6 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # The CPU build is all that tests and the demo need; override to train on a GPU.
 TORCH ?= torch==2.13.0
 WORKERS ?= 2
+# A file's tests share what they set up, so a worker gets whole files, in the order of tests/conftest.py.
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Compiled once per machine, outside the tree, so that a second clone does not compile again.
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
@@ -56,7 +58,7 @@ $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
 	@touch $@
 
 test: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach $(VENV)/.servers
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest $(SHARED)
 
 # The harnesses whose logs are imported, each in an environment of its own; their tests skip without them.
 harnesses: $(CACHE)/harnesses/lm_eval/.done $(CACHE)/harnesses/inspect_ai/.done
@@ -74,7 +76,7 @@ check: $(VENV)/.dev
 
 # Lines that no test runs are named; look at them, not at the percentage.
 coverage: $(VENV)/.local $(VENV)/.dev $(VENV)/.teach $(VENV)/.servers
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term-missing:skip-covered
 
 demo: $(VENV)/.local
 	$(BIN)/clika demo

@@ -48,6 +48,28 @@ def official_data() -> Path:
     return Path(path)
 
 
+_LONGEST = (
+    "test_teach_loop",
+    "test_providers_llmock",
+    "test_atlas_build",
+    "test_teach_build",
+    "test_run",
+    "test_providers_faults",
+    "test_nothing_lost",
+    "test_run_likelihood",
+    "test_gguf_answers",
+    "test_reproduce",
+    "test_cli_commands",
+    "test_flow",
+)
+"""Files that take longest, where several workers share the rest: begun last, one of them would be waited for alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; `--no-loadscope-reorder` keeps that order."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
+
 _lacking: list[str] = []
 
 

@@ -15,7 +15,7 @@ from clika_client.common.errors import UserError
 from clika_client.sets import atlas, fictional
 from clika_client.sets.fictional.language import Spelling, name_wording
 from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, _letters, invent, spell
-from clika_client.sets.fictional.text import plain, similarity
+from clika_client.sets.fictional.text import edit_distance, plain, similarity
 
 
 def worlds(test: Callable[[int], None]) -> Callable[[], None]:
@@ -157,6 +157,17 @@ def _forms(sound: str, spelling: Spelling, kind: str) -> set[str]:
     if spelling.rewrite:
         forms |= {re.sub(r"(.)\1+", r"\1", one) for one in forms} | {re.sub(r"(.)\1+", r"\1\1", one) for one in forms}
     return {one.lower() for one in forms if one}
+
+
+@given(st.text("abcdß", max_size=9), st.text("abcdß", max_size=9))
+def test_the_edit_distance_is_that_of_the_textbook(a: str, b: str) -> None:
+    """Wagner and Fischer (1974), one row at a time."""
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (left != right))
+    assert edit_distance(a, b) == row[-1]
 
 
 @worlds

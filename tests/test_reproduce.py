@@ -11,12 +11,14 @@ from release_factory import write_checkout
 
 from clika_client.common.errors import UserError
 from clika_client.importers.release import import_release
+from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.compare_groups import OTHERS
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.records import Scores
 from clika_client.scoring.reproduce import STEPS, Reproduction, release_blocks, reproduce
 from clika_client.scoring.score import score, score_store
 from clika_client.scoring.score_sets import Options
+from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
 
 SIZES = {"x_csqa": 40, "x_copa": 30, "x_geo": 24, "x_name": 24}
@@ -42,14 +44,24 @@ PAIRS = {
 }
 
 
+Released = tuple[list[AnswerGrid], dict[int, ProbeSet]]
+
+
 @pytest.fixture(scope="module")
-def published(request: pytest.FixtureRequest) -> Scores:
+def released() -> Released:
+    """The release, read once for all tests here."""
     import os
 
     path = os.environ.get("CLIKA_OFFICIAL_DATA")
     if not path:
         pytest.skip("CLIKA_OFFICIAL_DATA is not set: name a checkout of the authors' release to run this test")
-    return reproduce(Path(path), Options(bootstrap=0)).scores
+    blocks, sets, _ = release_blocks(Path(path))
+    return blocks, sets
+
+
+@pytest.fixture(scope="module")
+def published(released: Released) -> Scores:
+    return score(*released, Options(bootstrap=0))
 
 
 @pytest.mark.parametrize("model", MEANS)
@@ -118,8 +130,8 @@ def test_a_model_below_chance_is_not_reported_above_it(published: Scores) -> Non
     assert row.other_ra != row.other_ra, "most of its languages are one letter: no mean speaks for them"
 
 
-def test_the_interval_of_a_mean_below_chance_leaves_chance_out(official_data: Path) -> None:
-    blocks, sets, _ = release_blocks(official_data)
+def test_the_interval_of_a_mean_below_chance_leaves_chance_out(released: Released) -> None:
+    blocks, sets = released
     kept = [block for block in blocks if block.key.model == "bloom_7b1"]
     row = next(r for r in score(kept, sets, Options(bootstrap=10)).rows if r.set == "x_copa")
     assert (row.all_other_ra_low, row.all_other_ra_high) == pytest.approx((-0.149, -0.075), abs=0.006)
@@ -155,13 +167,13 @@ def test_importing_and_scoring_from_the_database_gives_the_same_figures(
         assert record.to_dict() | {"set_id": 0} == expected | {"set_id": 0}
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = ("chatgpt", "llama_13b", "chinese_llama_13b", "Stanford_Alpaca")
-    return write_checkout(tmp_path / "CLiKA", models, SIZES)
+    return write_checkout(tmp_path_factory.mktemp("release") / "CLiKA", models, SIZES)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result(checkout: Path) -> Reproduction:
     return reproduce(checkout, Options(bootstrap=200))
 

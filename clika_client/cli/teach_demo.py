@@ -12,7 +12,7 @@ from clika_client.common.errors import UserError
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.experiment import Experiment, run
 from clika_client.conductivity.folder import MANIFEST, write
-from clika_client.conductivity.presets import PRESETS
+from clika_client.conductivity.presets import PRESETS, TeachSettings
 from clika_client.conductivity.report import render
 from clika_client.conductivity.score import Score
 from clika_client.sets.demo import HUGGING_FACE
@@ -24,7 +24,9 @@ DEMO = Plan(("de", "fr", "ru"), form="choice", k=4, continents=4, places=6, repe
 DEMO_SETTINGS = replace(PRESETS["demo"], epochs=1.7, learning_rate=1.5e-3, stop_above=None)
 
 
-def teach_demo(folder: Path, *, as_json: bool = False) -> list[Score]:
+def teach_demo(
+    folder: Path, plan: Plan = DEMO, settings: TeachSettings = DEMO_SETTINGS, *, as_json: bool = False
+) -> list[Score]:
     """Teach the demo model invented facts and print what came of it; in `folder`, where the same call resumes.
 
     Raises UserError when a package is missing.
@@ -38,10 +40,8 @@ def teach_demo(folder: Path, *, as_json: bool = False) -> list[Score]:
     torch.set_num_threads(1)
     material = folder / "material"
     if not (material / MANIFEST).exists():
-        write(build(DEMO), material)
-    experiment = Experiment(
-        HUGGING_FACE, material, folder, DEMO_SETTINGS, ("choice",), "f32", ProviderOptions(n_threads=1)
-    )
+        write(build(plan), material)
+    experiment = Experiment(HUGGING_FACE, material, folder, settings, ("choice",), "f32", ProviderOptions(n_threads=1))
     scores = run(experiment, Watch(err()))
     if as_json:
         print_json({"scores": [score.to_json() for score in scores]})

@@ -63,7 +63,7 @@ def borrowed(name: str, own: str) -> bool:
 def given_away(question: str, answer: str) -> bool:
     """Whether the question, wording included, spells the answer out: its words in a row, or its letters in a script
     that puts no spaces between words."""
-    if any(_unspaced(c) for c in answer):
+    if _unspaced(answer):
         return normalise(answer) in normalise(question)
     return f" {_spaced(answer)} " in f" {_spaced(question)} "
 
@@ -72,8 +72,10 @@ def _spaced(text: str) -> str:
     return " ".join(filter(None, map(normalise, _BREAK.split(text))))
 
 
-def _unspaced(character: str) -> bool:
-    return unicodedata.name(character, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "THAI"))
+@cache
+def _unspaced(text: str) -> bool:
+    """Whether it holds a character of a script that puts no spaces between words."""
+    return any(unicodedata.name(c, "").startswith(("CJK", "HIRAGANA", "KATAKANA", "THAI")) for c in text)
 
 
 def _holds(text: str, part: str) -> bool:
@@ -81,13 +83,14 @@ def _holds(text: str, part: str) -> bool:
 
     Short endings do not count: Malasia does not tell of Asia. In scripts without spaces a name may stand anywhere.
     """
-    if any(_unspaced(c) for c in part):
+    if _unspaced(part):
         return len(part) >= (1 if _is_han(part) else 3) and part in text
     if len(part) >= LONG:
         return part in text
     return (len(part) >= 3 and text.startswith(part)) or (len(part) > PREFIX and text.endswith(part))
 
 
+@cache
 def _is_han(text: str) -> bool:
     return any("CJK UNIFIED" in unicodedata.name(c, "") for c in text)
 
@@ -99,7 +102,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 @cache
 def _alike(a: str, b: str) -> bool:
-    short, long = sorted((a, b), key=len)
+    short, long = (a, b) if len(a) <= len(b) else (b, a)
     if _is_han(short):
         # One Han character is a syllable and often a word: two in a row are a shared name.
         return any(short[i : i + 2] in long for i in range(len(short) - 1))
