@@ -23,6 +23,7 @@ from clika_client.cli import (
     models_cmd,
     power_cmd,
     prompt_cmd,
+    report_cmd,
     reproduce_cmd,
     run_cmd,
     score_cmd,
@@ -83,6 +84,7 @@ app.command("compare")(compare_cmd.compare)
 app.command("items")(items_cmd.items)
 app.command("power")(power_cmd.power)
 app.command("import")(import_cmd.import_)
+app.command("report")(report_cmd.report)
 app.command("reproduce")(reproduce_cmd.reproduce)
 app.add_typer(sets_cmd.sets_app, name="sets")
 app.command("prompt")(prompt_cmd.prompt)

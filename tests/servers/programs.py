@@ -38,6 +38,11 @@ def _node_package(name: str) -> Path:
     pytest.skip(f"{name} is not installed: {_INSTALL}")
 
 
+def axe() -> Path:
+    """The accessibility checker, as a script for a page."""
+    return _node_package("axe-core") / "axe.min.js"
+
+
 def _need(program: str) -> str:
     found = shutil.which(program)
     if found is None:

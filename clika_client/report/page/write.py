@@ -1,0 +1,92 @@
+"""The page itself: facts, charts and questions of a database put into the template, as one text without a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
+from clika_client.common.languages import name as language_name
+from clika_client.common.safe_text import shown
+from clika_client.report.layout import tables
+from clika_client.report.methods import methods
+from clika_client.report.notes import reading_notes
+from clika_client.report.page import charts, colours
+from clika_client.report.page.asked import what_was_asked
+from clika_client.report.page.explorer import explorer
+from clika_client.report.page.facts import HEAT, LEVELS, overall, p_value, points, spell, spell_figure, table_facts
+from clika_client.report.page.habits import habits
+from clika_client.scoring.load import Wanted, choose, load
+from clika_client.scoring.score import score_store
+from clika_client.scoring.score_sets import Options
+from clika_client.store.store import Store
+from clika_providers.install import install_hint, own_version
+
+_HERE = "clika_client.report.page"
+
+
+def save_page(store: Store, path: Path, wanted: Wanted | None = None, options: Options | None = None) -> None:
+    """Write the page whole or not at all. Raises UserError for a missing package, nothing to show, or a bad place."""
+    text = page(store, wanted, options)
+    try:
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
+
+
+def page(store: Store, wanted: Wanted | None = None, options: Options | None = None, *, live: str = "") -> str:
+    """The page as HTML. `live` is the address that tells a page that is being served when there is something new."""
+    try:
+        import jinja2
+    except ImportError as error:
+        raise UserError(f"the page needs {error.name}: {install_hint('report')}") from error
+    wanted, options = wanted or Wanted(), options or Options()
+    chosen, loaded = choose(store, wanted), load(store, wanted)
+    scores = score_store(store, wanted=wanted, options=options)
+    found = tables(scores)
+    facts = [table_facts(table, scores, loaded, options, f"t{i}") for i, table in enumerate(found)]
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(spell=spell, p_value=p_value, figure=spell_figure, points=points, shown=shown)
+    environment.globals.update(step_of=colours.step_of, language_name=language_name, habits=habits)
+    names = list(dict.fromkeys(shown(row.summary.model) for table in found for row in table.rows))
+    count = len({language for table in found for language in table.languages})
+    values: dict[str, Any] = {
+        "title": _title(names),
+        "heading": f"What {'does it' if len(names) == 1 else 'do they'} know in {count} languages?",
+        "names": names,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "version": own_version(),
+        "anchor": scores.anchor,
+        "chapters": [(f, charts.levels_chart(f), charts.languages_chart(f), charts.comparison_chart(f)) for f in facts],
+        "overall": overall(found, loaded, options),
+        "heat": HEAT,
+        "levels": LEVELS,
+        "asked": what_was_asked(store, chosen),
+        "methods": methods(scores),
+        "notes": [shown(note) for note in (*reading_notes(scores), *scores.notes)],
+        "explorer": explorer(store, chosen, loaded, found),
+        "light": colours.steps("light"),
+        "dark": colours.steps("dark"),
+        "script": _file("page.js"),
+        "live": live,
+    }
+    environment.loader = jinja2.FunctionLoader(_file)
+    return environment.get_template("page.html").render(values)
+
+
+def _title(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"{names[0]}: what does it know in every language?"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}: what do they know in every language?"
+
+
+def _file(name: str) -> str:
+    return (resources.files(_HERE) / name).read_text(encoding="utf-8")

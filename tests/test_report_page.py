@@ -1,0 +1,201 @@
+"""The page, opened as a reader does with the network off: filters, accessibility, and no text ever read as markup."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asked_models import HOSTILE, LANGUAGES, MIDDLING, STRONG, WEAK, N, ask_three
+from clika import clika, write_probes
+from servers.browser import chromium, window
+from servers.programs import axe
+
+import clika_client
+from clika_client.common.safe_text import shown
+from clika_client.store.store import Store
+
+pytest.importorskip("vl_convert", reason="vl-convert-python is not installed; the page is an extra")
+pytest.importorskip("jinja2", reason="jinja2 is not installed; the page is an extra")
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    ask_three(folder / "c.db", write_probes(folder / "mine.jsonl", N, LANGUAGES))
+    return folder / "c.db"
+
+
+@pytest.fixture(scope="module")
+def page_file(db: Path) -> Path:
+    path = db.with_name("page.html")
+    clika("report", path, "--db", db)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as opened:
+        yield opened
+
+
+def carried(html: str) -> dict[str, Any]:
+    """What the page's script unpacks."""
+    packed = re.search(r'id="data">([^<]*)<', html)
+    assert packed is not None
+    found: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    return found
+
+
+def test_it_opens_without_a_network_an_error_or_a_request(browser: Any, page_file: Path) -> None:
+    with window(browser, page_file) as opened:
+        assert opened.complaints == []
+        assert opened.page.locator("svg .mark-symbol path").count() > 3 * len(LANGUAGES)
+        assert opened.page.locator("table").count() > 8
+        assert f"{N} of {N} questions" in opened.page.inner_text("#found")
+
+
+def test_it_begins_with_what_the_comparison_concludes(page_file: Path, db: Path, browser: Any) -> None:
+    concluded = clika_client.compare(STRONG, MIDDLING, db).summary[0]
+    with window(browser, page_file) as opened:
+        assert opened.page.inner_text("#verdict p >> nth=0") == concluded
+
+
+def test_filters_find_what_is_right_in_one_language_and_lost_in_another(browser: Any, page_file: Path) -> None:
+    with window(browser, page_file) as opened:
+        page = opened.page
+        page.select_option("select[name=row]", label=STRONG)
+        page.select_option("select[name=right]", "en")
+        page.select_option("select[name=wrong]", "sw")
+        # The script has every fourth question wrong in Swahili and none in English.
+        assert page.inner_text("#found").startswith(f"{N // 4} of")
+        page.select_option("select[name=wrong]", "he")
+        assert page.inner_text("#found").startswith("0 of")
+        page.select_option("select[name=wrong]", "")
+        page.select_option("select[name=right]", "")
+        page.select_option("select[name=tag]", "relation=odd")
+        assert page.inner_text("#found").startswith(f"{N // 2} of")
+        page.select_option("select[name=tag]", "")
+        page.fill("input[name=text]", "question number 23")
+        assert page.inner_text("#found").startswith("1 of")
+        assert opened.complaints == []
+
+
+def test_one_question_is_shown_in_every_language_with_every_reply(browser: Any, page_file: Path) -> None:
+    with window(browser, page_file) as opened:
+        page = opened.page
+        page.fill("input[name=text]", "q1")
+        page.locator(".item summary").first.click()
+        item = page.locator(".item").first
+        assert item.locator("section h4").all_inner_texts() == list(LANGUAGES)
+        assert item.locator("li.gold").count() == len(LANGUAGES)
+        assert item.locator('[lang="he"]').first.get_attribute("dir") == "rtl"
+        said = item.locator(".said").all_inner_texts()
+        assert shown(HOSTILE) in said
+        assert page.evaluate("document.querySelectorAll('#items script, #items img, #items a').length") == 0
+        assert page.evaluate("document.scripts.length") == 2
+        assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(
+    browser: Any, page_file: Path, scheme: str, width: int
+) -> None:
+    checker = axe().read_text(encoding="utf-8")
+    with window(browser, page_file, width=width, scheme=scheme) as opened:
+        opened.page.locator(".item summary").first.click()
+        opened.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        opened.page.evaluate(checker)
+        found = opened.page.evaluate("axe.run()")
+        bad = [
+            (violation["id"], violation["impact"], violation["nodes"][0]["html"][:200])
+            for violation in found["violations"]
+            if violation["impact"] in ("serious", "critical")
+        ]
+        assert bad == []
+
+
+def test_a_phone_does_not_scroll_sideways(browser: Any, page_file: Path) -> None:
+    with window(browser, page_file, width=390) as opened:
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_is_used_by_keyboard_and_changes_its_theme(browser: Any, page_file: Path) -> None:
+    with window(browser, page_file, scheme="light") as opened:
+        page = opened.page
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        ground = "getComputedStyle(document.body).backgroundColor"
+        before = page.evaluate(ground)
+        page.focus("#theme")
+        page.keyboard.press("Enter")
+        assert page.evaluate(ground) != before
+        page.focus(".item summary")
+        page.keyboard.press("Enter")
+        assert page.locator(".item[open] .answers").count() > 0
+
+
+def test_every_step_of_the_heat_map_can_be_read() -> None:
+    from clika_client.report.page.colours import STEPS, contrast, step_of, steps
+
+    def parsed(css: str) -> tuple[int, int, int]:
+        return int(css[1:3], 16), int(css[3:5], 16), int(css[5:7], 16)
+
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    for theme in ("light", "dark"):
+        assert all(contrast(parsed(back), parsed(ink)) >= 4.5 for back, ink in steps(theme))
+    assert [step_of(value) for value in (-0.3, 0, 0.5, 1, 1.2)] == [0, 0, STEPS // 2, STEPS - 1, STEPS - 1]
+
+
+def test_names_of_models_and_sets_are_text(tmp_path: Path) -> None:
+    from clika_providers import MockProvider
+
+    evil = "</script><script>alert(1)</script>"
+    probes = write_probes(tmp_path / "mine.jsonl", 8)
+    clika_client.run(probes, MockProvider("A", name=evil), db=tmp_path / "c.db")
+    clika("report", tmp_path / "p.html", "--db", tmp_path / "c.db")
+    html = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert evil not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_what_does_not_fit_is_left_out_and_said(db: Path) -> None:
+    from clika_client.report.layout import tables
+    from clika_client.report.page.explorer import explorer
+    from clika_client.scoring.load import Wanted, choose, load
+    from clika_client.scoring.score import score_store
+
+    with Store(db, read_only=True) as store:
+        chosen, loaded = choose(store, Wanted()), load(store)
+        found = tables(score_store(store, bootstrap=0))
+        whole = explorer(store, chosen, loaded, found)
+        some = explorer(store, chosen, loaded, found, budget=6_000)
+    assert not whole.capped
+    assert some.capped
+    kept, asked = some.shown["mine"]
+    assert 0 < kept < asked == N
+    # Questions that all have right everywhere tell least, and go first.
+    ids = {item["id"] for item in carried(f'id="data">{some.packed}<')["sets"][0]["items"]}
+    assert ids < {f"q{i}" for i in range(N) if i % 2 == 0 or i % 3 == 0}
+
+
+def test_an_answer_read_from_probabilities_needs_no_text(tmp_path: Path) -> None:
+    from clika_client.asking.plan import Asking
+    from clika_providers import MockProvider
+
+    probes = write_probes(tmp_path / "mine.jsonl", 8)
+    clika_client.run(probes, MockProvider("B"), db=tmp_path / "c.db", asking=Asking(ask="logprobs"))
+    clika("report", tmp_path / "p.html", "--db", tmp_path / "c.db")
+    held = carried((tmp_path / "p.html").read_text(encoding="utf-8"))["sets"][0]
+    assert held["codes"][0]["en"] == [1] * 8
+    assert held["replies"][0]["en"] == [None] * 8
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, db: Path) -> None:
+    assert "cannot write" in clika("report", tmp_path / "none" / "p.html", "--db", db, check=2).stderr
+    assert WEAK in (db.with_name("page.html")).read_text(encoding="utf-8")
