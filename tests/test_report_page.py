@@ -91,6 +91,7 @@ def test_one_question_is_shown_in_every_language_with_every_reply(browser: Any, 
         page = opened.page
         page.fill("input[name=text]", "q1")
         page.locator(".item summary").first.click()
+        page.wait_for_selector(".item .answers")
         item = page.locator(".item").first
         assert item.locator("section h4").all_inner_texts() == list(LANGUAGES)
         assert item.locator("li.gold").count() == len(LANGUAGES)
@@ -110,6 +111,7 @@ def test_nothing_serious_stands_in_the_way_of_a_screen_reader(
     with window(browser, page_file, width=width, scheme=scheme) as opened:
         opened.page.locator(".item summary").first.click()
         opened.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        opened.page.wait_for_selector(".item:last-child .answers")
         opened.page.evaluate(checker)
         found = opened.page.evaluate("axe.run()")
         bad = [
@@ -137,7 +139,7 @@ def test_it_is_used_by_keyboard_and_changes_its_theme(browser: Any, page_file: P
         assert page.evaluate(ground) != before
         page.focus(".item summary")
         page.keyboard.press("Enter")
-        assert page.locator(".item[open] .answers").count() > 0
+        page.wait_for_selector(".item[open] .answers")
 
 
 def test_every_step_of_the_heat_map_can_be_read() -> None:
