@@ -18,7 +18,7 @@ from clika_providers.gguf.files import open_model
 from clika_providers.gguf.likelihood import tokenize, tree
 from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
-from clika_providers.gguf.scorer import log_softmax
+from clika_providers.gguf.scorer import log_probabilities, log_softmax
 
 llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
 
@@ -173,3 +173,9 @@ def test_options_that_begin_the_text_come_after_the_token_between_texts(
 def test_an_empty_option_is_refused_by_name(model: Path, opened: Callable[[Path], Session]) -> None:
     with pytest.raises(ItemError, match="''"):
         opened(model).prepare(Request((Message("user", "Q:"),), "likelihood", options=(" a", "")))
+
+
+def test_the_probability_of_a_few_tokens_has_the_bits_of_the_whole_vocabulary() -> None:
+    logits = np.random.default_rng(0).normal(0, 9, 5000).astype(np.float32)
+    whole = log_softmax(logits)
+    assert log_probabilities(logits, [0, 17, 4999]) == {at: float(whole[at]) for at in (0, 17, 4999)}

@@ -200,7 +200,7 @@ def real(name: str) -> Path:
 @pytest.mark.parametrize("language", MEASURED)
 def test_gemma_knows_by_likelihood_what_was_measured_without_this_program(tmp_path: Path, language: str) -> None:
     gemma = real("CLIKA_GEMMA")
-    asked = ("run", "atlas", "-m", f"gguf/{gemma}", "-l", language, "--limit", 120, "--seed", 0)
+    asked = ("run", "atlas", "-m", f"gguf/{gemma}", "-l", language, "--limit", 120)
     (found,) = records(clika(*asked, "--ask", "likelihood", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json"))
     low, high = MEASURED[language]
     assert found["accuracy_low"] <= high

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from clika_providers.errors import ItemError
 from clika_providers.gguf.engine import MAX_OUTPUTS, Engine, Node
-from clika_providers.gguf.scorer import Path, log_softmax
+from clika_providers.gguf.scorer import Path, log_probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ def score_options(engine: Engine, asked: Continuations) -> tuple[float, ...]:
     else:
         engine.room_for(len(asked.prompt) + deepest)
     engine.evaluate(asked.prompt)
-    first = log_softmax(engine.logits())
+    first = log_probabilities(engine.logits(), {path[0] for path in asked.paths})
     wanted = [{path[place.depth + 1] for path in _through(place, asked.paths)} for place in nodes]
     later = _evaluate(engine, asked, nodes, wanted)
     return tuple(
-        float(first[path[0]] + sum(later[at][path[depth + 1]] for depth, at in enumerate(steps)))
+        first[path[0]] + sum(later[at][path[depth + 1]] for depth, at in enumerate(steps))
         for path, steps in zip(asked.paths, places, strict=True)
     )
 
@@ -100,7 +100,7 @@ def _evaluate(
     if engine.branches:
         rows = iter(wanted)
         at = len(asked.prompt)
-        return engine.evaluate_tree(nodes, len(asked.paths), at, lambda logits: _few(log_softmax(logits), next(rows)))
+        return engine.evaluate_tree(nodes, len(asked.paths), at, lambda logits: log_probabilities(logits, next(rows)))
     # One state a sequence: each option by itself, in the order of the paths.
     found: dict[Path, dict[int, float]] = {}
     for path in sorted(set(asked.paths)):
@@ -110,12 +110,8 @@ def _evaluate(
             for offset in range(len(part)):
                 depth = begin + offset + 1
                 known = found.setdefault(path[:depth], {})
-                known[path[depth]] = float(log_softmax(engine.logits(offset))[path[depth]])
+                known |= log_probabilities(engine.logits(offset), [path[depth]])
         if not engine.forget_after(len(asked.prompt)):
             engine.evaluate(asked.prompt)
     order = sorted({path[:depth] for path in asked.paths for depth in range(1, len(path))})
     return [found[start] for start in order]
-
-
-def _few(row: object, tokens: set[int]) -> dict[int, float]:
-    return {token: float(row[token]) for token in tokens}  # type: ignore[index]

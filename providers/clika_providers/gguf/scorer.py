@@ -9,7 +9,7 @@ so that no label gets a way to be written that another lacks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import TypeAlias
 
@@ -69,6 +69,16 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted -= shifted.max()
     shifted -= np.log(np.exp(shifted).sum())
     return shifted
+
+
+def log_probabilities(logits: NDArray[np.float32], tokens: Iterable[int]) -> dict[int, float]:
+    """Natural-log probability of a few tokens: the bits of `log_softmax`, without the rest of the vocabulary."""
+    shifted = logits.astype(np.float64)
+    top = shifted.max()
+    shifted -= top
+    np.exp(shifted, out=shifted)
+    total = np.log(shifted.sum())
+    return {token: float((np.float64(logits[token]) - top) - total) for token in tokens}
 
 
 def score(engine: Engine, tokens: Sequence[int], paths: Sequence[Sequence[Path]]) -> tuple[float, ...]:
