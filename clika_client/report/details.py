@@ -12,13 +12,18 @@ from rich.text import Text
 from clika_client.common.safe_text import shown
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.scoring.metrics.catalogue import SUMMARY_METRICS
-from clika_client.scoring.records import Figure
+from clika_client.scoring.records import Figure, Record
 
 
 def render_details(table: ScoreTable, console: Console) -> None:
     """Spread over languages, agreement of all, transfer from the source language, and en-CO of all pairs."""
     console.print(Text("All languages: gap and sd of accuracy, AC3, Fleiss' kappa", style="bold"))
     console.print(_summary(table))
+    sure = [(row, cell) for row in table.rows for cell in row.cells.values() if not math.isnan(cell.brier)]
+    if sure:
+        title = "Confidence: does the probability of the options tell right from wrong? (AUC .5: no)"
+        console.print(Text(title, style="bold"))
+        console.print(_confidence(sure))
     mother = [(row, language) for row in table.rows for language in row.summary.mother_tongue]
     if mother:
         title = "Mother tongue: accuracy on the items of a language, in it and in the anchor (Holm over the row)"
@@ -42,6 +47,14 @@ def _summary(table: ScoreTable) -> Table:
     for row in table.rows:
         values = [_with_ends(row.summary.figures[m.field]) for m in metrics]
         grid.add_row(Text(shown(row.label)), *values)
+    return grid
+
+
+def _confidence(rows: Iterable[tuple[TableRow, Record]]) -> Table:
+    grid = _grid(["model", "language", "accuracy", "AUC", "Brier", "equal odds", "calibration error", "margin"])
+    for row, cell in rows:
+        figures = (cell.accuracy, cell.auc, cell.brier, 1 - cell.chance, cell.calibration_error, cell.margin)
+        grid.add_row(Text(shown(row.label)), Text(shown(cell.language)), *map(_number, figures))
     return grid
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.open_verdicts import is_open
+from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
 from clika_client.scoring.records import Record, Scores
 
@@ -18,10 +19,11 @@ def notes(table: ScoreTable, scores: Scores) -> list[str]:
     """The notes of one table, most important first."""
     found = [
         _how_asked(table),
+        _what_answered(table, scores),
         _reference(table, scores),
         _en_co(table, scores),
         _in_another(table),
-        _thin(table),
+        _thin(table, scores),
         _compared(table),
         _uneven(table),
         _hollow(table),
@@ -62,6 +64,13 @@ def _how_asked(table: ScoreTable) -> str:
     if orders > 1:
         said.append(f"each answer is the most frequent one over {orders} orders of the options")
     return "Asked with " + "; ".join(said) + "."
+
+
+def _what_answered(table: ScoreTable, scores: Scores) -> str:
+    """What the local models of a table are: a name of a file tells neither quantization nor template."""
+    models = dict.fromkeys(row.summary.model for row in table.rows)
+    said = [f"{name}: {sentence(scores.models[name])}" for name in models if name in scores.models]
+    return f"Computed here: {_some(said)}." if said else ""
 
 
 def _reference(table: ScoreTable, scores: Scores) -> str:
@@ -114,15 +123,21 @@ THIN = 0.5
 """Labels that a reply begins with less often than this say little about what the model would have answered."""
 
 
-def _thin(table: ScoreTable) -> str:
+def _thin(table: ScoreTable, scores: Scores) -> str:
     """Rows read from label probabilities where replies rarely begin with a label."""
     found = [(row, cell) for row in table.rows for cell in row.cells.values() if cell.label_mass < THIN]
     if not found:
         return ""
     said = [f"{row.label} {cell.language} {cell.label_mass:.1%}" for row, cell in found]
+    kinds = {scores.models[row.summary.model]["kind"] for row, _ in found if row.summary.model in scores.models}
+    here = any(row.summary.model in scores.models for row, _ in found)
+    cures = [
+        "ask local models for what they know with --ask likelihood" * here,
+        "ask a model that chats with --ask text" * (kinds != {"base"}),
+    ]
     return (
         f"¤ The labels hold less than half of the first token's probability: {_some(said)}. Such a model begins "
-        "otherwise ('The answer is …'), and these figures are not of what it would say: ask it with --ask text."
+        f"otherwise ('The answer is …'), and these figures are not of what it knows: {'; '.join(filter(None, cures))}."
     )
 
 

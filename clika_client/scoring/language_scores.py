@@ -8,11 +8,12 @@ import numpy as np
 
 from clika_client.answers.cells import reason_counts
 from clika_client.answers.open.cell import OPEN
-from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, Floats, answered
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, Answers, Floats, answered
 from clika_client.scoring.answer_grid import OWN, AnswerGrid
 from clika_client.scoring.comparable import items_digest
 from clika_client.scoring.measure import Measured
 from clika_client.scoring.metrics import performance, position
+from clika_client.scoring.metrics.confidence import NOTHING, Confidence, confidence
 from clika_client.scoring.records import Figure, Record
 from clika_client.scoring.score_sets import Options, ScoredSet
 
@@ -26,6 +27,7 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
     questions = [part.questions.take(np.flatnonzero(mine)) for mine in block.asked]
     row = measured.figures
     masses = label_masses(block)
+    sure = [_confidence(block, i, part.gold) for i in range(len(block.languages))]
     return [
         Record(
             model=block.key.model,
@@ -48,6 +50,10 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             answered_in=_answered_in(part, block, i),
             en_co_variant=options.variant,
             label_mass=float(masses[i]),
+            margin=sure[i].margin,
+            brier=sure[i].brier,
+            auc=sure[i].auc,
+            calibration_error=sure[i].calibration_error,
             position_bias_combined=float(combined[i]) if block.orders > 1 else math.nan,
             flags=row.flags[i],
             figures={field: Figure(*(float(end[i]) for end in found)) for field, found in row.figures.items()},
@@ -96,6 +102,13 @@ def _answered_in(part: ScoredSet, block: AnswerGrid, row: int) -> dict[str, int]
     counts = np.bincount(numbers, minlength=len(part.probe_set.languages) + 1)
     order = np.argsort(-counts, kind="stable")
     return {part.probe_set.languages[i - 1]: int(counts[i]) for i in order if i > 0 and counts[i]}
+
+
+def _confidence(block: AnswerGrid, language: int, gold: Answers) -> Confidence:
+    if block.scores is None:
+        return NOTHING
+    asked = block.asked[language]
+    return confidence(block.scores[language][asked], gold[asked])
 
 
 def label_masses(block: AnswerGrid) -> Floats:

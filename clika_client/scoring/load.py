@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
+from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.set_versions import (
     SetVersion,
     chosen_versions,
@@ -54,6 +56,8 @@ class Loaded:
     versions: Mapping[int, SetVersion] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Which versions are shown, and what was asked for and has no reply at all."""
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name of a local model, as shown → what answered (see `model_facts`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,9 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
         for reading in dict.fromkeys(reading_for(cell.key.ask, name) for name in wanted.readings):
             grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
     blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
-    return Loaded(tuple(blocks), sets, chosen.versions, chosen.notes)
+    identities = {names[(cell.key.model, cell.key.identity)]: cell.key.identity for cell in cells}
+    models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
+    return Loaded(tuple(blocks), sets, chosen.versions, chosen.notes, models)
 
 
 def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:

@@ -79,6 +79,14 @@ class Record(_WithFigures):
     en_co_variant: str
     label_mass: float
     """Mean probability that a reply begins with one of the labels, where label probabilities were asked for."""
+    margin: float
+    """Mean difference between the probabilities of the first and the second choice, where choices have figures."""
+    brier: float
+    """Brier score of the choices' probabilities: 0 is best, 1 - 1/k is that of equal ones."""
+    auc: float
+    """Probability that a right answer was given with more confidence than a wrong one; .5 tells nothing."""
+    calibration_error: float
+    """Mean difference between confidence and accuracy over ten bins of confidence."""
     position_bias_combined: float
     """Position bias after the answers to several orders of the options were combined; null for a single order."""
     flags: tuple[str, ...]
@@ -176,6 +184,8 @@ class Scores(Tabular):
     reading_versions: Mapping[str, str] = field(default_factory=dict)
     """Reading → the version of it that read the replies."""
     notes: tuple[str, ...] = ()
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name of a local model → what answered: `weights`, `quantization`, `chat_template`, `build`, …"""
 
     def to_records(self) -> list[dict[str, Any]]:
         """One plain dictionary per cell."""
@@ -187,6 +197,7 @@ class Scores(Tabular):
             "records": self.to_records(),
             "runs": [dict(run) for run in self.runs],
             "rows": [row.to_dict() for row in self.rows],
+            "models": {name: dict(facts) for name, facts in self.models.items()},
             "ties": [to_plain(tie) for tie in self.ties],
             "reading_differences": [to_plain(difference) for difference in self.reading_differences],
             "scoring": {

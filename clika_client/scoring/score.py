@@ -129,6 +129,7 @@ def score_store(
         runs=tuple(map(_run, runs)),
         notes=(*loaded.notes, *notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
+        models=loaded.models,
         reading_versions={name: reading_stamp(name).partition("@")[2] for name in readings},
     )
 
