@@ -15,21 +15,14 @@ import csv
 import gzip
 import re
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from clika_client import Accepted, read_open
+from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES
+from clika_client.sets.benchmarks.x_fakt import names as country_names
 
-LANGUAGES = {
-    "English": "en", "Hindi": "hi", "Chinese": "zh", "Russian": "ru", "Arabic": "ar", "French": "fr", "Nepali": "ne",
-    "Japanese": "ja", "Ukrainian": "uk", "Greek": "el", "Turkish": "tr", "Swahili": "sw", "Thai": "th",
-}  # fmt: skip
-COUNTRIES = {
-    "United States": "US", "India": "IN", "China": "CN", "Russia": "RU", "Saudi Arabia": "SA", "France": "FR",
-    "Nepal": "NP", "Japan": "JP", "Ukraine": "UA", "Greece": "GR", "Turkey": "TR", "Kenya": "KE", "Thailand": "TH",
-}  # fmt: skip
 Table = Mapping[str, Mapping[str, list[str]]]
 
 
@@ -66,14 +59,14 @@ def main() -> None:
     if options.folder is None:
         print("open answers: skipped, name the folder results/factual_recall of a checkout of X-FaKT")
         return
-    names: Table = tomllib.loads(Path(__file__).with_name("xfakt_countries.toml").read_text("utf-8"))
+    names: Table = country_names()
     started = time.process_time()
     total: Counter[tuple[bool, bool]] = Counter()
     models = sorted(path for path in options.folder.iterdir() if path.is_dir())
     print("| model | language | agree | both right | both wrong | only the reader | only the judge |")
     print("|---|---|---|---|---|---|---|")
     for folder in models[:1] if options.quick else models:
-        golds = [COUNTRIES[row["answers"]] for row in rows(folder, "English")]
+        golds = [COUNTRIES[row["answers"]][0] for row in rows(folder, "English")]
         for language, tag in LANGUAGES.items():
             cells: Counter[tuple[bool, bool]] = Counter()
             known = {country: accepted(country, tag, names) for country in names}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -401,6 +402,73 @@ def include(root: Path, n: int = 6) -> Expected:
     return Expected(("de", "mk", "tr"), 3 * n - 3, (4, 4), {})
 
 
+GONE = ["-7449157003522518866", "-7449157003522518865"]
+"""Keys of MKQA's rows that accept nothing short."""
+
+
+def mkqa(root: Path) -> Expected:
+    """One compressed file whose rows hold all languages: six rows of every type, two of which accept nothing short."""
+    rows = []
+    kinds = ("entity", "date", "number", "binary", "unanswerable", "long_answer")
+    texts = ("Oslo", "1814-05-17", "7.0", "yes", None, None)
+    for i, (kind, text) in enumerate(zip(kinds, texts, strict=True)):
+        answers: dict[str, Any] = {"type": kind, "entity": "", "text": text}
+        if kind == "entity":
+            answers |= {"entity": "Q585", "aliases": ["Christiania", "Kristiania"]}
+        if kind == "number":
+            answers["aliases"] = list("exploded")
+        tags = ("en", "no", "zh_cn")
+        rows.append(
+            {
+                "query": f"en question {i}",
+                "queries": {tag: f"{tag} question {i}" for tag in tags},
+                "example_id": -7449157003522518870 + i,
+                "answers": {tag: [answers] for tag in tags},
+            }
+        )
+    jsonl(root / "dataset" / "mkqa.jsonl", rows)
+    path = root / "dataset" / "mkqa.jsonl"
+    with gzip.open(root / "dataset" / "mkqa.jsonl.gz", "wb") as file:
+        file.write(path.read_bytes())
+    path.unlink()
+    return Expected(
+        ("en", "no", "zh-CN"), 4, (1, 1), {(tag, "no short answer is accepted"): GONE for tag in ("en", "no", "zh-CN")}
+    )
+
+
+def eclektic(root: Path) -> Expected:
+    """One row per fact with a column for each language, from a language of its own."""
+    rows = [
+        {
+            "q_id": f"q{i}",
+            "original_lang": source,
+            "title": "t",
+            "url": "u",
+            "content": "c",
+            "question": f"{source}_q",
+            "answer": f"answer {i}",
+            **{f"{tag}_{part}": f"{tag} {part} {i}" for tag in ("en", "de", "he") for part in "qac"},
+        }
+        for i, source in enumerate(("de", "he", "de"))
+    ]
+    jsonl(root / "eclektic_main.jsonl", rows)
+    return Expected(("en", "de", "he"), 3, (1, 1), {})
+
+
+def x_fakt(root: Path) -> Expected:
+    """One CSV per language and model, parallel by line, whose golds are machine-translated."""
+    for model in ("model-a", "model-b"):
+        for name in ("English", "Turkish"):
+            golds = ("Turkey", "France", "Kenya")
+            rows = [["Question", "Predicted", "answers", "label", "llm_output"]]
+            rows += [
+                [f"{name} {i}?", "said", gold if name == "English" else "Hindi (kuş)", "cities", "[[1]]"]
+                for i, gold in enumerate(golds)
+            ]
+            table(root / "results" / model / "without_system_prompt" / f"{name}.csv", rows, end="\r\n")
+    return Expected(("en", "tr"), 3, (13, 13), {})
+
+
 MAKERS: Mapping[str, Callable[[Path], Expected]] = {
     "belebele": belebele,
     "global-mmlu": global_mmlu,
@@ -422,4 +490,7 @@ MAKERS: Mapping[str, Callable[[Path], Expected]] = {
     "klar": klar,
     "include": include,
     "global-piqa-nonparallel": global_piqa_nonparallel,
+    "mkqa": mkqa,
+    "eclektic": eclektic,
+    "x-fakt": x_fakt,
 }

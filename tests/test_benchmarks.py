@@ -359,9 +359,15 @@ def test_every_benchmark_is_asked_on_the_demo_model_and_scored(tmp_path: Path) -
     for name in factory.MAKERS:
         add(name, tmp_path / name)
     options = ("--limit", "2", "--bootstrap", "0", "--db", tmp_path / "a.db", "--json")
-    done = clika("run", *factory.MAKERS, "-m", f"gguf/{GGUF}", *options)
+    asked_openly = [name for name in factory.MAKERS if benchmark(name).open]
+    written = clika("run", *asked_openly, "-m", f"gguf/{GGUF}", *options, "--max-tokens", "4")
+    openly = json.loads(written.stdout)["records"]
+    assert {(record["set"], record["ask"]) for record in openly} == {(name, "open") for name in asked_openly}
+    assert all(sum(record["verdicts"].values()) == record["n"] for record in openly)
+    choosing = [name for name in factory.MAKERS if name not in asked_openly]
+    done = clika("run", *choosing, "-m", f"gguf/{GGUF}", *options)
     records = json.loads(done.stdout)["records"]
-    assert {record["set"] for record in records} == set(factory.MAKERS)
+    assert {record["set"] for record in records} == set(choosing)
     assert all(record["answered"] > 0 for record in records)
     consistent = {r["set"] for r in records if r["en_co"] is not None}
     assert {"belebele", "x-csqa", "global-mmlu", "mmmlu", "bmlama17", "klar"} <= consistent

@@ -14,9 +14,11 @@ from clika_client.answers import read as answers
 from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.answers.open.cell import OPEN, coded, read_replies
 from clika_client.answers.open.cell import REASONS as OPEN_REASONS
+from clika_client.answers.open.judged import judge_of, overlay
 from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
+from clika_client.store import judgements
 from clika_client.store.store import Cell, Replies, Store
 
 PROBABILITIES = "probabilities"
@@ -57,6 +59,9 @@ def before_questions(prompts: Sequence[str]) -> str:
 def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
     """The answers of a cell, from the store when already read, else read now and kept."""
     reading = reading_for(cell.key.ask, reading)
+    judge = judge_of(reading)
+    if judge is not None:
+        return _judged(store, cell, judge, probe_set)
     stamp = reading_stamp(reading)
     kept = store.reading(cell, stamp)
     if kept is not None:
@@ -73,6 +78,20 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
             answers.forget()
     store.save_reading(cell, stamp, found.choices, found.reasons)
     return found
+
+
+def _judged(store: Store, cell: Cell, judge: str, probe_set: ProbeSet) -> CellAnswers:
+    """A cell's answers as a judge saw them, MISSING where it said nothing; a person's words go over our reading."""
+    found = read_cell(store, cell, OPEN, probe_set)
+    choices, reasons = found.choices.copy(), found.reasons.copy()
+    said = judgements.of_cell(store, judge, cell)
+    golds = [probe.gold for probe in probe_set.probes[cell.key.language]]
+    overlay(choices, reasons, said, golds, probe_set.languages, REASONS)
+    if judge != judgements.HUMAN:
+        silent = np.ones(probe_set.n, np.bool_)
+        silent[list(said)] = False
+        choices[silent], reasons[silent] = MISSING, 0
+    return CellAnswers(choices, reasons)
 
 
 def kept_before(store: Store, cell: Cell, name: str) -> tuple[str, CellAnswers] | None:
@@ -124,10 +143,11 @@ def reading_for(ask: str, reading: str) -> str:
     if ask == "logprobs":
         return PROBABILITIES
     if ask == OPEN:
-        return OPEN
+        return reading if judge_of(reading) is not None else OPEN
     if ask == "likelihood":
         return reading if reading in NORMALISATIONS else HEADLINE
-    return "standard" if reading in NORMALISATIONS or reading == OPEN else reading
+    own = reading in NORMALISATIONS or reading == OPEN or judge_of(reading) is not None
+    return "standard" if own else reading
 
 
 def spread(n: int, positions: npt.NDArray[np.int64], codes: Answers, reasons: npt.NDArray[np.uint8]) -> CellAnswers:
@@ -215,6 +235,8 @@ def _most_probable(
 def reading_stamp(reading: str) -> str:
     """The reading's name with its version, under which results are kept; raises UserError for an unknown one."""
     if reading == PROBABILITIES or reading in NORMALISATIONS:
+        return f"{reading}@1"
+    if judge_of(reading) is not None:
         return f"{reading}@1"
     if reading == OPEN:
         return f"{OPEN}@{OPEN_VERSION}"

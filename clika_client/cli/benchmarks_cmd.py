@@ -141,6 +141,8 @@ def _report(facts: Added, dropped: Dropped, as_json: bool) -> None:
 def choices_text(choices: Sequence[int], chance: float) -> str:
     """`4 choices, chance .250`, or `2–10 choices, chance .106` where questions differ."""
     low, high = choices
+    if chance == 0:
+        return "asked openly"
     return f"{low if low == high else f'{low}–{high}'} choices, chance {f'{chance:.3f}'.removeprefix('0')}"
 
 

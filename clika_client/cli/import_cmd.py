@@ -22,7 +22,8 @@ def import_(
     format: Annotated[
         str | None,
         typer.Option(
-            help="clika-release, lm-eval, inspect, openai-batch, anthropic-batch, gemini-batch, table [default: look]."
+            help="clika-release, lm-eval, inspect, openai-batch, anthropic-batch, gemini-batch, x-fakt, table "
+            "[default: look]."
         ),
     ] = None,
     probe_set: Annotated[

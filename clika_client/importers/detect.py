@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clika_client.common.errors import UserError
-from clika_client.importers import batch_results, inspect_log, lm_eval, table
+from clika_client.importers import batch_results, inspect_log, lm_eval, table, x_fakt
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.foreign import ForeignReply
 from clika_client.importers.ingest import ingest
@@ -19,7 +19,7 @@ from clika_client.sets.release_layout import FOLDERS, find_root
 from clika_client.sets.spreadsheets import SUFFIXES
 from clika_client.store.store import OWN, Store
 
-FORMATS = ("clika-release", "lm-eval", "inspect", "openai-batch", "anthropic-batch", "gemini-batch", "table")
+FORMATS = ("clika-release", "lm-eval", "inspect", "openai-batch", "anthropic-batch", "gemini-batch", "x-fakt", "table")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ def import_path(
         raise UserError(f"--source {OWN!r} is kept for answers this tool asked for itself; choose another name")
     if kind == SOURCE:
         return import_release(store, path, progress)
+    if kind == x_fakt.SOURCE:
+        return x_fakt.import_x_fakt(store, path, progress)
     report = ImportReport(options.source or kind)
     ingest(store, _rows(kind, path, options, report), report, options.probe_set, progress)
     return report
@@ -73,6 +75,8 @@ def detect(path: Path) -> str:
             return "lm-eval"
         if inspect_log.log_files(path):
             return "inspect"
+        if x_fakt.model_folders(path):
+            return x_fakt.SOURCE
         raise UserError(f"{path}: no responses found in this folder; known formats: {', '.join(FORMATS)}")
     if path.suffix == ".jsonl" and (path.name.startswith("samples_") or lm_eval.is_samples(path)):
         return "lm-eval"

@@ -22,7 +22,7 @@ from clika_client.scoring.records import Record, Scores
 
 _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""
-FIGURES = ("coverage", *CELL_FIELDS, "position_bias_combined", "chance", "ra_reference")
+FIGURES = ("coverage", *CELL_FIELDS, "exact_match", "token_f1", "position_bias_combined", "chance", "ra_reference")
 """Figures of a record that a table can show."""
 SHOWN = ("ra", "en_co", "en_co_chance_corrected")
 _GREY = "grey50 italic"

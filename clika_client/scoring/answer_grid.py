@@ -55,6 +55,9 @@ class AnswerGrid:
     again: tuple[Answers, Answers] | None = None
     """The first two askings of the same questions (repeats, or orders), each (languages, items); None: asked once."""
 
+    matches: Floats | None = None
+    """(languages, 2): mean exact match and token F1 of the replies as MKQA measures them; None where it does not."""
+
     @property
     def on_screen(self) -> Answers:
         """Positions of the chosen options as they were shown."""

@@ -48,6 +48,8 @@ def cell_records(part: ScoredSet, block: AnswerGrid, measured: Measured, options
             no_answer=_reasons(block, i),
             verdicts=_verdicts(part, block, i),
             answered_in=_answered_in(part, block, i),
+            exact_match=math.nan if block.matches is None else float(block.matches[i, 0]),
+            token_f1=math.nan if block.matches is None else float(block.matches[i, 1]),
             en_co_variant=options.variant,
             label_mass=float(masses[i]),
             margin=sure[i].margin,

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from clika_client.answers.cells import PROBABILITIES, choice_scores, mean_over_orders, read_cell, reading_for, rotate
 from clika_client.answers.likelihood import NORMALISATIONS
+from clika_client.answers.open.cell import OPEN, Acceptance
+from clika_client.answers.open.judged import judge_of
+from clika_client.answers.open.mkqa import exact_match, token_f1
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, plurality
@@ -23,7 +26,8 @@ from clika_client.scoring.set_versions import (
     version_notes,
     versions_of,
 )
-from clika_client.sets.probes import ProbeSet
+from clika_client.sets.probes import MEASURES, ProbeSet
+from clika_client.store import judgements
 from clika_client.store.store import Cell, Store
 
 
@@ -130,7 +134,12 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
     grouped: dict[RowKey, list[Cell]] = {}
     for cell in cells:
         for reading in dict.fromkeys(reading_for(cell.key.ask, name) for name in wanted.readings):
-            grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
+            judge = judge_of(reading)
+            if judge is None or judgements.of_cell(store, judge, cell):
+                grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
+    if not grouped:
+        known = ", ".join(judgements.judges(store)) or "nobody yet"
+        raise UserError(f"no reply was judged by {', '.join(wanted.readings)}; judgements here are by: {known}")
     blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
     identities = {names[(cell.key.model, cell.key.identity)]: cell.key.identity for cell in cells}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
@@ -228,7 +237,27 @@ def _block(
         repeats,
         scores,
         None if orders == repeats == 1 else (again[0], again[1]),
+        _matches(store, key, cells, probe_set, languages),
     )
+
+
+def _matches(
+    store: Store, key: RowKey, cells: Sequence[Cell], probe_set: ProbeSet, languages: Sequence[str]
+) -> Floats | None:
+    """MKQA's measures of each language's replies, first askings only; None for a set that is not measured so."""
+    if probe_set.meta.get(MEASURES) != "mkqa" or key.ask != OPEN:
+        return None
+    found = np.full((len(languages), 2), np.nan)
+    for cell in cells:
+        if cell.key.repeat == 0 and len(texts := (replies := store.replies(cell)).texts):
+            accepts = Acceptance(probe_set, cell.key.language)
+            golds = [accepts.at(int(position)).names for position in replies.positions]
+            rows = [
+                (exact_match(t, g, cell.key.language), token_f1(t, g, cell.key.language))
+                for t, g in zip(texts, golds, strict=True)
+            ]
+            found[languages.index(cell.key.language)] = np.mean(rows, axis=0)
+    return found
 
 
 def _from_scores(

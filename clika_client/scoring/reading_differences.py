@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from clika_client.answers.open.cell import OPEN
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, OTHER, Answers, answered
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of
 from clika_client.scoring.metrics.performance import accuracy
 from clika_client.sets.probes import ProbeSet
@@ -36,7 +40,7 @@ def reading_differences(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSe
     for first, *others in groups.values():
         gold = gold_of(sets[first.key.set_id])
         for other in others:
-            differ = (first.answers != other.answers).sum(-1)
+            differ = (_said(first, gold) != _said(other, gold)).sum(-1)
             before, after = accuracy(first.answers, gold), accuracy(other.answers, gold)
             for i in (int(i) for i in differ.nonzero()[0]):
                 found.append(
@@ -46,10 +50,18 @@ def reading_differences(blocks: Sequence[AnswerGrid], sets: Mapping[int, ProbeSe
                         language=first.languages[i],
                         first=first.key.reading,
                         second=other.key.reading,
-                        n=int((first.answers[i] != -2).sum()),
+                        n=int((first.answers[i] != MISSING).sum()),
                         differ=int(differ[i]),
                         accuracy_first=float(before[i]),
                         accuracy_second=float(after[i]),
                     )
                 )
     return tuple(sorted(found, key=lambda d: -d.differ))
+
+
+def _said(block: AnswerGrid, gold: Answers) -> Answers:
+    """What counts as another answer: of open questions one wrong answer is as wrong as another."""
+    if block.key.ask != OPEN:
+        return block.answers
+    wrong = answered(block.answers) & (block.answers != gold) & (block.answers != ELSEWHERE)
+    return np.where(wrong, OTHER, block.answers).astype(np.int8)

@@ -105,6 +105,10 @@ class Record(_WithFigures):
     """Of open questions: what the replies say, counted by verdict; empty where options are shown."""
     answered_in: Mapping[str, int] = field(default_factory=dict)
     """Of open questions: the languages of the answers that are right in another language, counted."""
+    exact_match: float = math.nan
+    """MKQA's exact match, 0 to 1, of sets that are measured so."""
+    token_f1: float = math.nan
+    """MKQA's token F1, 0 to 1, of sets that are measured so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ ACCEPTED = "accepted"
 """Field of a Probe of an open set: further right answers beside `choices[gold]`, one a line; `*` ends a stem."""
 ANSWER_KIND = "answer_kind"
 """Tag of an item of an open set: `number`, `date` or `yes-no`; a name where it is absent."""
+MEASURES = "measures"
+"""Key of an open set's `meta`: whose own measures are given beside ours; `mkqa`: exact match and token F1."""
 EXAMPLE_TAG = "example_tag"
 """Key of the `meta` of a set of examples: an example has the question's own value of this tag."""
 

@@ -9,6 +9,7 @@ from clika_cache import CacheError, foreign
 from clika_cache.merge import merge as merge_replies
 from clika_client.common.errors import UserError
 from clika_client.sets.packed import set_digest
+from clika_client.store import judgements
 from clika_client.store.schema import MIGRATIONS
 from clika_client.store.store import Store
 
@@ -28,6 +29,12 @@ _CHECKS: foreign.Checks = {
         foreign.number("finished_at", optional=True),
         foreign.json("config", "object"),
         foreign.json("notes", "array"),
+    ),
+    "judgements": foreign.all_of(
+        "typeof(key) = 'blob' AND length(key) = 16",
+        *map(foreign.text, ("judge", "verdict")),
+        "(language IS NULL OR typeof(language) = 'text')",
+        foreign.moment("created_at"),
     ),
     "run_cells": foreign.all_of(
         foreign.text("run_id"), "typeof(positions) = 'blob' AND length(positions) % 4 = 0",
@@ -58,6 +65,7 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
                     raise CacheError(f"{other}: probe set {set_id} was changed after it was stored; not merged")
             keys = {int(p): cell.key_at(int(p)) for p in cell.asked()}
             numbers[cell.cell_id] = store.add_cell(replace(cell.key, set_id=sets[set_id]), cell.labels, keys)
+        judgements.copy(store, theirs)
         known = {run.run_id for run in store.runs()}
         for run in theirs.runs():
             if run.run_id in known:

@@ -99,6 +99,19 @@ MIGRATIONS: tuple[Migration, ...] = (
         ALTER TABLE batches ADD COLUMN price TEXT;
         """,
     ),
+    (
+        "client_005_judgements",
+        """
+        CREATE TABLE judgements (
+            key BLOB NOT NULL,
+            judge TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            language TEXT,
+            created_at REAL NOT NULL,
+            PRIMARY KEY (key, judge)
+        ) WITHOUT ROWID;
+        """,
+    ),
 )
 
 

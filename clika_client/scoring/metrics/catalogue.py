@@ -13,7 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 import numpy as np
 
 from clika_client.common.answer_codes import divide
-from clika_client.scoring.metrics import consistency, position, spread
+from clika_client.scoring.metrics import consistency, position, spread, transfer
 from clika_client.scoring.metrics.counts import LanguageCounts, PairCounts, RowCounts
 from clika_client.scoring.metrics.estimates import Estimate, Interval
 from clika_client.scoring.metrics.row_figures import BesideOthers, RowFigures
@@ -182,6 +182,18 @@ def _source_overall(c: RowCounts) -> Estimate:
     return Estimate(divide(c.moved, c.sources), c.sources, counted=False)
 
 
+def _factual_recall(c: RowCounts) -> Estimate:
+    return Estimate(transfer.factual_recall(c.foreign_error, c.native_error), c.items, counted=False)
+
+
+def _transferability(c: RowCounts) -> Estimate:
+    return Estimate(transfer.transferability(c.foreign_error, c.native_error), c.items, counted=False)
+
+
+def _x_fakt(c: RowCounts) -> Estimate:
+    return Estimate(transfer.x_fakt(c.foreign_error, c.native_error), c.items, counted=False)
+
+
 def _mean(field: str, everything: bool = False) -> Callable[[RowFigures], Interval]:
     return lambda row: row.mean(field, everything)
 
@@ -297,6 +309,19 @@ ROW_METRICS: tuple[RowMetric, ...] = (
     Metric(
         "source_overall", "source and target", "right in both", "P(right in target and in the item's own language)",
         "no `original_lang`", _source_overall,
+    ),
+    Metric(
+        "factual_recall", "factual recall (X-FaKT's FRS)", "FRS",
+        "1.5 (1 / (m1 + m2 + 1) - 1/3), m2 and m1 the mean error rates on items asked in their own language and in "
+        "others, right in another language being no error", "no `original_lang`, or of one language only",
+        _factual_recall,
+    ),
+    Metric(
+        "knowledge_transferability", "knowledge transferability (X-FaKT's KTS)", "KTS",
+        "2 (1 / (|m1 - m2| + 1) - 1/2)", "as factual recall", _transferability,
+    ),
+    Metric(
+        "x_fakt", "X-FAKT", "X-FAKT", "2 FRS KTS / (FRS + KTS)", "as factual recall", _x_fakt,
     ),
 )  # fmt: skip
 """What is said of all languages of a row at once."""

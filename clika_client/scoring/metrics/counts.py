@@ -149,6 +149,10 @@ class RowCounts:
     """Those right in the item's own language."""
     moved: Floats
     """Those right in both."""
+    native_error: Floats
+    """Mean over the languages that items come from of the error rate on a language's own items, asked in it."""
+    foreign_error: Floats
+    """Mean over pairs of a language and another's items of the error rate on these, asked in it."""
 
 
 def language_counts(
@@ -230,6 +234,7 @@ def row_counts(answers: Answers, questions: Questions, origins: npt.NDArray[np.i
     target = np.asarray((np.arange(count)[:, None] != origins) & replied & known)
     moved = np.asarray(target & right & right[origins, items])
     accuracy = divide(summed(right), summed(replied))
+    native, foreign = _errors_by_origin(~right & (answers != ELSEWHERE), replied, origins, summed)
     return RowCounts(
         languages=count,
         items=summed(np.asarray(whole)),
@@ -241,7 +246,26 @@ def row_counts(answers: Answers, questions: Questions, origins: npt.NDArray[np.i
         sources=summed(target.sum(0)),
         source_right=summed(np.asarray(target & right[origins, items]).sum(0)),
         moved=summed(moved.sum(0)),
+        native_error=native,
+        foreign_error=foreign,
     )
+
+
+def _errors_by_origin(
+    wrong: Bools, replied: Bools, origins: npt.NDArray[np.int64], summed: Summed
+) -> tuple[Floats, Floats]:
+    """(error on a language's own items asked in it, error on others' items): means of the rates of each pair."""
+    native: list[Floats] = []
+    foreign: list[Floats] = []
+    for source in np.unique(origins[origins >= 0]):
+        members = origins == source
+        rates = divide(summed(wrong & replied & members), summed(replied & members))
+        native.append(rates[source])
+        foreign += [rate for language, rate in enumerate(rates) if language != source]
+    if not native or not foreign:
+        nothing = np.full(np.asarray(summed(replied[0])).shape, np.nan)
+        return nothing, nothing
+    return np.asarray(np.mean(native, axis=0)), np.asarray(np.mean(foreign, axis=0))
 
 
 def _agreeing(

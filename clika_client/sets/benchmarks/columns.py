@@ -57,6 +57,7 @@ class Columns:
 
     def __init__(self, benchmark: Benchmark) -> None:
         self._columns = columns = benchmark.columns
+        self._least = 1 if benchmark.open else 2
         self._gold = _getter(columns.gold)
         self._also = _getter(columns.also) if columns.also else None
         self._unlike = _getter(columns.unlike) if columns.unlike else None
@@ -138,7 +139,7 @@ class Columns:
             if len(names) == 1:
                 value = _lookup(raw, names[0].split("."))
                 if value is not _ABSENT:
-                    return _listed(value)
+                    return _listed(value, self._least)
         wanted = " or ".join(names[0] for names in self._columns.choices)
         raise NoColumn(f"no column {wanted} for the choices; the row has: {', '.join(map(str, raw))}")
 
@@ -213,7 +214,7 @@ def _flat(raw: Raw, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(values[: last + 1])
 
 
-def _listed(value: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+def _listed(value: Any, least: int = 2) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
     """A list of texts, of `{label, text}`, or one object of two lists."""
     if isinstance(value, dict):
         texts, labels = value.get("text"), value.get("label")
@@ -221,8 +222,8 @@ def _listed(value: Any) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
         texts, labels = [entry.get("text") for entry in value], [entry.get("label") for entry in value]
     else:
         texts, labels = value, None
-    if not isinstance(texts, list) or len(texts) < 2:
-        raise RowProblem("fewer than two choices")
+    if not isinstance(texts, list) or len(texts) < least:
+        raise RowProblem("fewer than two choices" if least > 1 else "no short answer is accepted")
     if not all(text_of(text).strip() for text in texts):
         raise RowProblem("a choice is empty")
     return tuple(map(text_of, texts)), None if labels is None else tuple(map(text_of, labels))

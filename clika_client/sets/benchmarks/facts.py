@@ -11,6 +11,8 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks.files import Files
 from clika_client.sets.benchmarks.reading import NUMBER, Reader, Row, TableReader, read_cells
+from clika_client.sets.benchmarks.wide import WIDE
+from clika_client.sets.benchmarks.x_fakt import XFakt
 from clika_client.sets.jsonl import decode, read_bytes, read_jsonl
 from clika_client.sets.probes import Probe, ProbeSet
 
@@ -209,5 +211,7 @@ def reader(layout: str, files: Files, kept: Callable[[str], ProbeSet]) -> Reader
         "bmlama": lambda: Bmlama(files),
         "mlama": lambda: Mlama(files),
         "klar": lambda: Klar(files, kept),
+        "x-fakt": lambda: XFakt(files),
+        **dict.fromkeys(WIDE, lambda: TableReader(files)),
     }
     return made[layout]()

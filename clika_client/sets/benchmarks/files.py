@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +18,7 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.sets.benchmarks.table import Benchmark
+from clika_client.sets.benchmarks.wide import WIDE
 from clika_client.sets.spreadsheets import read_rows
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar", ".tar.xz")
@@ -212,23 +215,43 @@ def _by_language(
     room.mkdir(parents=True, exist_ok=True)
     outs: dict[str, Any] = {}
     try:
-        for file in mixed:
-            for _, row in read_rows(file):
-                spelt = str(row[benchmark.language_column])
-                tag = _language(benchmark, spelt)
-                if tag is None or (languages is not None and tag not in languages):
-                    continue
-                if tag not in outs:
-                    outs[tag] = (room / f"{tag}.jsonl").open("w", encoding="utf-8")
-                outs[tag].write(json.dumps(row, ensure_ascii=False) + "\n")
-    except KeyError:
-        raise UserError(
-            f"{mixed[0]}: no column {benchmark.language_column!r}; not the layout of {benchmark.title}"
-        ) from None
+        for spelt, row in _pieces(benchmark, mixed, room):
+            tag = _language(benchmark, spelt)
+            if tag is None or (languages is not None and tag not in languages):
+                continue
+            if tag not in outs:
+                outs[tag] = (room / f"{tag}.jsonl").open("w", encoding="utf-8")
+            outs[tag].write(json.dumps(row, ensure_ascii=False) + "\n")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{mixed[0]}: not the layout of {benchmark.title} ({error!r}); get it again") from None
     finally:
         for out in outs.values():
             out.close()
     return {tag: (room / f"{tag}.jsonl",) for tag in outs}
+
+
+def _pieces(benchmark: Benchmark, files: Sequence[Path], room: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(language as spelt, row) of files that hold several languages, whether a row is of one of them or of all."""
+    apart = WIDE.get(benchmark.layout)
+    for file in files:
+        for _, row in read_rows(_plain(file, room)):
+            if apart is None:
+                yield str(row[benchmark.language_column]), row
+            else:
+                yield from apart(row)
+
+
+def _plain(file: Path, room: Path) -> Path:
+    """The file itself, unpacked where it is compressed."""
+    if file.suffix != ".gz":
+        return file
+    target = room / file.name.removesuffix(".gz")
+    try:
+        with gzip.open(file) as packed, target.open("wb") as out:
+            shutil.copyfileobj(packed, out)
+    except (OSError, EOFError) as error:
+        raise UserError(f"{file}: cannot be unpacked ({error}); download it again") from None
+    return target
 
 
 def _none_found(benchmark: Benchmark, path: Path, matched: Matched, languages: Sequence[str] | None) -> str:

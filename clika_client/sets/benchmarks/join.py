@@ -157,7 +157,7 @@ class Joined:
                         self.dropped.add(lang.tag, what, name)
                 return False
         left = have[0].k[item] - bin(self._gone(item)).count("1")
-        if left < 2:
+        if left < 2 and not self.benchmark.open:
             self.dropped.add(have[0].tag, "a single choice is left", name)
             return False
         return True

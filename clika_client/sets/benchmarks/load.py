@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clika_client.common.errors import UserError
+from clika_client.sets.benchmarks import x_fakt
 from clika_client.sets.benchmarks.facts import reader
 from clika_client.sets.benchmarks.files import Files, opened
 from clika_client.sets.benchmarks.join import Dropped, Joined
 from clika_client.sets.benchmarks.table import Benchmark
-from clika_client.sets.probes import EXAMPLE_TAG, NOT_PARALLEL, ProbeSet
+from clika_client.sets.probes import EXAMPLE_TAG, MEASURES, NOT_PARALLEL, OPEN, ProbeSet
 
 _FIRST = "en"
 """The language whose order of questions is the set's, where it is there."""
@@ -47,6 +48,9 @@ def load(
         meta = {"citation": benchmark.citation, "about": benchmark.about}
         if benchmark.not_parallel:
             meta[NOT_PARALLEL] = benchmark.not_parallel
+        if benchmark.open:
+            meta |= x_fakt.meta() if benchmark.layout == x_fakt.NAME else {OPEN: "questions without options"}
+            meta |= {MEASURES: benchmark.measures} if benchmark.measures else {}
         made = joined.probe_set(benchmark.name, licence=benchmark.licence, source=benchmark.source, meta=meta)
         notes = [f"not understood as a language, left out: {spelt}" for spelt in found.unknown]
         examples = _examples(benchmark, found.examples, tags, kept, notes)

@@ -64,7 +64,7 @@ class Benchmark:
     items: int
     """As published; 0 where that is not known."""
     choices: str
-    """As published: `4`, `2–10`."""
+    """As published: `4`, `2–10`, `open`."""
     files: tuple[tuple[str, str], ...]
     """(pattern, language): patterns of paths with `{language}`, `{split}` and `*`; the language where it is fixed."""
     columns: Columns
@@ -90,6 +90,10 @@ class Benchmark:
     """Name of the reader in `facts.py`, where its files are no table of questions."""
     finish: str = ""
     """Name of the function in `finish.py` that adds columns to a row, made of those it has."""
+    open: bool = False
+    """Asked without options: a row has its answer as a single choice, or known answers as several."""
+    measures: str = ""
+    """Whose own measures are given beside ours, of an open set: `mkqa`."""
     not_parallel: str = ""
     """Why its languages do not hold the same questions; empty for parallel sets."""
     defects: tuple[str, ...] = ()
