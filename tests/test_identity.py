@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tempfile
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,17 @@ import pytest
 from clika import clika, write_probes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
+from clika_client.common.errors import UserError
+from clika_client.report.figure import panels
 from clika_client.report.layout import tables
 from clika_client.report.notes import notes
 from clika_client.report.table import to_csv
+from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.load import NothingStored, Wanted
+from clika_client.scoring.compare import compare
+from clika_client.scoring.load import NothingStored, Wanted, load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score, score_store
 from clika_client.sets.probes import Item, Probe, ProbeSet, build
@@ -111,7 +118,83 @@ def histories(draw: st.DrawFn) -> tuple[list[ProbeSet], Replies]:
     return sets, replies
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def name_of(shown: Scores, set_id: int) -> str:
+    return next(record.set for record in shown.records if record.set_id == set_id)
+
+
+def printed_figure(value: float) -> str:
+    return "1.00" if value >= 0.9995 else f"{value:.3f}".removeprefix("0")
+
+
+def printed(shown: Scores) -> dict[tuple[str, str, str], str]:
+    """(model, set, language) → accuracy as the terminal shows it, read back from its text by place."""
+    text = io.StringIO()
+    render(shown, Console(file=text, width=250, color_system=None), show=("accuracy",), intervals=False)
+    found: dict[tuple[str, str, str], str] = {}
+    name, ends = "", {}
+    for line in text.getvalue().splitlines():
+        if " items · 3 choices" in line:
+            name = line.partition(" · ")[0]
+        elif line.startswith("model "):
+            # Columns are aligned to the right: a figure ends where its language's name ends, give or take a mark.
+            ends = {match[0].rstrip("*"): match.end() for match in re.finditer(r"\S+", line)}
+        elif (row := re.match(r"([abc])\b", line)) and ends:
+            for figure in re.finditer(r"(?<= )([01]?\.\d+)[^ ]*", line):
+                near = [tag for tag, end in ends.items() if abs(end - figure.end()) <= 1]
+                if near and near[0] != "others":
+                    assert (row[1], name, near[0]) not in found
+                    found[row[1], name, near[0]] = figure[1]
+    return found
+
+
+Expected = dict[tuple[str, int, str], tuple[int, float, float]]
+
+
+def check_drawing(shown: Scores, expected: Expected) -> None:
+    """Every square of the heat map is one row's RA in one language of one set, and no two share a place."""
+    squares = {}
+    for title, rows in panels(shown):
+        name, _, figure = title.rpartition(": ")
+        for row in rows:
+            place = (row["model"][0], name, row["language"].removesuffix(" *"), figure)
+            assert place not in squares
+            squares[place] = row["value"]
+    drawn = {place[:3]: value for place, value in squares.items() if place[3] == "RA"}
+    # Chance is 1/3 and no reference is published.
+    wanted = {
+        (model, name_of(shown, set_id), language): max((accuracy - 1 / 3) / (2 / 3), 0.0)
+        for (model, set_id, language), (_, _, accuracy) in expected.items()
+    }
+    assert {place: max(value, 0.0) for place, value in drawn.items()} == pytest.approx(wanted)
+
+
+def check_comparisons(store: Store, sets: list[ProbeSet], ids: list[int], answered: Replies) -> None:
+    """Two models are compared on the items that both replied to, set by set."""
+    loaded = load(store, Wanted(set_version="all"))
+    models = sorted({model for model, _, _ in answered})
+    for a, b in combinations(models, 2):
+        rows = [[block for block in loaded.blocks if block.key.model == name] for name in (a, b)]
+        asked = [{(block.key.set_id, tag) for block in found for tag in block.languages} for found in rows]
+        if not asked[0] & asked[1]:
+            with pytest.raises(UserError, match=f"'{a}' and '{b}' .* no common"):
+                compare(*rows, loaded.sets)
+            continue
+        found = compare(*rows, loaded.sets)
+        assert len({(d.set, d.language) for d in found.differences}) == len(found.differences)
+        for number, set_id in enumerate(ids):
+            for language in sets[number].languages:
+                left, right = (answered.get((name, number, language), {}) for name in (a, b))
+                both = [i for i in left if left[i] is not None and right.get(i) is not None]
+                gold = [probe.gold for probe in sets[number].probes[language]]
+                if both:
+                    name = loaded.sets[set_id].name
+                    said = [d for d in found.differences if (d.set, d.language) == (name, language)]
+                    assert [d.n for d in said] == [len(both)]
+                    shares = [sum(replies[i] == gold[i] for i in both) / len(both) for replies in (left, right)]
+                    assert [said[0].accuracy.a, said[0].accuracy.b] == pytest.approx(shares)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
 def test_every_figure_is_the_one_computed_from_its_own_replies(history: tuple[list[ProbeSet], Replies]) -> None:
     sets, replies = history
@@ -145,6 +228,16 @@ def test_every_figure_is_the_one_computed_from_its_own_replies(history: tuple[li
         assert {(r["model"], int(r["set_id"]), r["language"]): float(r["accuracy"]) for r in exported} == pytest.approx(
             {key: accuracy for key, (_, _, accuracy) in expected.items()}
         )
+        assert printed(shown) == {
+            (model, name_of(shown, set_id), language): printed_figure(accuracy)
+            for (model, set_id, language), (_, _, accuracy) in expected.items()
+        }
+        document = json.loads(json.dumps(shown.to_json()))
+        assert {(r["model"], r["set_id"], r["language"]): r["accuracy"] for r in document["records"]} == pytest.approx(
+            {key: accuracy for key, (_, _, accuracy) in expected.items()}
+        )
+        check_drawing(shown, expected)
+        check_comparisons(store, sets, ids, answered)
         newest = max(ids[number] for _, number, _ in answered)
         assert {r.set_id for r in scored(store).records} == {newest}
         # Rows are ranked only where they were asked the same.
@@ -158,6 +251,19 @@ def test_every_figure_is_the_one_computed_from_its_own_replies(history: tuple[li
                 if row.summary.other_ra == row.summary.other_ra:
                     rescaled = [(row.cells[tag].accuracy - 1 / 3) / (2 / 3) for tag in counted]
                     assert row.summary.other_ra == pytest.approx(sum(rescaled) / len(counted))
+
+
+def test_rows_that_only_their_settings_set_apart_never_share_a_square(tmp_path: Path) -> None:
+    store, found = Store(tmp_path / "c.db"), make_set(4)
+    set_id = store.add_set(found)
+    for settings_ in ('{"n": 1}', '{"n": 2}'):
+        key = CellKey("m", "{}", set_id, "en", "p", "text", source="test", settings=settings_)
+        store.add_replies(key, ("A", "B", "C"), [ImportedReply(0, "q0", (), "A", "stop")])
+    for _, squares in panels(scored(store)):
+        assert [row["model"] for row in squares] == [
+            'm (p, text, standard, {"n": 1})',
+            'm (p, text, standard, {"n": 2})',
+        ]
 
 
 # ---- what never answered

@@ -5,11 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from clika import clika, write_probes
 from servers.loopback import Answer, Loopback, chat
+
+from clika_client.report.figure import _chart, panels
+from clika_client.scoring.score import score_store
+from clika_client.store.store import Store
 
 pytest.importorskip("altair", reason="altair is not installed; figures are an extra")
 pytest.importorskip("vl_convert", reason="vl-convert-python is not installed; figures are an extra")
@@ -45,6 +50,25 @@ def test_the_drawing_holds_the_figures_and_escapes_names(tmp_path: Path, scored:
     assert words.count("0.11") == 2
     assert any(EVIL in word for word in words)
     assert EVIL not in svg
+
+
+def _values(part: Any) -> list[list[dict[str, Any]]]:
+    """Every list of data of a specification, which stand by name or in place."""
+    if isinstance(part, list):
+        return [found for each in part for found in _values(each)]
+    if not isinstance(part, dict):
+        return []
+    here = [part["values"]] if "values" in part else list(part.get("datasets", {}).values())
+    return here + [found for value in part.values() for found in _values(value)]
+
+
+def test_the_drawing_is_made_of_the_panels_squares_and_nothing_else(scored: Path) -> None:
+    with Store(scored) as store:
+        scores = score_store(store, bootstrap=0)
+    expected = [square for _, squares in panels(scores) for square in squares]
+    drawn = [row for rows in _values(_chart(scores).to_dict()) for row in rows]
+    assert {str(sorted(row.items())) for row in drawn} == {str(sorted(square.items())) for square in expected}
+    assert expected
 
 
 def test_the_page_opens_in_a_browser_without_a_network(tmp_path: Path, scored: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
 from clika_client.common.safe_text import shown
+from clika_client.report.layout import ScoreTable, tables
 from clika_client.scoring.records import Record, Scores
 from clika_providers.install import install_hint
 
@@ -45,6 +46,35 @@ def save_figure(scores: Scores, path: Path) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
 
 
+Square = dict[str, Any]
+"""One figure of the drawing, with what a reader sees of it."""
+
+
+def panels(scores: Scores) -> list[tuple[str, list[Square]]]:
+    """(title, squares) of every heat map, one for each figure of each table: all that the drawing shows."""
+    return [(f"{_title(table)}: {label}", rows) for table in tables(scores) for label, rows in _figures(table)]
+
+
+def _title(table: ScoreTable) -> str:
+    return table.set if table.split is None else f"{table.set} · {table.split}"
+
+
+def _figures(table: ScoreTable) -> list[tuple[str, list[Square]]]:
+    # Two rows that share a square would be painted over each other: a name holds all that sets rows apart.
+    named = ("prompt", "ask", "reading", *(word for word in ("source", "settings") if word in table.varying))
+    found = []
+    for label, field in _METRICS:
+        squares = [
+            _row(record, field, ", ".join(str(getattr(row.summary, word)) for word in named))
+            for row in table.rows
+            for record in row.cells.values()
+        ]
+        known = [square for square in squares if square["value"] is not None]
+        if known:
+            found.append((label, known))
+    return found
+
+
 def _page(chart: Any) -> str:
     """The chart as one page that needs no network.
 
@@ -69,30 +99,11 @@ def _replaced(value: Any) -> Any:
 def _chart(scores: Scores) -> Any:
     import altair as alt
 
-    titles = list(dict.fromkeys((r.set, r.split) for r in scores.records))
-    tables = [
-        _table(
-            name if split is None else f"{name} · {split}",
-            [r for r in scores.records if (r.set, r.split) == (name, split)],
-        )
-        for name, split in titles
-    ]
-    return alt.vconcat(*tables).resolve_scale(color="shared").configure_view(stroke=None)
+    drawn = [_panel(title, squares) for title, squares in panels(scores)]
+    return alt.vconcat(*drawn).resolve_scale(color="shared").configure_view(stroke=None)
 
 
-def _table(title: str, records: Sequence[Record]) -> Any:
-    import altair as alt
-
-    panels = []
-    for label, field in _METRICS:
-        rows = [_row(record, field) for record in records if getattr(record, field) is not None]
-        rows = [row for row in rows if row["value"] is not None]
-        if rows:
-            panels.append(_panel(f"{title}: {label}", rows))
-    return alt.vconcat(*panels)
-
-
-def _panel(title: str, rows: Sequence[dict[str, Any]]) -> Any:
+def _panel(title: str, rows: Sequence[Square]) -> Any:
     import altair as alt
 
     languages = list(dict.fromkeys(row["language"] for row in rows))
@@ -110,10 +121,9 @@ def _panel(title: str, rows: Sequence[dict[str, Any]]) -> Any:
     return (squares + numbers).properties(width=_CELL * len(languages), height=22 * len(models))
 
 
-def _row(record: Record, field: str) -> dict[str, Any]:
+def _row(record: Record, field: str, asked: str) -> Square:
     """One square. Names come from outside: control codes are taken out, and drawing escapes the rest."""
     value, low, high = (_plain(getattr(record, name)) for name in (field, f"{field}_low", f"{field}_high"))
-    asked = f"{record.prompt}, {record.ask}, {record.reading}"
     return {
         "model": shown(f"{record.model} ({asked})"),
         "language": shown(record.language) + (" *" if record.language == record.anchor else ""),

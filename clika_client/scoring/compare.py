@@ -117,9 +117,16 @@ def _pairs(
             raise UserError(
                 f"on {name} several rows could be compared ({choices}); choose with --prompt, --reading or --source"
             )
+    names = f"{a[0].key.model!r} and {b[0].key.model!r}"
     if not pairs:
-        raise UserError(f"{a[0].key.model!r} and {b[0].key.model!r} have answered no common probe set")
-    return pairs, notes
+        raise UserError(f"{names} have answered no common probe set")
+    common = [(x, y) for x, y in pairs if set(x.languages) & set(y.languages)]
+    if not common:
+        raise UserError(f"{names} were asked in no common language")
+    apart = [sets[x.key.set_id].name for x, y in pairs if not set(x.languages) & set(y.languages)]
+    if apart:
+        notes.append(f"Left out, as the two were asked in no common language: {', '.join(apart)}.")
+    return common, notes
 
 
 def _how(block: AnswerGrid) -> tuple[str, ...]:
@@ -134,8 +141,6 @@ def _said(block: AnswerGrid) -> str:
 def _aligned(a: AnswerGrid, b: AnswerGrid) -> list[AnswerGrid]:
     """The two blocks over the languages both have; an item without a reply in one is left out of both."""
     shared = [language for language in a.languages if language in b.languages]
-    if not shared:
-        raise UserError(f"{a.key.model!r} and {b.key.model!r} were asked in no common language")
     left, right = ([block.languages.index(language) for language in shared] for block in (a, b))
     missing = (a.answers[left] == MISSING) | (b.answers[right] == MISSING)
     return [_masked(a, left, shared, missing), _masked(b, right, shared, missing)]
