@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -232,3 +233,18 @@ def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
 def test_score_takes_a_teaching_experiment_and_names_one_that_is_none(tmp_path: Path) -> None:
     done = clika("score", tmp_path, check=2)
     assert str(tmp_path) in done.stderr
+
+
+def test_the_options_of_a_run_stand_under_headings_each_once() -> None:
+    text = clika("run", "--help", COLUMNS="200").stdout
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    named = ["Arguments", "Questions", "Asking", "Server", "Local model", "Money", "Output", "Options"]
+    assert headings == [f"{name}:" for name in named]
+    options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
+    assert len(options) == len(set(options)) > 40
+
+
+@pytest.mark.parametrize("spelling", ["EN,De", "eng, deu", "English,German"])
+def test_languages_are_written_in_any_spelling_where_answers_are_scored(spelling: str, replies: Path) -> None:
+    rows = json.loads(clika("score", "--db", replies, "-l", spelling, "--bootstrap", 0, "--json").stdout)["records"]
+    assert {row["language"] for row in rows} == {"en", "de"}

@@ -106,7 +106,9 @@ def test_what_cannot_be_asked_is_refused_with_the_reason() -> None:
         build(Setting(("en",)))
 
 
-def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(tmp_path: Path) -> None:
+def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("llama_cpp", reason="asks a real model through llama.cpp")
     from clika_client.sets.demo import GGUF
     from clika_providers import Completion, ProviderOptions, Request
@@ -118,18 +120,10 @@ def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(t
     assert first.languages[0].asked.n == 6
     assert first.chance == 1 / 2
 
-    class Closed:
-        """The same model, which must not be asked again."""
+    async def closed(_: Request) -> Completion:
+        raise AssertionError("asked although the answer is stored")
 
-        def __init__(self) -> None:
-            self.real = connect(f"gguf/{GGUF}", options)
-            self.spec, self.identity, self.concurrency = self.real.spec, self.real.identity, 1
-
-        async def complete(self, request: Request) -> Completion:
-            raise AssertionError("asked although the answer is stored")
-
-        async def aclose(self) -> None:
-            await self.real.aclose()
-
-    again = measure(Closed(), setting, database=tmp_path / "clika.db")
+    same = connect(f"gguf/{GGUF}", options)
+    monkeypatch.setattr(same, "complete", closed)
+    again = measure(same, setting, database=tmp_path / "clika.db")
     assert again == first

@@ -9,11 +9,12 @@ from clika import KEY, clika
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_client.conductivity import folder
+from clika_client.store.store import Store
 
 
 def build(tmp_path: Path, *more: object) -> Path:
     small = ("--continents", "5", "--places", "8", "--k", "5")
-    clika("teach", "build", "--language", "ru", "-o", tmp_path / "material", *small, *more)
+    clika("teach", "build", "--language", "RU", "-o", tmp_path / "material", *small, *more)
     return tmp_path / "material"
 
 
@@ -127,13 +128,54 @@ def test_answers_that_arrived_are_not_asked_again_when_some_failed(tmp_path: Pat
         server.server.behave = half
         arguments = ("teach", "ask", material, "-m", "openai/tuned", "--when", "after", "-o", out)
         done = clika(*arguments, "--base-url", server.url, "--concurrency", 1, check=1, OPENAI_API_KEY=KEY)
-        assert "asks only the rest" in done.stderr
+        assert "to ask only the" in done.stderr
         assert not (out / "after.text.json").exists()
         server.server.behave = behave
         before = server.server.count
         clika(*arguments, "--base-url", server.url, OPENAI_API_KEY=KEY)
         assert server.server.count - before == total - refused
     assert (out / "after.text.json").exists()
+
+
+def test_a_dry_run_tells_the_price_and_a_budget_stops_asking_which_then_goes_on(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    total = len(folder.read(material).questions)
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[price]]\nmodel = "openai/tuned"\ninput = 100.0\noutput = 100.0\n')
+    with knowing(material) as server:
+        arguments = ("teach", "ask", material, "-m", "openai/tuned", "--when", "after", "-o", out, "--prices", prices)
+        planned = clika(*arguments, "--base-url", server.url, "--dry-run").stdout
+        assert f"openai/tuned: {total} requests, 0 cached, {total} to send" in planned
+        assert "about $" in planned
+        assert server.server.count == 0
+        stopped = clika(*arguments, "--base-url", server.url, "--max-cost", 0.5, check=3, OPENAI_API_KEY=KEY)
+        assert "stopped before exceeding --max-cost" in stopped.stderr
+        asked = server.server.count
+        assert 0 < asked < total
+        assert not (out / "after.text.json").exists()
+        clika(*arguments, "--base-url", server.url, OPENAI_API_KEY=KEY)
+        assert server.server.count == total
+    assert (out / "after.text.json").exists()
+
+
+def test_the_questions_of_a_gate_are_a_set_in_the_experiments_database(tmp_path: Path) -> None:
+    material, out = build(tmp_path), tmp_path / "experiment"
+    with knowing(material) as server:
+        ask(server, material, "after", out)
+    with Store(out / "replies.db", read_only=True) as store:
+        cells = store.cells()
+        sets = [store.probe_set(cell.key.set_id) for cell in cells]
+    assert [(one.name, cell.key.language) for one, cell in zip(sets, cells, strict=True)] == [
+        ("teach-ru-translation", "en"),
+        ("teach-ru-taught_type0", "en"),
+        ("teach-ru-taught_type1", "en"),
+        ("teach-ru-asked_type0", "ru"),
+        ("teach-ru-asked_type1", "ru"),
+    ]
+    assert {(cell.key.ask, cell.key.prompt) for cell in cells} == {("open", "question-alone")}
+    assert [sum(one.n for one in sets), sets[0].items[0].tags] == [
+        len(folder.read(material).questions), {"pair": "ru", "part": "translation"},
+    ]  # fmt: skip
 
 
 def test_a_key_is_in_no_file_of_the_experiment(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from clika_client.cli import (
     sets_cmd,
     teach_cmd,
 )
+from clika_client.cli.grouped_help import Grouped
 from clika_client.common.safe_text import shown
 
 EPILOG = (
@@ -75,7 +76,7 @@ def _main(
 
 
 app.command("demo")(demo_cmd.demo)
-app.command("run")(run_cmd.run)
+app.command("run", cls=Grouped)(run_cmd.run)
 app.add_typer(batch_cmd.app, name="batch")
 app.command("score")(score_cmd.score)
 app.command("answers")(answers_cmd.answers)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, InsecureHttp, database_path, err, out, print_json
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.cli.server_options import InsecureHttp, KeyCommand
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.safe_text import shown
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Half-price batches: see how they stand, collect them, cancel them.", no_args_is_help=True)
 
 BaseUrl = Annotated[str | None, typer.Option(help="Address the batches were sent to, if not the usual one.")]
-KeyCommand = Annotated[str | None, typer.Option(help="Command that prints the API key.")]
 POLL_SECONDS = 30.0
 
 

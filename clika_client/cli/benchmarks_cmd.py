@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, err, print_json
+from clika_client.cli.common import AsJson, err, language_tags, print_json
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -71,11 +71,7 @@ def fetch(
 
 
 def _tags(languages: str | None) -> tuple[str, ...] | None:
-    if languages is None:
-        return None
-    from clika_client.common.languages import canonical
-
-    return tuple(dict.fromkeys(canonical(tag) for tag in languages.split(",") if tag.strip())) or None
+    return None if languages is None else language_tags(languages)
 
 
 def _offer(offer: Offer) -> dict[str, Any]:

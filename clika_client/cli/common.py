@@ -20,10 +20,21 @@ Db = Annotated[
     Path | None,
     typer.Option("--db", envvar="CLIKA_DB", show_default=False, help="Database file [default: in your data folder]."),
 ]
-InsecureHttp = Annotated[
-    bool, typer.Option("--insecure-http", help="Let the API key go over plain http to another machine.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout instead of tables.")]
+
+
+def language_tags(*given: str) -> tuple[str, ...]:
+    """Tags written one way and each once, from options that hold several, comma-separated.
+
+    Raises UserError for what is no language, and where nothing is named.
+    """
+    from clika_client.common.errors import UserError
+    from clika_client.common.languages import canonical
+
+    tags = tuple(dict.fromkeys(canonical(tag) for text in given for tag in text.split(",") if tag.strip()))
+    if given and not tags:
+        raise UserError(f"{', '.join(map(repr, given))} names no language; write tags such as en,de")
+    return tags
 
 
 def database_path(given: Path | None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class Job:
         csv: Path | None = None,
         anchor: str = "en",
         bootstrap: int = 10_000,
+        report: Callable[[RunResult], None] | None = None,
     ) -> None:
         self.store = store
         self.config = config
@@ -37,6 +38,8 @@ class Job:
         self.csv = csv
         self.anchor = anchor
         self.bootstrap = bootstrap
+        self.report = report or self._report
+        """What is done with a run that has ended, however it ended; the scores are shown unless it is given."""
         self.batch = False
 
     def ask(self) -> None:
@@ -51,7 +54,7 @@ class Job:
         with RunProgress(err()) as progress:
             progress.planned(run.plans)
             result = finish(lambda: run.ask(progress))
-        self._report(result)
+        self.report(result)
         self._finish(result)
 
     def submit_batches(self) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, InsecureHttp, out, print_json
+from clika_client.cli.common import AsJson, out, print_json
+from clika_client.cli.server_options import BaseUrl, InsecureHttp, KeyCommand, ModelsDir
 from clika_client.common.errors import IncompleteRun
 from clika_client.common.safe_text import shown
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from clika_providers.gguf.discover import LocalModel
 
 app = typer.Typer(help="Find models and try them.", no_args_is_help=True)
-
-BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")]
-KeyCommand = Annotated[str | None, typer.Option(help="Command that prints the API key.")]
-ModelsDir = Annotated[Path | None, typer.Option(help="Folder to look for GGUF files in.")]
 
 
 @app.command("list")

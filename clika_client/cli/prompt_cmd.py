@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, print_json
+from clika_client.cli.common import AsJson, language_tags, print_json
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -44,7 +44,6 @@ def prompt(
         _list([(s.name, s.about, style_digest(s)) for s in builtin_styles()], as_json)
         return
     from clika_client.cli.prompt_tokens import print_tokens, tokens_for
-    from clika_client.common.languages import canonical
     from clika_client.prompts.likelihood import render_options
     from clika_client.prompts.open import open_notes, render_open
     from clika_client.sets.catalogue import resolve
@@ -52,7 +51,7 @@ def prompt(
     from clika_providers import Request
 
     chosen = get_style(str(template.resolve()) if template is not None else style, shots)
-    probe_set = resolve(name).select([canonical(tag) for tag in language.split(",") if tag.strip()])
+    probe_set = resolve(name).select(language_tags(language))
     if ask == "open":
         probe_set = open_form(probe_set)
     ids = [i.item_id for i in probe_set.items]

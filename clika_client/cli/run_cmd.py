@@ -7,14 +7,36 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, InsecureHttp, database_path
+from clika_client.cli.common import AsJson, Db, database_path, language_tags
 from clika_client.cli.job import Job
-from clika_client.cli.scoring_options import Drop, Only, words
+from clika_client.cli.scoring_options import QUESTIONS, Drop, Only, words
+from clika_client.cli.server_options import (
+    LOCAL,
+    MONEY,
+    SERVER,
+    BaseUrl,
+    Concurrency,
+    DryRun,
+    InsecureHttp,
+    KeyCommand,
+    Lora,
+    MaxCost,
+    MaxRetries,
+    ModelsDir,
+    Patience,
+    Prices,
+    Rpm,
+    Threads,
+    Timeout,
+    Tpm,
+    check_above_zero,
+)
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,95 +45,103 @@ if TYPE_CHECKING:
 
 ASKS = ("auto", "text", "logprobs", "likelihood", "open")
 
+in_questions = partial(typer.Option, rich_help_panel=QUESTIONS)
+in_asking = partial(typer.Option, rich_help_panel="Asking")
+in_output = partial(typer.Option, rich_help_panel="Output")
+in_server = partial(typer.Option, rich_help_panel=SERVER)
+in_local = partial(typer.Option, rich_help_panel=LOCAL)
+in_money = partial(typer.Option, rich_help_panel=MONEY)
+
 
 def run(
     sets: Annotated[list[str], typer.Argument(help="Probe sets: names (see `clika sets list`) or files.")],
     model: Annotated[
-        list[str],
-        typer.Option("--model", "-m", help="provider/model: gguf/FILE.gguf, openai/NAME, …; repeatable."),
+        list[str], in_questions("--model", "-m", help="provider/model: gguf/FILE.gguf, openai/NAME, …; repeatable.")
     ],
     columns: Annotated[
-        list[str] | None, typer.Option("--map", help="Column mapping for files, such as question=q,gold=answer.")
+        list[str] | None, in_questions("--map", help="Column mapping for files, such as question=q,gold=answer.")
     ] = None,
     languages: Annotated[
-        str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
+        str | None, in_questions("--languages", "-l", help="Language tags, comma-separated [default: all of the set].")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="Ask this many items, the same in every language.")] = None,
+    limit: Annotated[int | None, in_questions(help="Ask this many items, the same in every language.")] = None,
     limit_by: Annotated[
-        str | None, typer.Option("--limit-by", help="Tag whose values each have their share of --limit.")
+        str | None, in_questions("--limit-by", help="Tag whose values each have their share of --limit.")
     ] = None,
-    limit_seed: Annotated[int, typer.Option(help="Seed of --limit's choice of items.")] = 0,
+    limit_seed: Annotated[int, in_questions(help="Seed of --limit's choice of items.")] = 0,
     only: Only = None,
     drop: Drop = None,
     tier: Annotated[
-        str | None, typer.Option(help="Only items this hard: easy, medium, hard (atlas), as --only tier=…")
+        str | None, in_questions(help="Only items this hard: easy, medium, hard (atlas), as --only tier=…")
     ] = None,
     k: Annotated[
-        int | None, typer.Option("--k", help="Choices per question; the built-in sets offer up to 10.")
+        int | None, in_questions("--k", help="Choices per question; the built-in sets offer up to 10.")
     ] = None,
     prompt: Annotated[
-        str, typer.Option("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
+        str, in_asking("--prompt", help="Prompt style, or the path of your own template (see docs/prompts.md).")
     ] = "plain",
     shots: Annotated[
-        int, typer.Option(help="Worked examples before each question, from the set's reserved questions.")
+        int, in_asking(help="Worked examples before each question, from the set's reserved questions.")
     ] = 0,
     ask: Annotated[
         str,
-        typer.Option(
+        in_asking(
             help="text; logprobs: probabilities of the option labels; likelihood: of the options themselves; "
             "open: text without showing options; "
             "auto: text from hosted models, what a short probe advises from local ones."
         ),
     ] = "auto",
-    grammar: Annotated[bool, typer.Option("--grammar", help="Constrain generated text to one label.")] = False,
-    permute: Annotated[str, typer.Option(help="none, or cyclic: ask every cyclic order of the options.")] = "none",
-    repeats: Annotated[int, typer.Option(min=1, help="Ask each question this many times.")] = 1,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Tokens a reply may have.")] = 32,
-    temperature: Annotated[float, typer.Option(min=0.0, help="Sampling temperature.")] = 0.0,
-    sampling_seed: Annotated[int | None, typer.Option(help="Sampling seed sent to the model.")] = None,
-    thinking: Annotated[bool, typer.Option("--thinking", help="Let reasoning models think.")] = False,
-    anchor: Annotated[str, typer.Option(help="Anchor language of en-CO.")] = "en",
-    reference: Annotated[
-        float | None, typer.Option(help="Accuracy that counts as RA = 1 for sets without a published one.")
-    ] = None,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap draws for intervals; 0 for none.")] = 10_000,
-    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
-    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most, per model.")] = None,
-    rpm: Annotated[float | None, typer.Option(help="Requests a minute at most.")] = None,
-    tpm: Annotated[float | None, typer.Option(help="Tokens a minute at most.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds one call may take.")] = 60.0,
-    max_retries: Annotated[int, typer.Option(min=0, help="Retries of one request.")] = 6,
-    patience: Annotated[
-        float | None, typer.Option(help="Seconds without any success before a failing server is given up.")
-    ] = None,
+    grammar: Annotated[bool, in_asking("--grammar", help="Constrain generated text to one label.")] = False,
+    permute: Annotated[str, in_asking(help="none, or cyclic: ask every cyclic order of the options.")] = "none",
+    repeats: Annotated[int, in_asking(min=1, help="Ask each question this many times.")] = 1,
+    max_tokens: Annotated[int, in_asking(min=1, help="Tokens a reply may have.")] = 32,
+    temperature: Annotated[float, in_asking(min=0.0, help="Sampling temperature.")] = 0.0,
+    sampling_seed: Annotated[int | None, in_asking(help="Sampling seed sent to the model.")] = None,
+    thinking: Annotated[bool, in_asking("--thinking", help="Let reasoning models think.")] = False,
+    no_cache: Annotated[bool, in_asking("--no-cache", help="Neither read nor keep stored replies.")] = False,
+    refresh: Annotated[bool, in_asking("--refresh", help="Ask again and replace stored replies.")] = False,
+    base_url: BaseUrl = None,
+    key_command: KeyCommand = None,
     insecure_http: InsecureHttp = False,
-    extra: Annotated[
-        list[str] | None, typer.Option("--extra", help="Further body field NAME=JSON; repeatable.")
-    ] = None,
-    max_cost: Annotated[float | None, typer.Option(help="Stop before spending more than this many US dollars.")] = None,
-    prices: Annotated[Path | None, typer.Option(help="Your own price table (see docs/providers.md).")] = None,
+    concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    timeout: Timeout = 60.0,
+    max_retries: MaxRetries = 6,
+    patience: Patience = None,
+    extra: Annotated[list[str] | None, in_server("--extra", help="Further body field NAME=JSON; repeatable.")] = None,
     capabilities: Annotated[
-        Path | None, typer.Option(help="Your own table of what models accept (see docs/providers.md).")
+        Path | None, in_server(help="Your own table of what models accept (see docs/providers.md).")
     ] = None,
     fallback: Annotated[
-        str | None, typer.Option(help="Local model to ask everything, as its own row, when a hosted one gives up.")
+        str | None, in_server(help="Local model to ask everything, as its own row, when a hosted one gives up.")
     ] = None,
-    batch: Annotated[bool, typer.Option("--batch", help="Submit as a half-price batch; see `clika batch`.")] = False,
-    gpu_layers: Annotated[int | None, typer.Option(help="Layers on the GPU (-1: all).")] = None,
-    n_ctx: Annotated[int | None, typer.Option("--n-ctx", help="Context length in tokens.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads for local models.")] = None,
-    sequences: Annotated[int | None, typer.Option("--n-sequences", min=1, help="Local sequences per batch.")] = None,
-    lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Folder to look for GGUF files in.")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep stored replies.")] = False,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask again and replace stored replies.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked and what it costs.")] = False,
+    gpu_layers: Annotated[int | None, in_local(help="Layers on the GPU (-1: all).")] = None,
+    n_ctx: Annotated[int | None, in_local("--n-ctx", help="Context length in tokens.")] = None,
+    threads: Threads = None,
+    sequences: Annotated[int | None, in_local("--n-sequences", min=1, help="Local sequences per batch.")] = None,
+    lora: Lora = None,
+    models_dir: ModelsDir = None,
+    max_cost: MaxCost = None,
+    prices: Prices = None,
+    batch: Annotated[bool, in_money("--batch", help="Submit as a half-price batch; see `clika batch`.")] = False,
+    dry_run: DryRun = False,
+    anchor: Annotated[str, in_output(help="Anchor language of en-CO.")] = "en",
+    reference: Annotated[
+        float | None, in_output(help="Accuracy that counts as RA = 1 for sets without a published one.")
+    ] = None,
+    bootstrap: Annotated[int, in_output(min=0, help="Bootstrap draws for intervals; 0 for none.")] = 10_000,
+    csv: Annotated[Path | None, in_output(help="Also write the scores as CSV to this file.")] = None,
     db: Db = None,
     as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option(help="Also write the scores as CSV to this file.")] = None,
 ) -> None:
-    """Ask models the questions of probe sets, keep every reply, and report."""
+    """Ask models the questions of probe sets, keep every reply, and report.
+
+    \b
+    clika run atlas -m gguf/qwen3-4b.gguf --limit 100
+    clika run atlas -l en,de,sw -m openai/gpt-6-luna --dry-run
+    clika run mine.jsonl -m ollama/qwen3:4b --map question=q,gold=answer
+    """
     from clika_client.asking.plan import Asking, Items
     from clika_client.asking.run import RunConfig
     from clika_client.prompts.catalogue import get_style
@@ -120,10 +150,7 @@ def run(
 
     _check_word("--ask", ask, ASKS)
     _check_word("--permute", permute, ("none", "cyclic"))
-    above_zero = {"rpm": rpm, "tpm": tpm, "timeout": timeout, "max-cost": max_cost, "patience": patience}
-    for name, value in above_zero.items():
-        if value is not None and not value > 0:
-            raise UserError(f"--{name} must be above 0, got {value:g}")
+    check_above_zero(rpm=rpm, tpm=tpm, timeout=timeout, max_cost=max_cost, patience=patience)
     options = ProviderOptions(
         base_url=base_url,
         key_command=key_command,
@@ -158,7 +185,7 @@ def run(
         models=tuple(dict.fromkeys(model)),
         style=get_style(prompt, shots),
         asking=asking,
-        languages=None if languages is None else _languages(languages),
+        languages=None if languages is None else language_tags(languages),
         items=Items((*words(only), *_tiers(tier)), words(drop), limit, limit_by, limit_seed),
         options=replace(options, need_key=not dry_run),
         refresh=refresh,
@@ -179,15 +206,6 @@ def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None,
 
 def _tiers(text: str | None) -> list[str]:
     return [f"tier={tier.strip()}" for tier in (text or "").split(",") if tier.strip()]
-
-
-def _languages(text: str) -> tuple[str, ...]:
-    from clika_client.common.languages import canonical
-
-    tags = tuple(dict.fromkeys(canonical(tag) for tag in text.split(",") if tag.strip()))
-    if not tags:
-        raise UserError(f"--languages {text!r} names no language; write tags such as en,de, or leave it out for all")
-    return tags
 
 
 def _extra(pairs: Sequence[str]) -> tuple[tuple[str, Json], ...]:

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clika_client.cli.common import language_tags
+
 if TYPE_CHECKING:
     from clika_client.scoring.load import Wanted
     from clika_client.scoring.score_sets import Options
     from clika_client.store.store import Store
+
+QUESTIONS = "Questions"
+"""Heading of the options that choose what is asked or scored."""
 
 Models = Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model; repeatable.")]
 Sets = Annotated[str | None, typer.Option("--sets", help="Only these probe sets, comma-separated.")]
@@ -38,10 +43,16 @@ Anchor = Annotated[str, typer.Option(help="Anchor language of en-CO.")]
 EnCo = Annotated[str, typer.Option("--en-co", help="Variant of en-CO: jaccard, recall or dice.")]
 Bootstrap = Annotated[int, typer.Option(min=0, help="Draws for the gap between languages; 0: no intervals at all.")]
 Seed = Annotated[int, typer.Option("--bootstrap-seed", min=0, help="Seed of the bootstrap.")]
-Only = Annotated[str | None, typer.Option(help="Only items with these tags: TAG or TAG=VALUE, comma-separated.")]
+Only = Annotated[
+    str | None,
+    typer.Option(help="Only items with these tags: TAG or TAG=VALUE, comma-separated.", rich_help_panel=QUESTIONS),
+]
 Drop = Annotated[
     str | None,
-    typer.Option(help="Leave out items with one of these tags, in every language: ambiguous,adapted,TAG=VALUE."),
+    typer.Option(
+        help="Leave out items with one of these tags, in every language: ambiguous,adapted,TAG=VALUE.",
+        rich_help_panel=QUESTIONS,
+    ),
 ]
 Split = Annotated[str | None, typer.Option(help="Split by a tag of the items: relation, region, original_lang, …")]
 Reference = Annotated[
@@ -62,7 +73,6 @@ def make_wanted(
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
-    from clika_client.common.languages import canonical
     from clika_client.scoring.load import Wanted
 
     readings = words(reading) or ("standard",)
@@ -72,7 +82,7 @@ def make_wanted(
         run_id=run_id,
         models=tuple(models or ()),
         sets=words(sets),
-        languages=tuple(dict.fromkeys(canonical(tag) for tag in words(languages))),
+        languages=() if languages is None else language_tags(languages),
         readings=readings,
         sources=words(sources),
         prompts=(prompt,) if prompt else (),

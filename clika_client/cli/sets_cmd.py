@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.cli import benchmarks_cmd
-from clika_client.cli.common import AsJson, out, print_json
+from clika_client.cli.common import AsJson, language_tags, out, print_json
 from clika_client.common.errors import ClikaError, UserError
 from clika_client.common.safe_text import shown
 from clika_client.sets.packed import set_digest
@@ -136,11 +136,7 @@ def _choices(found: ProbeSet) -> str:
 
 
 def _split(languages: str | None) -> tuple[str, ...] | None:
-    if languages is None:
-        return None
-    from clika_client.common.languages import canonical
-
-    return tuple(canonical(tag) for tag in languages.split(",") if tag.strip()) or None
+    return None if languages is None else language_tags(languages)
 
 
 def _tag_counts(found: ProbeSet) -> dict[str, dict[str, Any]]:

@@ -8,8 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, InsecureHttp, err, out, print_json
-from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, Threads, in_context, services, upload
+from clika_client.cli.common import AsJson, err, language_tags, out, print_json
+from clika_client.cli.server_options import (
+    BaseUrl,
+    Concurrency,
+    DryRun,
+    InsecureHttp,
+    KeyCommand,
+    Lora,
+    MaxCost,
+    MaxRetries,
+    Patience,
+    Prices,
+    Rpm,
+    Threads,
+    Timeout,
+    Tpm,
+    check_above_zero,
+)
+from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, in_context, services, upload
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -52,7 +69,7 @@ def build(
     from clika_client.conductivity import build as fictional
     from clika_client.conductivity import folder
 
-    tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
+    tags = language_tags(*language)
     if from_release is None:
         if rebuild or keep_doubled:
             raise UserError(
@@ -149,44 +166,57 @@ def ask(
     when: Annotated[str, typer.Option(help="before or after teaching.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment.")],
     form: FormOption = "text",
-    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
-    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    base_url: BaseUrl = None,
+    key_command: KeyCommand = None,
     insecure_http: InsecureHttp = False,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
-    lora: Annotated[Path | None, typer.Option(help="LoRA adapter (GGUF) for local models.")] = None,
+    concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    timeout: Timeout = 60.0,
+    max_retries: MaxRetries = 6,
+    patience: Patience = None,
+    lora: Lora = None,
     threads: Threads = None,
+    max_cost: MaxCost = None,
+    prices: Prices = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
+    from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity import asking, folder
     from clika_client.conductivity.experiment import reply_file
+    from clika_client.conductivity.question_sets import sets_of_parts
     from clika_providers import ProviderOptions
-    from clika_providers.registry import connect
 
     if when not in ("before", "after"):
         raise UserError(f"--when must be before or after, got {when!r}")
     found = folder.read(material)
     digest = folder.material_digest(material)
+    check_above_zero(rpm=rpm, tpm=tpm, timeout=timeout, patience=patience, max_cost=max_cost)
     options = ProviderOptions(
         base_url=base_url,
         key_command=key_command,
         insecure_http=insecure_http,
         concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+        timeout_s=timeout,
+        max_retries=max_retries,
+        patience_s=patience,
         lora=lora,
         n_threads=threads,
     )
     questions = found.baseline if when == "before" else found.questions
-    watcher = _watch()
     for one_form in _forms(form):
-        watcher.step(f"ask {when} teaching ({one_form})", done=False)
-        replies = asking.ask(
-            connect(model, options),
-            questions,
-            one_form,
-            database=output / "replies.db",
-            material=digest,
-            progress=watcher.asked,
-        )
-        asking.save(replies, output / reply_file(when, one_form))
+        sets = sets_of_parts(questions, one_form)
+        replies = ask_questions(
+            model, sets, one_form, options, output / "replies.db", digest,
+            max_cost=max_cost, prices=prices, dry_run=dry_run,
+        )  # fmt: skip
+        if replies is not None:
+            asking.save(replies, output / reply_file(when, one_form))
+    if dry_run:
+        return
     err().print(f"kept in {output}; score with: clika teach score {output} --material {material}", markup=False)
 
 

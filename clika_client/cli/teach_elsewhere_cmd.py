@@ -7,7 +7,24 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, InsecureHttp, database_path, err, out, print_json
+from clika_client.cli.common import AsJson, Db, database_path, err, language_tags, out, print_json
+from clika_client.cli.server_options import (
+    BaseUrl,
+    Concurrency,
+    DryRun,
+    InsecureHttp,
+    KeyCommand,
+    Lora,
+    MaxCost,
+    MaxRetries,
+    Patience,
+    Prices,
+    Rpm,
+    Threads,
+    Timeout,
+    Tpm,
+    check_above_zero,
+)
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -16,7 +33,6 @@ Language = Annotated[
     list[str], typer.Option("--language", "-l", help="Language beside English; repeatable, or comma-separated.")
 ]
 MaterialDir = Annotated[Path, typer.Argument(help="Folder that `clika teach build` wrote.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads for asking.")]
 
 
 def in_context(
@@ -27,11 +43,20 @@ def in_context(
     form: Annotated[str, typer.Option(help="text or choice.")] = "text",
     k: Annotated[int, typer.Option("--k", help="Choices, for --form choice.")] = 4,
     facts_seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
-    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
-    key_command: Annotated[str | None, typer.Option(help="Command that prints the API key.")] = None,
+    base_url: BaseUrl = None,
+    key_command: KeyCommand = None,
     insecure_http: InsecureHttp = False,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight at most.")] = None,
+    concurrency: Concurrency = None,
+    rpm: Rpm = None,
+    tpm: Tpm = None,
+    timeout: Timeout = 60.0,
+    max_retries: MaxRetries = 6,
+    patience: Patience = None,
+    lora: Lora = None,
     threads: Threads = None,
+    max_cost: MaxCost = None,
+    prices: Prices = None,
+    dry_run: DryRun = False,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,26 +64,36 @@ def in_context(
 
     This is not XRR: nothing was learned. It has a table of its own.
     """
-    from clika_client.cli.teach_progress import Watch
+    from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity.asking import FORMS
-    from clika_client.conductivity.in_context import Setting, measure, render
+    from clika_client.conductivity.in_context import NAME, Setting, as_set, build, render, score
     from clika_providers import ProviderOptions
-    from clika_providers.registry import connect
 
-    tags = tuple(tag.strip() for given in language for tag in given.split(",") if tag.strip())
     if form not in FORMS:
         raise UserError(f"--form must be text or choice, got {form!r}")
+    check_above_zero(rpm=rpm, tpm=tpm, timeout=timeout, patience=patience, max_cost=max_cost)
     options = ProviderOptions(
         base_url=base_url,
         key_command=key_command,
         insecure_http=insecure_http,
         concurrency=concurrency,
+        rpm=rpm,
+        tpm=tpm,
+        timeout_s=timeout,
+        max_retries=max_retries,
+        patience_s=patience,
+        lora=lora,
         n_threads=threads,
     )
-    setting = Setting(tags, facts, limit, "choice" if form == "choice" else "text", k, facts_seed)
-    watcher = Watch(err())
-    watcher.step(f"ask {shown(model)} in context", done=False)
-    result = measure(connect(model, options), setting, database=database_path(db), progress=watcher.asked)
+    setting = Setting(language_tags(*language), facts, limit, "choice" if form == "choice" else "text", k, facts_seed)
+    questions = build(setting)
+    replies = ask_questions(
+        model, [as_set(setting, questions)], setting.form, options, database_path(db), NAME,
+        max_cost=max_cost, prices=prices, dry_run=dry_run, as_json=as_json,
+    )  # fmt: skip
+    if replies is None:
+        return
+    result = score(setting, questions, replies)
     if as_json:
         print_json(result.to_json())
     else:

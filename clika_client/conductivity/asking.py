@@ -1,23 +1,27 @@
-"""Asks a model the questions of an experiment through the cache, and keeps what it said in one file per form."""
+"""Asks a model the questions of an experiment in a run like every other; what it said is kept in one file per form."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clika_cache import CachedProvider, Database, Writer, canonical
-from clika_client.common.errors import IncompleteRun, UserError
-from clika_client.conductivity.build import ask_as_choice
+from clika_cache import canonical
+from clika_client.answers.cells import read_cell
+from clika_client.asking.plan import Plan
+from clika_client.asking.run import PreparedRun, RunResult, Silent
+from clika_client.asking.workers import Event
+from clika_client.common.errors import ClikaError, IncompleteRun, UserError
+from clika_client.common.running import finish
 from clika_client.conductivity.formats import write_text
-from clika_client.conductivity.material import Form, Question
-from clika_providers import Completion, Message, Provider, ProviderError, Request, RunError
+from clika_client.conductivity.material import Form
+from clika_client.conductivity.question_sets import QuestionSet, run_config
+from clika_client.sets.packed import set_digest
+from clika_client.store.store import Store
+from clika_providers import Provider
 
 FORMS: tuple[Form, ...] = ("text", "choice")
-MAX_TOKENS = 48
-"""Of a free-text answer: a sentence with a long name, in scripts that take many tokens too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,89 +50,69 @@ Progress = Callable[[int, int], None]
 """(answered, all)"""
 
 
+class _Counter(Silent):
+    """Listens to a run and tells how many questions are answered."""
+
+    def __init__(self, progress: Progress, answered: int, total: int) -> None:
+        self.progress, self.answered, self.total = progress, answered, total
+
+    def event(self, plan: Plan, event: Event) -> None:
+        """One request ended."""
+        if event.error is None:
+            self.answered += 1
+            self.progress(self.answered, self.total)
+
+
 def ask(
     provider: Provider,
-    questions: Sequence[Question],
+    sets: Sequence[QuestionSet],
     form: Form,
     *,
     database: Path,
     material: str,
     progress: Progress = lambda done, total: None,
 ) -> Replies:
-    """Ask every question once and close the provider; what is in the cache is not asked again.
+    """Ask every question once and close the provider; what is stored is not asked again.
 
     Raises IncompleteRun when some were not answered: what arrived is kept, and the same call asks the rest.
     """
-    return asyncio.run(_ask(provider, questions, form, database, material, progress))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    spec, identity = provider.spec, canonical(dict(provider.identity))
+    with Store(database) as store:
+        run = PreparedRun(store, run_config(provider, sets, form))
+        plan = run.plans[0]
+        result = finish(lambda: run.ask(_Counter(progress, plan.total - plan.missing, plan.total)))
+        if result.status != "done":
+            raise _unfinished(spec, result)
+        return replies(store, result.run_id, sets, form, material, spec, identity)
 
 
-async def _ask(
-    provider: Provider, questions: Sequence[Question], form: Form, path: Path, material: str, progress: Progress
+def _unfinished(spec: str, result: RunResult) -> ClikaError:
+    """Why a run is not through; what arrived is kept."""
+    (outcome,) = result.outcomes
+    why = outcome.stop or next(iter(outcome.reasons), "asking was stopped")
+    return IncompleteRun(
+        f"{outcome.to_ask - outcome.answered - outcome.shared} of {outcome.to_ask} questions got no answer from {spec} "
+        f"({why}); what arrived is kept, and the same command asks only the rest"
+    )
+
+
+def replies(
+    store: Store, run_id: str, sets: Sequence[QuestionSet], form: Form, material: str, spec: str, identity: str
 ) -> Replies:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = Database(path)
-    writer = Writer(database)
-    try:
-        cached = CachedProvider(provider, database, writer)
-        by_id, errors = await _ask_all(cached, questions, form, progress)
-    finally:
-        writer.close()
-        await provider.aclose()
-        database.close()
-    if errors:
-        raise IncompleteRun(
-            f"{len(questions) - len(by_id)} of {len(questions)} questions got no answer from {provider.spec} "
-            f"({errors[0]}); what arrived is kept, and the same command asks only the rest"
-        )
-    ordered = {q.question_id: by_id[q.question_id] for q in questions}
-    return Replies(provider.spec, canonical(dict(provider.identity)), material, form, ordered)
-
-
-async def _ask_all(
-    cached: CachedProvider, questions: Sequence[Question], form: Form, progress: Progress
-) -> tuple[dict[str, Reply], list[ProviderError]]:
+    """What a finished run stored: the text of free answers, the choice that is read from others."""
+    asked = {set_digest(one.probe_set): one for one in sets}
     by_id: dict[str, Reply] = {}
-    errors: list[ProviderError] = []
-    source: Iterator[Question] = iter(questions)
-    local = cached.spec.startswith("gguf/")
-
-    async def work() -> None:
-        for question in source:
-            if any(isinstance(error, RunError) for error in errors):
-                return
-            try:
-                completion = await cached.complete(request(question, form, local=local))
-            except ProviderError as error:
-                errors.append(error)
-                continue
-            by_id[question.question_id] = read(question, form, completion)
-            progress(len(by_id), len(questions))
-
-    await asyncio.gather(*(work() for _ in range(max(1, min(cached.concurrency, len(questions))))))
-    return by_id, errors
-
-
-def request(question: Question, form: Form, *, local: bool) -> Request:
-    """Free text: the question alone. Choice: the question with its choices, read from label probabilities of a
-    local model and from the reply of any other."""
-    if form == "text":
-        return Request((Message("user", question.text),), max_tokens=MAX_TOKENS)
-    prompt, labels = ask_as_choice(question.text, question.language, question.choices)
-    return Request((Message("user", prompt),), mode="logprobs" if local else "text", labels=labels, max_tokens=32)
-
-
-def read(question: Question, form: Form, completion: Completion) -> Reply:
-    """The reply as it is kept."""
-    if form == "text":
-        return Reply(completion.text)
-    if completion.choice_logprobs is not None:
-        figures = [float("-inf") if x is None else x for x in completion.choice_logprobs]
-        return Reply(completion.text, figures.index(max(figures)) if max(figures) > float("-inf") else None)
-    from clika_client.answers.read import read_answer
-
-    _, labels = ask_as_choice(question.text, question.language, question.choices)
-    answer = read_answer(completion.text, labels, question.choices, question.language)
-    return Reply(completion.text, answer.choice)
+    for cell in store.cells(run_id):
+        one = asked[store.set_digest(cell.key.set_id)]
+        questions = one.questions[cell.key.language]
+        found = store.replies(cell)
+        choices = None if form == "text" else read_cell(store, cell, "standard", one.probe_set).choices
+        for position, text in zip(found.positions.tolist(), found.texts, strict=True):
+            chosen = None if choices is None or choices[position] < 0 else int(choices[position])
+            by_id[questions[position].question_id] = Reply(text, chosen)
+    ordered = [q.question_id for one in sets for some in one.questions.values() for q in some]
+    return Replies(spec, identity, material, form, {key: by_id[key] for key in ordered})
 
 
 def save(replies: Replies, path: Path) -> None:

@@ -19,6 +19,7 @@ from clika_client.conductivity.build import ask_as_choice
 from clika_client.conductivity.formats import write_json, write_jsonl
 from clika_client.conductivity.material import GATES, Form, Material, Question
 from clika_client.conductivity.presets import TeachSettings
+from clika_client.conductivity.question_sets import sets_of_parts
 from clika_client.conductivity.score import Score, score
 from clika_client.sets.fictional.language import read
 from clika_providers import ProviderOptions
@@ -153,7 +154,12 @@ class _Loop:
                 provider = connect(f"gguf/{do.out / model}", do.options)
                 database = do.database or do.out / "replies.db"
                 replies = asking.ask(
-                    provider, questions, form, database=database, material=self.digest, progress=self.watcher.asked
+                    provider,
+                    sets_of_parts(questions, form),
+                    form,
+                    database=database,
+                    material=self.digest,
+                    progress=self.watcher.asked,
                 )
                 asking.save(replies, path)
 

@@ -23,6 +23,7 @@ from clika_client.conductivity.asking import Progress, Replies
 from clika_client.conductivity.build import ANCHOR, offer
 from clika_client.conductivity.matching import Matcher
 from clika_client.conductivity.material import Form, Question
+from clika_client.conductivity.question_sets import QuestionSet, question_set
 from clika_client.conductivity.score import Count, Figure
 from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval
 from clika_client.sets.fictional.facts import SEED, Fact, World, make_world
@@ -108,8 +109,17 @@ def measure(
 ) -> Result:
     """Ask through the cache and score; raises UserError for a bad setting, IncompleteRun for missing answers."""
     questions = build(setting)
-    replies = asking.ask(provider, questions, setting.form, database=database, material="in-context", progress=progress)
+    replies = asking.ask(
+        provider, [as_set(setting, questions)], setting.form, database=database, material=NAME, progress=progress
+    )
     return score(setting, questions, replies)
+
+
+def as_set(setting: Setting, questions: Sequence[Question]) -> QuestionSet:
+    """The questions as one set, the same facts in English and in each language."""
+    languages = dict.fromkeys(q.language for q in questions)
+    by_language = {tag: [q for q in questions if q.language == tag] for tag in languages}
+    return question_set("in-context", by_language, setting.form, {"facts": str(setting.facts)})
 
 
 def build(setting: Setting) -> tuple[Question, ...]:
