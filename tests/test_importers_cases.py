@@ -260,6 +260,53 @@ def table(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Response", "llm_answer", "raw_response", "predicted_answer", "gpt4_answer", "modelAnswer", "output_text"),
+        *("filtered_resps", "assistant", "Predicted"),
+    ],
+)
+@pytest.mark.parametrize("with_set", [True, False])
+def test_a_column_named_like_a_reply_is_the_reply_and_never_answer_beside_it(
+    tmp_path: Path, store: Store, name: str, with_set: bool
+) -> None:
+    """Every reply is wrong; `answer` holds what is right."""
+    probes = write_capitals(tmp_path / "caps.jsonl", 4)
+    rows = [
+        {
+            "id": f"cap{i}",
+            "language": "en",
+            "model": "m",
+            "answer": "ABCD"[i],
+            name: "BCDA"[i],
+            "response_time": 1.5,
+            "correct_response": "ABCD"[i],
+            **({} if with_set else {"question": f"en {i}?", "choices": list("wxyz")}),
+        }
+        for i in range(4)
+    ]
+    options = ImportOptions(probe_set=read_user_set(probes)) if with_set else ImportOptions()
+    report = import_path(store, table(tmp_path / "t.jsonl", rows), options)
+    assert report.columns["reply"] == name
+    assert accuracies(store) == {"en": (4, 0.0)}
+
+
+def test_two_columns_named_like_replies_are_a_question(tmp_path: Path, store: Store) -> None:
+    row = {**QUESTION, "id": 1, "gold": "A", "raw_response": "x", "final_response": "A"}
+    with pytest.raises(UserError, match="'raw_response' and 'final_response' could both be the reply"):
+        import_path(store, table(tmp_path / "t.jsonl", [row]))
+
+
+@pytest.mark.parametrize("cell", ["", "NaN", "None", "null", "<NA>"])
+def test_a_cell_of_a_csv_that_holds_no_reply_is_a_missing_answer(tmp_path: Path, store: Store, cell: str) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(f"id,language,model,question,choices,gold,reply\n1,en,m,Q?,r|w,A,{cell}\n2,en,m,Q?,r|w,B,B\n")
+    report = import_path(store, file)
+    assert (report.replies, report.missing) == (1, 1)
+    assert records(store)["en"].accuracy == 1.0
+
+
 QUESTION = {"language": "en", "model": "m", "question": "Q?", "choices": ["r", "w"]}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,36 @@ def test_one_number_all_along_that_is_not_zero_is_not_guessed_at(tmp_path: Path)
                 read_user_set(file)
         else:
             assert golds(read_user_set(file), "en") == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("x,NaN", "line 2: choice 2 is NaN, as pandas writes an empty cell"),
+        ("x,#N/A", "line 2: choice 2 is #N/A, which a spreadsheet writes for an error"),
+        ("x,#NAME?", "a spreadsheet writes for an error"),
+        ("x, ", "line 2: choice 2 is empty"),
+    ],
+)
+def test_cells_that_hold_no_option_are_refused(tmp_path: Path, options: str, says: str) -> None:
+    file = tmp_path / "s.csv"
+    file.write_text(f"item_id,language,question,a,b,gold\n1,en,?,{options},A\n")
+    with pytest.raises(UserError, match=re.escape(says)):
+        read_user_set(file, mapping=["choices=a|b"])
+
+
+@pytest.mark.parametrize("choices", [{"A": "x", "B": "y"}, {"1": "x", "2": "y"}, {"a": "x", "b": "y"}])
+def test_options_named_by_their_labels_are_read_and_the_right_one_is_a_label(
+    tmp_path: Path, choices: dict[str, str]
+) -> None:
+    file = tmp_path / "s.jsonl"
+    row = {"item_id": 1.0, "language": "en", "question": "?", "choices": choices, "gold": list(choices)[1]}
+    file.write_text(json.dumps(row))
+    found = read_user_set(file).probes["en"][0]
+    assert (found.item_id, found.choices, found.gold) == ("1", ("x", "y"), 1)
+    file.write_text(json.dumps({**row, "choices": {"first": "x", "second": "y"}}))
+    with pytest.raises(UserError, match="'choices' must be a list of texts"):
+        read_user_set(file)
 
 
 def test_files_of_one_language_each_make_one_set_named_by_their_files(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from clika_client.common.task_names import language_of_file, split_task
         ("include_base_44_persian_few_shot_en_stem", "include_base_44_few_shot_en_stem", "fa"),
         ("include_base_44_north macedonian_stem", "include_base_44_stem", "mk"),
         ("global_piqa_parallel_cloze_por_latn_braz", "global_piqa_parallel_cloze", "pt-BR"),
+        ("global_piqa_completions_swh_latn", "global_piqa_completions", "sw"),
+        ("some_task_de_easy", "some_task_de_easy", None),
         ("mgsm_en_cot_sw", "mgsm_en_cot", "sw"),
         ("mgsm_direct_es_spanish_bench", "mgsm_direct_spanish_bench", "es"),
         ("mlqa_de_de", "mlqa", "de"),

@@ -26,7 +26,8 @@ _FOLDED = {
     "gaz": "om", "gug": "gn", "khk": "mn", "kmr": "ku", "knc": "kr", "lvs": "lv", "npi": "ne", "ory": "or", "pbt": "ps",
     "pbu": "ps", "pes": "fa", "plt": "mg", "quz": "qu", "src": "sc", "twi": "ak", "tw": "ak",
     "swh": "sw", "uzn": "uz", "ydd": "yi", "zsm": "ms",
-    "tgl": "fil", "tl": "fil", "iw": "he", "in": "id", "ji": "yi", "jap": "ja", "jp": "ja", "mol": "ro",
+    "tgl": "fil", "tl": "fil", "iw": "he", "in": "id", "ji": "yi", "jap": "ja", "jp": "ja", "jw": "jv", "mol": "ro",
+    "mo": "ro",
 }  # fmt: skip
 _SHORTER = {**dict(_entries(SHORTER)), **_FOLDED}
 # Names that data sets use beside CLDR's; compared without case.
@@ -62,7 +63,7 @@ def canonical(text: str) -> str:
     A script that the language is usually written in is left out. Raises UserError, with the cure, for what is none.
     """
     match = _TAG.fullmatch(text.strip().replace("_", "-").lower())
-    named = _BY_NAME.get(text.strip().casefold().replace("_", " "))
+    named = _BY_NAME.get(re.sub(r"[_()]+", " ", text.strip().casefold()).replace("  ", " ").strip())
     if named is not None and (match is None or not known(match["language"])):
         return named
     if match is None:
@@ -85,6 +86,11 @@ def _region(language: str, match: re.Match[str]) -> str | None:
     if region in _REGIONS and (language, region) in (("ar", "XY"), ("es", "LA")):
         return _REGIONS[region]
     return region
+
+
+def is_script(code: str) -> bool:
+    """Whether four letters name a script that some language is written in."""
+    return code.title() in _SCRIPTS.values() or code.title() in _SAME_SCRIPT
 
 
 def known(code: str) -> bool:

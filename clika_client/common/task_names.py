@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from clika_client.common.errors import UserError
-from clika_client.common.languages import canonical, known
+from clika_client.common.languages import canonical, is_script, known
 
 _L2, _L3 = r"(?P<lang>[a-z]{2})", r"(?P<lang>[a-z]{3})"
 # First match wins. `lang` is cut out of the set's name.
@@ -107,13 +107,15 @@ def _at_the_end(task: str) -> tuple[str, str | None]:
     while (variant := _VARIANT.search(stem)) is not None:
         stem = stem[: variant.start()]
     for match in (
-        re.search(r"[_\-./](?P<lang>[a-z]{2,3}[_-][A-Z][a-z]{3})$", stem),
+        re.search(r"[_\-./](?P<lang>[a-z]{2,3}[_-][A-Za-z][a-z]{3})$", stem),
         re.search(r"[_\-./](?P<lang>(?:[a-z]{2}|[A-Z]{2})[_-][A-Z]{2})$", stem),
         re.search(r"[_\-./](?P<lang>[a-z]{2,3})$", stem),
     ):
         if match is None or match["lang"].lower() in _WORDS or not match.start():
             continue
-        code = re.split(r"[_-]", match["lang"].lower())[0]
+        code, *script = re.split(r"[_-]", match["lang"].lower())
+        if script and len(script[0]) == 4 and script[0].title() not in match["lang"] and not is_script(script[0]):
+            continue  # a word of four letters
         if known(code) and (found := _language(match["lang"])) is not None:
             return _without(task, match.start("lang"), match.end("lang")), found
     return task, None

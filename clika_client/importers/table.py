@@ -14,6 +14,7 @@ from clika_client.common.languages import canonical
 from clika_client.importers.common import ImportReport
 from clika_client.importers.finish import finish_of
 from clika_client.importers.foreign import ForeignReply, gold_readings
+from clika_client.importers.reply_column import reply_column
 from clika_client.sets.mapping import (
     GOLDS,
     Mapped,
@@ -25,6 +26,7 @@ from clika_client.sets.mapping import (
     parse_mapping,
 )
 from clika_client.sets.spreadsheets import read_rows
+from clika_client.sets.user import by_label
 from clika_providers import Message
 from clika_providers.types import Role
 
@@ -44,11 +46,7 @@ PARTS = (
     "cluster",
 )
 """Parts a row can have; `item_id`, `language`, `model` and `text` it must."""
-_REPLIES = (
-    "text", "response", "res", "reply", "completion", "output", "prediction", "pred", "generation", "generated_text",
-    "model_output", "model_answer", "model_response",
-)  # fmt: skip
-"""Names of columns that hold what a model said. `answer` is in many data sets the right answer instead."""
+GOLD_NAMES = ("gold", "label", "answerKey", "correct_answer", "target", "answer")
 _USUAL = {
     "item_id": ("item_id", "id", "uuid", "question_id", "sample_id", "example_id", "ind", "idx"),
     "language": ("language", "lang", "locale"),
@@ -56,7 +54,7 @@ _USUAL = {
     "input": ("input", "messages", "prompt"),
     # The name of a way of asking, which no column of that name can be trusted to hold.
     "prompt": (),
-    "gold": ("gold", "label", "answerKey", "correct_answer", "target", "answer"),
+    "gold": GOLD_NAMES,
     "finish": ("finish", "finish_reason", "stop_reason"),
 }
 """Names under which a part is found without a mapping."""
@@ -102,7 +100,7 @@ def _chosen(where: str, columns: Sequence[str], mapped: Mapped, defaults: Mappin
         if part not in chosen and part not in defaults and not set(_USUAL[part]) & set(columns):
             raise UserError(_no_column(where, part, columns))
     if "text" not in chosen:
-        found = _reply_column(where, columns, mapped)
+        found = reply_column(where, columns, mapped, GOLD_NAMES)
         if found is None:
             raise UserError(_no_column(where, "text", columns))
         chosen["text"] = Source((found,))
@@ -120,27 +118,6 @@ def _no_column(where: str, part: str, columns: Sequence[str]) -> str:
         f"{where}: no column for {part!r} among {', '.join(columns)}; "
         f"name it with --map {part}=COLUMN, or give one value for all with --map {part}==VALUE"
     )
-
-
-def _reply_column(where: str, columns: Sequence[str], mapped: Mapped) -> str | None:
-    """The one column that can be the reply: never `answer` where it may be the right answer."""
-    taken = {column for source in mapped.values() for column in source.columns}
-    likely = [column for column in _REPLIES if column in columns and column not in taken]
-    if len(likely) > 1:
-        raise UserError(
-            f"{where}: {' and '.join(map(repr, likely))} could both be the reply; name it with --map text={likely[0]}"
-        )
-    if likely:
-        return likely[0]
-    if "answer" not in columns or "answer" in taken:
-        return None
-    gold_known = any(gold in mapped for gold in GOLDS) or any(c in columns for c in _USUAL["gold"] if c != "answer")
-    if not gold_known and {"choices", "question"} & set(columns):
-        raise UserError(
-            f"{where}: 'answer' may be the model's reply or the right answer; say which with --map text=answer or "
-            "--map gold=answer, and name the other"
-        )
-    return "answer"
 
 
 @dataclass(slots=True)
@@ -189,7 +166,7 @@ def _reply(
         model=str(parts["model"]),
         language=language,
         ids={"item_id": str(parts["item_id"])},
-        text=None if _is_null(parts["text"]) else str(parts["text"]),
+        text=_said(parts["text"], path, choices),
         set=str(parts["set"] or path.stem),
         messages=messages_of(parts["input"]),
         finish=finish_of(parts["finish"]),
@@ -200,6 +177,23 @@ def _reply(
         gold=gold,
         cluster=None if _is_null(parts["cluster"]) else str(parts["cluster"]),
     )
+
+
+_NULLS = frozenset({"", "nan", "none", "null", "<na>"})
+"""How a missing value is spelt in a table that has texts only."""
+
+
+def _said(value: Any, path: Path, choices: Sequence[str]) -> str | None:
+    """The reply as text; None where there is none, which a CSV can only say by an empty cell or a word for it."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("text", "content") if isinstance(value.get(name), str)), value)
+    if _is_null(value):
+        return None
+    text = str(value)
+    null = path.suffix.lower() in (".csv", ".tsv") and text.strip().lower() in _NULLS
+    return None if null and text.strip() not in choices else text
 
 
 def _is_null(value: object) -> bool:
@@ -254,7 +248,9 @@ def _choices(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
         found = from_json_text(value)
         value = [piece.strip() for piece in value.split("|")] if isinstance(found, str) else found
     labels: Any = ()
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "text" not in value:
+        value, labels = by_label(value)
+    elif isinstance(value, dict):
         value, labels = value.get("text"), value.get("label") or ()
     if not isinstance(value, list):
         return (), ()

@@ -113,7 +113,9 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoke
         fields = {**fields, ACCEPTED: "\n".join(answers[1:])} if answers[1:] else fields
         tags = {**tags, **_kind(part_of(raw, "answer_kind", mapped))}
     else:
-        choices, labels = _choices(part_of(raw, "choices", mapped))
+        source = mapped.get("choices")
+        cells = source is not None and len(source.columns) > 1
+        choices, labels = _choices(part_of(raw, "choices", mapped), cells)
         part, value = gold_part(raw, mapped)
         gold, counted = _gold(value, choices, labels, part)
     found = ambiguity(choices, gold)
@@ -161,8 +163,9 @@ def _language(raw: Mapping[str, Any], mapped: Mapped, spoken: str | None) -> str
 
 def _text(value: object, part: str) -> str:
     """A text that is not blank; whole numbers are taken as their digits, as ids often are."""
-    if isinstance(value, int) and not isinstance(value, bool) and part == "item_id":
-        return str(value)
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if part == "item_id" and number is not None and number == number // 1:
+        return str(int(number))
     if not isinstance(value, str):
         raise _Bad(f"{part!r} must be a text, got {value!r}")
     if not value.strip():
@@ -180,17 +183,22 @@ def _sound(text: str, part: str) -> str:
     return text
 
 
-def _choices(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(texts, labels); labels only where the file gives each choice one, as ARC and X-CSQA do."""
+def _choices(value: object, cells: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(texts, labels); labels only where the file gives each choice one, as ARC and X-CSQA do.
+
+    `cells` says that each stood in a cell of its own, where NaN is no word.
+    """
     if isinstance(value, str):
         value = from_json_text(value)
     if isinstance(value, str):
-        value = [piece.strip() for piece in value.split("|")]
+        value, cells = [piece.strip() for piece in value.split("|")], True
     value, labels = _labelled(value)
     if not isinstance(value, list):
         raise _Bad(f"'choices' must be a list of texts, got {value!r}")
     for number, choice in enumerate(value, 1):
         _check_choice(choice, number)
+        if cells and str(choice).strip().lower() == "nan":
+            raise _Bad(f"choice {number} is {choice}, as pandas writes an empty cell; {_FILL}")
     if len(value) < 2:
         raise _Bad(f"'choices' needs two or more, got {len(value)}; write a JSON list, or a|b|c")
     return tuple(_sound(str(choice), "choices") for choice in value), labels
@@ -227,6 +235,8 @@ def _kind(value: object) -> dict[str, str]:
 
 def _labelled(value: Any) -> tuple[Any, tuple[str, ...]]:
     """Choices given as `{"label": […], "text": […]}` or as a list of such pairs."""
+    if isinstance(value, dict) and "text" not in value:
+        return by_label(value)
     if isinstance(value, dict) and isinstance(value.get("text"), list):
         labels = value.get("label")
         if not isinstance(labels, list) or len(labels) != len(value["text"]):
@@ -238,12 +248,27 @@ def _labelled(value: Any) -> tuple[Any, tuple[str, ...]]:
     return value, ()
 
 
+def by_label(value: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """(texts, labels) of choices given as `{"A": …, "B": …}`; the value itself where its names are no labels."""
+    labels = tuple(map(str, value))
+    rows = (LATIN, tuple(letter.lower() for letter in LATIN), tuple(map(str, range(1, 27))))
+    if len(labels) > 1 and any(labels == row[: len(labels)] for row in rows):
+        return list(value.values()), labels
+    return value, ()
+
+
+_FILL = "fill it in, or leave the item out of every language"
+_SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#NV", "#NAME"})
+
+
 def _check_choice(choice: object, number: int) -> None:
-    cure = "fill it in, or leave the item out of every language"
+    cure = _FILL
     if isinstance(choice, bool):
         raise _Bad(f"'choices' must hold texts only, got {str(choice).lower()}; write it between quotes")
     if choice is None or (isinstance(choice, str) and not choice.strip()):
         raise _Bad(f"choice {number} is empty; {cure}")
+    if isinstance(choice, str) and choice.strip().upper() in _SPREADSHEET_ERRORS:
+        raise _Bad(f"choice {number} is {choice.strip()}, which a spreadsheet writes for an error; {cure}")
     if isinstance(choice, float) and not isfinite(choice):
         raise _Bad(f"choice {number} is {choice}, which is no text; {cure}")
     if not isinstance(choice, str | int | float):
