@@ -143,7 +143,7 @@ def test_it_is_used_by_keyboard_and_changes_its_theme(browser: Any, page_file: P
 
 
 def test_every_step_of_the_heat_map_can_be_read() -> None:
-    from clika_client.report.page.colours import STEPS, contrast, step_of, steps
+    from clika_client.report.colours import STEPS, contrast, step_of, steps
 
     def parsed(css: str) -> tuple[int, int, int]:
         return int(css[1:3], 16), int(css[3:5], 16), int(css[5:7], 16)

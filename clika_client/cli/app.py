@@ -14,6 +14,7 @@ from clika_client.cli import (
     answers_cmd,
     batch_cmd,
     cache_cmd,
+    cite_cmd,
     compare_cmd,
     demo_cmd,
     doctor_cmd,
@@ -29,6 +30,7 @@ from clika_client.cli import (
     score_cmd,
     sets_cmd,
     teach_cmd,
+    view_cmd,
 )
 from clika_client.cli.grouped_help import Grouped
 from clika_client.common.safe_text import shown
@@ -86,6 +88,8 @@ app.command("items")(items_cmd.items)
 app.command("power")(power_cmd.power)
 app.command("import")(import_cmd.import_)
 app.command("report")(report_cmd.report)
+app.command("view")(view_cmd.view)
+app.command("cite")(cite_cmd.cite)
 app.command("reproduce")(reproduce_cmd.reproduce)
 app.add_typer(sets_cmd.sets_app, name="sets")
 app.command("prompt")(prompt_cmd.prompt)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import Db, database_path, err
+from clika_client.cli.common import Db, database_path, write_text
 from clika_client.cli.scoring_options import (
     Anchor,
     Drop,
@@ -25,11 +28,39 @@ from clika_client.cli.scoring_options import (
     make_options,
     make_wanted,
     opened,
+    words,
 )
+from clika_client.common.errors import UserError
+
+if TYPE_CHECKING:
+    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.records import Scores
+    from clika_client.scoring.score_sets import Options
+    from clika_client.store.store import Store
+
+_SHOWN = "ra,en_co,en_co_chance_corrected"
+_KINDS = {
+    ".html": "html", ".md": "md", ".tex": "latex", ".csv": "csv", ".json": "json", ".parquet": "parquet",
+    ".svg": "figure", ".png": "figure", ".pdf": "figure",
+}  # fmt: skip
+_FILES_ONLY = ("html", "parquet", "figure")
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="Where to: .html.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Where to; its suffix is the format: .html, .md, .tex, .csv, .json, .parquet, or a heat map as .svg, "
+            ".png, .pdf."
+        ),
+    ] = None,
+    format_: Annotated[str | None, typer.Option("--format", help="On stdout instead: md, latex, csv or json.")] = None,
+    show: Annotated[str, typer.Option(help="Figures by language, comma-separated; in a heat map also pairs.")] = _SHOWN,
+    transpose: Annotated[
+        bool | None,
+        typer.Option("--transpose/--no-transpose", help="Languages on lines [default: in documents, if narrower]."),
+    ] = None,
+    width: Annotated[float | None, typer.Option("--width", min=20, help="Width of a heat map in mm.")] = None,
     model: Models = None,
     sets: Sets = None,
     set_version: SetVersion = None,
@@ -46,11 +77,51 @@ def report(
     reference: Reference = None,
     db: Db = None,
 ) -> None:
-    """Write a report."""
-    from clika_client.report.page.write import save_page
-
+    """Write a report: one page to look at (.html), a document (.md, .tex) or the scores as data."""
+    if (file is None) == (format_ is None):
+        raise UserError("name a file, such as report.html, or a --format for stdout: md, latex, csv, json")
+    kind = format_ or _KINDS.get(file.suffix if file else "", "")
+    if kind not in _KINDS.values() or (file is None and kind in _FILES_ONLY):
+        said = f"--format {format_!r} cannot go to stdout" if file is None else f"{file.name!r} has no known suffix"
+        raise UserError(f"{said}; name a file that ends in {', '.join(_KINDS)}, or --format md, latex, csv or json")
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, drop=drop, split=split, reference=reference, only=only)
     with opened(database_path(db)) as store:
+        if file is not None and kind in ("html", "parquet"):
+            _binary(store, file, kind, wanted, options)
+            return
+        from clika_client.scoring.score import score_store
+
+        scores = score_store(store, wanted=wanted, options=options)
+    if file is not None and kind == "figure":
+        from clika_client.report.figure import Look, save_figure
+
+        save_figure(scores, file, Look(words(show), bool(transpose), width))
+        return
+    text = _text(scores, kind, words(show), transpose)
+    if file is None:
+        sys.stdout.write(text)
+    else:
+        write_text(file, text)
+
+
+def _binary(store: Store, file: Path, kind: str, wanted: Wanted, options: Options) -> None:
+    if kind == "html":
+        from clika_client.report.page.write import save_page
+
         save_page(store, file, wanted, options)
-    err().print(f"{file}", markup=False, soft_wrap=True)
+        return
+    from clika_client.report.rows.export import export
+
+    export(store, file, "scores", wanted, options)
+
+
+def _text(scores: Scores, kind: str, show: Sequence[str], transpose: bool | None) -> str:
+    from clika_client.report.documents.formats import WRITERS
+    from clika_client.report.table import to_csv
+
+    if kind == "csv":
+        return to_csv(scores)
+    if kind == "json":
+        return json.dumps(scores.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
+    return WRITERS[kind](scores, show, transpose)

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
 from clika_client.common.safe_text import shown
+from clika_client.report.colours import step_of, steps
 from clika_client.report.layout import ScoreTable, tables
+from clika_client.report.terminal import FIGURES
+from clika_client.scoring.metrics.catalogue import CELL_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
 from clika_providers.install import install_hint
 
 FORMATS = (".html", ".svg", ".png", ".pdf")
-_METRICS = (("RA", "ra"), ("en-CO", "en_co"))
+PAIRS = "pairs"
+"""Instead of a figure of a record: en-CO between every two languages, a matrix per row."""
+SHOWN = ("ra", "en_co")
 _CELL = 44
-"""Pixels per language; wide enough for a figure like 0.87."""
+"""Pixels per column; wide enough for a figure like 0.87."""
+_LINE = 22
+_PIXELS_PER_MM = 96 / 25.4
+_LABEL = 6.5
+"""Pixels that a letter of a label takes."""
+_PPI = 200
+_STEPS = steps("light")
+_HOLLOW = ("#d9d9d9", "#000000")
 
 _PLACEHOLDER = "\ue000"
 
 
-def save_figure(scores: Scores, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What to draw and how large."""
+
+    show: tuple[str, ...] = SHOWN
+    transpose: bool = False
+    """Languages on lines, models in columns."""
+    width_mm: float | None = None
+    """Width of the whole, as near as whole pixels allow; None: as wide as legible figures need."""
+
+
+USUAL = Look()
+
+
+def save_figure(scores: Scores, path: Path, look: Look = USUAL) -> None:
     """Draw every table of `scores` into one file, whole or not at all.
 
-    Raises UserError for another suffix, a missing package, nothing to draw, or a place that cannot be written.
+    Raises UserError for an unknown figure, another suffix, a missing package, nothing to draw, or a place that cannot
+    be written.
     """
     if path.suffix not in FORMATS:
         raise UserError(f"cannot draw {path.name!r}: the suffix chooses the format, one of {', '.join(FORMATS)}")
+    for field in look.show:
+        if field not in (*FIGURES, PAIRS):
+            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join((*FIGURES, PAIRS))}")
     if not scores.records:
         raise UserError("there is nothing to draw: no scores")
     try:
@@ -39,9 +70,9 @@ def save_figure(scores: Scores, path: Path) -> None:
     try:
         with replacing(path) as part:
             if path.suffix == ".html":
-                part.write_text(_page(_chart(scores)), encoding="utf-8")
+                part.write_text(_page(_chart(scores, look)), encoding="utf-8")
             else:
-                _chart(scores).save(part)
+                _chart(scores, look).save(part, **({"ppi": _PPI} if path.suffix == ".png" else {}))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
 
@@ -50,29 +81,49 @@ Square = dict[str, Any]
 """One figure of the drawing, with what a reader sees of it."""
 
 
-def panels(scores: Scores) -> list[tuple[str, list[Square]]]:
+def panels(scores: Scores, look: Look = USUAL) -> list[tuple[str, list[Square]]]:
     """(title, squares) of every heat map, one for each figure of each table: all that the drawing shows."""
-    return [(f"{_title(table)}: {label}", rows) for table in tables(scores) for label, rows in _figures(table)]
+    found = []
+    for table in tables(scores):
+        for label, squares in _figures(table, look.show):
+            known = [square for square in squares if square["value"] is not None]
+            if known:
+                found.append((f"{_title(table)}: {label}", known))
+    return found
+
+
+def _figures(table: ScoreTable, show: Sequence[str]) -> Iterator[tuple[str, list[Square]]]:
+    for field in show:
+        if field == PAIRS:
+            yield from _pairs(table)
+        else:
+            yield TITLES.get(field, field), _cells(table, field)
 
 
 def _title(table: ScoreTable) -> str:
     return table.set if table.split is None else f"{table.set} · {table.split}"
 
 
-def _figures(table: ScoreTable) -> list[tuple[str, list[Square]]]:
+def _cells(table: ScoreTable, field: str) -> list[Square]:
     # Two rows that share a square would be painted over each other: a name holds all that sets rows apart.
     named = ("prompt", "ask", "reading", *(word for word in ("source", "settings") if word in table.varying))
-    found = []
-    for label, field in _METRICS:
+    return [
+        _row(record, field, ", ".join(str(getattr(row.summary, word)) for word in named))
+        for row in table.rows
+        for record in row.cells.values()
+    ]
+
+
+def _pairs(table: ScoreTable) -> Iterator[tuple[str, list[Square]]]:
+    """A matrix per row: en-CO of the language of the line, as the anchor, and that of the column."""
+    for row in table.rows:
+        tags = row.summary.languages
         squares = [
-            _row(record, field, ", ".join(str(getattr(row.summary, word)) for word in named))
-            for row in table.rows
-            for record in row.cells.values()
+            _square(shown(a), shown(b), _plain(row.summary.pairs[i][j]))
+            for i, a in enumerate(tags)
+            for j, b in enumerate(tags)
         ]
-        known = [square for square in squares if square["value"] is not None]
-        if known:
-            found.append((label, known))
-    return found
+        yield f"{shown(row.label)}, en-CO of every pair", squares
 
 
 def _page(chart: Any) -> str:
@@ -96,43 +147,74 @@ def _replaced(value: Any) -> Any:
     return [_replaced(v) for v in value] if isinstance(value, list) else value
 
 
-def _chart(scores: Scores) -> Any:
+def _chart(scores: Scores, look: Look = USUAL) -> Any:
     import altair as alt
 
-    drawn = [_panel(title, squares) for title, squares in panels(scores)]
-    return alt.vconcat(*drawn).resolve_scale(color="shared").configure_view(stroke=None)
+    drawn = [_panel(title, squares, look) for title, squares in panels(scores, look)]
+    if not drawn:
+        raise UserError("there is nothing to draw: none of the figures is defined here")
+    return alt.vconcat(*drawn).configure_view(stroke=None)
 
 
-def _panel(title: str, rows: Sequence[Square]) -> Any:
+def _panel(title: str, rows: Sequence[Square], look: Look) -> Any:
     import altair as alt
 
-    languages = list(dict.fromkeys(row["language"] for row in rows))
-    models = list(dict.fromkeys(row["model"] for row in rows))
-    base = alt.Chart(alt.Data(values=list(rows)), title=title).encode(
-        x=alt.X("language:N", sort=languages, title=None, axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("model:N", sort=models, title=None, axis=alt.Axis(labelLimit=360)),
+    across, down = ("model", "language") if look.transpose else ("language", "model")
+    order = {name: list(dict.fromkeys(row[name] for row in rows)) for name in ("model", "language")}
+    if set(order["model"]) == set(order["language"]):  # pairs: both ways in one order
+        order["language"] = order["model"]
+    columns, lines = order[across], order[down]
+    cell = _cell(columns, lines, look.width_mm)
+    upright = max(len(column) for column in columns) * _LABEL <= cell
+    axis = alt.Axis(labelAngle=0 if upright else -90, orient="top", labelLimit=360)
+    base = alt.Chart(alt.Data(values=list(rows)), title=shown(title)).encode(
+        x=alt.X(f"{across}:N", sort=columns, title=None, axis=axis),
+        y=alt.Y(f"{down}:N", sort=lines, title=None, axis=alt.Axis(labelLimit=360)),
         tooltip=[alt.Tooltip(f"{name}:N") for name in ("model", "language", "interval", "n", "no_answer", "flags")],
     )
-    greyed = alt.value("#d9d9d9")
-    colour = alt.Color("value:Q", scale=alt.Scale(scheme="blues", domain=[0, 1], clamp=True), legend=None)
-    squares = base.mark_rect().encode(color=alt.condition("datum.degenerate", greyed, colour))
-    dark = alt.condition("datum.value > 0.55 && !datum.degenerate", alt.value("white"), alt.value("black"))
-    numbers = base.mark_text(fontSize=11).encode(text=alt.Text("value:Q", format=".2f"), color=dark)
-    return (squares + numbers).properties(width=_CELL * len(languages), height=22 * len(models))
+    squares = base.mark_rect().encode(color=alt.Color("fill:N", scale=None))
+    numbers = base.mark_text(fontSize=min(11, max(6, cell // 3))).encode(
+        text=alt.Text("value:Q", format=".2f"), color=alt.Color("ink:N", scale=None)
+    )
+    return (squares + numbers).properties(width=cell * len(columns), height=_LINE * len(lines))
+
+
+def _cell(columns: Sequence[str], lines: Sequence[str], width_mm: float | None) -> int:
+    """Pixels of a column."""
+    if width_mm is None:
+        return _CELL
+    room = width_mm * _PIXELS_PER_MM - _LABEL * max(len(line) for line in lines) - 20
+    return max(8, int(room / len(columns)))
 
 
 def _row(record: Record, field: str, asked: str) -> Square:
     """One square. Names come from outside: control codes are taken out, and drawing escapes the rest."""
-    value, low, high = (_plain(getattr(record, name)) for name in (field, f"{field}_low", f"{field}_high"))
+    low, high = (_plain(getattr(record, f"{field}_{end}")) if field in CELL_FIELDS else None for end in ("low", "high"))
     return {
-        "model": shown(f"{record.model} ({asked})"),
-        "language": shown(record.language) + (" *" if record.language == record.anchor else ""),
-        "value": value,
+        **_square(
+            shown(f"{record.model} ({asked})"),
+            shown(record.language) + (" *" if record.language == record.anchor else ""),
+            _plain(getattr(record, field)),
+            hollow="degenerate" in record.flags,
+        ),
         "interval": "none" if low is None or high is None else f"{low:.3f} to {high:.3f}",
         "n": str(record.n),
         "no_answer": f"{record.no_answer_rate:.1%}",
         "flags": ", ".join(record.flags) or "none",
-        "degenerate": "degenerate" in record.flags,
+    }
+
+
+def _square(model: str, language: str, value: float | None, hollow: bool = False) -> Square:
+    fill, ink = _HOLLOW if hollow or value is None else _STEPS[step_of(value)]
+    more = {"interval": "none", "n": "", "no_answer": "", "flags": "none"}
+    return {
+        "model": model,
+        "language": language,
+        "value": value,
+        "degenerate": hollow,
+        "fill": fill,
+        "ink": ink,
+        **more,
     }
 
 

@@ -12,10 +12,11 @@ from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
 from clika_client.common.languages import name as language_name
 from clika_client.common.safe_text import shown
+from clika_client.report import colours
 from clika_client.report.layout import tables
 from clika_client.report.methods import methods
 from clika_client.report.notes import reading_notes
-from clika_client.report.page import charts, colours
+from clika_client.report.page import charts
 from clika_client.report.page.asked import what_was_asked
 from clika_client.report.page.explorer import explorer
 from clika_client.report.page.facts import HEAT, LEVELS, overall, p_value, points, spell, spell_figure, table_facts

@@ -1,4 +1,4 @@
-"""Steps of the heat map for both themes: one hue from pale to deep, each with the ink that can be read on it."""
+"""Colours of heat maps in both themes: one hue from pale to deep in steps, each with the ink that is read on it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Scores as documents: tables as papers print them, in Markdown and LaTeX, and what to cite."""

@@ -1,0 +1,42 @@
+"""What to cite, as BibTeX: the metrics' paper, this tool, and the probe sets that were asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from clika_client.report.documents.formats import for_latex
+from clika_client.sets.probes import ProbeSet
+from clika_providers.install import own_version
+
+PAPER = """@inproceedings{gao-etal-2024-multilingual,
+  title = {Multilingual Pretraining and Instruction Tuning Improve Cross-Lingual Knowledge Alignment, But Only Shallowly},
+  author = {Gao, Changjiang and Hu, Hongda and Hu, Peng and Chen, Jiajun and Li, Jixing and Huang, Shujian},
+  booktitle = {Proceedings of the 2024 Conference of the North American Chapter of the Association for Computational Linguistics},
+  year = {2024},
+  eprint = {2404.04659},
+  archiveprefix = {arXiv}
+}"""  # noqa: E501
+
+
+def bibtex(sets: Iterable[ProbeSet]) -> str:
+    """All entries; a set says what its source asks to be cited, or where it is from."""
+    tool = f"@software{{clika,\n  title = {{clika: alignment of a language model's knowledge across languages}},\n  version = {{{for_latex(own_version())}}}\n}}"  # noqa: E501
+    seen: dict[str, str] = {}
+    for probe_set in sets:
+        key = re.sub(r"[^a-z0-9]+", "-", probe_set.name.lower()).strip("-") or "set"
+        while key in seen:
+            key += "x"
+        seen[key] = _set(key, probe_set)
+    return "\n\n".join([PAPER, tool, *seen.values()]) + "\n"
+
+
+def _set(key: str, probe_set: ProbeSet) -> str:
+    fields = {
+        "title": f"Probe set {probe_set.name}",
+        "version": probe_set.version,
+        "note": probe_set.meta.get("citation") or probe_set.source,
+        "howpublished": f"Licence: {probe_set.licence}" if probe_set.licence != "unknown" else "",
+    }
+    lines = ",\n".join(f"  {name} = {{{for_latex(value)}}}" for name, value in fields.items() if value)
+    return f"@misc{{set-{key},\n{lines}\n}}"

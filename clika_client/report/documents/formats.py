@@ -1,0 +1,104 @@
+"""Documents as text: Markdown with tables, LaTeX with booktabs; every name is escaped for its format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from clika_client.common.safe_text import shown
+from clika_client.report.conclusions import conclusions
+from clika_client.report.documents.tables import BEST, SHOWN, Entry, Printed, printed
+from clika_client.report.layout import tables
+from clika_client.report.methods import methods
+from clika_client.report.notes import notes, reading_notes
+from clika_client.scoring.records import Scores
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "^": r"\textasciicircum{}",
+    "_": r"\_", "~": r"\textasciitilde{}", "%": r"\%", "<": r"\textless{}", ">": r"\textgreater{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "–": "--", "—": "---", "…": r"\ldots{}", "·": r"\textperiodcentered{}",
+    "±": r"$\pm$", "−": "$-$", "’": "'", "‘": "`", "“": "``", "”": "''",
+}  # fmt: skip
+_LAST_KNOWN = 0x17F
+"""pdfLaTeX knows Latin letters up to here without further packages."""
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_HEAD = "% Needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} with pdfLaTeX."
+
+
+def markdown(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None) -> str:
+    """Conclusions, tables, methods and notes as Markdown."""
+    parts = ["# Alignment of knowledge across languages"]
+    for table in tables(scores):
+        title = table.set if table.split is None else f"{table.set} · {table.split}"
+        parts += [f"## {for_markdown(title)}", *map(for_markdown, conclusions(table, scores))]
+        for part in printed(table, scores, show, transpose):
+            parts += [f"**{for_markdown(part.caption)}**", _markdown_table(part)]
+        parts.append("\n".join(f"- {for_markdown(note)}" for note in notes(table, scores)))
+    extra = [*reading_notes(scores), *scores.notes]
+    if extra:
+        parts.append("\n".join(f"- {for_markdown(note)}" for note in extra))
+    return "\n\n".join([*parts, BEST, "## Methods", for_markdown(methods(scores))]) + "\n"
+
+
+def latex(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None) -> str:
+    """Tables in the style of booktabs, and the methods paragraph, to be put into a document."""
+    parts = [_HEAD]
+    for table in tables(scores):
+        parts += [_latex_table(part) for part in printed(table, scores, show, transpose)]
+    return "\n\n".join([*parts, f"\\paragraph{{Methods.}} {for_latex(methods(scores))}"]) + "\n"
+
+
+def _markdown_table(table: Printed) -> str:
+    lines = [[for_markdown(head) for head in table.heads]]
+    lines += [[for_markdown(label), *(_figure(e, "**{}**", "*{}*") for e in entries)] for label, entries in table.lines]
+    rule = "|---|" + "---:|" * (len(table.heads) - 1)
+    head, *rest = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([head, rule, *rest])
+
+
+def _latex_table(table: Printed) -> str:
+    heads = " & ".join(for_latex(head) for head in table.heads)
+    lines = [
+        " & ".join([for_latex(label), *(_latex_figure(e) for e in entries)]) + r" \\" for label, entries in table.lines
+    ]
+    columns = "l" + "r" * (len(table.heads) - 1)
+    top = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", heads + r" \\", r"\midrule"]
+    body = "\n".join([*top, *lines, r"\bottomrule", r"\end{tabular}"])
+    caption = for_latex(f"{table.caption} {BEST}")
+    setting = "\\centering\\small\\setlength{\\tabcolsep}{4pt}"
+    return f"\\begin{{table}}\n{setting}\n\\caption{{{caption}}}\n{body}\n\\end{{table}}"
+
+
+def _latex_figure(entry: Entry) -> str:
+    said = _figure(entry, r"\textbf{{{}}}", r"\textit{{{}}}", r" {{\scriptsize [{}, {}]}}")
+    return said.replace("−", "$-$").replace("–", "--")
+
+
+def _figure(entry: Entry, bold: str, grey: str, ends: str = " [{}, {}]") -> str:
+    if entry.value != entry.value:
+        return "–"
+    value = _number(entry.value)
+    said = bold.format(value) if entry.best else grey.format(value) if entry.grey else value
+    return said + (ends.format(_number(entry.low), _number(entry.high)) if entry.low == entry.low else "")
+
+
+def _number(value: float) -> str:
+    text = f"{value:.2f}"
+    return (text if abs(float(text)) >= 1 else text.replace("0.", ".", 1)).replace("-", "−")
+
+
+def for_markdown(text: str) -> str:
+    """Text in which nothing is markup."""
+    return _MARKDOWN.sub(r"\\\1", shown(text))
+
+
+def for_latex(text: str) -> str:
+    """Text in which nothing is a command; letters that pdfLaTeX does not know are named by their code."""
+    return "".join(map(_latex_character, shown(text)))
+
+
+def _latex_character(c: str) -> str:
+    return _LATEX.get(c) or (c if ord(c) <= _LAST_KNOWN else f"[U+{ord(c):04X}]")
+
+
+WRITERS: dict[str, Callable[[Scores, Sequence[str], bool | None], str]] = {"md": markdown, "latex": latex}

@@ -1,0 +1,107 @@
+"""Tables as papers print them, before any format: intervals, and the best of a column where it is beyond doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clika_client.common.errors import UserError
+from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.report.terminal import FIGURES
+from clika_client.scoring.metrics.catalogue import CELL_FIELDS, TITLES
+from clika_client.scoring.records import Scores
+
+NAN = float("nan")
+SHOWN = ("ra", "en_co", "en_co_chance_corrected")
+_SUMMARY = (
+    ("anchor_ra", "RA, anchor"),
+    ("other_ra", "RA, others"),
+    ("other_en_co", "en-CO, others"),
+    ("other_en_co_chance_corrected", "en-CO corrected, others"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One figure of a table."""
+
+    value: float = NAN
+    low: float = NAN
+    high: float = NAN
+    best: bool = False
+    grey: bool = False
+    """It measures a habit, or belongs to a row that is not ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """One table: a caption, column heads (the first over the labels), and lines."""
+
+    caption: str
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[Entry, ...]], ...]
+
+
+BEST = "Bold: best of its column or line, its 95 % interval clear of all others. Italics: a habit, or a row not ranked."
+
+
+def printed(
+    table: ScoreTable, scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None
+) -> list[Printed]:
+    """The summary of a table of scores, then its languages for each figure to show.
+
+    `transpose` puts languages on lines and models in columns; None does so where that makes
+    fewer columns. Raises UserError for an unknown figure.
+    """
+    for field in show:
+        if field not in FIGURES:
+            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
+    turned = len(table.rows) < len(table.languages) if transpose is None else transpose
+    name = table.set if table.split is None else f"{table.set}, {table.split}"
+    summary = _summary(table, f"{name}: {table.items} items, {len(table.languages)} languages, anchor {scores.anchor}.")
+    by_language = [_languages(table, field, f"{name}: {TITLES.get(field, field)} by language.") for field in show]
+    made = [part for part in (summary, *by_language) if any(e.value == e.value for _, line in part.lines for e in line)]
+    return [_turned(part) if turned and part is not summary else part for part in made]
+
+
+def _summary(table: ScoreTable, caption: str) -> Printed:
+    columns = [_best([_of_row(row, field) for row in table.rows]) for field, _ in _SUMMARY]
+    lines = zip((row.label for row in table.rows), zip(*columns, strict=True), strict=True)
+    return Printed(caption, ("model", *(title for _, title in _SUMMARY)), tuple(lines))
+
+
+def _of_row(row: TableRow, field: str) -> Entry:
+    value, low, high = row.summary.figures[field]
+    return Entry(value, low, high, grey=not row.ranked)
+
+
+def _languages(table: ScoreTable, field: str, caption: str) -> Printed:
+    columns = [_best([_of_cell(row, tag, field) for row in table.rows]) for tag in table.languages]
+    lines = zip((row.label for row in table.rows), zip(*columns, strict=True), strict=True)
+    return Printed(caption, ("model", *table.languages), tuple(lines))
+
+
+def _of_cell(row: TableRow, tag: str, field: str) -> Entry:
+    cell = row.cells.get(tag)
+    if cell is None:
+        return Entry()
+    ends = (getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")) if field in CELL_FIELDS else (NAN, NAN)
+    low, high = ends
+    return Entry(getattr(cell, field), low, high, grey=bool(cell.flags) or not row.ranked)
+
+
+def _best(column: Sequence[Entry]) -> list[Entry]:
+    """The column with its best figure marked, unless another's interval reaches it."""
+    known = [e for e in column if e.value == e.value and not e.grey]
+    if len(known) < 2:
+        return list(column)
+    best = max(known, key=lambda e: e.value)
+    reach = max((e.high if e.high == e.high else e.value) for e in known if e is not best)
+    clear = (best.low if best.low == best.low else best.value) > reach
+    return [Entry(e.value, e.low, e.high, clear and e is best, e.grey) for e in column]
+
+
+def _turned(table: Printed) -> Printed:
+    labels = [label for label, _ in table.lines]
+    rows = zip(*(line for _, line in table.lines), strict=True)
+    return Printed(table.caption, ("language", *labels), tuple(zip(table.heads[1:], rows, strict=True)))

@@ -1,0 +1,118 @@
+"""Documents, figures and citations: hostile names stay text in every format, and LaTeX compiles them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from asked_models import LANGUAGES, MIDDLING, STRONG, WEAK, N, ask_three
+from clika import clika, write_probes
+
+import clika_client
+from clika_client.report.documents.formats import for_latex, for_markdown
+from clika_client.report.documents.tables import Entry, _best
+from clika_providers import MockProvider
+
+EVIL = "x_{1}^2 $a$ & 50% #1 \\input{/etc/passwd} ~<b>|`[l](http://x) **b** 模型 ‮"
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("documents")
+    probes = write_probes(folder / "mine.jsonl", N, LANGUAGES)
+    ask_three(folder / "c.db", probes)
+    clika_client.run(
+        probes, MockProvider("A", name=EVIL), db=folder / "c.db", scoring=clika_client.Options(bootstrap=0)
+    )
+    return folder / "c.db"
+
+
+def test_markdown_leads_with_words_and_holds_the_figures_of_the_scores(db: Path) -> None:
+    said = clika("report", "--format", "md", "--no-transpose", "--db", db).stdout
+    scores = clika_client.score(db)
+    (row,) = (row for row in scores.rows if row.model == WEAK)
+    lines = [line for line in said.splitlines() if line.startswith(f"| {WEAK} |")]
+    assert f"{row.other_ra:.2f}".removeprefix("0") in lines[0]
+    assert said.index("is best in the other languages") < said.index("| model |")
+    assert "## Methods" in said
+
+
+def test_languages_go_on_lines_when_transposed(db: Path) -> None:
+    said = clika("report", "--format", "md", "--db", db, "--show", "accuracy", "--transpose").stdout
+    assert "| language |" in said
+    line = next(line for line in said.splitlines() if line.startswith("| sw |"))
+    assert "| .75 [" in line
+
+
+def test_markup_in_names_is_text() -> None:
+    assert for_markdown("a*b [x](http://y) <i>") == "a\\*b \\[x\\](http\\://y) \\<i\\>"
+    assert for_latex("50% & \\x{y}_1") == r"50\% \& \textbackslash{}x\{y\}\_1"
+    assert for_latex("模") == "[U+6A21]"
+
+
+def test_the_best_of_a_column_is_bold_only_clear_of_the_others() -> None:
+    clear = _best([Entry(0.9, 0.85, 0.95), Entry(0.5, 0.4, 0.6)])
+    tied = _best([Entry(0.9, 0.55, 0.95), Entry(0.5, 0.4, 0.6)])
+    habit = _best([Entry(0.99, 0.98, 1.0, grey=True), Entry(0.5, 0.4, 0.6), Entry(0.3, 0.2, 0.35)])
+    assert [e.best for e in clear] == [True, False]
+    assert [e.best for e in tied] == [False, False]
+    assert [e.best for e in habit] == [False, True, False]
+
+
+def test_latex_compiles_with_hostile_names(tmp_path: Path, db: Path) -> None:
+    clika("report", tmp_path / "t.tex", "--db", db)
+    text = (tmp_path / "t.tex").read_text(encoding="utf-8")
+    assert r"\toprule" in text
+    assert r"\input{/etc" not in text
+    program = shutil.which("pdflatex")
+    if program is None or subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True).returncode:
+        pytest.skip("no pdflatex with booktabs here")
+    (tmp_path / "d.tex").write_text(
+        "\\documentclass{article}\\usepackage[T1]{fontenc}\\usepackage{booktabs}"
+        "\\begin{document}\\input{t.tex}\\end{document}",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [program, "-interaction=nonstopmode", "-halt-on-error", "d.tex"], cwd=tmp_path, capture_output=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-1500:]
+
+
+def test_data_formats_are_those_of_the_scores(tmp_path: Path, db: Path) -> None:
+    as_json = json.loads(clika("report", "--format", "json", "--db", db).stdout)
+    assert as_json == json.loads(clika("score", "--json", "--db", db).stdout)
+    clika("report", tmp_path / "s.csv", "--db", db)
+    assert STRONG in (tmp_path / "s.csv").read_text(encoding="utf-8")
+
+
+def test_figures_take_any_metric_a_size_and_pairs(tmp_path: Path, db: Path) -> None:
+    pytest.importorskip("altair", reason="altair is not installed; figures are an extra")
+    wide, narrow = tmp_path / "w.svg", tmp_path / "n.svg"
+    clika("report", wide, "--db", db, "--show", "accuracy,pairs", "-m", STRONG, "-m", MIDDLING)
+    clika("report", narrow, "--db", db, "--show", "accuracy", "--width", 60, "--transpose", "-m", STRONG)
+    drawn = wide.read_text(encoding="utf-8")
+    assert all(f"{model}, en-CO of every pair" in drawn for model in (STRONG, MIDDLING))
+
+    def width(path: Path) -> float:
+        return float(path.read_text(encoding="utf-8").split('width="', 1)[1].split('"', 1)[0])
+
+    assert width(narrow) < 100 * 96 / 25.4
+    assert width(narrow) < width(wide)
+    assert "choose from" in clika("report", narrow, "--db", db, "--show", "cleverness", check=2).stderr
+
+
+def test_citations_name_the_paper_and_every_set(db: Path) -> None:
+    said = clika("cite", "--db", db).stdout
+    assert "2404.04659" in said
+    assert "Probe set mine" in said
+    assert "Bandarkar" not in said
+    assert said.count("{") == said.count("}")
+
+
+def test_a_format_that_cannot_go_to_stdout_is_told(tmp_path: Path, db: Path) -> None:
+    assert "name a file" in clika("report", "--format", "html", "--db", db, check=2).stderr
+    assert "name a file" in clika("report", "--db", db, check=2).stderr
+    assert "suffix" in clika("report", tmp_path / "x.docx", "--db", db, check=2).stderr
