@@ -11,7 +11,16 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from simulated import ACCURACIES, CORRELATIONS, SIZES, coverage, false_alarms, null_of_consistency
+from simulated import (
+    ACCURACIES,
+    CORRELATIONS,
+    HABITS,
+    SIZES,
+    coverage,
+    coverage_of_position_bias,
+    false_alarms,
+    null_of_consistency,
+)
 
 FIELDS = (
     "ra_unclipped",
@@ -40,6 +49,13 @@ def main() -> None:
                 found = coverage(n, accuracy, correlation, sets)
                 figures = " | ".join(f"{found[f]:.3f}" if found[f] == found[f] else "-" for f in FIELDS)
                 print(f"| {correlation} | {accuracy} | {n} | {figures} |", flush=True)
+    print("\nCoverage of position bias: the first letter is said, whatever is asked, in a share of the items\n")
+    print("| correlation in clusters | share | " + " | ".join(f"n {n}" for n in SIZES) + " |")
+    print("|---" * (2 + len(SIZES)) + "|")
+    for correlation in CORRELATIONS:
+        for habit in HABITS:
+            held = (coverage_of_position_bias(n, habit, correlation, sets // 4) for n in SIZES)
+            print(f"| {correlation} | {habit} | " + " | ".join(f"{share:.3f}" for share in held) + " |", flush=True)
     print("\nType I error of comparing two models at .05: accuracy, corrected consistency\n")
     print("| correlation in clusters | n | accuracy | consistency |\n|---|---|---|---|")
     for correlation in (0.0, 0.3, 0.6):

@@ -95,6 +95,28 @@ def coverage(n: int, accuracy: float, correlation: float, sets: int) -> dict[str
     return {field: float(inside.mean()) if inside.size else float("nan") for field, inside in joined.items()}
 
 
+HABITS = (0.0, 0.1, 0.3, 0.8)
+
+
+def coverage_of_position_bias(n: int, habit: float, correlation: float, sets: int) -> float:
+    """Share of intervals that hold the true distance; in a share `habit` of the items the first letter is said.
+
+    Of the rest half are known and half guessed. Where items come in clusters, the habit does.
+    """
+    random, size = np.random.default_rng(n), size_of(n, correlation)
+    units = np.arange(n) // size
+    cluster = random.standard_normal((sets, int(units.max()) + 1))[:, units]
+    score = np.sqrt(correlation) * cluster + np.sqrt(1 - correlation) * random.standard_normal((sets, n))
+    limit = NormalDist().inv_cdf(habit) if habit else -np.inf
+    free = np.where(random.random((sets, n)) < 0.5, gold(n), random.integers(0, K, (sets, n)))
+    said = np.where(score < limit, 0, free).astype(np.int8)
+    found = intervals(*figures(said, said, size)["position_bias"])
+    shown = np.bincount(gold(n), minlength=K) / n
+    given = (1 - habit) * (shown + 1 / K) / 2 + habit * (np.arange(K) == 0)
+    true = float(np.abs(given - shown).sum() / 2)
+    return float(((found.low <= true + 1e-9) & (true - 1e-9 <= found.high)).mean())
+
+
 def _pair(accuracy: float) -> tuple[float, float]:
     """Anchor and other; an anchor that is always right would leave consistency nothing to tell."""
     return min(accuracy, 0.98), accuracy

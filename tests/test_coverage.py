@@ -8,7 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import binom
-from simulated import ACCURACIES, CORRELATIONS, SIZES, coverage, false_alarms, null_of_consistency
+from simulated import (
+    ACCURACIES,
+    CORRELATIONS,
+    HABITS,
+    SIZES,
+    coverage,
+    coverage_of_position_bias,
+    false_alarms,
+    null_of_consistency,
+)
 
 from clika_client.scoring.metrics.intervals import wilson
 from clika_client.scoring.metrics.spread import true_values
@@ -53,6 +62,15 @@ def test_intervals_of_corrected_figures_cover_where_there_are_errors_to_count(co
             found = coverage(n, accuracy, correlation, _sets(n))
             for field in ("en_co_chance_corrected", "kappa_correct", "agreement", "kappa_answer", "ac3", "transfer"):
                 assert LOW - NOISE - (0.01 if n == 50 else 0) <= found[field] <= 0.995, (field, accuracy, n)
+
+
+@pytest.mark.parametrize("correlation", CORRELATIONS)
+def test_the_interval_of_position_bias_holds_it_also_where_there_is_none(correlation: float) -> None:
+    for habit in HABITS:
+        for n in (25, 125):
+            # Whole clusters of a habit, of which there are 5 or 25, make it .92 of the time rather than .95.
+            lowest = 0.85 if correlation else LOW - NOISE
+            assert coverage_of_position_bias(n, habit, correlation, 200) >= lowest, (habit, n)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])

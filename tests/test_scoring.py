@@ -121,6 +121,34 @@ def test_intervals_hold_their_figure_and_repeat_with_the_seed() -> None:
     assert (first.ra_low, first.ra_high) == (near((0.312674 - 0.25) / 0.72), near((0.831820 - 0.25) / 0.72))
 
 
+def test_below_chance_ra_is_negative_and_its_interval_has_a_width() -> None:
+    """10 right of 100 with four choices: Wilson .0552 to .1744, all of it below chance."""
+    gold = "ABCD" * 25
+    wrong = "".join("BCDA"["ABCD".index(letter)] for letter in gold)
+    answers = {"en": gold, "x": gold[:10] + wrong[10:]}
+    record = cell(scored(answers, toy_set(gold, reference=1.0), bootstrap=100), "x")
+    low, high = (0.055229 - 0.25) / 0.75, (0.174366 - 0.25) / 0.75
+    assert record.ra_unclipped == near((0.10 - 0.25) / 0.75)
+    assert (record.ra_unclipped_low, record.ra_unclipped_high) == (near(low), near(high))
+    # The paper's figure: cut off, with the whole interval below it.
+    assert (record.ra, record.ra_low, record.ra_high) == (0.0, near(low), 0.0)
+
+
+def test_a_missing_mean_says_why() -> None:
+    gold = "ABCD" * 10
+    answers = {"en": gold, "x": gold, "y": "A" * 40, "z": "B" * 40}
+    summary = scored(answers, toy_set(gold, tuple(answers))).rows[0]
+    assert math.isnan(summary.other_ra)
+    assert summary.no_mean == "2 of 3 other languages are flagged"
+    assert summary.all_other_ra == near((1 + 0.25 + 0.25 - 0.75) / 3 / 0.72)
+    answers = {"en": "A" * 40, "x": gold, "y": gold}
+    summary = scored(answers, toy_set(gold, tuple(answers))).rows[0]
+    assert summary.other_ra == near(0.75 / 0.72)
+    assert math.isnan(summary.other_en_co)
+    assert "the anchor is flagged" in summary.no_mean
+    assert scored(TOY).rows[0].no_mean == ""
+
+
 def test_no_bootstrap_means_no_intervals() -> None:
     record = cell(scored(TOY), "x").to_dict()
     assert [record[f"{name}_{end}"] for name in ("accuracy", "ra", "en_co") for end in ("low", "high")] == [None] * 6

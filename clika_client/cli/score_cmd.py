@@ -54,7 +54,7 @@ def score(
     ] = None,
     show: Annotated[
         str, typer.Option(help="Figures to show: ra, en_co, accuracy, kappa_correct, transfer, …; comma-separated.")
-    ] = "ra,en_co,en_co_chance_corrected",
+    ] = "ra_unclipped,en_co,en_co_chance_corrected",
     details: Annotated[
         bool, typer.Option("--details", help="Also what is said of all languages at once: gap, AC3, Fleiss, all pairs.")
     ] = False,

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.scoring.records import Figure, Scores
 
+_NAMED = 3
+"""Rows without a rank that are named."""
+
 
 def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
     """The sentences of one table, most important first; none where nothing can be said of other languages."""
@@ -15,14 +18,32 @@ def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
     said = [_one(ranked[0], scores)] if len(ranked) == 1 else _several(ranked, table, scores) if ranked else []
     out = len(table.rows) - len(ranked)
     if out and len(table.rows) > 1:
-        why = "their answers are a habit, too few, or to other questions"
-        said.append(f"{out} of {len(table.rows)} rows are not ranked: {why}.")
+        said.append(f"{out} of {len(table.rows)} rows are not ranked: {_left_out(table, ranked)}.")
     elif out and table.rows[0].summary.languages != (scores.anchor,):
         said.append("Nothing can be concluded: in the anchor or in most languages answers are a habit or too few.")
     detectable = scores.detectable.get(table.set)
     if detectable is not None and ranked and table.split is None:
         said.append(f"These items show a difference in mean RA four times out of five only from {detectable:.2f} on.")
     return said
+
+
+def _left_out(table: ScoreTable, ranked: Sequence[TableRow]) -> str:
+    """The rows without a rank, each with its reason, the first few by name."""
+    places = {row.index for row in ranked}
+    rows = [row for row in table.rows if row.index not in places]
+    named = [f"{row.summary.model} ({_why(row)})" for row in rows[:_NAMED]]
+    return "; ".join(named) + (f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
+
+
+def _why(row: TableRow) -> str:
+    summary = row.summary
+    flagged = sum(bool(cell.flags) for cell in row.cells.values())
+    anchor = row.cells.get(summary.anchor)
+    if summary.unranked or summary.no_mean:
+        return summary.unranked or summary.no_mean
+    if anchor is not None and anchor.flags:
+        return f"{summary.anchor} is flagged"
+    return f"{flagged} of {len(row.cells)} languages are flagged" if flagged else "no answers to compare"
 
 
 def known(figure: Figure) -> bool:

@@ -21,7 +21,7 @@ from clika_providers.install import install_hint
 FORMATS = (".html", ".svg", ".png", ".pdf")
 PAIRS = "pairs"
 """Instead of a figure of a record: en-CO between every two languages, a matrix per row."""
-SHOWN = ("ra", "en_co")
+SHOWN = ("ra_unclipped", "en_co")
 _CELL = 44
 """Pixels per column; wide enough for a figure like 0.87."""
 _LINE = 22

@@ -75,7 +75,7 @@ def _what_answered(table: ScoreTable, scores: Scores) -> str:
 
 def _reference(table: ScoreTable, scores: Scores) -> str:
     cell = next(_cells(table))
-    floor = "0 where nothing is right" if is_open(table) else f"0 at chance ({cell.chance:.1%})"
+    floor = "0 where nothing is right" if is_open(table) else f"0 at chance ({cell.chance:.1%}), less below it,"
     span = f"RA is {floor} and 1 at {cell.ra_reference:.1%}"
     kind = scores.reference_kind.get(table.set, "none")
     if kind == "published":
@@ -186,7 +186,11 @@ def _hollow(table: ScoreTable) -> str:
             said.append(f"{text} {_some(listed)}.")
     if not said:
         return ""
-    return " ".join(said) + " Such figures measure a habit, not knowledge: greyed, left out of means and ranks."
+    said.append("Such figures measure a habit, not knowledge: greyed, left out of means and ranks.")
+    without = [f"{row.label} ({row.summary.no_mean})" for row in table.rows if row.summary.no_mean]
+    if without:
+        said.append(f"No mean over the others, where the rest would not speak for the row: {_some(without)}.")
+    return " ".join(said)
 
 
 def _gold(table: ScoreTable, scores: Scores) -> str:

@@ -37,9 +37,9 @@ def overview_notes(parts: Sequence[ScoreTable]) -> list[str]:
             cells += len(row.cells)
             flagged.update(flag for cell in row.cells.values() for flag in cell.flags[-1:])
     said = [
-        "RA: the anchor's, cut off at 0; oth.: its mean over the other languages, not cut off; cons.: chance-corrected "
-        "en-CO, 0 for answerers who share accuracies and letter habits only. A dash: most languages are flagged, or "
-        "the accuracies leave nothing to tell.",
+        "RA: the anchor's; oth.: its mean over the other languages; cons.: chance-corrected en-CO, 0 for answerers who "
+        "share accuracies and letter habits only. A dash: there is no mean, as most languages (or the anchor) are "
+        "flagged, or the accuracies leave nothing to tell.",
     ]
     if flagged:
         listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())

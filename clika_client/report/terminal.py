@@ -24,7 +24,9 @@ _SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
 """From 0 to 1 and beyond; legible on dark and on light backgrounds."""
 FIGURES = ("coverage", *CELL_FIELDS, "exact_match", "token_f1", "position_bias_combined", "chance", "ra_reference")
 """Figures of a record that a table can show."""
-SHOWN = ("ra", "en_co", "en_co_chance_corrected")
+SHOWN = ("ra_unclipped", "en_co", "en_co_chance_corrected")
+_MEANS = {"ra_unclipped": "other_ra", "ra": "paper_other_ra"}
+"""Means whose names are not made from the figure's."""
 _GREY = "grey50 italic"
 _INTERVALS_UP_TO = 6
 _ROWS_IN_FULL = 24
@@ -148,8 +150,9 @@ def _extend(columns: list[list[Text]], line: Sequence[Text]) -> None:
 def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
     """(mean, low, high) over the other languages that count."""
     summary = row.summary
-    if f"other_{field}" in ROW_FIELDS:
-        return summary.figures[f"other_{field}"]
+    mean = _MEANS.get(field, f"other_{field}")
+    if mean in ROW_FIELDS:
+        return summary.figures[mean]
     values = [getattr(row.cells[language], field) for language in summary.counted if language in row.cells]
     known = [value for value in values if not math.isnan(value)]
     return (sum(known) / len(known) if known else math.nan), math.nan, math.nan

@@ -113,6 +113,8 @@ class Corrected:
     fit: Fit
     abilities: Floats
     """(simulations, models, languages): abilities found in answers drawn from the fit."""
+    stretch: float
+    """By how much the correction spreads abilities out, and with them their errors."""
 
 
 def corrected(right: Bools, known: Bools, seed: int = 0) -> Corrected:
@@ -121,14 +123,26 @@ def corrected(right: Bools, known: Bools, seed: int = 0) -> Corrected:
     first = fit(right, known)
     now = first
     for _ in range(_CORRECTIONS):
-        again = [fit(_drawn(now, random), known) for _ in range(_DRAWN)]
-        now = replace(
-            now,
-            ability=now.ability + first.ability - np.mean([f.ability for f in again], axis=0),
-            item_sd=now.item_sd * first.item_sd / _geometric([f.item_sd for f in again]),
-            interaction_sd=now.interaction_sd * first.interaction_sd / _geometric([f.interaction_sd for f in again]),
-        )
-    return Corrected(now, np.stack([fit(_drawn(now, random), known).ability for _ in range(_SPREAD)]))
+        now = _moved(now, first, [fit(_drawn(now, random), known) for _ in range(_DRAWN)])
+    again = [fit(_drawn(now, random), known) for _ in range(_SPREAD)]
+    now = _moved(now, first, again)
+    return Corrected(now, np.stack([f.ability for f in again]), _stretch(first.ability, now.ability))
+
+
+def _moved(now: Fit, first: Fit, again: Sequence[Fit]) -> Fit:
+    """The model, moved by what fits to answers drawn from it lack of the fit to the real ones."""
+    return replace(
+        now,
+        ability=now.ability + first.ability - np.mean([f.ability for f in again], axis=0),
+        item_sd=now.item_sd * first.item_sd / _geometric([f.item_sd for f in again]),
+        interaction_sd=now.interaction_sd * first.interaction_sd / _geometric([f.interaction_sd for f in again]),
+    )
+
+
+def _stretch(before: Floats, after: Floats) -> float:
+    """Slope of the abilities with the correction on those without; 1 where all are alike."""
+    x, y = before - before.mean(), after - after.mean()
+    return max(1.0, float((x * y).sum() / (x * x).sum())) if (x * x).sum() > 0 else 1.0
 
 
 def _drawn(model: Fit, random: np.random.Generator) -> Bools:
@@ -177,14 +191,19 @@ def _expected(ability: Floats, item: Floats, interaction: Floats, seen: Floats) 
 
 
 def _effects(found: Corrected, languages: Sequence[str], start: int) -> list[LanguageEffect]:
-    """Mean over the models; its error is that of fits to drawn answers and drawn items."""
+    """Mean over the models; its error is that of fits to drawn answers and drawn items.
+
+    Those fits lack the correction, which stretches the estimate and its error alike and adds the error of a mean over
+    the simulations.
+    """
+    noise = found.stretch * (1 + 1 / len(found.abilities)) ** 0.5
     effects = []
     for i, language in enumerate(languages):
         if i == start:
             continue
         value = float((found.fit.ability[:, i] - found.fit.ability[:, start]).mean())
         drawn = (found.abilities[:, :, i] - found.abilities[:, :, start]).mean(1)
-        reach = quantile(0.95, len(drawn) - 1) * float(drawn.std(ddof=1))
+        reach = quantile(0.95, len(drawn) - 1) * noise * float(drawn.std(ddof=1))
         effects.append(LanguageEffect(language, value, value - reach, value + reach))
     return effects
 

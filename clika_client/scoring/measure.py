@@ -103,8 +103,10 @@ def _languages(
     figures, replicates = {}, {}
     smallest = {metric.field: metric.smallest for metric in CELL_METRICS}
     for field, estimate in by_item.items():
-        found = _with_interval(estimate, None if by_unit is None else by_unit[field])
-        figures[field] = Interval(*(np.maximum(end, smallest[field]) for end in found))
+        value, low, high = _with_interval(estimate, None if by_unit is None else by_unit[field])
+        shown = np.maximum(value, smallest[field])
+        # Cut off, the ends of a figure below its smallest would meet: an interval of no width that tells nothing.
+        figures[field] = Interval(shown, low, np.maximum(high, shown))
         if field in KEPT:
             replicates[field] = np.maximum((by_unit or by_item)[field].value, smallest[field])
     anchor = block.row(options.anchor)

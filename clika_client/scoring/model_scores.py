@@ -60,6 +60,7 @@ def row_summary(
         set_id=part.set_id,
         compared_languages=part.compared.languages,
         unranked=unranked,
+        no_mean=row.no_mean,
     )
 
 

@@ -141,6 +141,8 @@ class RowSummary(_WithFigures):
     """The other languages that the rows of the table have in common; means go over those of them that have no flag."""
     unranked: str = ""
     """Why the row cannot stand in one ranking with the others of its table; empty where it can."""
+    no_mean: str = ""
+    """Why a mean over the others is missing, such as `7 of 9 other languages are flagged`; empty where none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,8 @@ class Scores(Tabular):
     """The result of scoring."""
 
     shown_columns = (
-        "model", "set", "split", "language", "n", "coverage", "ra", "ra_low", "ra_high", "en_co",
-        "en_co_low", "en_co_high", "flags",
+        "model", "set", "split", "language", "n", "coverage", "ra_unclipped", "ra_unclipped_low",
+        "ra_unclipped_high", "en_co", "en_co_low", "en_co_high", "flags",
     )  # fmt: skip
 
     records: tuple[Record, ...]

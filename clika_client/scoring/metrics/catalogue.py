@@ -36,7 +36,7 @@ class Metric(Generic[C, R]):
     null_when: str
     function: Callable[[C], R]
     smallest: float = -np.inf
-    """What lies below is shown as this: RA is cut off at 0 as in the paper."""
+    """A value below is given as this, as the paper cuts RA off at 0; its interval is not cut off, and reaches it."""
 
 
 LanguageMetric: TypeAlias = Metric[LanguageCounts, Estimate]
@@ -77,7 +77,8 @@ def _top_choice(c: LanguageCounts) -> Estimate:
 
 
 def _position_bias(c: LanguageCounts) -> Estimate:
-    return Estimate(position.distance(c.shown, c.gold_shown), c.shown.sum(-2), counted=False)
+    parts = position.differences(c.shown, c.gold_shown)
+    return Estimate(np.abs(parts).sum(-2) / 2, c.shown.sum(-2), counted=False, parts=parts)
 
 
 def _self_agreement(c: LanguageCounts) -> Estimate:
@@ -200,8 +201,11 @@ def _mean(field: str, everything: bool = False) -> Callable[[RowFigures], Interv
 
 LANGUAGE_METRICS: tuple[LanguageMetric, ...] = (
     Metric("accuracy", "accuracy", "accuracy", "correct / replies", "no reply", _accuracy),
-    Metric("ra", "RA", "RA", "max(0, (acc - r) / (A - r)), r = mean 1/k", "no reply", _ra, smallest=0.0),
-    Metric("ra_unclipped", "RA, not cut off", "RA unclipped", "(acc - r) / (A - r)", "no reply", _ra),
+    Metric(
+        "ra", "RA as in the paper", "RA paper", "max(0, (acc - r) / (A - r)), r = mean 1/k", "no reply", _ra,
+        smallest=0.0,
+    ),
+    Metric("ra_unclipped", "RA", "RA", "(acc - r) / (A - r)", "no reply", _ra),
     Metric(
         "no_answer_rate", "no-answer rate", "no answer", "replies that hold no answer / replies", "no reply", _no_answer
     ),
@@ -329,8 +333,8 @@ ROW_METRICS: tuple[RowMetric, ...] = (
 _COUNTED = "most other languages are flagged, or none is left"
 
 MEAN_METRICS: tuple[MeanMetric, ...] = (
-    Metric("anchor_ra", "RA of the anchor", "anchor", "RA of the anchor", "no anchor",
-           lambda row: row.of_anchor("ra")),
+    Metric("anchor_ra", "RA of the anchor", "anchor", "RA of the anchor, not cut off", "no anchor",
+           lambda row: row.of_anchor("ra_unclipped")),
     Metric("other_ra", "mean RA of the others", "RA, others",
            "mean of RA, not cut off, over the other languages without a flag", _COUNTED, _mean("ra_unclipped")),
     Metric("other_en_co", "mean en-CO of the others", "en-CO, others",
@@ -341,6 +345,8 @@ MEAN_METRICS: tuple[MeanMetric, ...] = (
     Metric("all_other_ra", "mean RA of all others", "RA, all others",
            "mean of RA, not cut off, over all other languages, flagged ones too", "no other language",
            _mean("ra_unclipped", everything=True)),
+    Metric("paper_anchor_ra", "RA of the anchor as in the paper", "anchor, paper", "RA of the anchor, cut off at 0",
+           "no anchor", lambda row: row.of_anchor("ra")),
     Metric("paper_other_ra", "mean RA as in the paper", "RA, paper",
            "mean of RA, cut off at 0, over all other languages", "no other language", _mean("ra", everything=True)),
     Metric("paper_other_en_co", "mean en-CO as in the paper", "en-CO, paper",

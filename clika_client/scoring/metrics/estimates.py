@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clika_client.common.answer_codes import Floats, divide
+from clika_client.scoring.metrics.distances import distance_ends
 from clika_client.scoring.metrics.intervals import LEVEL, wilson_ends
 from clika_client.scoring.metrics.jackknife import correlations, variance
 from clika_client.scoring.metrics.student import quantile, two_sided_p
@@ -34,6 +35,8 @@ class Estimate:
     """The share that counts as 1."""
     counted: bool = True
     """The share is a count of items over a count of items; False where items contribute parts."""
+    parts: Floats | None = None
+    """(..., choices, 1 + G): what the share is half the absolute sum of, for a distance between distributions."""
 
     @property
     def value(self) -> Floats:
@@ -59,6 +62,9 @@ class Interval(NamedTuple):
 def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float = LEVEL) -> Interval:
     """The figure's interval; `by_unit` has the replicates without each cluster, None where items stand alone."""
     robust = by_item if by_unit is None else by_unit
+    if robust.parts is not None:
+        df = math.inf if by_unit is None else robust.parts.shape[-1] - 2
+        return Interval(by_item.value[..., 0], *distance_ends(robust.parts, level, df))
     units = robust.share.shape[-1] - 1
     share, n = by_item.share[..., 0], by_item.n[..., 0]
     floor, top = (np.asarray(end)[..., 0] if np.ndim(end) else end for end in (by_item.floor, by_item.top))

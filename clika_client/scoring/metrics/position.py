@@ -29,9 +29,12 @@ def top_share(counts: Floats) -> Floats:
 
 def distance(counts: Floats, truth: Floats) -> Floats:
     """Total variation, half the L1 distance of two distributions given as counts (..., choices, replicates)."""
-    given = divide(counts, counts.sum(-2, keepdims=True))
-    wanted = divide(truth, truth.sum(-2, keepdims=True))
-    return np.asarray(0.5 * np.abs(given - wanted).sum(-2))
+    return np.asarray(0.5 * np.abs(differences(counts, truth)).sum(-2))
+
+
+def differences(counts: Floats, truth: Floats) -> Floats:
+    """Share of each choice less its share in `truth`; both are counts (..., choices, replicates)."""
+    return divide(counts, counts.sum(-2, keepdims=True)) - divide(truth, truth.sum(-2, keepdims=True))
 
 
 def top_choice_share(answers: Answers, k: int) -> Floats:

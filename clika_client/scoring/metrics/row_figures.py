@@ -74,6 +74,19 @@ class RowFigures:
         """The languages whose answers say something: without a flag."""
         return [i for i, flags in enumerate(self.flags) if not flags]
 
+    @property
+    def flagged(self) -> int:
+        """How many of the other languages have a flag."""
+        return sum(bool(self.flags[i]) for i in self.others)
+
+    @property
+    def no_mean(self) -> str:
+        """Why there is no mean over the others, of RA or at least of consistency; empty where there are both."""
+        if 2 * self.flagged > len(self.others):
+            return f"{self.flagged} of {len(self.others)} other languages are flagged"
+        hollow = self.anchor is not None and bool(self.flags[self.anchor])
+        return "the anchor is flagged, so that there is no consistency" if hollow else ""
+
     def of_anchor(self, field: str) -> Interval:
         """The anchor's figure."""
         if self.anchor is None:
@@ -95,8 +108,7 @@ class RowFigures:
         Where most are flagged the rest does not speak for the row: then there is no mean.
         """
         chosen = self.counted(field, everything)
-        flagged = sum(bool(self.flags[i]) for i in self.others)
-        if not everything and 2 * flagged > len(self.others):
+        if not everything and 2 * self.flagged > len(self.others):
             return NOTHING
         return self.mean_over(field, chosen)
 
