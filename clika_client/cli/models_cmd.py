@@ -52,6 +52,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Send one probe and say what a run with this model would meet; costs a few tokens."""
+    from clika_client.asking.idle_options import runs_in_process
     from clika_providers.model_check import check as check_model
 
     options = dataclasses.replace(_reaching(base_url, key_command, insecure_http), models_dir=models_dir)
@@ -62,7 +63,7 @@ def check(
         for name, value in dataclasses.asdict(report).items():
             if name not in ("notes", "error"):
                 out().print(f"{name.replace('_', ' ')}: {_word(value)}", markup=False, soft_wrap=True)
-        for line in _local_facts(model, options) if report.ok and model.startswith("gguf/") else ():
+        for line in _local_facts(model, options) if report.ok and runs_in_process(model) else ():
             out().print(line, markup=False, soft_wrap=True)
         for note in report.notes:
             out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)

@@ -14,7 +14,9 @@ from clika_providers import Request
 
 def tokens_for(model: str, rows: list[dict[str, Any]], asked: list[Request]) -> None:
     """Add to each row what the model would evaluate; raises UserError for a model that does not run here."""
-    if not model.startswith("gguf/"):
+    from clika_client.asking.idle_options import runs_in_process
+
+    if not runs_in_process(model):
         raise UserError(f"{model}: only a local model (gguf/FILE) shows the text it is given; a server makes its own")
     from clika_providers import ProviderOptions
     from clika_providers.gguf import connect
