@@ -216,9 +216,7 @@ def peak_mb(*arguments: object) -> float:
     return kilobytes / 1024
 
 
-def test_a_hundred_times_the_questions_take_little_more_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hundred_times_the_questions_take_little_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Less than half of what the questions would take if they were kept as objects, which is measured here."""
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     peaks = []

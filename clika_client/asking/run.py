@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,8 +13,8 @@ from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import probe_letters
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
 from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
+from clika_client.asking.price import price_of
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
-from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
 from clika_client.prompts.open import open_notes
 from clika_client.prompts.style import Style, style_digest, style_notes
@@ -22,8 +22,7 @@ from clika_client.sets.open_form import open_form, refuse_options
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
-from clika_providers import AskMode, Json, Provider, ProviderOptions, Request, RetryableError, RunError
-from clika_providers.prices import Price, find_price
+from clika_providers import AskMode, Json, Provider, ProviderOptions, RetryableError, RunError
 from clika_providers.registry import as_provider, connect, parse_spec
 
 _QUOTA = "quota"
@@ -332,34 +331,6 @@ def _status(outcomes: Sequence[Outcome]) -> str:
     return "done"
 
 
-def estimate(
-    plans: Sequence[Plan], max_cost: float | None, *, batch: bool = False, prices: Path | None = None
-) -> Mapping[str, tuple[float, float] | None]:
-    """Estimated US dollars per model as (low, high); raises UserError when a ceiling is set and a price is unknown.
-
-    The two are one where a model answers with a letter; one that thinks may use all it is allowed.
-    """
-    costs: dict[str, tuple[float, float] | None] = {}
-    for plan in plans:
-        spec = plan.provider.spec
-        price = price_of(plan, prices)
-        if price is None and max_cost is not None and plan.missing:
-            raise UserError(
-                f"no price is known for {spec!r}, so --max-cost cannot be kept; add one to your price file "
-                "(see docs/providers.md) or leave --max-cost out"
-            )
-        # Per request, never on totals: long requests have a price of their own.
-        each = plan.input_tokens / max(plan.missing, 1)
-        low, high = _reply_tokens(plan)
-        costs[spec] = None
-        if price is not None:
-            costs[spec] = (
-                plan.missing * price.estimate(each, low, batch=batch),
-                plan.missing * price.estimate(each, high, batch=batch),
-            )
-    return costs
-
-
 def _as_asked(config: RunConfig) -> dict[str, Any]:
     """Sets and asking of a run that asks openly: each set in its open form, and `auto` decided for open sets.
 
@@ -373,16 +344,3 @@ def _as_asked(config: RunConfig) -> dict[str, Any]:
             refuse_options(probe_set)
         return {"asking": asking}
     return {"asking": asking, "sets": tuple(open_form(s) for s in config.sets)}
-
-
-def _reply_tokens(plan: Plan) -> tuple[int, int]:
-    """How many tokens a reply to this plan's questions takes, as a rule and at most."""
-    asking = plan.asking
-    usual = min(asking.max_tokens, 16 if asking.mode == "open" else 8)
-    most = plan.provider.most_output(Request((), max_tokens=asking.max_tokens, thinking=asking.thinking))
-    return usual, most if asking.thinking or most > asking.max_tokens else usual
-
-
-def price_of(plan: Plan, prices: Path | None = None) -> Price | None:
-    """The price of the model a plan asks, for the way it is asked; `prices` is the user's own table."""
-    return find_price(plan.provider.spec, mode=plan.asking.request_mode, user_file=prices)

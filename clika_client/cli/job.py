@@ -92,7 +92,7 @@ class Job:
 
     def show_plan(self, plans: Sequence[Plan]) -> None:
         """Say on stderr (or as JSON, for a dry run) what will be asked and what it may cost."""
-        from clika_client.asking.run import estimate
+        from clika_client.asking.price import estimate
 
         costs = estimate(plans, self.config.max_cost, batch=self.batch, prices=self.config.prices)
         rows = [

@@ -9,7 +9,6 @@ missing answer, never a wrong one.
 from __future__ import annotations
 
 import json
-import secrets
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, 
 from clika_cache import completions as cached
 from clika_client.sets.packed import from_blocks, set_digest, to_blocks
 from clika_client.sets.probes import ProbeSet
+from clika_client.store.runs import Runs
 from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow, SetInfo
 from clika_providers import Completion, Json, Request
 
@@ -36,7 +36,7 @@ _CELLS = (
 )
 
 
-class Store:
+class Store(Runs):
     """Probe sets, cells, readings and runs of one database file."""
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
@@ -294,58 +294,6 @@ class Store:
             and (rows == "all" or int(rows) == now_rows)
             and int(checksum) == zlib.crc32(cell.keys)
         )
-
-    # ---- runs
-
-    def start_run(self, config: Mapping[str, Json]) -> str:
-        """Record an invocation; returns its id, which sorts by time."""
-        run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(3)
-        with self.database.writing() as connection:
-            connection.execute(
-                "INSERT INTO runs (id, created_at, status, config) VALUES (?,?,?,?)",
-                (run_id, time.time(), "running", canonical(dict(config))),
-            )
-        return run_id
-
-    def add_run_cell(self, run_id: str, cell_id: int, positions: Sequence[int]) -> None:
-        """Note which items of a cell a run asked for."""
-        packed = np.asarray(positions, dtype=np.int32).tobytes()
-        with self.database.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO run_cells VALUES (?,?,?)", (run_id, cell_id, packed))
-
-    def run_positions(self, run_id: str) -> dict[int, npt.NDArray[np.int32]]:
-        """cell_id → item positions that a run asked for."""
-        with self.database.mapped_errors():
-            rows = self.database.connection.execute(
-                "SELECT cell_id, positions FROM run_cells WHERE run_id = ?", (run_id,)
-            ).fetchall()
-        return {cell_id: np.frombuffer(blob, dtype=np.int32) for cell_id, blob in rows}
-
-    def finish_run(self, run_id: str, status: str, notes: Sequence[str] = (), events: Sequence[str] = ()) -> None:
-        """Close a run as `done`, `incomplete` or `stopped`; `events` concern this run only."""
-        values = (time.time(), status, canonical(list(notes)), canonical(list(events)), run_id)
-        sql = "UPDATE runs SET finished_at = ?, status = ?, notes = ?, events = ? WHERE id = ?"
-        with self.database.writing() as connection:
-            connection.execute(sql, values)
-
-    def copy_run(self, run: RunRow) -> None:
-        """Record a run of another file under the same id."""
-        texts = (canonical(part) for part in (run.config, list(run.notes), list(run.events)))
-        values = (run.run_id, run.created_at, run.finished_at, run.status, *texts)
-        sql = (
-            "INSERT OR IGNORE INTO runs (id, created_at, finished_at, status, config, notes, events)"
-            " VALUES (?,?,?,?,?,?,?)"
-        )
-        with self.database.writing() as connection:
-            connection.execute(sql, values)
-
-    def runs(self) -> list[RunRow]:
-        """All runs, oldest first."""
-        with self.database.mapped_errors():
-            rows = self.database.connection.execute(
-                "SELECT id, created_at, finished_at, status, config, notes, events FROM runs ORDER BY created_at"
-            ).fetchall()
-        return [RunRow(*r[:4], *map(json.loads, r[4:5]), *(tuple(json.loads(text)) for text in r[5:])) for r in rows]
 
 
 def _merge(grid: bytes, keys: Mapping[int, bytes], replacing: bool = True) -> bytes:
