@@ -86,6 +86,24 @@ def test_questions_are_joined_by_the_documents_own_id_where_languages_lost_diffe
     assert report.replies == 2 * 197
 
 
+@pytest.mark.parametrize("name", ["qid", "problem_id", "docId", "guid", "pair_key", "fact_nr"])
+def test_an_id_of_any_name_joins_the_questions_and_one_that_no_two_languages_share_does_not(
+    logs: Path, tmp_path: Path, store: Store, name: str
+) -> None:
+    folder = Path(shutil.copytree(logs / "lm_hs", tmp_path / "log"))
+    for file in folder.rglob("samples_*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        for row in rows:
+            known = row["doc"]["ind"]
+            kept = {field: row["doc"][field] for field in ("ctx", "endings", "label") if field in row["doc"]}
+            row["doc"] = {"id": f"{file.name}-{known}", "answer_index": known, name: f"q{known}", **kept}
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert import_path(store, folder).joined == {"hsx": name}
+    found = records(store)
+    assert {tag: record.n for tag, record in found.items()} == {"en": 197, "de": 197}
+    assert found["de"].en_co == 1.0
+
+
 def test_questions_are_joined_by_several_fields_where_only_they_together_name_them(logs: Path, store: Store) -> None:
     report = import_path(store, logs / "lm_misal")
     found = records(store)
@@ -387,6 +405,17 @@ def write_capitals(path: Path, n: int) -> Path:
         for tag in ("en", "de")
     ]
     return table(path, rows)  # type: ignore[arg-type]
+
+
+def test_a_batch_of_gemini_that_begins_with_a_blocked_prompt_is_known(tmp_path: Path, store: Store) -> None:
+    rows = [json.loads(line) for line in (DATA / "layouts" / "batch_gemini.jsonl").read_text("utf-8").splitlines()]
+    rows[0]["response"] = {"promptFeedback": {"blockReason": "SAFETY"}, "modelVersion": "m"}
+    probes = read_user_set(write_capitals(tmp_path / "caps.jsonl", len(rows) // 2))
+    named = {row["response"].get("modelVersion") for row in rows[1:]}
+    options = ImportOptions(probe_set=probes, model=named.pop())
+    report = import_path(store, table(tmp_path / "b.jsonl", rows), options)
+    assert (report.replies, left_out(report)) == (16, 0)
+    assert sorted(record.accuracy for record in records(store).values()) == [7 / 8, 1.0]
 
 
 def test_a_reply_in_a_shape_that_is_not_read_is_no_failed_request(tmp_path: Path, store: Store) -> None:

@@ -22,6 +22,10 @@ CLEAN = {name: "" for name in os.environ if name.lower().endswith("_proxy")}
         ({"NO_PROXY": "localhost,127.0.0.1,::1/128"}, "no connection"),
         ({"ALL_PROXY": "socks5://127.0.0.1:9", "HTTPS_PROXY": "socks5://127.0.0.1:9"}, "SOCKS"),
         ({"SSL_CERT_FILE": "/nowhere/certs.pem"}, "SSL_CERT_FILE names /nowhere/certs.pem"),
+        ({"SSL_CERT_FILE": "/"}, "SSL_CERT_FILE names /, which cannot be read as certificates"),
+        ({"no_proxy": "[::1]/128,fe80::/10"}, "no connection"),
+        ({"HTTPS_PROXY": "http://127.0.0.1:port"}, "HTTPS_PROXY cannot be used as a proxy"),
+        ({"HTTPS_PROXY": "socks4://127.0.0.1:9"}, "HTTPS_PROXY cannot be used as a proxy"),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told_in_a_sentence(

@@ -24,6 +24,8 @@ from clika_providers import Message, ProviderError
 from clika_providers.hosted.chat_reply import said_and_thought
 
 _FIELDS = ("item_id", "language", "set", "model", "repeat")
+_GEMINI = {"candidates", "promptFeedback", "usageMetadata", "modelVersion"}
+"""Names of which a reply of Google's has at least one: a blocked prompt has no candidates."""
 _Read = tuple[str | None, str | None, str]
 """(text, finish, model); no text for a failed request."""
 
@@ -34,7 +36,7 @@ class _Unread(Exception):
 
 def kind_of(row: Mapping[str, Any]) -> str | None:
     """`openai-batch`, `anthropic-batch`, `gemini-batch`, or None for a row of none."""
-    if "key" in row and "custom_id" not in row and ("error" in row or _object_at(row, "response").get("candidates")):
+    if "key" in row and "custom_id" not in row and ("error" in row or _GEMINI & set(_object_at(row, "response"))):
         return "gemini-batch"
     if "custom_id" not in row:
         return None
@@ -239,6 +241,8 @@ def _gemini(row: Mapping[str, Any]) -> _Read:
     body = _object_at(row, "response")
     model = str(body.get("modelVersion") or "")
     candidates = body.get("candidates")
+    if not row.get("error") and not candidates and _object_at(body, "promptFeedback").get("blockReason"):
+        return "", "content_filter", model
     if row.get("error") or not isinstance(candidates, list) or not candidates:
         return None, None, model
     first = candidates[0] if isinstance(candidates[0], dict) else {}

@@ -41,13 +41,24 @@ class BuiltSet:
 def joining_id(rows: Sequence[ForeignReply], probe_set: ProbeSet | None = None) -> str:
     """The name of the id that joins the rows: the first that all of them have and that names one question a file.
 
-    With `probe_set`, the one that names most of its items.
+    An id that no two languages share, such as `de-17`, joins nothing: another is taken where there is one. With
+    `probe_set`, the one that names most of its items.
     """
     names = list(dict.fromkeys(name for row in rows for name in row.ids))
     if probe_set is not None:
         items = {item.item_id for item in probe_set.items}
         return max(names, key=lambda name: sum(row.ids.get(name) in items for row in rows), default=POSITION)
-    return next((name for name in names if all(name in row.ids for row in rows) and _unique(rows, name)), POSITION)
+    fit = [name for name in names if all(name in row.ids for row in rows) and _unique(rows, name)]
+    joins = [name for name in fit if name != POSITION and _shared(rows, name)]
+    return next(iter([*joins, *fit]), POSITION)
+
+
+def _shared(rows: Sequence[ForeignReply], name: str) -> bool:
+    """Whether every language has a question under an id that all have; true for one language."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.language, set()).add(row.ids[name])
+    return bool(set.intersection(*found.values()))
 
 
 def _unique(rows: Sequence[ForeignReply], name: str) -> bool:

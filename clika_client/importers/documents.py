@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,9 @@ _IDS = (
     ("link", "question_number"), ("ind",), ("idx",), ("index",), ("source_id",),
 )  # fmt: skip
 """Fields that data sets name their documents by, in the order they are trusted; one of them must be unique."""
+_LIKE_AN_ID = re.compile(r"(^|_)(id|idx|ind|index|uid|uuid|guid|qid|pid|key|nr|no|number)$|[a-z]I(d|D|dx)$")
+_NO_ID = re.compile(r"answer|gold|correct|label|target|choice|option|lang", re.IGNORECASE)
+"""Names with such a word number something else than the document."""
 _QUESTIONS = ("question", "query", "premise", "stem", "input", "ctx", "instruction", "sentence", "prompt")
 _OPTIONS = (
     ("A", "B", "C", "D", "E"),
@@ -40,9 +44,18 @@ def ids_of(doc: Mapping[str, Any], position: object, named: Sequence[str] = ()) 
     found = {
         "+".join(fields): joined([doc[field] for field in fields]) or ""
         for fields in _IDS
-        if all(isinstance(doc.get(field), str | int) and str(doc[field]).strip() for field in fields)
+        if all(_names_something(doc.get(field)) for field in fields)
     }
-    return {**found, POSITION: str(position)}
+    others = {
+        name: str(value)
+        for name, value in doc.items()
+        if _LIKE_AN_ID.search(name) and not _NO_ID.search(name) and _names_something(value)
+    }
+    return {**found, **{name: value for name, value in others.items() if name not in found}, POSITION: str(position)}
+
+
+def _names_something(value: object) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and bool(str(value).strip())
 
 
 def question_of(doc: Mapping[str, Any]) -> str | None:

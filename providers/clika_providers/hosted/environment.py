@@ -36,7 +36,10 @@ def made(make: Callable[[], T]) -> T:
                 f"{_proxy()} names a SOCKS proxy, which needs one more package: pip install socksio; or unset it",
                 code="proxy",
             ) from None
-        except ValueError as error:
+        except Exception as error:
+            # Both libraries have an InvalidURL of their own, which is no ValueError.
+            if not isinstance(error, ValueError) and type(error).__name__ != "InvalidURL":
+                raise
             raise RunError(
                 f"{_proxy()} cannot be used as a proxy ({error}); correct it or unset it", code="proxy"
             ) from None
