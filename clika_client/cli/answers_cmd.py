@@ -11,6 +11,7 @@ import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
 from clika_client.cli.open_replies import open_rows, show_open, show_open_unread
+from clika_client.cli.scored_replies import scored_rows, show_scored
 from clika_client.cli.scoring_options import (
     Anchor,
     Languages,
@@ -101,7 +102,8 @@ def answers(
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show replies as they were read; single questions in full; the unread ones; where two readings differ."""
+    """Show replies as they were read, options with their probabilities; single questions in full; the unread ones;
+    where two readings differ."""
     if item or wrong or lost_in:
         if unread or differ:
             raise UserError("--item, --wrong and --lost-in show questions; --unread and --differ are other views")
@@ -125,7 +127,7 @@ def answers(
         elif pair:
             _show_changes(list(cells), names[0], limit, as_json)
         else:
-            _show_answers(cells, open_rows(store, wanted), reading, limit, as_json)
+            _show_answers(cells, open_rows(store, wanted), scored_rows(store, wanted), reading, limit, as_json)
 
 
 def _show_questions(
@@ -288,7 +290,12 @@ def _word(answer: dict[str, Any]) -> str:
 
 
 def _show_answers(
-    cells: Iterator[CellReplies], open_replies: Iterator[dict[str, Any]], reading: str, limit: int, as_json: bool
+    cells: Iterator[CellReplies],
+    open_replies: Iterator[dict[str, Any]],
+    scored: Iterator[dict[str, Any]],
+    reading: str,
+    limit: int,
+    as_json: bool,
 ) -> None:
     rows: list[dict[str, Any]] = []
     for cell in cells:
@@ -310,7 +317,8 @@ def _show_answers(
                 }
             )
     if as_json:
-        print_json({"reading": reading, "answers": rows, "open_answers": list(open_replies)})
+        parts = {"reading": reading, "answers": rows, "open_answers": list(open_replies)}
+        print_json({**parts, "scored_answers": list(scored)})
         return
     for row in rows:
         read = row["label"] or row["reason"]
@@ -318,4 +326,6 @@ def _show_answers(
         place = f"{row['model']} {row['set']} {row['language']} {row['item_id']}"
         text = shown(row["text"][:100])
         out().print(f"{shown(place)}: {read} ({mark}, {row['rule']}): {text!r}", markup=False, soft_wrap=True)
-    show_open(list(islice(open_replies, max(0, limit - len(rows)))), limit)
+    opened_rows = list(islice(open_replies, max(0, limit - len(rows))))
+    show_open(opened_rows, limit)
+    show_scored(list(islice(scored, max(0, limit - len(rows) - len(opened_rows)))))

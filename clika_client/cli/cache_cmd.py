@@ -102,6 +102,7 @@ def merge(
     others: Annotated[list[Path], typer.Argument(help="Other clika databases; they stay as they are.")], db: Db = None
 ) -> None:
     """Copy replies, sets, cells and runs from other databases into this one."""
+    from clika_client.store.merge import kinds_met
     from clika_client.store.merge import merge as merge_files
     from clika_client.store.store import Store
 
@@ -109,6 +110,8 @@ def merge(
         for other in others:
             replies, cells = merge_files(store, other)
             err().print(f"{other}: {replies} new replies, {cells} cells", markup=False)
+        for sentence in kinds_met(store):
+            err().print(f"note: {sentence}", markup=False, soft_wrap=True)
 
 
 @app.command("prune")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,13 +59,14 @@ def check(
 
     options = dataclasses.replace(_reaching(base_url, key_command, insecure_http), models_dir=models_dir)
     report = asyncio.run(check_model(model, options))
+    local = _local_facts(model, options) if report.ok and runs_in_process(model) else {}
     if as_json:
-        print_json({**dataclasses.asdict(report), "ok": report.ok})
+        print_json({**dataclasses.asdict(report), "ok": report.ok, "local": local or None})
     else:
         for name, value in dataclasses.asdict(report).items():
             if name not in ("notes", "error"):
                 out().print(f"{name.replace('_', ' ')}: {_word(value)}", markup=False, soft_wrap=True)
-        for line in _local_facts(model, options) if report.ok and runs_in_process(model) else ():
+        for line in _in_words(local) if local else ():
             out().print(line, markup=False, soft_wrap=True)
         for note in report.notes:
             out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)
@@ -77,28 +80,31 @@ def _reaching(base_url: str | None, key_command: str | None, insecure_http: bool
     return ProviderOptions(base_url=base_url, key_command=key_command, insecure_http=insecure_http)
 
 
-def _local_facts(model: str, options: ProviderOptions) -> list[str]:
-    """What the file is, and how it is best asked."""
+def _local_facts(model: str, options: ProviderOptions) -> dict[str, Any]:
+    """What the file is, and how it is best asked, by a short probe of its letters."""
     from clika_client.asking.ask_mode import probe_letters
+    from clika_client.scoring.model_facts import facts_of
     from clika_providers.registry import connect
 
     provider = connect(model, options)
 
-    async def probe() -> str:
+    async def probe() -> dict[str, Any]:
         try:
-            return (await probe_letters(provider)).sentence()
+            found = await probe_letters(provider)
+            return {**found.record(), "sentence": found.sentence()}
         finally:
             await provider.aclose()
 
-    identity = provider.identity
-    template = (
-        "chat (a template in the file)" if identity.get("chat_template") else "base (no chat template: plain text)"
-    )
+    return {**facts_of(json.dumps(dict(provider.identity))), "letters": asyncio.run(probe())}
+
+
+def _in_words(facts: Mapping[str, Any]) -> list[str]:
+    chat = facts["kind"] == "chat"
     return [
-        f"kind: {template}",
-        f"weights: {shown(str(identity['model']))}, sha256 {str(identity['weights'])[:16]}",
-        f"build: llama-cpp-python {identity['llama_cpp_python']}, {identity['build']}",
-        f"letters: {asyncio.run(probe())}",
+        f"kind: {'chat (a template in the file)' if chat else 'base (no chat template: plain text)'}",
+        f"weights: {shown(facts['weights'])}, sha256 {str(facts['weights_sha256'])[:16]}",
+        f"build: {facts['library']}, {facts['build']}",
+        f"letters: {facts['letters']['sentence']}",
     ]
 
 

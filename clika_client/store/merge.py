@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,3 +75,26 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
             for cell_id, positions in theirs.run_positions(run.run_id).items():
                 store.add_run_cell(run.run_id, numbers[cell_id], positions.tolist())
     return replies, len(cells)
+
+
+_DECIDES = {"llama_cpp_python": "llama-cpp-python", "build": "kernels", "device": "device", "engine": "engine"}
+"""What decides the bits of a local model's answers beside its weights."""
+
+
+def kinds_met(store: Store) -> list[str]:
+    """Sentences on local models whose same weights were computed by builds or on devices that differ in their bits."""
+    kinds: dict[str, list[dict[str, object]]] = {}
+    for spec, identity in dict.fromkeys((cell.key.model, cell.key.identity) for cell in store.cells()):
+        held = json.loads(identity)
+        if held.get("provider") == "gguf":
+            kinds.setdefault(f"{spec}\0{held.get('weights')}", []).append(held)
+    said = []
+    for name, found in kinds.items():
+        differ = {
+            word: list(dict.fromkeys(str(held.get(part, "CPU")) for held in found)) for part, word in _DECIDES.items()
+        }
+        listed = [f"{word} {' and '.join(values)}" for word, values in differ.items() if len(values) > 1]
+        if listed:
+            spec = name.partition("\0")[0]
+            said.append(f"{spec} was computed by two kinds of builds ({'; '.join(listed)}); they are rows of their own")
+    return said
