@@ -6,7 +6,9 @@ import asyncio
 import json
 import math
 import re
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import gguf_factory
 import numpy as np
@@ -21,9 +23,12 @@ from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import builtin_styles, get_style
 from clika_client.prompts.likelihood import render_options
+from clika_client.prompts.shots import chosen
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import Item, Probe, build
 from clika_providers import Completion, ProviderOptions, Request
+from clika_providers.gguf.files import ModelFile
+from clika_providers.gguf.runner import Session
 
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
 
@@ -189,3 +194,110 @@ def test_a_prompt_is_shown_as_the_model_is_given_it_token_by_token(tmp_path: Pat
     assert bare["model"]["text"].startswith("<s>Question:")
     assert len(bare["model"]["options"]) == len(plain["labels"])
     assert "gguf/FILE" in clika("prompt", probes, "-m", "openai/some-model", check=2).stderr
+
+
+def test_answers_show_each_option_with_its_share_and_the_letters_mass(tmp_path: Path, base: Path) -> None:
+    probes, db = write_probes(tmp_path / "mine.jsonl", 3), tmp_path / "c.db"
+    for ask in ("logprobs", "likelihood"):
+        clika("run", probes, "-m", f"gguf/{base}", "-l", "en", "--ask", ask, "--db", db, "--bootstrap", 0)
+    rows = json.loads(clika("answers", "--db", db, "--json").stdout)["scored_answers"]
+    assert [row["ask"] for row in rows] == ["logprobs"] * 3 + ["likelihood"] * 3
+    for row in rows:
+        shares = [option["share"] for option in row["options"]]
+        assert sum(shares) == pytest.approx(1)
+        assert row["margin"] == pytest.approx(sorted(shares)[-1] - sorted(shares)[-2])
+        assert row["options"][row["choice"]]["share"] == max(shares)
+        assert (row["label_mass"] is None) == (row["ask"] == "likelihood")
+    said = clika("answers", "--db", db).stdout
+    assert said.count("likelihood by sum") == 3
+    assert "en choice 0-1" in said
+
+
+def test_models_check_tells_everything_of_a_local_model_as_json(base: Path) -> None:
+    told = json.loads(clika("models", "check", f"gguf/{base}", "--json").stdout)
+    local = told["local"]
+    assert told["likelihood"] == "computed here"
+    assert (local["kind"], local["chat_template"], local["quantization"]) == ("base", None, "F32")
+    assert local["letters"]["advice"] in ("logprobs", "likelihood")
+    assert 0 <= local["letters"]["label_mass"] <= 1
+    assert len(local["weights_sha256"]) == 64
+    assert f"letters: {local['letters']['sentence']}" in clika("models", "check", f"gguf/{base}").stdout
+
+
+def test_table_and_json_say_what_a_local_model_is(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    asked = ("run", probes, "-m", f"gguf/{base}", "--ask", "likelihood", "--db", tmp_path / "c.db", "--bootstrap", 0)
+    said = " ".join(clika(*asked).stdout.split())
+    assert "F32, no chat template: a base model, given plain text" in said
+    held = json.loads(clika(*asked, "--json").stdout)
+    (facts,) = held["models"].values()
+    assert facts["quantization"] == "F32"
+    assert all(0 <= record["brier"] <= 2 for record in held["records"])
+
+
+def test_merging_says_when_answers_of_two_builds_meet(tmp_path: Path, base: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 2)
+    here, there = tmp_path / "here.db", tmp_path / "there.db"
+    for db in (here, there):
+        clika("run", probes, "-m", f"gguf/{base}", "-l", "en", "--ask", "likelihood", "--db", db, "--bootstrap", 0)
+    assert "kinds of builds" not in clika("cache", "merge", there, "--db", here).stderr
+    with sqlite3.connect(there) as connection:
+        connection.execute('UPDATE models SET identity = replace(identity, \'"build":"\', \'"build":"NEW \')')
+    said = " ".join(clika("cache", "merge", there, "--db", here).stderr.split())
+    assert "two kinds of builds (kernels" in said
+    assert "rows of their own" in said
+
+
+def test_models_take_turns_in_memory(tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = gguf_factory.make(tmp_path / "other.gguf", gguf_factory.Recipe(template=None, seed=6))
+    loaded: list[str] = []
+    most = []
+    start, end = Session.__init__, Session.close
+
+    def opening(self: Session, model: ModelFile, *rest: Any) -> None:
+        start(self, model, *rest)
+        loaded.append(model.path.name)
+        most.append(len(loaded))
+
+    def closing(self: Session) -> None:
+        loaded.remove(self.engine.model_file.path.name)
+        end(self)
+
+    monkeypatch.setattr(Session, "__init__", opening)
+    monkeypatch.setattr(Session, "close", closing)
+    probes = write_probes(tmp_path / "mine.jsonl", 2)
+    models = ("-m", f"gguf/{base}", "-m", f"gguf/{other}")
+    clika("run", probes, *models, "-l", "en", "--ask", "auto", "--db", tmp_path / "c.db", "--bootstrap", 0)
+    assert len(most) >= 2
+    assert max(most) == 1
+    assert loaded == []
+
+
+def test_examples_are_the_answers_themselves_of_the_same_items_in_every_language() -> None:
+    atlas, plain = resolve("atlas"), get_style("plain")
+    shown = {}
+    for language in ("en", "de", "zh"):
+        probe = next(p for p in atlas.probes[language] if p.item_id.startswith("city-country"))
+        tags = next(item.tags for item in atlas.items if item.item_id == probe.item_id)
+        asked = render_options(probe, get_style("plain", 2), atlas, tags=tags)
+        bare = render_options(probe, plain, atlas)
+        assert asked.options == bare.options
+        *examples, question = asked.messages[0].content.split("\n\n")
+        assert question == bare.messages[0].content
+        reserved = chosen(atlas.examples, language, tags["relation"], 2) if atlas.examples else []
+        assert [one.splitlines()[0] for one in examples] == [
+            render_options(one, plain, atlas).messages[0].content.splitlines()[0] for one in reserved
+        ]
+        assert all(one.endswith(r.choices[r.gold]) for one, r in zip(examples, reserved, strict=True))
+        shown[language] = [one.item_id for one in reserved]
+    assert shown["en"] == shown["de"] == shown["zh"]
+
+
+def test_examples_are_part_of_a_prompts_identity(tmp_path: Path, base: Path) -> None:
+    asked = ("run", "atlas", "-m", f"gguf/{base}", "-l", "en", "--limit", 3, "--ask", "likelihood")
+    db = tmp_path / "c.db"
+    for shots in (0, 1):
+        clika(*asked, "--shots", shots, "--db", db, "--bootstrap", 0)
+    found = records(clika("score", "--db", db, "--bootstrap", 0, "--json"))
+    assert {r["prompt"] for r in found} == {"plain", "plain 1-shot"}
+    assert count(db) == 6

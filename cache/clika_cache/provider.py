@@ -88,6 +88,12 @@ class CachedProvider:
         """The wrapped model's useful number of requests in flight."""
         return self.provider.concurrency
 
+    async def release(self) -> None:
+        """Give the memory of a model in this process back until it is asked again."""
+        give_back: Callable[[], Awaitable[None]] | None = getattr(self.provider, "release", None)
+        if give_back is not None:
+            await give_back()
+
     async def aclose(self) -> None:
         """Close the wrapped provider; the writer belongs to the caller."""
         await self.provider.aclose()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.ask_mode import probe_letters
+from clika_client.asking.ask_mode import LetterProbe, probe_letters
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
 from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.price import price_of
@@ -240,7 +240,14 @@ class PreparedRun:
         if asking.permute or not runs_in_process(model.spec):
             return "logprobs"
         languages = tuple(dict.fromkeys(tag for selection in self._selections for tag in selection.languages))
-        found = finish(lambda: probe_letters(model, self.config.style, languages))
+
+        async def probe() -> LetterProbe:
+            try:
+                return await probe_letters(model, self.config.style, languages)
+            finally:
+                await model.release()  # models take turns: the memory of one is there for the next
+
+        found = finish(probe)
         self.notes.append(f"{model.spec}: {found.sentence()}")
         return found.ask
 
@@ -279,6 +286,7 @@ class PreparedRun:
                 price_at = None if price is None else price.estimate
                 await ask(plan, on_event, self.budget, price_at, tell=listener.say, outcome=outcome)
             finally:
+                await plan.provider.release()
                 self._note_outcome(outcome, before)
 
     def _note_outcome(self, outcome: Outcome, before: str | None) -> None:

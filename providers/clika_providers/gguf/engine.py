@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 
 from clika_providers.errors import ItemError, RunError
 from clika_providers.gguf import llama_cpp as native
-from clika_providers.gguf.files import ModelFile
+from clika_providers.gguf.files import ModelFile, digest, weights_digest
 from clika_providers.gguf.hardware import UBATCH, refuse_if_too_big
+from clika_providers.gguf.remembered import remembered
 from clika_providers.types import Json
 
 Found = TypeVar("Found")
@@ -100,7 +101,7 @@ class Engine:
             elif settings.adapter is not None:
                 self._adapter = native.load_adapter(self._model, settings.adapter)
             self._open_context(min(FIRST_CONTEXT * settings.n_sequences, settings.n_ctx_limit))
-            self.step = weights_of.step if weights_of else self._find_step()
+            self.step = weights_of.step if weights_of else self._remembered_step()
             self.evaluated = 0
         except BaseException:
             self.close()
@@ -354,6 +355,15 @@ class Engine:
         """Unnormalised scores over the vocabulary, shape (n_vocab,): a view that the next evaluation overwrites."""
         raw = self.lib.llama_get_logits_ith(self._context, index)
         return np.ctypeslib.as_array(raw, (self.n_vocab,))
+
+    def _remembered_step(self) -> int:
+        """The step that was found for these weights with these kernels, or that is found now and kept."""
+        s = self.settings
+        parts = (
+            ENGINE_VERSION, weights_digest(self.model_file.parts), native.package_version(), native.instruction_set(),
+            s.n_gpu_layers, s.n_sequences, self.n_batch, s.adapter and digest(s.adapter),
+        )  # fmt: skip
+        return remembered("gguf-steps", " ".join(map(str, parts)), self._find_step)
 
     def _find_step(self) -> int:
         """The smallest step at whose multiples a prompt may be divided without changing a bit; BLOCK if none."""

@@ -7,14 +7,13 @@ changed under the same name is noticed and an unchanged one costs nothing.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from clika_providers.gguf.errors import BadModelFile, NotALanguageModel
 from clika_providers.gguf.header import Header, read_header
+from clika_providers.gguf.remembered import folder, read, write
 
 PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE)
 
@@ -125,15 +124,15 @@ def _check_whole(header: Header) -> None:
 def digest(path: Path) -> str:
     """SHA-256 of a file in hex, remembered until the file changes."""
     state = _state(path)
-    memory = _memory()
+    memory = folder() / "gguf-digests.json"
     key = str(path.resolve())
-    known = _load(memory).get(key)
-    if known and known[:-1] == state:
+    known = read(memory).get(key)
+    if isinstance(known, list) and known[:-1] == state:
         return str(known[-1])
     with path.open("rb") as file:
         made = hashlib.file_digest(file, "sha256").hexdigest()
     if _state(path) == state:  # a file still being written is not remembered
-        _save(memory, {**_load(memory), key: [*state, made]})
+        write(memory, {**read(memory), key: [*state, made]})
     return made
 
 
@@ -152,27 +151,3 @@ def _state(path: Path) -> list[int]:
     # The change time is there because copying tools preserve the modification time.
     stat = path.stat()
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-
-
-def _memory() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("clika-client")) / "gguf-digests.json"
-
-
-def _load(memory: Path) -> dict[str, list[int | str]]:
-    try:
-        known = json.loads(memory.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _save(memory: Path, known: dict[str, list[int | str]]) -> None:
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = memory.with_name(f"{memory.name}.{os.getpid()}")
-        fresh.write_text(json.dumps(known, indent=0), "utf-8")
-        os.replace(fresh, memory)
-    except OSError:
-        pass  # without a place to remember, the digest is computed again next time

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from clika_providers.gguf.errors import BadModelFile, MissingPackage
+from clika_providers.gguf.kernels import load_variants
 from clika_providers.install import install_hint
 
 _ERROR = 4
@@ -69,6 +70,7 @@ def library() -> ModuleType:
     _logger.set_verbose(False)
     lib.llama_log_set(_callback(lib), None)
     lib.llama_backend_init()
+    load_variants(lib)
     return lib
 
 
@@ -220,8 +222,7 @@ def devices() -> list[Device]:
     """The devices the installed build sees; only the CPU where the build cannot list them."""
     library()
     try:
-        from llama_cpp._ggml import libggml as ggml
-
+        ggml = _ggml()
         ggml.ggml_backend_dev_count.restype = ctypes.c_size_t
         ggml.ggml_backend_dev_get.restype = ctypes.c_void_p
         ggml.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
@@ -233,6 +234,16 @@ def devices() -> list[Device]:
         return [_device(ggml, ggml.ggml_backend_dev_get(at)) for at in range(ggml.ggml_backend_dev_count())]
     except (ImportError, AttributeError, OSError):
         return [Device("CPU", "", "cpu", 0, 0)]
+
+
+def _ggml() -> Any:
+    """The library with ggml's functions: libllama's own handle where that finds them, so that its registry is asked."""
+    handle = library().llama_cpp._lib
+    if hasattr(handle, "ggml_backend_dev_count"):
+        return handle
+    from llama_cpp._ggml import libggml
+
+    return libggml
 
 
 def _device(ggml: Any, handle: int) -> Device:

@@ -12,6 +12,7 @@ from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.engine import ENGINE_VERSION, FIRST_CONTEXT, Settings
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.generate import sampling_options
+from clika_providers.gguf.kernels import refuse_crashing
 from clika_providers.gguf.provider import GgufProvider
 from clika_providers.gguf.template import digest as template_digest
 from clika_providers.options import ProviderOptions
@@ -27,6 +28,7 @@ def connect(model: str, options: ProviderOptions) -> GgufProvider:
     opened = files.open_model(find.resolve(model, options.models_dir))
     if options.lora is not None:
         files.open_adapter(options.lora, opened)
+    refuse_crashing(opened.path, native.instruction_set())
     settings = _settings(opened, options)
     first_context = min(settings.n_ctx_limit, FIRST_CONTEXT * settings.n_sequences)
     machine.refuse_if_too_big(opened, first_context, _device_memory(settings))

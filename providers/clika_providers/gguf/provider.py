@@ -60,6 +60,7 @@ class GgufProvider:
         self._jobs: list[_Job] = []
         self._wake = threading.Condition()
         self._closing = False
+        self._release = False
         self._thread: threading.Thread | None = None
         self._session: Session | None = None
 
@@ -104,6 +105,12 @@ class GgufProvider:
         finally:
             session.close()
 
+    async def release(self) -> None:
+        """Give the memory back until the next request, which loads the model again."""
+        with self._wake:
+            self._release = self._session is not None
+            self._wake.notify()
+
     async def aclose(self) -> None:
         """Stop at the end of the batch under way, drop what waits, and release the memory."""
         with self._wake:
@@ -119,6 +126,8 @@ class GgufProvider:
     def _work(self) -> None:
         failure: ProviderError | None = None
         while waiting := self._waiting():
+            with self._wake:
+                self._release = False
             if self._session is None and failure is None:
                 failure = self._load()
             if self._session is None:
@@ -145,6 +154,9 @@ class GgufProvider:
                     self._jobs = []
                 if self._jobs or self._closing:
                     return list(self._jobs)
+                if self._release and self._session is not None:
+                    session, self._session, self._release = self._session, None, False
+                    session.close()
                 self._wake.wait()
 
     def _load(self) -> ProviderError | None:
