@@ -10,14 +10,15 @@ import gguf_factory
 import pytest
 
 from clika_providers import ProviderOptions
-from clika_providers.gguf import connect, kernels
+from clika_providers.gguf import connect, trial
 from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.engine import Engine
 from clika_providers.gguf.errors import MissingPackage
 from clika_providers.gguf.files import open_model
-from clika_providers.gguf.kernels import load_variants, refuse_crashing
+from clika_providers.gguf.kernels import load_variants
 from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.remembered import remembered
+from clika_providers.gguf.trial import refuse_crashing
 
 pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
 
@@ -69,12 +70,12 @@ def test_variants_are_loaded_from_beside_the_library_where_it_has_no_kernels_in_
 def test_kernels_that_kill_the_program_are_found_out_by_trying_once(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernels, "_TRIAL", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setattr(trial, "_TRIAL", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     refuse_crashing(model, "CPU: AVX2 FMA")  # nothing that may crash: not tried
     for _ in range(2):
         with pytest.raises(MissingPackage, match=r"signal 11.*GGML_NATIVE=OFF"):
             refuse_crashing(model, "CPU: AVX2 AMX_INT8")
-        monkeypatch.setattr(kernels, "_TRIAL", "raise SystemExit('tried twice')")
+        monkeypatch.setattr(trial, "_TRIAL", "raise SystemExit('tried twice')")
 
 
 def test_kernels_that_work_are_taken(model: Path) -> None:

@@ -12,9 +12,9 @@ from clika_providers.gguf import llama_cpp as native
 from clika_providers.gguf.engine import ENGINE_VERSION, FIRST_CONTEXT, Settings
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.generate import sampling_options
-from clika_providers.gguf.kernels import refuse_crashing
 from clika_providers.gguf.provider import GgufProvider
 from clika_providers.gguf.template import digest as template_digest
+from clika_providers.gguf.trial import refuse_crashing
 from clika_providers.options import ProviderOptions
 from clika_providers.types import Json
 
