@@ -23,6 +23,13 @@ def demo(
         bool,
         typer.Option("--teach", help="Also teach the model invented facts and score XRR (minutes; needs [teach])."),
     ] = False,
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real", help="On a real small multilingual model, fetched from the hub; size and licence are shown first."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --real: do not ask before fetching.")] = False,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -35,6 +42,12 @@ def demo(
     from clika_providers import ProviderOptions
 
     path = db if db is not None else home() / "demo.db"
+    if real:
+        from clika_client.cli.demo_real import demo_real
+
+        if demo_real(path, yes=yes, as_json=as_json):
+            err().print(_NEXT.format(db=path), markup=False, soft_wrap=True)
+            return
     questions = demo_set()
     console = err()
     size = GGUF.stat().st_size / 1e6

@@ -35,7 +35,7 @@ def demo_real(path: Path, *, yes: bool = False, as_json: bool = False) -> bool:
     console.print(
         f"A real model: {file} from {repo}, {found.size / 1e6:,.0f} MB, licence {found.licence}; "
         + ("it is here already" if found.here else "it is fetched once and kept in the hub's own cache")
-        + f".\n{ITEMS} questions of atlas in {', '.join(LANGUAGES)}: some minutes on a laptop. Replies are kept in {path}.",
+        + f".\n{ITEMS} questions of atlas in {', '.join(LANGUAGES)}; some minutes. Replies are kept in {path}.",
         markup=False,
         soft_wrap=True,
     )

@@ -69,7 +69,11 @@ def _how_asked(table: ScoreTable) -> str:
 def _what_answered(table: ScoreTable, scores: Scores) -> str:
     """What the local models of a table are: a name of a file tells neither quantization nor template."""
     models = dict.fromkeys(row.summary.model for row in table.rows)
-    said = [f"{name}: {sentence(scores.models[name])}" for name in models if name in scores.models]
+    said = [
+        ("" if len(models) == 1 else f"{name}: ") + sentence(scores.models[name])
+        for name in models
+        if name in scores.models
+    ]
     return f"Computed here: {_some(said)}." if said else ""
 
 

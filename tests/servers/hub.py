@@ -1,4 +1,4 @@
-"""A small look-alike of the Hugging Face hub's HTTP API for data sets, on loopback: info, files, ranges, faults."""
+"""A small look-alike of the Hugging Face hub's HTTP API for sets and models: info, files, ranges, faults."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Hub:
 
     repos: dict[str, list[Path]]
     gated: bool = False
+    licence: str = "apache-2.0"
     cut: dict[str, int] = field(default_factory=dict)
     """File name → bytes after which the connection is closed, while it stands here."""
     cuts: int = 1_000
@@ -71,8 +72,11 @@ class Hub:
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         path = unquote(urlsplit(request.path).path)
         self.asked.append((request.command, path, request.headers.get("Range", "")))
-        api = path.startswith("/api/datasets/")
-        rest = path.removeprefix("/api/datasets/" if api else "/datasets/")
+        api = path.startswith("/api/")
+        for begin in ("/api/datasets/", "/api/models/", "/datasets/", "/"):  # models have no prefix of their own
+            if path.startswith(begin):
+                rest = path.removeprefix(begin)
+                break
         repo = "/".join(rest.split("/")[:2])
         tail = rest.removeprefix(repo).strip("/")
         if repo not in self.repos:
@@ -88,7 +92,8 @@ class Hub:
         if api and word in ("", "revision"):
             files = [f for f in sorted(folder.rglob("*")) if f.is_file()]
             siblings = [{"rfilename": f.relative_to(folder).as_posix(), "size": f.stat().st_size} for f in files]
-            return _send(request, json.dumps({"id": repo, "sha": sha, "siblings": siblings}).encode())
+            told = {"id": repo, "sha": sha, "siblings": siblings, "tags": [f"license:{self.licence}"]}
+            return _send(request, json.dumps(told).encode())
         if word == "resolve" and (folder / name).is_file():
             return self._file(request, folder / name, sha)
         return _fail(request, 404, "EntryNotFound")

@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from clika_providers.gguf.errors import BadModelFile, MissingPackage
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the hub says of a file before it is fetched."""
+
+    size: int
+    """Bytes of all parts."""
+    licence: str
+    here: bool
+    """Whether the hub's cache has it already."""
+
+
+def offer(name: str) -> Offer:
+    """Size and licence of `owner/repo:file`, without fetching it.
+
+    Raises MissingPackage without huggingface_hub, BadModelFile for a wrong name or where no hub can be reached.
+    """
+    repo, file, hub = _named(name)
+    parts = _parts(file)
+    try:
+        info = hub.HfApi().model_info(repo, files_metadata=True, timeout=20)
+        sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
+        licence = next((tag.partition(":")[2] for tag in info.tags or () if tag.startswith("license:")), "not told")
+        here = all(isinstance(hub.try_to_load_from_cache(repo, part), str) for part in parts)
+    except Exception as error:  # the client raises by a dozen classes, from several packages
+        raise BadModelFile(f"the hub cannot be asked for {repo!r}: {_plain(error)}") from None
+    if not set(parts) <= set(sizes):
+        raise BadModelFile(f"{repo!r} holds no {file!r}; it has: {', '.join(sorted(sizes)) or 'nothing'}")
+    return Offer(sum(sizes[part] for part in parts), licence, here)
 
 
 def download(name: str) -> Path:
@@ -12,6 +44,20 @@ def download(name: str) -> Path:
 
     Raises MissingPackage without huggingface_hub, BadModelFile for a wrong name or a damaged file.
     """
+    repo, file, hub = _named(name)
+    try:
+        paths = [Path(hub.hf_hub_download(repo, part)) for part in _parts(file)]
+        for path in paths:
+            _check(repo, path, file)
+    except BadModelFile:
+        raise
+    except Exception as error:  # the client raises by a dozen classes, from several packages
+        raise BadModelFile(f"cannot fetch {file!r} from {repo!r}: {_plain(error)}") from None
+    return paths[0]
+
+
+def _named(name: str) -> tuple[str, str, ModuleType]:
+    """(repository, file, the hub's client)."""
     repo, _, file = name.partition(":")
     if repo.count("/") != 1 or not file:
         raise BadModelFile(f"'hf:{name}' is not complete: write gguf/hf:OWNER/REPO:FILE.gguf")
@@ -22,15 +68,7 @@ def download(name: str) -> Path:
             "models from the Hugging Face hub need its client: pip install huggingface_hub "
             "(or download the file yourself and give its path)"
         ) from None
-    try:
-        paths = [Path(hub.hf_hub_download(repo, part)) for part in _parts(file)]
-        for path in paths:
-            _check(repo, path, file)
-    except BadModelFile:
-        raise
-    except Exception as error:  # the client raises by a dozen classes, from several packages
-        raise BadModelFile(f"cannot fetch {file!r} from {repo!r}: {_plain(error)}") from None
-    return paths[0]
+    return repo, file, hub
 
 
 def _parts(file: str) -> list[str]:

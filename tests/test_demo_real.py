@@ -1,0 +1,56 @@
+"""`clika demo --real` against a look-alike of the hub, with the real `huggingface_hub`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gguf_factory
+import pytest
+from clika import clika, count
+from servers.hub import Hub
+
+from clika_client.cli import demo_real
+from clika_client.sets import demo
+
+pytest.importorskip("huggingface_hub")
+pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """A hub that has the model's name, with a random one behind it; few questions in two languages."""
+    repo, _, file = demo_real.MODEL.partition(":")
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    gguf_factory.make(folder / file, gguf_factory.Recipe(template=None, seed=5))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setattr(demo_real, "LANGUAGES", ("en", "de"))
+    monkeypatch.setattr(demo_real, "ITEMS", 3)
+    return Hub({repo: [folder]})
+
+
+def test_size_and_licence_are_shown_then_the_model_is_fetched_once_and_reported(tmp_path: Path, hub: Hub) -> None:
+    db = tmp_path / "c.db"
+    with hub:
+        done = clika("demo", "--real", "--db", db, HF_ENDPOINT=hub.url)
+        again = clika("demo", "--real", "--db", db, HF_ENDPOINT=hub.url)
+    (file,) = hub.repos[demo_real.MODEL.partition(":")[0]][0].iterdir()
+    said = " ".join(done.stderr.split())
+    assert f"{file.stat().st_size / 1e6:,.0f} MB, licence apache-2.0; it is fetched once" in said
+    assert "it is here already" in " ".join(again.stderr.split())
+    assert hub.downloads() == [file.name]
+    assert "atlas · 3 items" in done.stdout
+    assert "likelihood" in done.stdout
+    assert count(db) == 6
+
+
+def test_without_a_hub_it_says_so_and_stays_with_the_toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    few = demo.demo_set().select(["en"])
+    monkeypatch.setattr(demo, "demo_set", lambda: few)
+    done = clika("demo", "--real", "--json", "--db", tmp_path / "c.db", HF_ENDPOINT="http://127.0.0.1:9")
+    said = " ".join(done.stderr.split())
+    assert "No real model: the hub cannot be asked" in said
+    assert "stays with the toy" in said
+    assert {r["model"] for r in json.loads(done.stdout)["records"]} == {"gguf/clika-demo.q8_0.gguf"}
