@@ -79,6 +79,7 @@ def _set(
         "key": str(rows[0][1].key.set_id),
         "languages": [{"tag": tag, "dir": direction(tag)} for tag in table.languages],
         "anchor": rows[0][0].summary.anchor,
+        "open": probe_set.open,
         "rows": [shown(row.label) for row, _ in rows],
         "items": [_item(probe_set, int(p), int(gold[p])) for p in taken],
         "asked": {

@@ -135,10 +135,16 @@
     }
   }
 
-  const MARKS = { right: "✓", wrong: "✗", no: "○", none: "" };
+  const MARKS = { right: "✓", wrong: "✗", no: "○", elsewhere: "◐", none: "" };
+  const WORDS = { right: "right", wrong: "wrong", no: "no answer", elsewhere: "right in another language", none: "not asked" };
+  // Codes that are no options: see answer_codes.py.
+  const NO_ANSWER = -1, MISSING = -2, ELSEWHERE = -4;
   const verdict = (r, tag, i) => {
     const chosen = code(r, tag, i);
-    return chosen === -2 ? "none" : chosen < 0 ? "no" : chosen === set.items[i].gold ? "right" : "wrong";
+    if (chosen === MISSING) return "none";
+    if (chosen === NO_ANSWER) return "no";
+    if (chosen === ELSEWHERE) return "elsewhere";
+    return chosen === set.items[i].gold ? "right" : "wrong";
   };
 
   // The question at a glance: a row per model, a column per language.
@@ -146,8 +152,7 @@
     const head = make("tr", {}, make("th", { scope: "col", text: "row" }), ...languages.map(l => make("th", { scope: "col", text: l.tag })));
     const lines = rows.map(r => make("tr", {}, make("th", { scope: "row" }, make("bdi", { text: set.rows[r] })), ...languages.map(l => {
       const kind = verdict(r, l.tag, i);
-      const words = { right: "right", wrong: "wrong", no: "no answer", none: "not asked" };
-      return make("td", { class: kind }, make("span", { "aria-hidden": "true", text: MARKS[kind] }), make("span", { class: "hidden", text: words[kind] }));
+      return make("td", { class: kind }, make("span", { "aria-hidden": "true", text: MARKS[kind] }), make("span", { class: "hidden", text: WORDS[kind] }));
     })));
     const table = make("table", { class: "mini" }, make("thead", {}, head), make("tbody", {}, ...lines));
     return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Who is right in which language" }, table);
@@ -156,13 +161,11 @@
   function answers(i, l, rows, options) {
     const grid = make("div", { class: "answers" });
     for (const r of rows) {
-      const chosen = code(r, l.tag, i);
-      if (chosen === -2) continue;
-      const right = chosen === set.items[i].gold;
-      const [mark, kind] = chosen < 0 ? ["○ no answer", "no"] : right ? ["✓ right", "right"] : ["✗ wrong", "wrong"];
+      const chosen = code(r, l.tag, i), kind = verdict(r, l.tag, i);
+      if (kind === "none") continue;
       const reply = set.replies[r][l.tag] ? set.replies[r][l.tag][i] : null;
-      const letter = chosen < 0 ? "" : ", " + String.fromCharCode(65 + chosen);
-      grid.append(make("bdi", { class: "who", text: set.rows[r] }), make("span", { class: kind, text: mark + letter }),
+      const letter = chosen < 0 || set.open ? "" : ", " + String.fromCharCode(65 + chosen);
+      grid.append(make("bdi", { class: "who", text: set.rows[r] }), make("span", { class: kind, text: MARKS[kind] + " " + WORDS[kind] + letter }),
         make("bdi", { class: "said", text: reply === null ? "" : reply }));
     }
     return grid;
