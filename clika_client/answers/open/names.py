@@ -6,17 +6,27 @@ A form is bounded by a table per language; a word that two names could have beco
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
 
 from clika_client.sets.fictional.inflection import Inflection, inflection, kept
 from clika_client.sets.fictional.text import plain
 
+VOID = "\0void"
+"""Key of the names that name nothing: `Indian Ocean`."""
 _DIGIT = re.compile(r"\d")
 _STEM_GAINS = 7
 """Letters that may follow a stem (`французск*`: французского, французскими)."""
 _SHORT = 5
+_SOUND_ALIKE: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "el": (("ου", "u"), ("ει", "ι"), ("οι", "ι"), ("αι", "ε"), ("η", "ι"), ("υ", "ι"), ("ω", "ο")),
+}
+"""Spellings of one sound, which writers mix up: Ροσία for Ρωσία. The first of the list goes before the rest."""
+_KATAKANA = re.compile("[\u30a1-\u30fa\u30fc]")
+"""A run of these is one word: インド is not in インドネシア."""
 _SLIP_FROM = 6
 """Letters from which a name may be misspelt by one: shorter ones are other words when a letter changes."""
 
@@ -55,7 +65,12 @@ class NameFinder:
         self.forgiven = forgiven
         self.rule: Inflection = Inflection(unspaced=inflection(language).unspaced) if strict else inflection(language)
         self.qualities = (3, 2) if strict or forgiven is None else (3, 2, 1)
-        forms = [form for key, given in names.items() for form in _forms(key, given)]
+        self._sounds = _SOUND_ALIKE.get(language.split("-")[0], ())
+        forms = [
+            _Form(form.key, tuple(map(self._heard, form.words)), form.stem)
+            for key, given in {**names, VOID: voids(language)}.items()
+            for form in _forms(key, given)
+        ]
         # The longest first: a name inside another name is not one.
         forms.sort(key=lambda form: -sum(map(len, form.words)))
         self.joined = [("".join(form.words), form) for form in forms]
@@ -65,18 +80,27 @@ class NameFinder:
 
     def find(self, clause: str) -> list[Found]:
         """All names in a plain clause, in their order; overlapping ones count once, the longest."""
+        clause = self._heard(clause) if self._sounds else clause
         found = self._in_text(clause) if self.rule.unspaced else self._in_words(clause.split())
-        return sorted(found, key=lambda one: one.start)
+        return sorted((one for one in found if one.name != VOID), key=lambda one: one.start)
+
+    def _heard(self, text: str) -> str:
+        """The text with letters that sound alike written alike."""
+        for written, heard in self._sounds:
+            text = text.replace(written, heard)
+        return text
 
     def _in_text(self, clause: str) -> list[Found]:
-        text = clause.replace(" ", "")
+        text, breaks = clause.replace(" ", ""), _breaks(clause)
         found = []
         for joined, form in self.joined:
             at = text.find(joined) if joined else -1
             while at >= 0:
-                found.append(Found(form.key, at, at + len(joined), 2 if form.stem else 3))
-                text = text[:at] + "\0" * len(joined) + text[at + len(joined) :]
-                at = text.find(joined)
+                end = at + len(joined)
+                if _whole(text, at, end, breaks):
+                    found.append(Found(form.key, at, end, 2 if form.stem else 3))
+                    text = text[:at] + "\0" * len(joined) + text[end:]
+                at = text.find(joined, at + 1)
         return found
 
     def _in_words(self, words: list[str]) -> list[Found]:
@@ -120,9 +144,14 @@ class NameFinder:
         return any(rest.startswith(stem) and len(rest) <= len(stem) + _STEM_GAINS for rest in self.rule.bare(word))
 
     def _declined(self, name: str, word: str) -> bool:
-        # A name of three or four letters begins too many words to take long endings.
+        # A short name begins too many words: four letters take no long ending, and five lose one at most.
+        short = len(name) <= _SHORT
         gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
-        return any(self.rule.declined(name, rest, gained) for rest in self.rule.bare(word))
+        return any(
+            self.rule.declined(name, rest, gained)
+            and not (short and (kept(name, rest) < len(name) - 1 or len(rest) < len(name)))
+            for rest in self.rule.bare(word)
+        )
 
     def _slip(self, name: str, word: str) -> bool:
         """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""
@@ -141,6 +170,33 @@ class NameFinder:
     def _rest(self, stem: str, word: str) -> bool:
         """Whether a word's rest is a stem's rest and an ending."""
         return word.startswith(stem) and len(word) - len(stem) <= self.rule.lost + self.rule.gained
+
+
+def _breaks(clause: str) -> set[int]:
+    """Where the clause had spaces, as places in the text without them."""
+    found, at = set(), 0
+    for word in clause.split(" ")[:-1]:
+        at += len(word)
+        found.add(at)
+    return found
+
+
+def _whole(text: str, start: int, end: int, breaks: set[int]) -> bool:
+    """Whether a name found in unspaced writing is no part of a longer katakana word."""
+
+    def goes_on(inside: int, outside: int, seam: int) -> bool:
+        if not 0 <= outside < len(text) or seam in breaks:
+            return False
+        return _KATAKANA.match(text[inside]) is not None and _KATAKANA.match(text[outside]) is not None
+
+    return not goes_on(start, start - 1, start) and not goes_on(end - 1, end, end)
+
+
+@cache
+def voids(language: str) -> tuple[str, ...]:
+    """Names of a language that hold a country's name and name none."""
+    table = tomllib.loads(resources.files(__package__).joinpath("voids.toml").read_text("utf-8"))
+    return tuple(table.get(language.split("-")[0], ()))
 
 
 def _forms(key: str, names: Iterable[str]) -> Iterator[_Form]:

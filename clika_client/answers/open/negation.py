@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 
@@ -32,10 +33,40 @@ def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bo
         following = found[number + 1].start if number + 1 < len(found) else len(text)
         ahead = text[max(passed, one.start - reach) : one.start]
         behind = text[one.end : min(following, one.end + reach)]
+        far = text[max(passed, one.start - _FAR) : one.start] if not unspaced else ()
+        if _far_denied(far) or _of_a_word(behind[:1]) or (not unspaced and any(map(_negative_verb(language), behind))):
+            passed = one.end
+            continue
         if not any(word in ahead for word in before) and not any(word in behind for word in after):
             kept.append(one)
         passed = one.end
     return kept
+
+
+_FAR = 7
+_TURNS = frozenset(["but", "rather", "instead", "it", "he", "she", "they", "which", "is", "was", "only", "however"])
+"""English words after which a denial reaches no further: "not a country but a city in Italy"."""
+
+
+_WORDS = frozenset(["name", "names", "surname", "surnames", "word", "words", "phrase", "language", "term"])
+
+
+def _of_a_word(behind: Sequence[str]) -> bool:
+    """Whether English speaks of a word, not of who bears it: "is a Japanese name"."""
+    return bool(behind) and behind[0] in _WORDS
+
+
+def _far_denied(ahead: Sequence[str]) -> bool:
+    """Whether English denies a name over a longer stretch: "is not a well-known figure in Nepal"."""
+    at = max((i for i, word in enumerate(ahead) if word == "not"), default=None)
+    return at is not None and "in" in ahead[at:] and not _TURNS & set(ahead[at + 1 :])
+
+
+@cache
+def _negative_verb(language: str) -> Callable[[str], bool]:
+    """Whether a word is a verb that denies: Turkish puts the denial inside (bulunmamaktadır)."""
+    ending = {"tr": re.compile(r"m[ae](?:makta|mekte|z)(?:d[iıu]r)?$|^degil")}.get(language.split("-")[0])
+    return (lambda word: ending.search(word) is not None) if ending else (lambda _: False)
 
 
 def coordinated(clause: str, first: Found, second: Found, language: str, *, unspaced: bool) -> bool:

@@ -6,6 +6,7 @@ Names under a negation do not count, and of "not X but Y" only Y does. Two answe
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,12 +52,14 @@ class _Way:
     finder: NameFinder
     verdict: Verdict
     language: str | None
+    own_words: frozenset[str] = frozenset()
+    """Small words of the language, by which a passage is known to be in it."""
 
 
 def _read_name(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
     asked = finder(_with_rivals(accepted, accepted.language, accepted.names), accepted.language, _GOLD)
-    ways = [_Way(asked, RIGHT, None)]
+    ways = [_Way(asked, RIGHT, None, _small_words(accepted.language))]
     if accepted.language != "en" and accepted.elsewhere.get("en"):
         english = _with_rivals(accepted, "en", accepted.elsewhere["en"])
         ways.append(_Way(finder(english, "en", None, True), ELSEWHERE, "en"))
@@ -67,31 +70,83 @@ def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The accepted answer in a language that is neither the asked one nor English."""
     for language, names in accepted.elsewhere.items():
         if language not in (accepted.language, "en") and names:
-            known = finder(_with_rivals(accepted, language, names), language)
+            # A stem or an ending of one language is a word of another in the same script: only whole names count there.
+            like = _script(names[0]) == _script(accepted.names[0])
+            whole = tuple(name for name in names if not like or (len(name) >= _LONG and not name.endswith("*")))
+            if not whole:
+                continue
+            known = finder(_with_rivals(accepted, language, whole, stems=not like), language, None, like)
             found = _decide(said, [_Way(known, ELSEWHERE, language)], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found
     return None
 
 
-def _with_rivals(accepted: Accepted, language: str, names: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+_SMALL = ("is", "article", "and", "or", "but", "relative")
+
+
+@lru_cache(maxsize=256)
+def _small_words(language: str) -> frozenset[str]:
+    """Articles and words for "is", "and", "or" and "but" of a language, but those that are English too."""
+    found: set[str] = set()
+    for tag, sign in ((language.split("-")[0], 1), ("en", -1)):
+        words = {
+            plain(w)
+            for role in ("is", "article", "and", "or", "but", "relative")
+            for w in tables().get(tag, {}).get(role, ())
+        }
+        found = found | words if sign > 0 else found - words
+    return frozenset(found) - _ENGLISH
+
+
+_LONG = 5
+"""Letters from which a name of a third language is no other word of the same script: Hint is India in Turkish."""
+
+
+def _script(name: str) -> str:
+    """The script of a name's first letter, by its Unicode name: LATIN, CYRILLIC, …"""
+    letter = next(filter(str.isalpha, name), " ")
+    return unicodedata.name(letter, "").split(" ")[0]
+
+
+def _with_rivals(
+    accepted: Accepted, language: str, names: Sequence[str], *, stems: bool = True
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     rivals = accepted.rivals.get(language, {})
-    return ((_GOLD, tuple(names)), *((key, tuple(given)) for key, given in rivals.items()))
+    kept = ((key, tuple(name for name in given if stems or not name.endswith("*"))) for key, given in rivals.items())
+    return ((_GOLD, tuple(names)), *kept)
 
 
 def _decide(said: Passages, ways: Sequence[_Way], language: str) -> OpenAnswer | None:
     parts = (
         *(("announced", clause) for clause in said.clauses if clause.announced),
         *(("emphasised", part) for part in said.emphasised),
-        *(("clause", clause) for clause in said.clauses),
+        *(("clause", clause) for clause in said.clauses if not _excuses(clause, language)),
     )
     for rule, part in parts:
         for way in ways:
             unspaced = way.finder.rule.unspaced
             found = asserted(part.plain, way.finder.find(part.plain), language, unspaced=unspaced)
             if found:
-                return _verdict(rule, part, found, way, language)
+                return _verdict(rule, part, found, _spoken(way, part, ways), language)
     return None
+
+
+_ENGLISH = frozenset(["the", "of", "and", "from", "located", "which", "country", "city", "born", "who", "is", "was"])
+"""Words that make a passage English, two of them, where none is a word of the language that was asked."""
+
+
+def _spoken(way: _Way, part: Passage, ways: Sequence[_Way]) -> _Way:
+    """The way itself, or the English one: `Paris is located in France` answers no French question in French."""
+    if way.verdict != RIGHT or len(ways) < 2 or way.finder.rule.unspaced:
+        return way
+    words = set(part.plain.split())
+    return ways[1] if len(words & _ENGLISH) >= 2 and not words & ways[0].own_words else way
+
+
+def _excuses(part: Passage, language: str) -> bool:
+    """Whether a clause says why there is no answer: what it names ("anywhere, including France") is none."""
+    return _declines(part.plain, language) is not None or " an artificial intelligence " in f" {part.plain} "
 
 
 def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, language: str) -> OpenAnswer:
