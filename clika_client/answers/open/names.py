@@ -148,10 +148,15 @@ class NameFinder:
         short = len(name) <= _SHORT
         gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
         return any(
-            self.rule.declined(name, rest, gained)
-            and not (short and (kept(name, rest) < len(name) - 1 or len(rest) < len(name)))
+            self.rule.declined(name, rest, gained) and not (short and self._stretches(name, rest))
             for rest in self.rule.bare(word)
         )
+
+    @staticmethod
+    def _stretches(name: str, word: str) -> bool:
+        """Whether a short name would have to give up more than one letter, or one for nothing or for more than two."""
+        same = kept(name, word)
+        return same < len(name) - 1 or len(word) < len(name) or (same < len(name) and len(word) - same > 2)
 
     def _slip(self, name: str, word: str) -> bool:
         """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""

@@ -33,8 +33,9 @@ def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bo
         following = found[number + 1].start if number + 1 < len(found) else len(text)
         ahead = text[max(passed, one.start - reach) : one.start]
         behind = text[one.end : min(following, one.end + reach)]
+        verbs = text[one.end : min(following, one.end + 2 * reach)]
         far = text[max(passed, one.start - _FAR) : one.start] if not unspaced else ()
-        if _far_denied(far) or _of_a_word(behind[:1]) or (not unspaced and any(map(_negative_verb(language), behind))):
+        if _far_denied(far) or _of_a_word(behind[:1]) or (not unspaced and any(map(_negative_verb(language), verbs))):
             passed = one.end
             continue
         if not any(word in ahead for word in before) and not any(word in behind for word in after):
@@ -43,7 +44,7 @@ def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bo
     return kept
 
 
-_FAR = 7
+_FAR = 10
 _TURNS = frozenset(["but", "rather", "instead", "it", "he", "she", "they", "which", "is", "was", "only", "however"])
 """English words after which a denial reaches no further: "not a country but a city in Italy"."""
 

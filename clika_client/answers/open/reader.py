@@ -70,8 +70,9 @@ def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The accepted answer in a language that is neither the asked one nor English."""
     for language, names in accepted.elsewhere.items():
         if language not in (accepted.language, "en") and names:
-            # A stem or an ending of one language is a word of another in the same script: only whole names count there.
-            like = _script(names[0]) == _script(accepted.names[0])
+            # A stem or an ending of one language is a word of another in the same script, and in Latin script often of
+            # English: only whole names count there.
+            like = _script(names[0]) in ("LATIN", _script(accepted.names[0]))
             whole = tuple(name for name in names if not like or (len(name) >= _LONG and not name.endswith("*")))
             if not whole:
                 continue
