@@ -230,9 +230,9 @@ def test_debug_shows_what_a_user_is_spared(tmp_path: Path) -> None:
     assert done.returncode == 2
 
 
-def test_score_takes_a_teaching_experiment_and_names_one_that_is_none(tmp_path: Path) -> None:
-    done = clika("score", tmp_path, check=2)
-    assert str(tmp_path) in done.stderr
+def test_an_experiment_is_scored_by_its_own_command_and_no_option_is_passed_over(tmp_path: Path) -> None:
+    assert str(tmp_path) in clika("score", tmp_path, "--csv", tmp_path / "e.csv", check=2).stderr
+    assert not (tmp_path / "e.csv").exists()
 
 
 def test_the_options_of_a_run_stand_under_headings_each_once() -> None:

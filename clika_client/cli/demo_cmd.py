@@ -71,7 +71,7 @@ def demo(
     if teach:
         folder = home() / "demo-teach"
         _teach(folder, as_json)
-        console.print(f"The experiment is kept in {folder}; score it again: clika score {folder}", markup=False)
+        console.print(f"The experiment is kept in {folder}; score it again: clika teach score {folder}", markup=False)
     console.print(_NEXT.format(db=path), markup=False, soft_wrap=True)
 
 
