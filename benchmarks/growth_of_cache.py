@@ -24,7 +24,7 @@ from clika_client.sets.probes import Item, Probe, ProbeSet
 from clika_client.store.store import CellKey, Store
 from clika_providers import Completion, Message, Request, Usage
 
-COMMAND = [sys.executable, "-c", "from clika_client.cli import main; main()"]
+CLIKA = str(Path(sys.executable).with_name("clika"))
 LANGUAGES = ("en", "de", "fr", "es", "ru", "zh", "ar", "sw", "hi", "ja")
 ITEMS = 10_000
 PER_MODEL = ITEMS * len(LANGUAGES)
@@ -61,13 +61,13 @@ def command(what: str, replies: int, *arguments: object) -> Cost:
     """Run one `clika` command; raises RuntimeError when it fails."""
     with tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        words = [*COMMAND, *map(str, arguments)]
+        words = [CLIKA, *map(str, arguments)]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         if status:
             errors.seek(0)
-            raise RuntimeError(f"{words[3:]} failed: {errors.read().decode(errors='replace')[-2000:]}")
+            raise RuntimeError(f"{words[1:]} failed: {errors.read().decode(errors='replace')[-2000:]}")
     cpu = usage.ru_utime + usage.ru_stime
     return Cost(what, replies, wall, cpu, usage.ru_maxrss / 1024, usage.ru_oublock * 512 / 1e6)
 

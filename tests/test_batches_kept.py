@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from clika import clika, count, write_probes
 from servers.loopback import Answer, Loopback, Seen
-from test_batches import Vendor
+from servers.vendor import Vendor
 
 from clika_client.asking import batch
 from clika_client.asking.plan import Asking, Items, Plan

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the `clika` command."""
-    from clika_client.cli.app import run
-
+    try:
+        from clika_client.cli.app import run
+    except KeyboardInterrupt:  # before anything was begun, there is nothing to say
+        raise SystemExit(3) from None
     run()
