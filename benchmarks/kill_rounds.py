@@ -97,12 +97,13 @@ class Bench:
             if connection.execute("PRAGMA foreign_key_check").fetchone():
                 self.counts["unsound files"] += 1
             has = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'completions'").fetchone()
-            query = "SELECT p.messages, c.rowid FROM completions c JOIN prompts p ON p.hash = c.prompt"
-            found = [json.loads(m)[-1][1] for m, _ in (connection.execute(query) if has else ())]
+            query = "SELECT p.messages, hex(c.key) FROM completions c JOIN prompts p ON p.hash = c.prompt"
+            rows = connection.execute(query).fetchall() if has else []
         finally:
             connection.close()
-        self.counts["rows checked"] += len(found)
-        return set(found)
+        self.counts["rows checked"] += len(rows)
+        # A reply from a log may have come without its prompt.
+        return {turns[-1][1] if (turns := json.loads(messages)) else key for messages, key in rows}
 
     def kill(self, kind: str, pids: list[int], *, hard: bool = True) -> float:
         """Kill, wait until they are gone; returns the moment of the kill."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from clika_cache import archive_row
-from clika_cache.completions import insert, model_id
+from clika_cache.completions import model_id, row_of
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
+from clika_cache.sorted_rows import SortedRows
 
 BLOCK = 1000
 MOST_LINE = 32_000_000
@@ -67,22 +68,25 @@ def export(database: Database, done: Exported) -> Iterator[bytes]:
 
 
 def import_lines(database: Database, name: str, lines: Iterable[bytes]) -> Imported:
-    """Take exported replies, as far as the file is whole; a block is stored whole or not at all.
+    """Take exported replies, as far as the file is whole; of a damaged block nothing is taken.
 
     Raises CacheError, naming file and line, for a file that is no export from its first line on.
     """
     done = Imported()
-    taker = _Taker(database, done)
-    number = 0
-    try:
-        for number, line in enumerate(lines, 1):
-            taker.take(f"{name}:{number}", line)
-        taker.finish(f"{name}:{number}")
-    except _Damage as damage:
-        taker.keep()
-        if not done.read:
-            raise CacheError(str(damage)) from None
-        done.damage = str(damage)
+    with SortedRows(database) as waiting:
+        taker = _Taker(database, done, waiting)
+        number = 0
+        try:
+            for number, line in enumerate(lines, 1):
+                taker.take(f"{name}:{number}", line)
+            taker.finish(f"{name}:{number}")
+        except _Damage as damage:
+            taker.keep()
+            if not done.read:
+                raise CacheError(str(damage)) from None
+            done.damage = str(damage)
+        with database.bulk():
+            done.new = waiting.store()
     return done
 
 
@@ -93,8 +97,8 @@ class _Damage(CacheError):
 class _Taker:
     """The state of reading one file: the open block, the models seen, whether sums are to be expected."""
 
-    def __init__(self, database: Database, done: Imported) -> None:
-        self._database, self._done = database, done
+    def __init__(self, database: Database, done: Imported, waiting: SortedRows) -> None:
+        self._database, self._done, self._waiting = database, done, waiting
         self._readers = archive_row.Reader()
         self._models: dict[str, int] = {}
         self._rows: list[archive_row.Parsed] = []
@@ -129,17 +133,12 @@ class _Taker:
         self.keep()
 
     def keep(self) -> None:
-        """Store the open block."""
+        """The open block is whole: it will be stored."""
         rows, self._rows, self._sum = self._rows, [], 0
-        if not rows:
-            return
         for row in rows:
             if row.identity not in self._models:
                 self._models[row.identity] = model_id(self._database, row.model, row.identity)
-        with self._database.writing() as connection:
-            # By key: neighbours in the index are written together.
-            replies = sorted((row.reply(self._models[row.identity]) for row in rows), key=lambda r: r.key)
-            self._done.new += insert(connection, replies)
+            self._waiting.add(row.prompt, row_of(row.reply(self._models[row.identity])))
         self._done.read += len(rows)
 
     def _mark(self, where: str, line: bytes) -> None:

@@ -31,7 +31,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NEEDED = ("key", "model", "identity", "messages", "text")
 _LATEST = 4e9
 """Unix seconds in the year 2096; a later moment is no moment."""
+_MOST_SHAPES = 1000
 _ROLES = ("system", "user", "assistant")
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _identities: dict[str, str | None] = {}
 
@@ -77,22 +79,22 @@ class Reader:
 
     def __init__(self) -> None:
         self._last: tuple[Any, str] = (None, "")
+        self._sound: set[tuple[Any, ...]] = set()
+        """Names and types of fields that were found right: nearly all lines of a file share them."""
 
     def parse(self, where: str, line: bytes) -> Parsed:
         """The reply in a line; raises CacheError naming the line, the field and its value."""
         try:
-            row = json.loads(line)
+            row = _decode(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise CacheError(f"{where}: this is not a line of `clika cache export`: {error}") from None
         if not isinstance(row, dict):
             raise CacheError(f"{where}: this is not an exported reply but a JSON {type(row).__name__}")
-        missing = [n for n in _NEEDED if row.get(n) is None]
-        if missing:
-            raise CacheError(f"{where}: this is not an exported reply, it lacks {', '.join(missing)}")
-        for name, types in _TYPES.items():
-            value = row.get(name)
-            if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
-                raise CacheError(f"{where}: {name} must be {types[0].__name__}, not {_short(value)}")
+        shape = (*row, *map(type, row.values()))
+        if shape not in self._sound:
+            _check_types(where, row)
+            if len(self._sound) < _MOST_SHAPES:
+                self._sound.add(shape)
         return Parsed(
             row["model"],
             self._identity(where, row["identity"]),
@@ -110,6 +112,16 @@ class Reader:
                 raise CacheError(f"{where}: identity must name a provider and a model, not {_short(identity)}")
             self._last = (identity, canonical(identity))
         return self._last[1]
+
+
+def _check_types(where: str, row: dict[str, Any]) -> None:
+    missing = [n for n in _NEEDED if row.get(n) is None]
+    if missing:
+        raise CacheError(f"{where}: this is not an exported reply, it lacks {', '.join(missing)}")
+    for name, types in _TYPES.items():
+        value = row.get(name)
+        if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
+            raise CacheError(f"{where}: {name} must be {types[0].__name__}, not {_short(value)}")
 
 
 def _completion(where: str, row: dict[str, Any]) -> Completion:

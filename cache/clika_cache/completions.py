@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from clika_cache import storable
 from clika_cache.database import Database
@@ -18,6 +19,9 @@ _COLUMNS = (
     "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at, option_figures"
 )
 _MARKS = ",".join("?" * 19)
+
+Row = tuple[Any, ...]
+"""Values in the order of the table's columns: the key first, the prompt's hash fourth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +83,24 @@ def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> in
 
     Returns how many rows were written.
     """
-    prompts = {prompt_hash(r.prompt): r.prompt for r in replies}
-    connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompts.items())
-    fresh = [_row(r) for r in replies if not r.replace]
-    sql = f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})"
-    written = connection.executemany(sql, fresh).rowcount
-    replaced = [_row(r) for r in replies if r.replace]
+    insert_prompts(connection, list({prompt_hash(r.prompt): r.prompt for r in replies}.items()))
+    written = insert_rows(connection, [row_of(r) for r in replies if not r.replace])
+    replaced = [row_of(r) for r in replies if r.replace]
     if replaced:
         connection.executemany(f"INSERT OR REPLACE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", replaced)
         connection.execute("UPDATE generation SET value = value + 1")
-    return max(written, 0) + len(replaced)
+    return written + len(replaced)
+
+
+def insert_prompts(connection: sqlite3.Connection, prompts: Sequence[tuple[bytes, str]]) -> int:
+    """Insert prompts by their hash inside the caller's transaction; returns how many were new."""
+    return max(connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompts).rowcount, 0)
+
+
+def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+    """Insert what `row_of` made inside the caller's transaction; returns how many were new."""
+    sql = f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})"
+    return max(connection.executemany(sql, rows).rowcount, 0)
 
 
 def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAttempt]) -> None:
@@ -135,7 +147,8 @@ def generation(database: Database) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-def _row(reply: StoredReply) -> tuple[object, ...]:
+def row_of(reply: StoredReply) -> Row:
+    """A reply as values that the file takes, whatever it holds."""
     c, u = reply.completion, reply.completion.usage
     counts = (u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens)
     return (

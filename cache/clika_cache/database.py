@@ -20,6 +20,10 @@ from clika_cache.errors import CacheError, Kind
 BUSY_TIMEOUT_S = 30.0
 MEMORY = ":memory:"
 _CHUNK = 500
+_CACHE_KB, _BULK_CACHE_KB = 32_000, 64_000
+_BULK_ROWS, _BULK_S = 150_000, 10.0
+"""Rows and seconds after which a large transaction is committed."""
+_BREATH_S = 0.12
 _STEPS = 20_000
 """Instructions of SQLite's machine between two looks at whether somebody pressed Ctrl-C."""
 _ROW_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
@@ -41,6 +45,8 @@ class Database:
         self.read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self.migrations = schema.MIGRATIONS + migrations
+        self._bulk = False
+        self._begun, self._changes = 0.0, 0
         self.connection = self._open()
 
     def __enter__(self) -> Database:
@@ -63,8 +69,33 @@ class Database:
         )
 
     @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """While much is stored at once, many transactions become one, of which each is still whole or not at all.
+
+        Each commit writes every page that was touched, and pages of an index are touched all over: few large ones
+        write a fraction of what many small ones do. Others get at the file between them, every few seconds.
+        """
+        with self.mapped_errors():
+            self.connection.execute("PRAGMA wal_autocheckpoint = 32768")
+            self.connection.execute(f"PRAGMA cache_size = {-_BULK_CACHE_KB}")
+        self._bulk = True
+        try:
+            yield
+        finally:
+            self._bulk = False
+            with self.mapped_errors():
+                if self.connection.in_transaction:
+                    self.connection.execute("COMMIT")
+                self.connection.execute("PRAGMA wal_autocheckpoint = 1000")
+                self.connection.execute(f"PRAGMA cache_size = {-_CACHE_KB}")
+
+    @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its first moment."""
+        if self._bulk:
+            with self._part() as connection:
+                yield connection
+            return
         with self.mapped_errors():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -74,6 +105,27 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
             self.connection.execute("COMMIT")
+
+    @contextmanager
+    def _part(self) -> Iterator[sqlite3.Connection]:
+        """One transaction within the large one of `bulk`."""
+        with self.mapped_errors():
+            if not self.connection.in_transaction:
+                self.connection.execute("BEGIN IMMEDIATE")
+                self._begun, self._changes = time.monotonic(), self.connection.total_changes
+            self.connection.execute("SAVEPOINT part")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK TO part")
+                raise
+            self.connection.execute("RELEASE part")
+            rows = self.connection.total_changes - self._changes
+            if rows >= _BULK_ROWS or time.monotonic() - self._begun > _BULK_S:
+                self.connection.execute("COMMIT")
+                # Whoever waits for the file looks ten times a second.
+                time.sleep(_BREATH_S)
 
     @contextmanager
     def mapped_errors(self) -> Iterator[None]:
@@ -152,7 +204,7 @@ class Database:
                     self._back_up(connection, min(self._names() - applied))
                 schema.apply(connection, self.migrations)
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA cache_size = -32000")
+            connection.execute(f"PRAGMA cache_size = {-_CACHE_KB}")
         except BaseException:
             connection.close()
             raise

@@ -104,13 +104,9 @@ class Store(Runs):
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
-        """While many replies arrive at once, fold the write-ahead log into the file less often."""
-        with self.database.mapped_errors():
-            self.database.connection.execute("PRAGMA wal_autocheckpoint = 16384")
-            try:
-                yield
-            finally:
-                self.database.connection.execute("PRAGMA wal_autocheckpoint = 1000")
+        """While many replies arrive at once: see `Database.bulk`."""
+        with self.database.bulk():
+            yield
 
     # ---- cells
 
