@@ -21,8 +21,8 @@ BUSY_TIMEOUT_S = 30.0
 MEMORY = ":memory:"
 _CHUNK = 500
 _CACHE_KB, _BULK_CACHE_KB = 32_000, 64_000
-_BULK_ROWS, _BULK_S = 150_000, 10.0
-"""Rows and seconds after which a large transaction is committed."""
+_BULK_ROWS, _BULK_S = 200_000, 20.0
+"""Rows and seconds after which a large transaction is committed: well before others give up waiting."""
 _BREATH_S = 0.12
 _STEPS = 20_000
 """Instructions of SQLite's machine between two looks at whether somebody pressed Ctrl-C."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,6 +73,50 @@ def check(
             out().print(f"note: {shown(note)}", markup=False, soft_wrap=True)
     if not report.ok:
         raise IncompleteRun(f"{model} cannot be used now: {report.error}")
+
+
+@app.command("prices")
+def prices(
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            help="litellm's model_prices_and_context_window.json to compare with: a file, or an address to fetch."
+        ),
+    ] = None,
+    own: Annotated[Path | None, typer.Option("--prices", help="Your own price table, as for `clika run`.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is charged for which model, as of when; with a table, where litellm's published prices differ."""
+    from clika_providers import price_check
+    from clika_providers.prices import known_prices
+
+    if table is None:
+        _show_prices([dataclasses.asdict(price) for price in known_prices(own)], as_json)
+        return
+    found = price_check.compare(price_check.read_published(price_check.fetch(table), table), own)
+    if not as_json:
+        counts = Counter(row.verdict for row in found)
+        found = [row for row in found if row.verdict == "differs"]
+    _show_prices([dataclasses.asdict(row) for row in found], as_json)
+    if not as_json:
+        said = ", ".join(f"{counts[name]} {name}" for name in ("same", "differs", "not listed"))
+        out().print(f"{said}. --prices FILE overrides what is wrong here.", markup=False)
+
+
+def _show_prices(rows: list[dict[str, Any]], as_json: bool) -> None:
+    rows = [{**row, "as_of": row["as_of"] and row["as_of"].isoformat()} for row in rows]
+    if as_json:
+        print_json({"prices": rows})
+        return
+    table = _table("model", "US$ per million in", "out", "as of", "theirs in", "out", "priced as")
+    for row in rows:
+        names = ("model", "input", "output", "as_of", "their_input", "their_output", "priced_as")
+        table.add_row(*("" if row.get(n) is None else shown(_plain(row[n])) for n in names))
+    out().print(table)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _reaching(base_url: str | None, key_command: str | None, insecure_http: bool) -> ProviderOptions:

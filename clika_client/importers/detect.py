@@ -128,13 +128,26 @@ def _rows(kind: str, path: Path, options: ImportOptions, report: ImportReport) -
             rows = batch_results.read_results(
                 file, options.probe_set, defaults, report, options.custom_id, options.requests
             )
-        for row in rows:
+        for row in _foreseen(rows, kind, file, report):
             taken += 1
             yield row
         if taken:
             report.files += 1
         elif report.skipped_rows.total() > before:
             report.skip_file("no usable row", str(file))
+
+
+def _foreseen(rows: Iterator[ForeignReply], kind: str, file: Path, report: ImportReport) -> Iterator[ForeignReply]:
+    """The rows up to one of a shape that nobody foresaw: no file of others may end the whole import."""
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
+            report.skip_file(f"not in the shape of {kind} from some row on ({type(error).__name__})", str(file))
+            return
+        yield row
 
 
 def _named_id(mapping: Sequence[str]) -> tuple[str, ...]:

@@ -228,8 +228,9 @@ def _language(doc: Mapping[str, Any], defaults: Mapping[str, str]) -> str | None
 def _arguments(value: Any) -> tuple[list[str], list[str]]:
     """(contexts, continuations) of the requests, from either of the two shapes the harness has written."""
     if isinstance(value, dict):
-        value = [[v for _, v in sorted(request.items())] for _, request in sorted(value.items(), key=_by_number)]
-    pairs = [request for request in value or [] if isinstance(request, list) and request]
+        requests = [request for _, request in sorted(value.items(), key=_by_number) if isinstance(request, dict)]
+        value = [[v for _, v in sorted(request.items())] for request in requests]
+    pairs = [request for request in (value if isinstance(value, list) else ()) if isinstance(request, list) and request]
     contexts = [str(request[0]) for request in pairs]
     continuations = [request[1] for request in pairs if len(request) > 1 and isinstance(request[1], str)]
     return contexts, continuations

@@ -137,7 +137,7 @@ class _Follow:
         self._path = path
         try:
             table = tomllib.loads(content)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # an absurd number is no TOMLDecodeError
             raise RunError(f"{path} is not valid TOML: {error}", code="setup") from None
         self._rules = list(self._parsed(table))
 

@@ -61,13 +61,24 @@ class Price:
 def find_price(spec: str, *, mode: AskMode = "text", user_file: Path | None = None) -> Price | None:
     """The price of a model spec, None when it is not known. Models on the user's own machines cost nothing."""
     rows = _rows(UserFile.now("prices.toml", user_file))
-    for name in (spec, _DATED.sub("", spec)):
+    for name in (spec, family_of(spec)):
         for key in ((name, mode), (name, None)):
             if key in rows:
                 return rows[key]
     if spec.partition("/")[0] in _UNBILLED:
         return Price(spec, 0.0, 0.0, "runs on your own machine")
     return None
+
+
+def family_of(spec: str) -> str:
+    """A model's name without its date; a snapshot that costs something else has a row of its own."""
+    return _DATED.sub("", spec)
+
+
+def known_prices(user_file: Path | None = None) -> list[Price]:
+    """Every row for all ways of asking, the user's applied over the built-in ones."""
+    rows = _rows(UserFile.now("prices.toml", user_file))
+    return [price for price in rows.values() if price.mode is None]
 
 
 @cache

@@ -63,7 +63,7 @@ class UserFile:
             return tomllib.loads(self.path.read_text("utf-8"))
         except OSError as error:
             raise RunError(f"cannot read {self.path}: {error.strerror}", code="setup") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: an absurd number, too deep a list
             raise RunError(f"{self.path} is not valid TOML: {error}", code="setup") from None
 
 
