@@ -56,7 +56,7 @@ def measure(command: list[str], environment: dict[str, str] | None = None, folde
 @contextmanager
 def server(delay: float) -> Iterator[int]:
     """A loopback server; yields its port."""
-    command = [sys.executable, str(HERE / "loopback.py"), "--delay", str(delay)]
+    command = [sys.executable, str(HERE / "parts" / "loopback.py"), "--delay", str(delay)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -2,7 +2,7 @@
 
 Loopback servers count what they served and when. After each kill the file must be sound; every reply served longer than
 the stated second before the kill must be there; nothing that is stored is asked again; what keeps all or nothing keeps
-all or nothing; no question of a batch is sent twice. The kinds are the rounds of kill_rounds.py; the seed makes a
+all or nothing; no question of a batch is sent twice. The kinds are the rounds of parts/kill_rounds.py; the seed makes a
 series repeatable.
 """
 
@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "parts"))
 
 from kill_rounds import BROKEN, ROUNDS, Bench
 from warm import Warm

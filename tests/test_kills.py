@@ -14,8 +14,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 def test_fifty_kills_break_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is wider than what the benchmark holds the program to: a machine that tests may stand still."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from kill_rounds import ROUNDS
-    from kills import series
+    from kills import ROUNDS, series
 
     counts = series(tmp_path, 50, seed=20, items=40, bound_s=10.0, span_s=0.15, locked_s=0.3)
     assert counts["broken"] == dict.fromkeys(counts["broken"], 0)

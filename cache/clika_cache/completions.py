@@ -125,7 +125,8 @@ def present(database: Database, keys: Sequence[bytes]) -> set[bytes]:
 def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]:
     """The stored completions among these keys."""
     sql = f"SELECT {_COLUMNS} FROM completions WHERE key IN ({{marks}})"
-    return {row[0]: _completion(row) for row in database.many(sql, list(keys))}  # type: ignore[misc]
+    with database.understood():
+        return {row[0]: _completion(row) for row in database.many(sql, list(keys))}  # type: ignore[misc]
 
 
 def last_served(database: Database, identity: str) -> str | None:

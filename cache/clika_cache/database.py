@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ _BREATH_S = 0.12
 _STEPS = 20_000
 """Instructions of SQLite's machine between two looks at whether somebody pressed Ctrl-C."""
 _ROW_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+_DAMAGE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError, zlib.error)
 _OF_VALUES = (OverflowError, UnicodeError)
 
 
@@ -134,6 +136,18 @@ class Database:
             yield
         except (sqlite3.Error, *_OF_VALUES) as error:
             raise CacheError(self._explain(error), _kind(error)) from error
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Turn what a damaged value of a row does to the code that takes it apart into CacheError."""
+        with self.mapped_errors():
+            try:
+                yield
+            except _DAMAGE as error:
+                raise CacheError(
+                    f"{self.path} holds a row that cannot be read ({type(error).__name__}: {str(error)[:80]}); it is "
+                    "damaged: restore a copy, or recover it with `sqlite3 FILE .recover`"
+                ) from error
 
     @contextmanager
     def interruptible(self, limit_s: float | None = None) -> Iterator[None]:

@@ -97,10 +97,11 @@ def all_batches(store: Store) -> list[StoredBatch]:
         rows = store.database.connection.execute(
             "SELECT id, run_id, model_id, ticket, state, created_at, refresh, price FROM batches ORDER BY id"
         ).fetchall()
-    return [
-        StoredBatch(n, run, model, BatchTicket.from_json(json.loads(t)), s, at, bool(again), _price_of(price))
-        for n, run, model, t, s, at, again, price in rows
-    ]
+    with store.database.understood():
+        return [
+            StoredBatch(n, run, model, BatchTicket.from_json(json.loads(t)), s, at, bool(again), _price_of(price))
+            for n, run, model, t, s, at, again, price in rows
+        ]
 
 
 def set_state(store: Store, number: int, state: str) -> None:
@@ -140,9 +141,10 @@ def _price_of(text: str | None) -> Price | None:
 
 
 def _rows(store: Store, number: int) -> Iterator[list[Any]]:
-    with store.database.mapped_errors():
+    with store.database.understood():
         packed = store.database.connection.execute("SELECT requests FROM batches WHERE id = ?", (number,)).fetchone()[0]
-    yield from json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+        rows = json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+    yield from rows
 
 
 def _request(row: Sequence[Any], messages: str) -> Request:

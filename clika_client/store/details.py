@@ -35,16 +35,18 @@ class ReplyDetails(NamedTuple):
 def reply_details(store: Store, keys: Sequence[bytes]) -> dict[bytes, ReplyDetails]:
     """The stored replies among these content keys."""
     found = {}
-    for row in store.database.many(f"SELECT {_COLUMNS} FROM completions WHERE key IN ({{marks}})", list(keys)):
-        key, text, finish, logprobs, *rest = row
-        read = None if logprobs is None else tuple(json.loads(str(logprobs)))
-        found[key] = ReplyDetails(text, finish, read, *rest)  # type: ignore[arg-type]
+    sql = f"SELECT {_COLUMNS} FROM completions WHERE key IN ({{marks}})"
+    with store.database.understood():
+        for key, text, finish, logprobs, *rest in store.database.many(sql, list(keys)):
+            read = None if logprobs is None else tuple(json.loads(str(logprobs)))
+            found[key] = ReplyDetails(text, finish, read, *rest)  # type: ignore[arg-type]
     return found  # type: ignore[return-value]
 
 
 def messages_of(store: Store, key: bytes) -> list[tuple[str, str]]:
     """(role, text) of each message that a reply answers; empty where the reply is not stored."""
     sql = "SELECT p.messages FROM completions c JOIN prompts p ON p.hash = c.prompt WHERE c.key IN ({marks})"
-    for row in store.database.many(sql, [key]):
-        return [(str(role), str(text)) for role, text in json.loads(str(row[0]))]
+    with store.database.understood():
+        for row in store.database.many(sql, [key]):
+            return [(str(role), str(text)) for role, text in json.loads(str(row[0]))]
     return []

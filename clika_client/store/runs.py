@@ -68,4 +68,14 @@ class Runs:
             rows = self.database.connection.execute(
                 "SELECT id, created_at, finished_at, status, config, notes, events FROM runs ORDER BY created_at"
             ).fetchall()
-        return [RunRow(*r[:4], *map(json.loads, r[4:5]), *(tuple(json.loads(text)) for text in r[5:])) for r in rows]
+        with self.database.understood():
+            return [_run(row) for row in rows]
+
+
+def _run(row: tuple[Any, ...]) -> RunRow:
+    config, notes, events = (json.loads(text) for text in row[4:7])
+    if not isinstance(config, dict):
+        raise ValueError("a run's settings are no mapping")
+    run_id, created_at, finished_at, status = row[:4]
+    said = (tuple(map(str, notes)), tuple(map(str, events)))
+    return RunRow(run_id, created_at, finished_at, status, config, *said)

@@ -207,7 +207,8 @@ class Store(Runs):
             else:
                 sql = _CELLS + " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
                 rows = self.database.connection.execute(sql, (run_id,)).fetchall()
-        return [_cell(row) for row in rows]
+        with self.database.understood():
+            return [_cell(row) for row in rows]
 
     def find_cell(self, key: CellKey) -> Cell | None:
         """The stored cell of a key, None when there is none."""
@@ -230,20 +231,22 @@ class Store(Runs):
         sql = "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
-        return Replies(
-            np.array([p for p, _ in held], dtype=np.int64),
-            [str(row[1]) for _, row in held],
-            [row[2] for _, row in held],  # type: ignore[misc]
-            [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
-            [row[4] for _, row in held],  # type: ignore[misc]
-        )
+        with self.database.understood():
+            return Replies(
+                np.array([p for p, _ in held], dtype=np.int64),
+                [str(row[1]) for _, row in held],
+                [row[2] for _, row in held],  # type: ignore[misc]
+                [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
+                [row[4] for _, row in held],  # type: ignore[misc]
+            )
 
     def prompts(self, cell: Cell, positions: npt.NDArray[np.int64]) -> list[str]:
         """The last messages that some asked items of a cell were sent, as far as they are stored."""
         keys = [cell.key_at(int(p)) for p in positions]
         sql = "SELECT p.messages FROM completions c JOIN prompts p ON p.hash = c.prompt WHERE c.key IN ({marks})"
-        found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
-        return [str(messages[-1][1]) for messages in found if messages]
+        with self.database.understood():
+            found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
+            return [str(messages[-1][1]) for messages in found if messages]
 
     # ---- readings: answers as read once, kept so that scoring again costs nothing
 
