@@ -219,7 +219,7 @@ def _block(
             shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
         reasons[i] = read[0].reasons
         for cell in mine:
-            asked[i, run_positions.get(cell.cell_id, cell.asked())] = True
+            asked[i, run_positions[cell.cell_id] if cell.cell_id in run_positions else cell.asked()] = True
         orders = max(orders, len({c.key.rotation for c in mine}))
         repeats = max(repeats, len({c.key.repeat for c in mine}))
         if scores is not None:

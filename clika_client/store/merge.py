@@ -64,7 +64,7 @@ def merge(store: Store, other: Path) -> tuple[int, int]:
                 sets[set_id] = store.add_set(theirs.probe_set(set_id), made.get(set_id))
                 if set_digest(theirs.probe_set(set_id)) != theirs.set_digest(set_id):
                     raise CacheError(f"{other}: probe set {set_id} was changed after it was stored; not merged")
-            keys = {int(p): cell.key_at(int(p)) for p in cell.asked()}
+            keys = dict(zip(map(int, cell.asked()), cell.keys_at(cell.asked()), strict=True))
             numbers[cell.cell_id] = store.add_cell(replace(cell.key, set_id=sets[set_id]), cell.labels, keys)
         judgements.copy(store, theirs)
         known = {run.run_id for run in store.runs()}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -152,8 +152,13 @@ class Cell:
     cell_id: int
     key: CellKey
     labels: tuple[str, ...]
-    keys: bytes
-    """n x 16 bytes: the content key per item of the set, zeros where never asked."""
+    read_keys: Callable[[int], bytes] = field(compare=False, repr=False)
+    """Reads them from the file: of ten million replies they would fill the memory."""
+
+    @property
+    def keys(self) -> bytes:
+        """n x 16 bytes: the content key per item of the set, zeros where never asked."""
+        return self.read_keys(self.cell_id)
 
     def asked(self) -> npt.NDArray[np.int64]:
         """Item positions that were ever asked, ascending; shape (asked,)."""
@@ -162,7 +167,12 @@ class Cell:
 
     def key_at(self, position: int) -> bytes:
         """The content key of one item."""
-        return self.keys[position * KEY_BYTES : (position + 1) * KEY_BYTES]
+        return self.keys_at([position])[0]
+
+    def keys_at(self, positions: Iterable[int]) -> list[bytes]:
+        """The content keys of some items."""
+        keys = self.keys
+        return [keys[int(p) * KEY_BYTES : (int(p) + 1) * KEY_BYTES] for p in positions]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ __all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "SetI
 
 _CELLS = (
     "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.ask, c.source, c.rotation, c.repeat,"
-    " c.settings, c.labels, c.keys FROM cells c JOIN models m ON m.id = c.model_id"
+    " c.settings, c.labels FROM cells c JOIN models m ON m.id = c.model_id"
 )
+_KEYS_KEPT = 4
 
 
 class Store(Runs):
@@ -42,6 +43,7 @@ class Store(Runs):
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self.database = Database(path, read_only=read_only, migrations=MIGRATIONS)
         self._sets: dict[int, ProbeSet] = {}
+        self._keys: dict[int, bytes] = {}
 
     def __enter__(self) -> Store:
         return self
@@ -139,6 +141,7 @@ class Store(Runs):
             merged = _merge(row[1], keys or {}, replacing)
             if merged != row[1]:
                 connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
+                self._keys.pop(row[0], None)
             return int(row[0])
 
     def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
@@ -170,7 +173,8 @@ class Store(Runs):
         position_of = {item.item_id: i for i, item in enumerate(self.probe_set(new).items)}
         items = self.probe_set(old).items
         for cell in [cell for cell in self.cells() if cell.key.set_id == old]:
-            asked = ((position_of.get(items[p].item_id), cell.key_at(int(p))) for p in cell.asked())
+            there = [position_of.get(items[p].item_id) for p in cell.asked()]
+            asked = zip(there, cell.keys_at(cell.asked()), strict=True)
             keys = {position: key for position, key in asked if position is not None}
             if keys:
                 self.add_cell(replace(cell.key, set_id=new), cell.labels, keys, replacing=False)
@@ -180,7 +184,7 @@ class Store(Runs):
         cell = self.find_cell(key)
         if cell is None:
             return {}
-        at = {cell.key_at(int(position)): int(position) for position in cell.asked()}
+        at = dict(zip(cell.keys_at(cell.asked()), map(int, cell.asked()), strict=True))
         sql = "SELECT c.key, p.messages, c.text FROM completions c JOIN prompts p ON p.hash = c.prompt"
         rows = self.database.many(sql + " WHERE c.key IN ({marks})", list(at))
         return {at[row[0]]: (str(row[1]), str(row[2])) for row in rows}  # type: ignore[index]
@@ -193,7 +197,7 @@ class Store(Runs):
         # Most cells have all their replies: the first few questions tell.
         asked = cell.asked()
         for part in (asked[:8], asked[8:]):
-            keys = [cell.key_at(int(position)) for position in part]
+            keys = cell.keys_at(part)
             found = self.database.many("SELECT key FROM completions WHERE key IN ({marks})", keys)
             if any(True for _ in found):
                 return True
@@ -208,7 +212,7 @@ class Store(Runs):
                 sql = _CELLS + " JOIN run_cells r ON r.cell_id = c.id WHERE r.run_id = ? ORDER BY c.id"
                 rows = self.database.connection.execute(sql, (run_id,)).fetchall()
         with self.database.understood():
-            return [_cell(row) for row in rows]
+            return [self._cell(row) for row in rows]
 
     def find_cell(self, key: CellKey) -> Cell | None:
         """The stored cell of a key, None when there is none."""
@@ -222,12 +226,28 @@ class Store(Runs):
                 " AND c.ask=? AND c.rotation=? AND c.repeat=? AND c.settings=?",
                 where,
             ).fetchone()
-        return None if row is None else _cell(row)
+        return None if row is None else self._cell(row)
+
+    def _cell(self, row: tuple[Any, ...]) -> Cell:
+        return Cell(row[0], CellKey(*row[1:11]), tuple(json.loads(row[11])), self._keys_of)
+
+    def _keys_of(self, cell_id: int) -> bytes:
+        """A cell's keys; those of the last few cells are remembered, as a cell is mostly asked for them repeatedly."""
+        found = self._keys.get(cell_id)
+        if found is None:
+            with self.database.understood():
+                (found,) = self.database.connection.execute(
+                    "SELECT keys FROM cells WHERE id = ?", (cell_id,)
+                ).fetchone()
+            while len(self._keys) >= _KEYS_KEPT:
+                del self._keys[next(iter(self._keys))]
+            self._keys[cell_id] = bytes(found)
+        return self._keys[cell_id]
 
     def replies(self, cell: Cell, positions: npt.NDArray[np.int64] | None = None) -> Replies:
         """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
         positions = cell.asked() if positions is None else positions
-        keys = [cell.key_at(int(p)) for p in positions]
+        keys = cell.keys_at(positions)
         sql = "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
@@ -242,7 +262,7 @@ class Store(Runs):
 
     def prompts(self, cell: Cell, positions: npt.NDArray[np.int64]) -> list[str]:
         """The last messages that some asked items of a cell were sent, as far as they are stored."""
-        keys = [cell.key_at(int(p)) for p in positions]
+        keys = cell.keys_at(positions)
         sql = "SELECT p.messages FROM completions c JOIN prompts p ON p.hash = c.prompt WHERE c.key IN ({marks})"
         with self.database.understood():
             found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
@@ -303,7 +323,3 @@ def _merge(grid: bytes, keys: Mapping[int, bytes], replacing: bool = True) -> by
         if replacing or not any(merged[place]):
             merged[place] = key
     return bytes(merged)
-
-
-def _cell(row: tuple[Any, ...]) -> Cell:
-    return Cell(row[0], CellKey(*row[1:11]), tuple(json.loads(row[11])), row[12])

@@ -70,7 +70,7 @@ def replies_of(store: Store, part: CellRows, found: CellAnswers | None = None) -
     accepts = Acceptance(part.probe_set, asked_in) if part.cell.key.ask == OPEN else None
     for start in range(0, len(part.positions), _AT_ONCE):
         positions = part.positions[start : start + _AT_ONCE]
-        keys = [part.cell.key_at(p) for p in positions]
+        keys = part.cell.keys_at(positions)
         details = reply_details(store, keys)
         for position, key in zip(positions, keys, strict=True):
             if key in details:
