@@ -19,6 +19,10 @@ _STATS = """
     FROM completions c JOIN models m ON m.id = c.model_id
     GROUP BY m.id, c.source ORDER BY m.spec, c.source
 """
+_LATEST = 4e9
+_FIGURES: dict[str, type[int] | type[float]] = {
+    "replies": int, "input_tokens": int, "output_tokens": int, "cost_usd": float, "first_at": float, "last_at": float,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Stats:
 
 def stats(database: Database) -> Stats:
     """Count everything; reads only."""
-    with database.mapped_errors():
+    with database.understood():
         tables = _utils(database)
         kinds = tables.query("SELECT kind, count(*) AS n FROM attempts GROUP BY kind ORDER BY kind")
         return Stats(
@@ -46,8 +50,17 @@ def stats(database: Database) -> Stats:
             tables["completions"].count,
             tables["prompts"].count,
             {row["kind"]: row["n"] for row in kinds},
-            tuple(tables.query(_STATS)),
+            tuple(_sound(row) for row in tables.query(_STATS)),
         )
+
+
+def _sound(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of statistics whose figures are figures, whatever a damaged file holds; raises ValueError or TypeError."""
+    for name, kind in _FIGURES.items():
+        row[name] = None if row[name] is None else kind(row[name])
+        if name.endswith("_at") and not 0 <= row[name] <= _LATEST:
+            raise ValueError(f"{row[name]!r} is no moment in Unix seconds")
+    return row
 
 
 def prune(database: Database, *, model: str | None = None, before: float | None = None, attempts: bool = False) -> int:
