@@ -31,6 +31,7 @@ PROVIDERS = (
     ("hosted", "gguf", "mock"),
     ("registry",),
     ("batches", "prices", "model_check"),
+    ("price_check",),
 )
 HOUSES = {
     "clika_client": (ROOT / "clika_client", CLIENT),
