@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,10 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402,F401  installs the guard in this process
 
 ROOT = Path(__file__).parent.parent
+
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts what runs in the background deaf to Ctrl-C, and so would be all processes that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Drawn cases are the same on every machine and in every run, so that a change fails for what it changed; new ones are
 # looked for with CLIKA_EXPLORE=1. No deadline: how long an example takes depends on what else the machine does.
