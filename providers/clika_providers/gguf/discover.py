@@ -74,7 +74,7 @@ def candidates(models_dir: Path | None = None) -> Iterator[tuple[str, Path, str]
     """(name, path, source) of everything that looks like a model, without opening it."""
     if models_dir is not None:
         if not models_dir.is_dir():
-            raise BadModelFile(f"no folder {str(models_dir)!r}. Check the path given to --models-dir.")
+            raise BadModelFile(f"no folder {str(models_dir)!r}. Check the path given to --models-dir")
         yield from _in_folder(models_dir, "models-dir")
     for folder in _lm_studio():
         yield from _in_folder(folder, "LM Studio")
@@ -178,7 +178,7 @@ def _only_model_in(folder: Path) -> Path:
     if len(found) == 1:
         return found[0]
     names = ", ".join(path.name for path in found[:8]) or "none"
-    raise BadModelFile(f"{str(folder)!r} is a folder; give one GGUF file in it (it holds: {names}).")
+    raise BadModelFile(f"{str(folder)!r} is a folder; give one GGUF file in it (it holds: {names})")
 
 
 def _by_name(model: str, known: Iterable[tuple[str, Path, str]]) -> Path:
@@ -196,7 +196,7 @@ def _by_name(model: str, known: Iterable[tuple[str, Path, str]]) -> Path:
         return next(iter(hits.values()))
     if hits:
         places = ", ".join(repr(str(path)) for path in hits.values())
-        raise BadModelFile(f"{model!r} is the name of {len(hits)} files: {places}. Give the path of one.")
+        raise BadModelFile(f"{model!r} is the name of {len(hits)} files: {places}. Give the path of one")
     near = get_close_matches(model, by_name, n=3, cutoff=0.4)
     hint = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else "."
     raise BadModelFile(

@@ -45,10 +45,10 @@ def open_model(path: Path) -> ModelFile:
     first = _first_part(path)
     header = _read(first)
     if header.text("general.type") == "adapter":
-        raise NotALanguageModel(f"{str(path)!r} is an adapter, not a model. Give it with --lora, next to the model.")
+        raise NotALanguageModel(f"{str(path)!r} is an adapter, not a model. Give it with --lora, next to the model")
     if not header.is_model:
         what = "an image projector" if header.architecture == "clip" else "no language model"
-        raise NotALanguageModel(f"{str(path)!r} holds {what}; give the model's own GGUF file.")
+        raise NotALanguageModel(f"{str(path)!r} holds {what}; give the model's own GGUF file")
     headers = [header] + [_read(part) for part in _parts(first, header.split_count)[1:]]
     for one in headers:
         _check_whole(one)
@@ -67,15 +67,15 @@ def open_model(path: Path) -> ModelFile:
 def open_adapter(path: Path, model: ModelFile) -> Header:
     """Check a LoRA adapter for a model; raises BadModelFile."""
     if not path.is_file():
-        raise BadModelFile(f"no LoRA adapter at {str(path)!r}. Check the path given to --lora.")
+        raise BadModelFile(f"no LoRA adapter at {str(path)!r}. Check the path given to --lora")
     header = _read(path)
     if header.text("general.type") != "adapter" or header.text("adapter.type") != "lora":
-        raise BadModelFile(f"{str(path)!r} is not a LoRA adapter in GGUF form (convert_lora_to_gguf.py makes one).")
+        raise BadModelFile(f"{str(path)!r} is not a LoRA adapter in GGUF form (convert_lora_to_gguf.py makes one)")
     _check_whole(header)
     if header.architecture and header.architecture != model.header.architecture:
         raise BadModelFile(
             f"the adapter {str(path)!r} is for {header.architecture!r} models, "
-            f"{model.path.name!r} is {model.header.architecture!r}."
+            f"{model.path.name!r} is {model.header.architecture!r}"
         )
     return header
 
@@ -83,12 +83,12 @@ def open_adapter(path: Path, model: ModelFile) -> Header:
 def _read(path: Path) -> Header:
     try:
         if path.is_dir():
-            raise BadModelFile(f"{str(path)!r} is a folder; give one GGUF file in it.")
+            raise BadModelFile(f"{str(path)!r} is a folder; give one GGUF file in it")
         return read_header(path)
     except FileNotFoundError:
-        raise BadModelFile(f"no model file at {str(path)!r}.") from None
+        raise BadModelFile(f"no model file at {str(path)!r}") from None
     except OSError as error:
-        raise BadModelFile(f"cannot read {str(path)!r}: {error.strerror or error}.") from None
+        raise BadModelFile(f"cannot read {str(path)!r}: {error.strerror or error}") from None
 
 
 def _first_part(path: Path) -> Path:
@@ -105,19 +105,19 @@ def _parts(first: Path, count: int) -> list[Path]:
     if not found:
         raise BadModelFile(
             f"{str(first)!r} is the first of {count} parts, but its name does not end in -00001-of-{count:05d}.gguf, "
-            "so the others cannot be found. Give the files their original names."
+            "so the others cannot be found. Give the files their original names"
         )
     paths = [first.with_name(f"{found['stem']}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1)]
     missing = [part.name for part in paths if not part.exists()]
     if missing:
-        raise BadModelFile(f"the model has {count} parts; missing beside {str(first)!r}: {', '.join(missing)}.")
+        raise BadModelFile(f"the model has {count} parts; missing beside {str(first)!r}: {', '.join(missing)}")
     return paths
 
 
 def _check_whole(header: Header) -> None:
     if header.size < header.data_end:
         raise BadModelFile(
-            f"{str(header.path)!r} is truncated: {header.size} bytes of {header.data_end}. Download it again."
+            f"{str(header.path)!r} is truncated: {header.size} bytes of {header.data_end}. Download it again"
         )
 
 

@@ -118,12 +118,12 @@ def sampling_options(extra: Sequence[tuple[str, Json]]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in extra:
         if name not in ("top_k", "top_p", "min_p"):
-            raise RunError(f"GGUF models have no option {name!r}; they know top_k, top_p and min_p.")
+            raise RunError(f"GGUF models have no option {name!r}; they know top_k, top_p and min_p")
         found[name] = _number(name, value)
     return found
 
 
 def _number(name: str, value: Json) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RunError(f"{name} must be a number, not {value!r}.")
+        raise RunError(f"{name} must be a number, not {value!r}")
     return float(value)

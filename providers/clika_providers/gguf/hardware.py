@@ -111,5 +111,5 @@ def refuse_if_too_big(model: ModelFile, n_ctx: int, elsewhere: int = 0) -> None:
     raise DoesNotFit(
         f"{model.path.name!r} needs about {need / _GIB:.1f} GiB ({model.size / _GIB:.1f} GiB weights, "
         f"{cache_bytes(model, n_ctx) / _GIB:.1f} GiB for {n_ctx} tokens of context), {have}. "
-        "Use a smaller quantization (Q4_K_M), a smaller model or a shorter --n-ctx, or close other programs."
+        "Use a smaller quantization (Q4_K_M), a smaller model or a shorter --n-ctx, or close other programs"
     )

@@ -154,7 +154,7 @@ class _Cursor:
             return self.string()
         if kind in _SCALARS:
             return self.take(_SCALARS[kind])
-        raise BadModelFile(f"{str(self.path)!r} holds a metadata value of unknown type {kind}; the file is damaged.")
+        raise BadModelFile(f"{str(self.path)!r} holds a metadata value of unknown type {kind}; the file is damaged")
 
     def array(self) -> tuple[tuple[Scalar, ...], int]:
         """An array's values if it is short, and its length."""
@@ -201,7 +201,7 @@ def _parse(path: Path, data: mmap.mmap) -> Header:
     if version not in (2, 3):
         raise BadModelFile(
             f"{str(path)!r} is GGUF version {version}; versions 2 and 3 are understood. "
-            "Convert the model again with a current llama.cpp (big-endian files do not run here)."
+            "Convert the model again with a current llama.cpp (big-endian files do not run here)"
         )
     tensor_count, key_count = cursor.count(), cursor.count()
     metadata: dict[str, Scalar | tuple[Scalar, ...]] = {}
@@ -230,7 +230,7 @@ def _tensor_table(
         if dimensions > _MOST_DIMENSIONS:
             raise BadModelFile(
                 f"{str(cursor.path)!r} holds a tensor of {dimensions} dimensions, where {_MOST_DIMENSIONS} is "
-                "the most; the file is damaged."
+                "the most; the file is damaged"
             )
         for _ in range(dimensions):
             elements *= int(cursor.take("<Q"))

@@ -90,7 +90,7 @@ def _check(repo: str, path: Path, file: str) -> None:
     if digest(path) != blob:
         raise BadModelFile(
             f"{file!r} from {repo!r} does not match the hub's checksum: the download is damaged. "
-            f"Delete {str(path.resolve())!r} and try again."
+            f"Delete {str(path.resolve())!r} and try again"
         )
 
 

@@ -38,7 +38,7 @@ def tokenize(engine: Engine, text: str, options: Sequence[str]) -> Continuations
     together = [_tokens(engine, text + option) for option in options]
     for option, whole in zip(options, together, strict=True):
         if not option.strip() or len(whole) < len(alone):
-            raise ItemError(f"the option {option!r} adds nothing to the prompt; give it a text.")
+            raise ItemError(f"the option {option!r} adds nothing to the prompt; give it a text")
     shared = min(min(_common(alone, whole), len(whole) - 1) for whole in together)
     # Options that begin a text, in a vocabulary that marks no beginning: after the end of another text.
     beginning = tuple(alone[:shared]) or (engine.boundary(),)

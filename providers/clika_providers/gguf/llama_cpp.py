@@ -50,7 +50,7 @@ def package_version() -> str:
     except PackageNotFoundError:
         raise MissingPackage(
             f"GGUF models need the package llama-cpp-python. Install it with: {INSTALL} (a C++ compiler and 3 to 10 "
-            "minutes), or run the model in Ollama, llama-server or LM Studio and use it from there."
+            "minutes), or run the model in Ollama, llama-server or LM Studio and use it from there"
         ) from None
 
 
@@ -144,7 +144,7 @@ def load_adapter(model: Any, path: Path) -> Any:
     with listening() as said:
         adapter = library().llama_adapter_lora_init(model, str(path).encode())
     if not adapter:
-        raise BadModelFile(f"llama.cpp cannot use the adapter {str(path)!r}: {said.reason()}.")
+        raise BadModelFile(f"llama.cpp cannot use the adapter {str(path)!r}: {said.reason()}")
     return adapter
 
 
@@ -154,7 +154,7 @@ def use_adapter(context: Any, adapter: Any) -> None:
     adapters = (lib.llama_adapter_lora_p_ctypes * 1)(adapter)
     scales = (ctypes.c_float * 1)(1.0)
     if lib.llama_set_adapters_lora(context, adapters, 1, scales):
-        raise BadModelFile("llama.cpp refused the adapter for this model.")
+        raise BadModelFile("llama.cpp refused the adapter for this model")
 
 
 class Batch:

@@ -86,7 +86,7 @@ class GgufProvider:
         job = _Job(request, loop, loop.create_future())
         with self._wake:
             if self._closing:
-                raise RunError(f"{self.spec} has been closed.")
+                raise RunError(f"{self.spec} has been closed")
             self._jobs.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"clika {self._name}", daemon=True)
@@ -229,9 +229,9 @@ class GgufProvider:
 
 def _check(request: Request) -> None:
     if request.mode == "likelihood" and not request.options:
-        raise RunError("likelihoods need the options that are to be scored.")
+        raise RunError("likelihoods need the options that are to be scored")
     first_token = request.mode == "logprobs" or request.grammar
     if first_token and not request.labels:
-        raise RunError("label probabilities and grammars need the labels that were shown.")
+        raise RunError("label probabilities and grammars need the labels that were shown")
     if first_token and request.thinking:
-        raise RunError("a model that thinks first has no first answer token to read; use --ask text, no grammar.")
+        raise RunError("a model that thinks first has no first answer token to read; use --ask text, no grammar")

@@ -44,7 +44,7 @@ class LabelPaths:
             found = [[*paths, path] for paths, path in zip(found, spaced, strict=True) if path]
         for label, paths in zip(labels, found, strict=True):
             if not paths:
-                raise ItemError(f"this model's vocabulary cannot write the label {label!r}; use other labels.")
+                raise ItemError(f"this model's vocabulary cannot write the label {label!r}; use other labels")
         return found
 
     def _path(self, text: str) -> Path | None:

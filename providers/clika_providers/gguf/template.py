@@ -88,7 +88,7 @@ class ChatTemplate:
         try:
             self._formatter: Any = Jinja2ChatFormatter(template=source, eos_token=eos, bos_token=bos)
         except Exception as error:  # whatever Jinja finds wrong with foreign text
-            raise ItemError(f"the model's chat template is broken: {error}.") from None
+            raise ItemError(f"the model's chat template is broken: {error}") from None
         self._formatter.strftime_now = datetime.fromisoformat(DATE).strftime
 
     def render(self, messages: Sequence[Message], *, thinking: bool) -> Rendered:
@@ -108,13 +108,13 @@ class ChatTemplate:
             raise
         except Exception as error:  # templates raise what they like
             if not any(m.role == "system" for m in messages):
-                raise ItemError(f"the model's chat template refuses these messages: {error}.") from None
+                raise ItemError(f"the model's chat template refuses these messages: {error}") from None
         try:
             return self._try(merge_system(messages), thinking)
         except RunError:
             raise
         except Exception as error:
-            raise ItemError(f"the model's chat template refuses these messages: {error}.") from None
+            raise ItemError(f"the model's chat template refuses these messages: {error}") from None
 
     def _try(self, messages: Sequence[Message], thinking: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
