@@ -324,7 +324,17 @@ def test_means_go_over_the_languages_that_rows_share_or_the_row_is_not_ranked(tm
         ("narrow", True),
     ]
     assert table.rows[1].summary.other_ra != table.rows[1].summary.other_ra
-    assert "1 of the 2 other languages" in table.rows[1].label
+    assert "1 of the 2 other languages that are compared)" in table.rows[1].label
+
+
+def test_a_row_of_fewer_languages_and_other_items_says_both(tmp_path: Path) -> None:
+    store, found = Store(tmp_path / "c.db"), make_set(6)
+    for tag in ("en", "de", "fr"):
+        keep(store, found, "wide", tag, {i: 0 for i in range(6)})
+    for tag in ("en", "fr"):
+        keep(store, found, "few", tag, {i: 0 for i in range(4)})
+    (few,) = [row for row in tables(scored(store))[0].rows if row.summary.model == "few"]
+    assert "asked in 1 of the 2 other languages that are compared, and other items, 4 of them" in few.label
 
 
 def test_rows_with_other_items_say_so_with_their_number(tmp_path: Path) -> None:

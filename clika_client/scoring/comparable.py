@@ -39,7 +39,9 @@ def compare_rows(rows: Sequence[AnswerGrid], anchor: str) -> Compared:
     for mine, lacks in zip(items, lacking, strict=True):
         if lacks:
             have = len(languages) - len(lacks)
-            reasons.append(f"asked in {have} of the {len(languages)} other languages that are compared")
+            other = asked is not None and mine[1] and not set(mine[1]) <= set(asked[1])
+            also = f", and other items, {mine[0]} of them" if other else ""
+            reasons.append(f"asked in {have} of the {len(languages)} other languages that are compared{also}")
         elif mine != asked:
             reasons.append(f"asked other items, {mine[0]} of them")
         else:

@@ -107,7 +107,7 @@ def _parquet(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
         file = pyarrow.parquet.ParquetFile(path)
         number = 0
         names = file.schema_arrow.names
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, use_threads=False):
             # Column by column is several times as fast as row by row.
             for cells in zip(*map(_cells, batch.columns), strict=True):
                 number += 1
@@ -123,7 +123,8 @@ def _cells(column: Any) -> list[Any]:
     return list(column.to_pylist())
 
 
-_ROWS_AT_ONCE = 4_096
+_ROWS_AT_ONCE = 1_024
+"""And in one thread: several, with larger pieces, hold some fifty megabytes more."""
 _READERS: dict[str, Callable[[Path], Iterator[tuple[Place, dict[str, Any]]]]] = {
     ".jsonl": _jsonl,
     ".json": _array,
