@@ -16,7 +16,7 @@ CLIENT = (
     ("sets",),
     ("prompts", "store"),
     ("asking", "answers"),
-    ("importers",),
+    ("importers", "judging"),
     ("scoring",),
     ("report", "conductivity"),
     ("api",),

@@ -21,6 +21,7 @@ from clika_client.cli import (
     export_cmd,
     import_cmd,
     items_cmd,
+    judge_cmd,
     models_cmd,
     power_cmd,
     prompt_cmd,
@@ -92,6 +93,7 @@ app.command("view")(view_cmd.view)
 app.command("cite")(cite_cmd.cite)
 app.command("reproduce")(reproduce_cmd.reproduce)
 app.add_typer(sets_cmd.sets_app, name="sets")
+app.command("judge")(judge_cmd.judge)
 app.command("prompt")(prompt_cmd.prompt)
 app.add_typer(models_cmd.app, name="models")
 app.add_typer(cache_cmd.app, name="cache")

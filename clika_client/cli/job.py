@@ -13,6 +13,7 @@ from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 if TYPE_CHECKING:
     from clika_client.asking.plan import Plan
     from clika_client.asking.run import PreparedRun, RunConfig, RunResult
+    from clika_client.judging.judge import Judged
     from clika_client.store.store import Store
 
 
@@ -41,6 +42,8 @@ class Job:
         self.report = report or self._report
         """What is done with a run that has ended, however it ended; the scores are shown unless it is given."""
         self.batch = False
+        self.judge: str | None = None
+        """A model that judges the replies to open questions."""
 
     def ask(self) -> None:
         """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
@@ -115,19 +118,42 @@ class Job:
             console.print(_plan_line(row), markup=False, soft_wrap=True)
 
     def _report(self, result: RunResult) -> None:
+        from clika_client.cli.judge_cmd import end, report
         from clika_client.report.table import to_csv
         from clika_client.report.terminal import render
+        from clika_client.scoring.load import Wanted
         from clika_client.scoring.score import score_store
 
-        scores = score_store(self.store, run_id=result.run_id, anchor=self.anchor, bootstrap=self.bootstrap)
+        judged = self._judged(result)
+        wanted = None if judged is None else Wanted(readings=("open", f"judge:{judged.judge}"))
+        scores = score_store(
+            self.store, run_id=result.run_id, wanted=wanted, anchor=self.anchor, bootstrap=self.bootstrap
+        )
         if self.csv is not None:
             write_text(self.csv, to_csv(scores))
         if self.as_json:
             print_json(scores.to_json())
         else:
             render(scores, out())
+        if judged is not None:
+            report(judged, None, False) if not self.as_json else None
+            end(judged)
         for note in result.notes:
             err().print(f"note: {note}", markup=False, soft_wrap=True)
+
+    def _judged(self, result: RunResult) -> Judged | None:
+        """What the judge says of this run's replies; None without a judge, or where nothing was judged."""
+        if self.judge is None:
+            return None
+        from clika_client.cli.judge_cmd import ask_judge, chosen_cases
+        from clika_client.scoring.load import Wanted
+
+        chosen = chosen_cases(self.store, Wanted(run_id=result.run_id))
+        options, left = self.config.options, self.config.max_cost
+        if left is not None:
+            left = max(left - sum(outcome.cost for outcome in result.outcomes), 1e-9)
+        found = ask_judge(self.store, self.judge, chosen, options, left, self.config.prices)
+        return found if found is not None and found.cases else None
 
     def _finish(self, result: RunResult) -> None:
         from clika_client.asking.workers import BudgetReached

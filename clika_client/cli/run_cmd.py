@@ -113,6 +113,9 @@ def run(
     capabilities: Annotated[
         Path | None, in_server(help="Your own table of what models accept (see docs/providers.md).")
     ] = None,
+    judge: Annotated[
+        str | None, in_asking(help="With --ask open: a model that judges the replies too, as a reading of its own.")
+    ] = None,
     fallback: Annotated[
         str | None, in_server(help="Local model to ask everything, as its own row, when a hosted one gives up.")
     ] = None,
@@ -180,6 +183,8 @@ def run(
         permute=permute == "cyclic",
         repeats=repeats,
     )
+    if judge is not None and (ask != "open" or batch):
+        raise UserError("--judge judges the replies of --ask open, as they come; of batches later: clika judge JUDGE")
     config = RunConfig(
         sets=_sets(sets, columns or [], reference, k),
         models=tuple(dict.fromkeys(model)),
@@ -195,6 +200,7 @@ def run(
     )
     with _database(db, no_cache) as path, Store(path) as store:
         job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)
+        job.judge = judge
         job.submit_batches() if batch else job.ask()
 
 
