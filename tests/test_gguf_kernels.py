@@ -12,6 +12,7 @@ import pytest
 from clika_providers import ProviderOptions
 from clika_providers.gguf import connect, trial
 from clika_providers.gguf import llama_cpp as native
+from clika_providers.gguf.build import describe_build, unused
 from clika_providers.gguf.engine import Engine
 from clika_providers.gguf.errors import MissingPackage
 from clika_providers.gguf.files import open_model
@@ -113,6 +114,14 @@ def test_a_memory_that_cannot_be_read_or_written_is_done_without(
     memory = next((tmp_path / "other").rglob("steps.json"))
     memory.write_text("{broken", "utf-8")
     assert remembered("steps", "key", lambda: 3) == 3
+
+
+def test_doctor_names_what_the_processor_has_and_the_kernels_leave_aside() -> None:
+    flags = frozenset({"avx2", "fma", "avx512f", "avx512_vnni", "amx_int8", "sse4_2"})
+    assert unused(flags, {"AVX2": True, "FMA": True}) == ["AVX512", "AVX512_VNNI", "AMX_INT8"]
+    assert unused(flags, {"AVX2": True, "FMA": True, "AVX512": True, "AVX512_VNNI": True}) == ["AMX_INT8"]
+    assert unused(frozenset(), {}) == []
+    assert isinstance(describe_build()["cpu_unused"], list)
 
 
 def test_a_real_model_is_connected_with_the_kernels_at_hand(model: Path) -> None:

@@ -1,7 +1,7 @@
 """Likelihoods against what others compute: lm-evaluation-harness on the same file, RankC by its authors' definition.
 
 The harness lives in an environment of its own (`make harnesses`); without it its test skips. Figures of real models are
-reproduced where the files are named: CLIKA_GEMMA=…/gemma-3-270m-q4_k_m.gguf.
+compared where their files are named: CLIKA_GEMMA=…/gemma-3-270m-q4_k_m.gguf, CLIKA_SMOLLM2=…/SmolLM2-135M.gguf.
 """
 
 from __future__ import annotations
@@ -183,12 +183,6 @@ def test_rankc_on_rows_of_bmlama_is_that_of_a_script_that_reads_the_rows_alone(t
 
 # --- a real model -----------------------------------------------------------------------------------
 
-MEASURED = {
-    # Raw llama.cpp, 120 other items of the same set: option text, sum of log-probabilities, Wilson's 95 %.
-    "en": (0.68, 0.83), "de": (0.54, 0.71), "fr": (0.44, 0.61), "ru": (0.40, 0.57), "zh": (0.41, 0.59),
-    "sw": (0.25, 0.41),
-}  # fmt: skip
-
 
 def real(name: str) -> Path:
     found = os.environ.get(name, "")
@@ -197,11 +191,45 @@ def real(name: str) -> Path:
     return Path(found)
 
 
-@pytest.mark.parametrize("language", MEASURED)
-def test_gemma_knows_by_likelihood_what_was_measured_without_this_program(tmp_path: Path, language: str) -> None:
-    gemma = real("CLIKA_GEMMA")
-    asked = ("run", "atlas", "-m", f"gguf/{gemma}", "-l", language, "--limit", 120)
-    (found,) = records(clika(*asked, "--ask", "likelihood", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json"))
-    low, high = MEASURED[language]
-    assert found["accuracy_low"] <= high
-    assert found["accuracy_high"] >= low
+@pytest.mark.parametrize("variable", ["CLIKA_GEMMA", "CLIKA_SMOLLM2"])
+def test_a_real_model_scores_options_as_raw_llama_cpp_does(tmp_path: Path, variable: str) -> None:
+    """The whole text evaluated at once by the library itself, one option after the other, in two languages.
+
+    Kernels round by how many tokens they take at once: up to .6 in the sum of an option was measured on these files.
+    """
+    import llama_cpp
+    import numpy as np
+
+    gguf, n = real(variable), 15
+    atlas, db = resolve("atlas"), tmp_path / "c.db"
+    asked = ("run", "atlas", "-m", f"gguf/{gguf}", "-l", "en,de", "--limit", n, "--ask", "likelihood")
+    found = {r["language"]: r["accuracy"] for r in records(clika(*asked, "--db", db, "--bootstrap", 0, "--json"))}
+    llm = llama_cpp.Llama(str(gguf), n_ctx=128, n_threads=1, logits_all=True, verbose=False)
+    same = total = 0
+    right = dict.fromkeys(found, 0)
+    with Store(db) as store:
+        for cell in store.cells():
+            mine = choice_scores(store, cell, store.probe_set(cell.key.set_id), "sum")
+            for position in cell.asked():
+                probe = atlas.probes[cell.key.language][int(position)]
+                bare = render_options(probe, get_style("plain"), atlas)
+                text, theirs = bare.messages[0].content, []
+                for option in bare.options:
+                    alone, tokens = llm.tokenize(text.encode()), llm.tokenize((text + option).encode())
+                    if llm.token_bos() != tokens[0]:
+                        alone, tokens = (llm.tokenize(t.encode(), add_bos=False) for t in (text, text + option))
+                    llm.reset()
+                    llm.eval(tokens)
+                    rows = np.asarray(llm.scores[len(alone) - 1 : len(tokens) - 1], np.float64)
+                    rows -= np.logaddexp.reduce(rows, axis=-1, keepdims=True)
+                    theirs.append(float(sum(row[token] for row, token in zip(rows, tokens[len(alone) :], strict=True))))
+                row = mine[int(position)][: len(theirs)]
+                assert row.tolist() == pytest.approx(theirs, abs=1.0)
+                same += int(np.argmax(row)) == int(np.argmax(theirs))
+                right[cell.key.language] += int(np.argmax(theirs)) == probe.gold
+                total += 1
+    llm.close()
+    assert total == 2 * n
+    assert same >= total - 3
+    for language, accuracy in found.items():
+        assert abs(accuracy * n - right[language]) <= 2

@@ -84,7 +84,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         if name == "advice":
             lines += [f"  advice: {advice}" for advice in values]
         else:
-            lines.append(f"  {name.replace('_', ' ')}: {', '.join(_said(name, v) for v in values)}")
+            lines.append(f"  {name.replace('_', ' ')}: {', '.join(_said(name, v) for v in values) or 'nothing'}")
     return lines
 
 

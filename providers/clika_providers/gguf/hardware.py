@@ -60,6 +60,12 @@ def _words(path: str) -> list[str]:
         return []
 
 
+def processor_flags() -> frozenset[str]:
+    """What Linux says an x86 processor can do; empty elsewhere."""
+    line = next((line for line in _lines("/proc/cpuinfo") if line.startswith("flags")), "")
+    return frozenset(line.partition(":")[2].split())
+
+
 def free_memory() -> int | None:
     """Bytes of memory this process may still take, page cache that can be dropped included; None if unknown."""
     free: int | None = None
