@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from clika_client.scoring.score_sets import Options
     from clika_client.store.store import Store
 
-_SHOWN = "ra,en_co,en_co_chance_corrected"
+_SHOWN = "ra_unclipped,en_co,en_co_chance_corrected"
 _KINDS = {
     ".html": "html", ".md": "md", ".tex": "latex", ".csv": "csv", ".json": "json", ".parquet": "parquet",
     ".svg": "figure", ".png": "figure", ".pdf": "figure",

@@ -115,6 +115,8 @@ class Corrected:
     """(simulations, models, languages): abilities found in answers drawn from the fit."""
     stretch: float
     """By how much the correction spreads abilities out, and with them their errors."""
+    stretch_error: float
+    """How much that differs from one simulation to the next, as a share of it."""
 
 
 def corrected(right: Bools, known: Bools, seed: int = 0) -> Corrected:
@@ -125,8 +127,10 @@ def corrected(right: Bools, known: Bools, seed: int = 0) -> Corrected:
     for _ in range(_CORRECTIONS):
         now = _moved(now, first, [fit(_drawn(now, random), known) for _ in range(_DRAWN)])
     again = [fit(_drawn(now, random), known) for _ in range(_SPREAD)]
+    slopes = np.array([_stretch(f.ability, now.ability) for f in again])
     now = _moved(now, first, again)
-    return Corrected(now, np.stack([f.ability for f in again]), _stretch(first.ability, now.ability))
+    stretch = _stretch(first.ability, now.ability)
+    return Corrected(now, np.stack([f.ability for f in again]), stretch, float(slopes.std(ddof=1)) / stretch)
 
 
 def _moved(now: Fit, first: Fit, again: Sequence[Fit]) -> Fit:
@@ -203,7 +207,8 @@ def _effects(found: Corrected, languages: Sequence[str], start: int) -> list[Lan
             continue
         value = float((found.fit.ability[:, i] - found.fit.ability[:, start]).mean())
         drawn = (found.abilities[:, :, i] - found.abilities[:, :, start]).mean(1)
-        reach = quantile(0.95, len(drawn) - 1) * noise * float(drawn.std(ddof=1))
+        error = np.hypot(noise * float(drawn.std(ddof=1)), value * found.stretch_error)
+        reach = quantile(0.95, len(drawn) - 1) * float(error)
         effects.append(LanguageEffect(language, value, value - reach, value + reach))
     return effects
 

@@ -12,7 +12,7 @@ from clika_client.scoring.metrics.catalogue import CELL_FIELDS, TITLES
 from clika_client.scoring.records import Scores
 
 NAN = float("nan")
-SHOWN = ("ra", "en_co", "en_co_chance_corrected")
+SHOWN = ("ra_unclipped", "en_co", "en_co_chance_corrected")
 _SUMMARY = (
     ("anchor_ra", "RA, anchor"),
     ("other_ra", "RA, others"),

@@ -25,7 +25,7 @@ _WEAKEST = 3
 _PAIRS = 10
 
 HEAT = (
-    ("ra", "RA", "accuracy between chance (0) and the reference (1)"),
+    ("ra_unclipped", "RA", "accuracy between chance (0; less is worse than guessing) and the reference (1)"),
     ("en_co", "en-CO", "of what is right in the anchor or the language, the share right in both"),
     ("en_co_chance_corrected", "en-CO corrected", "0: what such accuracies share by chance, 1: full overlap"),
     ("accuracy", "accuracy", "share of replies that are right"),

@@ -87,6 +87,8 @@ def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float =
         sure = np.isnan(told) | (told <= 0) | (share <= 0) | (share >= 1)
         effective = np.where(sure, n / unknown_effect, np.minimum(told, _MOST * n))
         small = quantile(level, units - 1) if units > 1 else math.inf
+        if not isinstance(by_item.floor, float):
+            small = np.maximum(small, _few(level, n * (1 - share), np.asarray(floor)))
         effective = effective * (z / small) ** 2
     low, high = wilson_ends(share, effective, z)
     value = by_item.value[..., 0]
@@ -95,6 +97,22 @@ def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float =
     return Interval(value, *(np.where(undefined, np.nan, end) for end in ends))
 
 
+_MANY = 60
+"""Errors from which on Student's t is left out."""
+
+
+def _few(level: float, errors: Floats, floor: Floats) -> Floats:
+    """Student's t where a rescaled figure rests on few errors: where most of the share is expected anyway.
+
+    What is left of a share above a high floor is told by the items that are not right in both alone.
+    """
+    counts = np.where(np.isnan(errors) | (floor < _HIGH), _MANY, np.clip(np.round(errors), 1, _MANY)).astype(int)
+    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), 0.0])
+    return table[counts]
+
+
+_HIGH = 0.5
+"""A floor above which less than half of the share is left to tell."""
 _MOST = 4.0
 """An effective n never exceeds the real one by more: a small sample can vary too little by luck."""
 
