@@ -10,6 +10,10 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from clika_client.scoring.item_difficulty import item_difficulty
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from simulated import (
     ACCURACIES,
@@ -21,6 +25,7 @@ from simulated import (
     false_alarms,
     null_of_consistency,
 )
+from test_item_difficulty import EFFECTS, a_part, drawn
 
 FIELDS = (
     "ra_unclipped",
@@ -32,6 +37,16 @@ FIELDS = (
     "ac3",
     "transfer",
 )
+
+
+def effects_held(item_sd: float, own_sd: float, sets: int) -> list[bool]:
+    """Whether each interval of a language effect holds the effect that the answers were drawn with."""
+    random = np.random.default_rng(10)
+    held: list[bool] = []
+    for seed in range(sets):
+        found = item_difficulty(a_part(drawn(random, item_sd, own_sd)), "en", seed)
+        held += [e.low <= true <= e.high for e, true in zip(found.effects, EFFECTS[1:], strict=True)]
+    return held
 
 
 def main() -> None:
@@ -62,6 +77,11 @@ def main() -> None:
         for n in (25, 125, 500):
             accuracy_error, consistency_error = false_alarms(n, correlation, sets // 4)
             print(f"| {correlation} | {n} | {accuracy_error:.3f} | {consistency_error:.3f} |", flush=True)
+    print("\nCoverage of the language effects of `clika items`\n")
+    print("| spread of items | of items in a language | intervals | coverage |\n|---|---|---|---|")
+    for item_sd, own_sd in ((1.5, 0.7), (1.0, 0.4)):
+        held = effects_held(item_sd, own_sd, sets // 40)
+        print(f"| {item_sd} | {own_sd} | {len(held)} | {sum(held) / len(held):.3f} |", flush=True)
     print("\nCorrected consistency of answerers who share no knowledge\n")
     print("| shared | choices | corrected en-CO |\n|---|---|---|")
     for what, k, value in null_of_consistency(100_000):

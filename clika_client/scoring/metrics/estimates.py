@@ -86,7 +86,7 @@ def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float =
         told = divide(share * (1 - share), error * scale**2)
         sure = np.isnan(told) | (told <= 0) | (share <= 0) | (share >= 1)
         effective = np.where(sure, n / unknown_effect, np.minimum(told, _MOST * n))
-        small = quantile(level, units - 1) if units > 1 else math.inf
+        small = np.asarray(quantile(level, units - 1) if units > 1 else math.inf, np.float64)
         if not isinstance(by_item.floor, float):
             small = np.maximum(small, _few(level, n * (1 - share), np.asarray(floor)))
         effective = effective * (z / small) ** 2
@@ -106,9 +106,9 @@ def _few(level: float, errors: Floats, floor: Floats) -> Floats:
 
     What is left of a share above a high floor is told by the items that are not right in both alone.
     """
-    counts = np.where(np.isnan(errors) | (floor < _HIGH), _MANY, np.clip(np.round(errors), 1, _MANY)).astype(int)
-    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), 0.0])
-    return table[counts]
+    counts = np.where(np.isnan(errors) | (floor < _HIGH), _MANY, np.clip(np.round(errors), 1, _MANY)).astype(np.int64)
+    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), 0.0], np.float64)
+    return np.asarray(np.take(table, counts), np.float64)
 
 
 _HIGH = 0.5
