@@ -95,6 +95,7 @@ def test_a_weak_control_is_pointed_out() -> None:
     page = StringIO()
     render(answered(Setting(("de",), limit=20), lambda q: "nothing"), Console(file=page, width=120))
     assert "control is below 90 %" in page.getvalue()
+    assert "nan" not in page.getvalue()
 
 
 def test_what_cannot_be_asked_is_refused_with_the_reason() -> None:
@@ -127,3 +128,13 @@ def test_a_local_model_is_asked_through_the_cache_and_a_second_time_not_at_all(
     monkeypatch.setattr(same, "complete", closed)
     again = measure(same, setting, database=tmp_path / "clika.db")
     assert again == first
+
+
+def test_an_interval_that_cannot_be_told_is_left_out() -> None:
+    """With a single right answer in English, a draw without it leaves nothing to divide by."""
+    setting = Setting(("de",), limit=6)
+    first = build(setting)[0].fact_id
+    page = StringIO()
+    render(answered(setting, lambda q: q.answer if q.fact_id == first else "nothing"), Console(file=page, width=120))
+    assert "1.000" in page.getvalue()
+    assert "nan" not in page.getvalue()

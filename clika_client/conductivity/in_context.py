@@ -268,7 +268,10 @@ def render(result: Result, console: Console) -> None:
 
 
 def _cell(figure: Figure) -> str:
-    return "–" if math.isnan(figure.value) else f"{figure.value:.3f}\n{figure.low:.2f}–{figure.high:.2f}"
+    if math.isnan(figure.value):
+        return "–"
+    ends = "" if math.isnan(figure.low) else f"\n{figure.low:.2f}–{figure.high:.2f}"
+    return f"{figure.value:.3f}{ends}"
 
 
 def _plain(figure: Figure) -> dict[str, float | None]:
