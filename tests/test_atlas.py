@@ -233,10 +233,22 @@ def test_no_blind_answerer_is_more_than_ten_points_above_chance_in_any_relation(
         for folds in baselines.FOLDS:
             hits = baselines.majority(items, group, folds)
             assert sum(hits) / len(hits) <= BLIND, (name, folds)
-    for longest in (True, False):
-        hits = baselines.by_length(items, longest=longest)
-        # Not chosen for, so it varies as chance does: two standard errors where a relation is small.
-        assert sum(hits) / len(hits) <= max(BLIND, 0.25 + 2 * (0.25 * 0.75 / len(hits)) ** 0.5), longest
+
+
+def test_no_length_of_a_choice_tells_the_answer_in_any_relation_and_language() -> None:
+    for probe_set in (whole(), controls()):
+        for tag in probe_set.languages:
+            for relation, asked in by_relation(probe_set, tag).items():
+                for longest in (True, False):
+                    hits = baselines.by_length(asked, longest=longest)
+                    assert sum(hits) / len(hits) <= BLIND, (relation, tag, longest)
+
+
+def by_relation(probe_set: ProbeSet, language: str) -> dict[str, list[baselines.Asked]]:
+    found: dict[str, list[baselines.Asked]] = {}
+    for one in baselines.asked(probe_set, language):
+        found.setdefault(one.relation, []).append(one)
+    return found
 
 
 def test_a_hard_run_cannot_be_answered_blindly_above_chance() -> None:
@@ -249,8 +261,14 @@ def test_a_hard_run_cannot_be_answered_blindly_above_chance() -> None:
     for name, group in baselines.GROUPS.items():
         for folds in baselines.FOLDS:
             hits = baselines.majority(hard, group, folds)
-            # Two standard errors of a share of .25.
-            assert sum(hits) / len(hits) <= 0.25 + 2 * (0.25 * 0.75 / len(hits)) ** 0.5, (name, folds)
+            assert not_above_chance(hits), (name, folds)
+    for longest in (True, False):
+        assert not_above_chance(baselines.by_length(hard, longest=longest)), longest
+
+
+def not_above_chance(hits: list[float]) -> bool:
+    """No more than two standard errors of a share of .25 above it."""
+    return sum(hits) / len(hits) <= 0.25 + 2 * (0.25 * 0.75 / len(hits)) ** 0.5
 
 
 def test_a_blind_answerer_is_scored_as_by_hand() -> None:
@@ -265,6 +283,35 @@ def test_a_blind_answerer_is_scored_as_by_hand() -> None:
     # Halves (1, 3) and (2, 4): from a, c → right; from a, b → right; from a, c → wrong; from a, b → wrong
     assert baselines.majority(made, by_relation, 2) == [1.0, 1.0, 0.0, 0.0]
     assert baselines.by_length([baselines.Asked("r", "", "", ("aa", "b", "cc"), 0)], longest=True) == [0.5]
+
+
+def test_names_are_written_out_and_are_those_of_nothing_else() -> None:
+    """The kinds of mistakes that were found in one language, looked for in all."""
+    for tag in whole().languages:
+        here = {key: text for key, text in names(tag).items() if literal(key) is None}
+        for key, text in here.items():
+            assert "&" not in text, (tag, key)
+            # German writes St. Lucia in its official list of countries.
+            assert "St." not in text or tag == "de", (tag, key)
+            assert text == text.strip(" \u200c\u200d"), (tag, key)
+            assert "  " not in text, (tag, key)
+            assert "\u00ad" not in text, (tag, key)
+        for one, other in (
+            ("language:kn", "territory:CA"),
+            ("language:ms", "territory:MY"),
+            ("territory:GQ", "territory:GY"),
+        ):
+            assert here.get(one) != here[other], (tag, one)
+        for kind in ("language:", "script:"):
+            cased = {
+                text[0].isupper()
+                for key, text in here.items()
+                if key.startswith(kind) and text[0].lower() != text[0].upper()
+            }
+            assert len(cased) <= 1, (tag, kind)
+    for key, text in names("bn").items():  # the rule of the Bangla Academy for words of other languages
+        assert not text.endswith(("জানুয়ারী", "ফেব্রুয়ারী", "গ্রীস")), key
+    assert not [text for key, text in names("uk").items() if "ґ" in text.casefold()]
 
 
 def test_choices_stand_in_one_order_in_every_language() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from clika_client.common.errors import UserError
 from clika_client.sets import atlas
-from clika_client.sets.atlas import check, cldr, counts, curated, filters, frozen, page, sources, wording
+from clika_client.sets.atlas import check, cldr, corrections, counts, curated, filters, frozen, page, sources, wording
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "clika_client" / "data" / "atlas"
@@ -271,6 +271,35 @@ def test_the_docs_state_the_counts_of_this_version() -> None:
     assert counts.markdown(atlas.load(), atlas.load(name="atlas-names")) in docs, (
         "run: python -m clika_client.sets.atlas.counts, and put it into docs/atlas.md"
     )
+
+
+@needs_babel
+def test_the_docs_state_which_names_were_put_right() -> None:
+    docs = (ROOT / "docs" / "atlas.md").read_text("utf-8")
+    assert corrections.markdown() in docs, (
+        "run: python -m clika_client.sets.atlas.corrections, and put it into docs/atlas.md"
+    )
+
+
+@needs_babel
+@pytest.mark.parametrize(
+    ("language", "key", "was", "now", "kind"),
+    [
+        ("ta", "territory:TT", "டிரினிடாட் & டொபாகோ", "டிரினிடாட் மற்றும் டொபாகோ", "list form"),
+        ("hu", "script:Beng", "Bengáli", "bengáli", "capitals"),
+        ("pt", "zone:America/Bogota", "Bogota", "Bogotá", "marks"),
+        ("am", "language:kn", "ካናዳ", "ካናዳኛ", "other entity"),
+        ("hr", "zone:Asia/Almaty", "Almaty", "Almati", "untranslated"),
+        ("bn", "territory:TT", "ত্রিনিনাদ ও টোব্যাগো", "ত্রিনিদাদ ও টোবাগো", "letters"),
+        ("es", "territory:CI", "Côte d’Ivoire", "Costa de Marfil", "untranslated"),
+        ("pl", "territory:GB", "Wyspy", "Zjednoczone Królestwo", "other form"),
+    ],
+)
+def test_what_was_wrong_with_a_name_is_told_from_both_spellings(
+    language: str, key: str, was: str, now: str, kind: str
+) -> None:
+    others = {filters.normalise("ካናዳ"): "territory:CA"}
+    assert corrections.kind(wording.read(language), key, was, now, others) == kind
 
 
 def test_the_data_stay_small() -> None:

@@ -6,16 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clika_client.sets.atlas.baselines import CIRCULAR, FOLDS, GROUPS, Asked, majority
+from clika_client.sets.atlas.baselines import CIRCULAR, FOLDS, GROUPS, Asked, by_length, majority
+from clika_client.sets.atlas.candidates import Candidate, Dropped
 from clika_client.sets.atlas.curated import CONTINENTS
 from clika_client.sets.atlas.draw import FEW_ANSWERS, Filled, fill, hashed
 from clika_client.sets.atlas.items import Sieve
-from clika_client.sets.atlas.relations import Candidate, Dropped
-from clika_client.sets.atlas.row import K
+from clika_client.sets.atlas.row import K, sides
 
 BOUND = 0.33
 """No majority may be right more often than this, of four choices: chance is .25, and .35 is promised."""
 UNFAIR = "its answer is right too often to be offered fairly"
+
+
+LENGTH_BOUND = 0.34
+"""Nor may the longest or the shortest choice be right more often than this, in any language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ def share_out(
     shown = [one for one in fill(order[:reserve], sieve, never_together, seed) if isinstance(one, Filled)]
     kept = [one for one in kept if one not in order[:reserve]]
     while True:
-        filled = list(fill(kept, sieve, never_together, seed, K))
-        surplus = _surplus([one for one in filled if isinstance(one, Filled)], seed)
+        filled = [one for one in fill(kept, sieve, never_together, seed, K) if isinstance(one, Filled)]
+        surplus = _surplus(filled, seed) or told_by_length(filled, sieve, seed)
         if surplus is None:
             break
         kept = [one for one in kept if one.item_id != surplus]
@@ -48,6 +52,24 @@ def share_out(
     dropped = [one for one in done if isinstance(one, Dropped)]
     dropped += [Dropped(one.item_id, UNFAIR) for one in fit if one.item_id not in used]
     return Shared([one for one in done if isinstance(one, Filled)], shown, dropped)
+
+
+def told_by_length(filled: Sequence[Filled], sieve: Sieve, seed: str) -> str | None:
+    """Id of an item whose answer is the longest or the shortest choice in the language where that tells most; None
+    when it tells little in all languages."""
+    worst, hits = LENGTH_BOUND * len(filled), list[float]()
+    for wording in sieve.wordings:
+        shown = sides(filled[0].candidate.relation, wording)[1]
+        items = [
+            Asked("", "", "", tuple(sieve.name(shown, key) or "" for key in (one.candidate.answer, *one.wrong)), 0)
+            for one in filled
+        ]
+        for longest in (True, False):
+            found = by_length(items, longest=longest)
+            if sum(found) > worst:
+                worst, hits = sum(found), found
+    guilty = [one.candidate.item_id for one, hit in zip(filled, hits, strict=False) if hit > 1 / K]
+    return min(guilty, key=lambda item_id: hashed(seed, "length", item_id), default=None)
 
 
 def _without_excess(candidates: Sequence[Candidate], seed: str) -> list[Candidate]:

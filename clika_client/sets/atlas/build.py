@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from clika_client.common.files import replacing
-from clika_client.sets.atlas import about, cldr, curated, items, relations, row, sources, tiers, wording
+from clika_client.sets.atlas import about, cldr, curated, items, row, sources, tiers, wording
 from clika_client.sets.atlas.balance import share_out
+from clika_client.sets.atlas.candidates import Candidate, Dropped, Known
 from clika_client.sets.atlas.comparisons import comparisons
 from clika_client.sets.atlas.controls import controls
 from clika_client.sets.atlas.curated import CONTINENTS, Curated
 from clika_client.sets.atlas.draw import Filled, hashed
+from clika_client.sets.atlas.frozen import Names
 from clika_client.sets.atlas.items import NameOf, Sieve
-from clika_client.sets.atlas.relations import Candidate, Dropped, Known
+from clika_client.sets.atlas.relations import OF_CITIES, STATED
 from clika_client.sets.atlas.row import MOST, K, Row
 from clika_client.sets.fictional.text import similarity
 
@@ -29,23 +31,6 @@ RESERVED = 5
 """Items of each relation that are set aside for examples in prompts."""
 NEAR = 0.75
 """Names that share this much with the English one (1 - edit distance / longer length) are near it."""
-
-_OF_CITIES = ("city-country", "utc-offset", "city-language", "city-currency", "city-code")
-_STATED: tuple[Callable[[Known], relations.Found], ...] = (
-    relations.city_country,
-    relations.country_continent,
-    relations.shared_currency,
-    relations.official_language,
-    relations.language_script,
-    relations.country_border,
-    relations.language_home,
-    relations.calling_code,
-    relations.utc_offset,
-    relations.national_day,
-    relations.city_language,
-    relations.city_currency,
-    relations.city_code,
-)
 
 
 def build(out_dir: Path | str = curated.DATA, *, facts: sources.Facts | None = None) -> list[Path]:
@@ -70,8 +55,10 @@ def build(out_dir: Path | str = curated.DATA, *, facts: sources.Facts | None = N
         "items.tsv": "\n".join([row.HEADER, *map(row.to_line, rows)]) + "\n",
         "excluded.tsv": _tsv("item_id\treason", sorted((d.item_id, d.reason) for d in dropped)),
     }
+    names: dict[str, Names] = {}
     for tag, one in wordings.items():
-        named = ((key, name(tag, key) or "", likeness(name, one, key)) for key in shown)
+        names[tag] = Names({key: name(tag, key) or "" for key in shown})
+        named = ((key, names[tag][key], likeness(name, one, key)) for key in shown)
         files[f"names/{tag}.tsv"] = _tsv("entity\tname\tlike_english", named)
     asked = [text for one in wordings.values() for text in (one.language, *one.questions.values())]
     manifest = {
@@ -82,10 +69,15 @@ def build(out_dir: Path | str = curated.DATA, *, facts: sources.Facts | None = N
         "items": len(rows),
         "languages": list(wordings),
         "home": {tag: " ".join(_homes(tag, facts, tables)) for tag in wordings},
-        "about": about.texts(rows, tables),
+        "about": about.texts(rows, tables, names, sum(_put_right(one, names[tag]) for tag, one in wordings.items())),
     }
     files["manifest.json"] = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     return _write(Path(out_dir), files)
+
+
+def _put_right(one: wording.Wording, names: Names) -> int:
+    """How many of the names shown are spelt otherwise than in CLDR."""
+    return sum(key in names and cldr.entity_name(one.language, key) != text for key, text in one.spelling.items())
 
 
 def _literals(rows: Iterable[Row]) -> set[str]:
@@ -126,12 +118,13 @@ def _rows(known: Known, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
     dropped: list[Dropped] = []
     tier: dict[str, str] = {}
     held: dict[str, list[Filled]] = {}
-    for state in _STATED:
+    for state in STATED:
         screened = items.screen(state(known), sieve)
         fit: list[Candidate] = []
         for one in _capped(screened, known.curated):
             (dropped if isinstance(one, Dropped) else fit).append(one)  # type: ignore[arg-type]
-        shared = share_out(fit, sieve, known.curated.never_together, SEED, RESERVED)
+        seed = _seed(fit[0].relation, known.curated)
+        shared = share_out(fit, sieve, known.curated.never_together, seed, RESERVED)
         kept[fit[0].relation] = shared.asked
         held[fit[0].relation] = shared.examples
         dropped += shared.dropped
@@ -148,7 +141,7 @@ def _rows(known: Known, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
                 Filled(compared.candidate, compared.wrong[:3], compared.wrong[3:])
             )
             tier[compared.candidate.item_id] = compared.tier
-    for filled in list(controls(kept["city-country"], sieve, known.curated, SEED)):
+    for filled in controls(kept["city-country"], sieve, known.curated, _seed("controls", known.curated)):
         kept[filled[0].candidate.relation] = filled
     rows: list[Row] = []
     for relation in wording.RELATIONS:
@@ -161,12 +154,18 @@ def _rows(known: Known, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
     return rows, dropped
 
 
+def _seed(relation: str, tables: Curated) -> str:
+    """The seed of a relation's draw."""
+    number = tables.draws.get(relation, 0)
+    return f"{SEED} {number}" if number else SEED
+
+
 def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Candidate | Dropped]:
     """At most `city_cap` cities of a country, the preferred ones first, then the order of the alphabet."""
     known = list(screened)
     cities: dict[str, list[str]] = {}
     for one in known:
-        if isinstance(one, Candidate) and one.relation in _OF_CITIES:
+        if isinstance(one, Candidate) and one.relation in OF_CITIES:
             cities.setdefault(one.country, []).append(one.subject.partition(":")[2])
     taken: set[str] = set()
     for country, zones in cities.items():
@@ -175,7 +174,7 @@ def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Ca
         taken.update(order[: tables.city_cap])
     return [
         Dropped(one.item_id, f"{tables.city_cap} cities of the country are taken")
-        if isinstance(one, Candidate) and one.relation in _OF_CITIES and one.subject.partition(":")[2] not in taken
+        if isinstance(one, Candidate) and one.relation in OF_CITIES and one.subject.partition(":")[2] not in taken
         else one
         for one in known
     ]

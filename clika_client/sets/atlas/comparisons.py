@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from clika_client.sets.atlas.candidates import Candidate, Known, cities
 from clika_client.sets.atlas.draw import hashed
-from clika_client.sets.atlas.relations import Candidate, Known, cities
 
 TIERS = ("hard", "medium", "easy")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from clika_client.sets.atlas.candidates import Candidate
 from clika_client.sets.atlas.curated import Curated, Place
 from clika_client.sets.atlas.draw import Filled, fill, hashed
 from clika_client.sets.atlas.items import Sieve, screen
-from clika_client.sets.atlas.relations import Candidate
 
 TRANSLATIONS = ("translate-out", "translate-in")
 OF_A_KIND = 30

@@ -54,6 +54,8 @@ class Curated:
     """Relation → what share of it a small model knew."""
     unmeasured: Mapping[str, str]
     """Relation → its tier, where nothing was measured."""
+    draws: Mapping[str, int]
+    """Relation → number of its draw, 0 by default."""
     no_border: Mapping[str, tuple[str, ...]]
     """Country → countries that are neither right nor wrong as its neighbour."""
 
@@ -89,6 +91,7 @@ def read(directory: Path = DATA / "curated") -> Curated:
         elements=tuple(_toml(directory / "elements.toml")["symbols"].split()),
         measured=difficulty["measured"],
         unmeasured=difficulty["unmeasured"],
+        draws=_toml(directory / "draws.toml")["draw"],
         no_border=unclear,
     )
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from clika_client.sets.atlas.candidates import Candidate, Dropped
 from clika_client.sets.atlas.items import Sieve
-from clika_client.sets.atlas.relations import Candidate, Dropped
 from clika_client.sets.atlas.row import MOST, K
 
 FEW_ANSWERS = ("country-continent", "official-language", "language-script", "utc-offset", "city-language")

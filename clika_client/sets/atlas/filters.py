@@ -83,10 +83,12 @@ def _holds(text: str, part: str) -> bool:
 
     Short endings do not count: Malasia does not tell of Asia. In scripts without spaces a name may stand anywhere.
     """
+    if part not in text:
+        return False
     if _unspaced(part):
-        return len(part) >= (1 if _is_han(part) else 3) and part in text
+        return len(part) >= (1 if _is_han(part) else 3)
     if len(part) >= LONG:
-        return part in text
+        return True
     return (len(part) >= 3 and text.startswith(part)) or (len(part) > PREFIX and text.endswith(part))
 
 

@@ -89,7 +89,7 @@ def rows() -> list[Row]:
     return [from_line(line) for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:]]
 
 
-class _Names(dict[str, str]):
+class Names(dict[str, str]):
     """Entity key → name; what is written alike everywhere needs no entry."""
 
     def __missing__(self, key: str) -> str:
@@ -104,7 +104,7 @@ def names(tag: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """(entity → name, entity → likeness to the English name) of a language."""
     lines = (DATA / "names" / f"{tag}.tsv").read_text("utf-8").splitlines()[1:]
     rows = [line.split("\t") for line in lines]
-    return _Names({key: name for key, name, _ in rows}), {key: like for key, _, like in rows}
+    return Names({key: name for key, name, _ in rows}), {key: like for key, _, like in rows}
 
 
 def _probes(rows: Sequence[Row], tag: str, k: int) -> Iterator[Probe]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from clika_client.sets.atlas import filters
-from clika_client.sets.atlas.relations import Candidate, Dropped
+from clika_client.sets.atlas.candidates import Candidate, Dropped
 from clika_client.sets.atlas.row import literal, sides
 from clika_client.sets.atlas.wording import Wording
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from clika_client.sets.atlas.relations import Candidate
+from clika_client.sets.atlas.candidates import Candidate
 from clika_client.sets.atlas.sources import Facts
 
 TIERS = ("easy", "medium", "hard")
