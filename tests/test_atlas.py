@@ -446,7 +446,7 @@ def test_the_greatest_of_four_leads_the_second_by_what_its_tier_says() -> None:
         ("country-continent:FJ", "he", "אוקיאניה"),
         ("official-language:BR", "it", "portoghese"),
         ("official-language:IR", "pl", "perski"),
-        ("language-script:awa", "ko", "데바나가리 문자"),
+        ("language-script:mr", "ko", "데바나가리 문자"),
         ("language-script:ur", "en", "Arabic"),
         ("calling-code:KE", "zh", "+254"),
         ("utc-offset:Asia/Kolkata", "he", "UTC+5:30"),
