@@ -6,7 +6,7 @@ one, ELSEWHERE for right in another language, NO_ANSWER with its reason else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -36,22 +36,38 @@ class Acceptance:
 
     def at(self, position: int) -> Accepted:
         """What is right and what is known to be wrong for one item."""
-        names: dict[str, tuple[str, ...]] = {}
-        rivals: dict[str, Mapping[str, tuple[str, ...]]] = {}
-        for tag, probes in self._set.probes.items():
-            probe = probes[position]
-            if probe.absent:
-                continue
-            names[tag] = self._named(tag, probe, probe.gold)
-            rivals[tag] = {str(i): self._named(tag, probe, i) for i in range(len(probe.choices)) if i != probe.gold}
-        own = names.pop(self._language)
         kind = self._set.items[position].tags.get(ANSWER_KIND, "name")
+        probes = {tag: found[position] for tag, found in self._set.probes.items() if not found[position].absent}
+        names = {tag: self._named(tag, probe, probe.gold) for tag, probe in probes.items()}
+        own = names.pop(self._language)
+        rivals = _Rivals(probes, self._named)
         return Accepted(self._language, own, names, rivals, kind if kind in _KINDS else "name")  # type: ignore[arg-type]
 
     def _named(self, language: str, probe: Probe, choice: int) -> tuple[str, ...]:
         answer = probe.choices[choice]
         more = probe.fields.get(ACCEPTED, "").split("\n") if choice == probe.gold else []
         return tuple(dict.fromkeys(name for name in (answer, *more, *self._others[language].get(answer, ())) if name))
+
+
+class _Rivals(Mapping[str, Mapping[str, tuple[str, ...]]]):
+    """Language → known wrong answers, gathered when a language is first looked at, which most are not."""
+
+    def __init__(self, probes: Mapping[str, Probe], named: Callable[[str, Probe, int], tuple[str, ...]]) -> None:
+        self._probes, self._named = probes, named
+        self._made: dict[str, Mapping[str, tuple[str, ...]]] = {}
+
+    def __getitem__(self, language: str) -> Mapping[str, tuple[str, ...]]:
+        if language not in self._made:
+            probe = self._probes[language]
+            others = (i for i in range(len(probe.choices)) if i != probe.gold)
+            self._made[language] = {str(i): self._named(language, probe, i) for i in others}
+        return self._made[language]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._probes)
+
+    def __len__(self) -> int:
+        return len(self._probes)
 
 
 def read_replies(

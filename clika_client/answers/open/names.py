@@ -177,6 +177,12 @@ class NameFinder:
         return word.startswith(stem) and len(word) - len(stem) <= self.rule.lost + self.rule.gained
 
 
+@lru_cache(maxsize=100_000)
+def name_words(name: str) -> tuple[str, ...]:
+    """The plain words of a name or stem."""
+    return tuple(plain(name.rstrip("*")).split())
+
+
 def _breaks(clause: str) -> set[int]:
     """Where the clause had spaces, as places in the text without them."""
     found, at = set(), 0
@@ -206,7 +212,7 @@ def voids(language: str) -> tuple[str, ...]:
 
 def _forms(key: str, names: Iterable[str]) -> Iterator[_Form]:
     for name in names:
-        words = tuple(plain(name.rstrip("*")).split())
+        words = name_words(name)
         if words:
             yield _Form(key, words, name.endswith("*"))
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, OpenAnswer, Verdict
-from clika_client.answers.open.names import Found, NameFinder, finder
+from clika_client.answers.open.names import Found, NameFinder, finder, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
 from clika_client.answers.open.values import numbers, same_date, yes_no
@@ -45,31 +44,47 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
     return OpenAnswer("wrong", "other", shown)
 
 
-@dataclass(frozen=True, slots=True)
 class _Way:
-    """Names of one language to look for, and what it means to find them."""
+    """Names of one language to look for, and what it means to find them; the finder is made when it is first needed."""
 
-    finder: NameFinder
-    verdict: Verdict
-    language: str | None
-    own_words: frozenset[str] = frozenset()
-    """Small words of the language, by which a passage is known to be in it."""
+    __slots__ = ("_found", "_make", "language", "own_words", "verdict")
+
+    def __init__(
+        self,
+        make: Callable[[], NameFinder],
+        verdict: Verdict,
+        language: str | None,
+        own_words: frozenset[str] = frozenset(),
+    ) -> None:
+        self._make = make
+        self._found: NameFinder | None = None
+        self.verdict, self.language = verdict, language
+        self.own_words = own_words
+        """Small words of the language, by which a passage is known to be in it."""
+
+    @property
+    def finder(self) -> NameFinder:
+        """Where the names are looked for."""
+        found = self._found or self._make()
+        self._found = found
+        return found
 
 
 def _read_name(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
     asked = finder(_with_rivals(accepted, accepted.language, accepted.names), accepted.language, _GOLD)
-    ways = [_Way(asked, RIGHT, None, _small_words(accepted.language))]
+    ways = [_Way(lambda: asked, RIGHT, None, _small_words(accepted.language))]
     if accepted.language != "en" and accepted.elsewhere.get("en"):
-        english = _with_rivals(accepted, "en", accepted.elsewhere["en"])
-        ways.append(_Way(finder(english, "en", None, True), ELSEWHERE, "en"))
+        known = accepted.elsewhere["en"]
+        ways.append(_Way(lambda: finder(_with_rivals(accepted, "en", known), "en", None, True), ELSEWHERE, "en"))
     return _decide(said, ways, accepted.language)
 
 
 def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The accepted answer in a language that is neither the asked one nor English."""
+    text = "\n".join(part.plain.replace(" ", "") for part in said.by_weight)
     for language, names in accepted.elsewhere.items():
-        if language not in (accepted.language, "en") and names:
+        if language not in (accepted.language, "en") and names and _may_hold(text, names, language):
             # A stem or an ending of one language is a word of another in the same script, and in Latin script often of
             # English: only whole names count there.
             like = _script(names[0]) in ("LATIN", _script(accepted.names[0]))
@@ -77,12 +92,26 @@ def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
             if not whole:
                 continue
             known = finder(_with_rivals(accepted, language, whole, stems=not like), language, None, like)
-            found = _decide(said, [_Way(known, ELSEWHERE, language)], accepted.language)
+            found = _decide(said, [_Way(partial(_same, known), ELSEWHERE, language)], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found
     return None
 
 
+def _same(known: NameFinder) -> NameFinder:
+    return known
+
+
+def _may_hold(text: str, names: Sequence[str], language: str) -> bool:
+    """Whether a text without spaces can hold one of the names, however it is declined: most hold none."""
+    begins = (name_words(name)[0][:_BEGIN] for name in names if name_words(name))
+    return language in _HEARD or any(begin in text for begin in begins)
+
+
+_BEGIN = 3
+"""Letters that no ending changes."""
+_HEARD = ("el",)
+"""Languages whose letters are compared by their sound."""
 _SMALL = ("is", "article", "and", "or", "but", "relative")
 
 
@@ -91,11 +120,7 @@ def _small_words(language: str) -> frozenset[str]:
     """Articles and words for "is", "and", "or" and "but" of a language, but those that are English too."""
     found: set[str] = set()
     for tag, sign in ((language.split("-")[0], 1), ("en", -1)):
-        words = {
-            plain(w)
-            for role in ("is", "article", "and", "or", "but", "relative")
-            for w in tables().get(tag, {}).get(role, ())
-        }
+        words = {plain(word) for role in _SMALL for word in tables().get(tag, {}).get(role, ())}
         found = found | words if sign > 0 else found - words
     return frozenset(found) - _ENGLISH
 
@@ -122,12 +147,14 @@ def _decide(said: Passages, ways: Sequence[_Way], language: str) -> OpenAnswer |
     parts = (
         *(("announced", clause) for clause in said.clauses if clause.announced),
         *(("emphasised", part) for part in said.emphasised),
-        *(("clause", clause) for clause in said.clauses if not _excuses(clause, language)),
+        *(("clause", clause) for clause in said.clauses),
     )
     for rule, part in parts:
         for way in ways:
             unspaced = way.finder.rule.unspaced
             found = asserted(part.plain, way.finder.find(part.plain), language, unspaced=unspaced)
+            if found and rule == "clause" and _excuses(part, language):
+                break
             if found:
                 return _verdict(rule, part, found, _spoken(way, part, ways), language)
     return None
