@@ -141,6 +141,18 @@ def test_exports_and_questions_tell_verdicts_languages_and_what_was_written(tmp_
     assert "mock/say:It is **Norway**.: right in another language (en)" in listed
 
 
+def test_the_demonstration_has_an_open_form(tmp_path: Path) -> None:
+    done = clika("demo", "--open", "--db", tmp_path / "d.db", "--json")
+    assert "A script answers" in done.stderr
+    found = {r["language"]: r for r in records(done)}
+    assert {r["set"] for r in found.values()} == {"atlas-open"}
+    # English is known to the script as well as to the demo model, Swahili not at all.
+    assert found["en"]["accuracy"] == 1
+    assert found["sw"]["accuracy"] < 0.2
+    assert found["hi"]["answered_in"]["en"] > 0
+    assert found["hi"]["verdicts"]["unknown"] > 0
+
+
 def test_unread_open_replies_are_listed_by_kind(tmp_path: Path) -> None:
     db = tmp_path / "c.db"
     clika("run", _written(tmp_path / "mine.jsonl"), "-m", "mock/say:I don't know.", "--ask", "open", "--db", db)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clika_client.conductivity.matching import Matcher, inflection
+from clika_client.conductivity.matching import Matcher
 from clika_client.sets import fictional
+from clika_client.sets.fictional.inflection import inflection
 
 POLISH = ("Mitozja", "Wiwidora", "Galaktyka", "Kosmoluks")
 RUSSIAN = ("Мифосия", "Вивидора", "Галактис", "Этериум", "Этера", "Старая Крепость")

@@ -30,6 +30,9 @@ def demo(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --real: do not ask before fetching.")] = False,
+    openly: Annotated[
+        bool, typer.Option("--open", help="The open form: the same facts without options, told by a scripted model.")
+    ] = False,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +45,9 @@ def demo(
     from clika_providers import ProviderOptions
 
     path = db if db is not None else home() / "demo.db"
+    if openly:
+        _open(path, as_json)
+        return
     if real:
         from clika_client.cli.demo_real import demo_real
 
@@ -73,6 +79,27 @@ def demo(
         _teach(folder, as_json)
         console.print(f"The experiment is kept in {folder}; score it again: clika teach score {folder}", markup=False)
     console.print(_NEXT.format(db=path), markup=False, soft_wrap=True)
+
+
+def _open(path: Path, as_json: bool) -> None:
+    """Ask the facts without options, and say whose words these are."""
+    from clika_client.asking.plan import Asking
+    from clika_client.asking.run import RunConfig
+    from clika_client.cli.demo_open import open_demo
+    from clika_client.prompts.catalogue import get_style
+    from clika_client.store.store import Store
+
+    questions, speaker = open_demo()
+    err().print(
+        f"The open form, offline: {questions.n} questions without options in {len(questions.languages)} languages. A "
+        "script answers, for the little model was taught letters alone: the figures show the report, and nothing "
+        f"else.\nWhat was written and how it was read: clika answers --db {path}\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    config = RunConfig(sets=(questions,), models=(speaker,), style=get_style("plain"), asking=Asking("open"))
+    with Store(path) as store:
+        Job(store, config, as_json=as_json).ask()
 
 
 def _teach(folder: Path, as_json: bool) -> None:
