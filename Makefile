@@ -15,7 +15,7 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
 WHEELS ?= $(CACHE)/wheels
 
-.PHONY: help test harnesses check coverage demo demo-model docs lock bench clean
+.PHONY: help test harnesses check coverage demo demo-model docs lock bench fuzz audit clean
 
 help:
 	@echo "make test     install everything and run the whole test suite"
@@ -24,6 +24,8 @@ help:
 	@echo "make coverage the test suite, and the lines it does not run"
 	@echo "make docs     regenerate docs made from the program"
 	@echo "make bench    run the benchmarks, quick sizes"
+	@echo "make fuzz     damaged files of every kind for most of a minute (FUZZ_SECONDS=600 FUZZ_SEED=1 for more)"
+	@echo "make audit    a bill of materials, and known vulnerabilities of what the locks install"
 	@echo "make lock     resolve the requirement files again (needs uv)"
 
 $(VENV)/.core: requirements/core.txt pyproject.toml
@@ -96,6 +98,20 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.local $(VENV)/.dev
 	for file in benchmarks/*.py; do $(BIN)/python $$file --quick || exit 1; done
+
+FUZZ_SECONDS ?= 45
+FUZZ_SEED ?= 20
+fuzz: $(VENV)/.local $(VENV)/.dev
+	$(BIN)/python benchmarks/fuzz_files.py --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+# Its own environment, so that the auditor's dependencies are not among what it audits.
+$(CACHE)/audit/.done: requirements/audit.txt
+	rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/audit.txt
+	@touch $@
+
+audit: $(CACHE)/audit/.done
+	$(PYTHON) tools/audit.py --auditor $(CACHE)/audit/bin/python --out $(CACHE)/sbom.cdx.json
 
 lock:
 	sh tools/lock.sh

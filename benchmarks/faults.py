@@ -1,7 +1,8 @@
 """Every fault of tests/servers/faults.py against a real run: what is lost beside it, and what is asked again.
 
-Three passes: each fault for good on every third question, each fault once, and a second run that may ask only what is
-missing. Prints counts; ends with 1 when anything else was lost or asked twice.
+Each fault for good on every third question, then a second run that may ask only what is missing; each fault once; and
+ceilings against a server that bills replies of no use. Prints counts; ends with 1 when anything else was lost, asked
+twice or spent beyond a ceiling.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from clika import write_probes  # noqa: E402
+from clika import clika, write_probes  # noqa: E402
 from servers.faults import faults  # noqa: E402
 from servers.loopback import Answer, Loopback, Seen, chat  # noqa: E402
 
@@ -93,15 +95,49 @@ def passing(table: list[tuple[str, Answer]]) -> dict[str, int]:
         return {"passing faults not survived": len(set(range(len(table))) - stored(folder) - final)}
 
 
+UNUSABLE: tuple[dict[str, Any], ...] = (
+    {},
+    {"choices": [{"message": {"content": None}, "finish_reason": "stop"}]},
+    {"choices": []},
+    {"choices": 5},
+    {"error": {"message": "odd"}},
+)
+PRICES = '[[price]]\nmodel = "openai/m"\ninput = 10\noutput = 100\n'
+EACH = (50 * 10 + 20 * 100) / 1e6
+"""Dollars of one reply of 50 tokens in and 20 out."""
+CEILING = 0.1
+
+
+def spend() -> dict[str, int | float]:
+    """Runs with a ceiling against a server that bills every reply, useful or not: what was billed beyond it."""
+    beyond = 0.0
+    for reply in UNUSABLE:
+        served = [0]
+
+        def behave(seen: Seen, reply: dict[str, Any] = reply, served: list[int] = served) -> Answer:
+            served[0] += 1
+            usage = {"prompt_tokens": 50, "completion_tokens": 20, "total_tokens": 70}
+            return Answer(200, {**chat("B"), **reply, "usage": usage})
+
+        with tempfile.TemporaryDirectory() as name, Loopback(behave) as server:
+            folder = Path(name)
+            (folder / "prices.toml").write_text(PRICES)
+            probes = write_probes(folder / "mine.jsonl", 100, languages=("en",))
+            run = ("run", probes, "-m", "openai/m", "--base-url", server.url, "--db", folder / "c.db", "--bootstrap", 0)
+            clika(*run, "--max-cost", CEILING, "--prices", folder / "prices.toml", check=None)
+        beyond += max(0.0, served[0] * EACH - CEILING)
+    return {"runs with a ceiling": len(UNUSABLE), "dollars spent beyond it": round(beyond, 6)}
+
+
 def main() -> None:
-    """Run both passes and print one JSON line."""
+    """Run the passes and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a quarter of the faults")
     table = list(faults().items())
     table = table[::4] if parser.parse_args().quick else table
-    counts = {**lasting(table), **passing(table)}
-    print(json.dumps({"faults": len(table), "questions": 4 * len(table), **counts}))
-    sys.exit(1 if any(counts.values()) else 0)
+    counts, spent = {**lasting(table), **passing(table)}, spend()
+    print(json.dumps({"faults": len(table), "questions": 4 * len(table), **counts, **spent}))
+    sys.exit(1 if any(counts.values()) or spent["dollars spent beyond it"] else 0)
 
 
 if __name__ == "__main__":

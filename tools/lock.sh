@@ -10,4 +10,5 @@ uv pip compile $common pyproject.toml requirements/dev.in -c requirements/core.t
 uv pip compile $common requirements/local.in -c requirements/core.txt -o requirements/local.txt "$@"
 # The sources of atlas on their own: holidays caps python-dateutil below what the core would take.
 uv pip compile $common requirements/atlas.in -o requirements/atlas.txt "$@"
+uv pip compile $common requirements/audit.in -o requirements/audit.txt "$@"
 uv pip compile $common requirements/teach.in --no-emit-package torch -c requirements/dev.txt -o requirements/teach.txt "$@"

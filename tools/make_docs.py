@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -150,6 +151,13 @@ def session() -> str:
     return f"```text\n$ clika demo\n{shown}\n```"
 
 
+def reliability() -> str:
+    """Ten lines of what can be relied on, with the counts of the last series."""
+    from reliability import COUNTS, lines
+
+    return lines(json.loads(COUNTS.read_text(encoding="utf-8")))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "cli": cli,
     "providers": providers,
@@ -159,6 +167,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "benchmark-defects": defects,
     "columns": columns,
     "session": session,
+    "reliability": reliability,
 }
 # Needs llama.cpp, and another processor may round an answer the other way: written, not checked.
 UNCHECKED = {"session"}

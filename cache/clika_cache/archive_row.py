@@ -149,6 +149,8 @@ def _completion(where: str, row: dict[str, Any]) -> Completion:
 
 
 def _figures(where: str, text: str | None) -> tuple[tuple[int, ...] | None, tuple[float, ...] | None]:
+    if text is None:
+        return None, None
     try:
         tokens, neutral = read_figures(text)
         sound = (tokens is None or None not in map(storable.tokens, tokens)) and (

@@ -201,6 +201,8 @@ def _completion(row: tuple[object, ...]) -> Completion:
 
 def figures_text(completion: Completion) -> str | None:
     """What `option_figures` holds of a reply: JSON of the lists it has, None where it has none."""
+    if completion.option_tokens is None and completion.neutral_logprobs is None:
+        return None
     held = {
         "tokens": storable.each(storable.tokens, completion.option_tokens),
         "neutral": storable.each(storable.figure, completion.neutral_logprobs),

@@ -12,12 +12,16 @@ from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.keys import KEY_BYTES, prompt_hash
 
+# The replies in the order they lie in the file, each looked at once; their models are looked up afterwards.
 _STATS = """
-    SELECT m.spec AS model, c.source, count(*) AS replies,
-           coalesce(sum(c.input_tokens), 0) AS input_tokens, coalesce(sum(c.output_tokens), 0) AS output_tokens,
-           sum(c.cost) AS cost_usd, min(c.created_at) AS first_at, max(c.created_at) AS last_at
-    FROM completions c JOIN models m ON m.id = c.model_id
-    GROUP BY m.id, c.source ORDER BY m.spec, c.source
+    WITH per_model AS MATERIALIZED (
+        SELECT model_id, source, count(*) AS replies,
+               coalesce(sum(input_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens,
+               sum(cost) AS cost_usd, min(created_at) AS first_at, max(created_at) AS last_at
+        FROM completions NOT INDEXED GROUP BY model_id, source
+    )
+    SELECT m.spec AS model, c.source, c.replies, c.input_tokens, c.output_tokens, c.cost_usd, c.first_at, c.last_at
+    FROM per_model c JOIN models m ON m.id = c.model_id ORDER BY m.spec, c.source
 """
 _LATEST = 4e9
 _FIGURES: dict[str, type[int] | type[float]] = {
@@ -43,14 +47,15 @@ def stats(database: Database) -> Stats:
     """Count everything; reads only."""
     with database.understood():
         tables = _utils(database)
+        models = tuple(_sound(row) for row in tables.query(_STATS))
         kinds = tables.query("SELECT kind, count(*) AS n FROM attempts GROUP BY kind ORDER BY kind")
         return Stats(
             str(database.path),
             sum(f.stat().st_size for f in _files(database.path)),
-            tables["completions"].count,
+            sum(row["replies"] for row in models),
             tables["prompts"].count,
             {row["kind"]: row["n"] for row in kinds},
-            tuple(_sound(row) for row in tables.query(_STATS)),
+            models,
         )
 
 

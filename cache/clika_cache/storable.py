@@ -37,7 +37,7 @@ def words(value: object) -> str:
 
 def tokens(value: object) -> int | None:
     """A count of tokens that one request can have; anything else is unknown."""
-    return _whole(value, _MOST_TOKENS)
+    return None if value is None else _whole(value, _MOST_TOKENS)
 
 
 def status(value: object) -> int | None:
@@ -47,7 +47,9 @@ def status(value: object) -> int | None:
 
 def figure(value: object) -> float | None:
     """A finite number; anything else is unknown."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is float and math.isfinite(value):  # nearly always
+        return value
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)
