@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -48,6 +48,9 @@ class RunConfig:
     prices: Path | None = None
     """The user's own price table, which goes before the built-in one."""
 
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What the command line set, so that the run can be repeated."""
+
     def record(self) -> dict[str, Json]:
         """What the database keeps of it."""
         return {
@@ -66,6 +69,7 @@ class RunConfig:
             "repeats": self.asking.repeats,
             "max_tokens": self.asking.max_tokens,
             "fallback": None if self.fallback is None else spec_of(self.fallback),
+            **({"settings": dict(self.settings)} if self.settings else {}),
         }
 
 

@@ -20,6 +20,7 @@ from clika_client.cli import (
     doctor_cmd,
     export_cmd,
     import_cmd,
+    init_cmd,
     items_cmd,
     judge_cmd,
     models_cmd,
@@ -28,18 +29,19 @@ from clika_client.cli import (
     report_cmd,
     reproduce_cmd,
     run_cmd,
+    runs_cmd,
     score_cmd,
     sets_cmd,
     teach_cmd,
     view_cmd,
 )
-from clika_client.cli.grouped_help import Grouped
+from clika_client.cli.study import Studied
 from clika_client.common.safe_text import shown
 
 EPILOG = (
     "Exit codes: 0 done; 1 some requests failed after retries (run again to ask only those); "
     "2 usage or bad input, also a key or model name the provider refuses; 3 stopped by budget or by you, resumable; "
-    "70 an error in clika itself."
+    "4 a figure below your --fail-below or --baseline; 70 an error in clika itself."
 )
 
 # typer carries click inside and exports only the leaf of its family of usage errors.
@@ -79,7 +81,9 @@ def _main(
 
 
 app.command("demo")(demo_cmd.demo)
-app.command("run", cls=Grouped)(run_cmd.run)
+app.command("run", cls=Studied)(run_cmd.run)
+app.command("init")(init_cmd.init)
+app.add_typer(runs_cmd.app, name="runs")
 app.add_typer(batch_cmd.app, name="batch")
 app.command("score")(score_cmd.score)
 app.command("answers")(answers_cmd.answers)

@@ -13,7 +13,9 @@ from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 if TYPE_CHECKING:
     from clika_client.asking.plan import Plan
     from clika_client.asking.run import PreparedRun, RunConfig, RunResult
+    from clika_client.cli.gate_options import Gates
     from clika_client.judging.judge import Judged
+    from clika_client.scoring.records import Scores
     from clika_client.store.store import Store
 
 
@@ -31,6 +33,7 @@ class Job:
         anchor: str = "en",
         bootstrap: int = 10_000,
         report: Callable[[RunResult], None] | None = None,
+        gates: Gates | None = None,
     ) -> None:
         self.store = store
         self.config = config
@@ -41,6 +44,8 @@ class Job:
         self.bootstrap = bootstrap
         self.report = report or self._report
         """What is done with a run that has ended, however it ended; the scores are shown unless it is given."""
+        self.gates = gates
+        self._scores: Scores | None = None
         self.batch = False
         self.judge: str | None = None
         """A model that judges the replies to open questions."""
@@ -59,6 +64,8 @@ class Job:
             result = finish(lambda: run.ask(progress))
         self.report(result)
         self._finish(result)
+        if self.gates is not None and self._scores is not None:
+            self.gates.judge(self.store, self._scores, result.run_id)
 
     def submit_batches(self) -> None:
         """Send what is missing as batches and say how to collect them."""
@@ -140,6 +147,7 @@ class Job:
             end(judged)
         for note in result.notes:
             err().print(f"note: {note}", markup=False, soft_wrap=True)
+        self._scores = scores
 
     def _judged(self, result: RunResult) -> Judged | None:
         """What the judge says of this run's replies; None without a judge, or where nothing was judged."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, language_tags
+from clika_client.cli.gate_options import Baseline, FailBelow, FailIfWorse, Gates, GithubSummary, Junit
 from clika_client.cli.job import Job
 from clika_client.cli.scoring_options import QUESTIONS, Drop, Only, words
 from clika_client.cli.server_options import (
@@ -37,6 +38,7 @@ from clika_client.cli.server_options import (
     Tpm,
     check_above_zero,
 )
+from clika_client.cli.study import given_settings
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +56,10 @@ in_money = partial(typer.Option, rich_help_panel=MONEY)
 
 
 def run(
-    sets: Annotated[list[str], typer.Argument(help="Probe sets: names (see `clika sets list`) or files.")],
+    context: typer.Context,
+    sets: Annotated[
+        list[str], typer.Argument(help="Probe sets: names (see `clika sets list`) or files; or a study file (.toml).")
+    ],
     model: Annotated[
         list[str], in_questions("--model", "-m", help="provider/model: gguf/FILE.gguf, openai/NAME, …; repeatable.")
     ],
@@ -135,6 +140,11 @@ def run(
     ] = None,
     bootstrap: Annotated[int, in_output(min=0, help="Bootstrap draws for intervals; 0 for none.")] = 10_000,
     csv: Annotated[Path | None, in_output(help="Also write the scores as CSV to this file.")] = None,
+    fail_below: FailBelow = None,
+    baseline: Baseline = None,
+    fail_if_worse: FailIfWorse = False,
+    junit: Junit = None,
+    github_summary: GithubSummary = False,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -143,6 +153,7 @@ def run(
     \b
     clika run atlas -m gguf/qwen3-4b.gguf --limit 100
     clika run atlas -l en,de,sw -m openai/gpt-6-luna --dry-run
+    clika run study.toml --max-cost 2
     clika run mine.jsonl -m ollama/qwen3:4b --map question=q,gold=answer
     """
     from clika_client.asking.plan import Asking, Items
@@ -197,9 +208,14 @@ def run(
         max_cost=max_cost,
         fallback=fallback,
         prices=prices,
+        settings=given_settings(context),
     )
+    gates = Gates(tuple(fail_below or ()), baseline, fail_if_worse, junit, github_summary)
+    gates.check()
     with _database(db, no_cache) as path, Store(path) as store:
-        job = Job(store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap)
+        job = Job(
+            store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap, gates=gates
+        )
         job.judge = judge
         job.submit_batches() if batch else job.ask()
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json, write_text
+from clika_client.cli.gate_options import Baseline, FailBelow, FailIfWorse, Gates, GithubSummary, Junit
 from clika_client.cli.scoring_options import (
     Anchor,
     Bootstrap,
@@ -61,6 +62,11 @@ def score(
     db: Db = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the records as CSV to this file.")] = None,
+    fail_below: FailBelow = None,
+    baseline: Baseline = None,
+    fail_if_worse: FailIfWorse = False,
+    junit: Junit = None,
+    github_summary: GithubSummary = False,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw heat maps: .html (interactive), .svg, .png or .pdf; needs [report].")
     ] = None,
@@ -70,6 +76,8 @@ def score(
     from clika_client.report.terminal import render
     from clika_client.scoring.score import score_store
 
+    gates = Gates(tuple(fail_below or ()), baseline, fail_if_worse, junit, github_summary)
+    gates.check()
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     with opened(database_path(db)) as store:
@@ -84,3 +92,5 @@ def score(
         print_json(scores.to_json())
     else:
         render(scores, out(), intervals=intervals, show=words(show), details=details)
+    with opened(database_path(db)) as store:
+        gates.judge(store, scores, run, options)

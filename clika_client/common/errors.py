@@ -3,14 +3,15 @@
 ClikaError
  ├── UserError         exit 2: bad input or usage; the message names file, line or value, and the cure
  ├── IncompleteRun     exit 1: some requests failed after retries; everything that arrived is kept
- └── StoppedRun        exit 3: stopped by budget or user; the same command resumes
+ ├── StoppedRun        exit 3: stopped by budget or user; the same command resumes
+ └── BelowThreshold    exit 4: a figure is below what --fail-below or --fail-if-worse asked for
 """
 
 from __future__ import annotations
 
 from clika_providers import ClikaError
 
-__all__ = ["ClikaError", "IncompleteRun", "StoppedRun", "UserError"]
+__all__ = ["BelowThreshold", "ClikaError", "IncompleteRun", "StoppedRun", "UserError"]
 
 
 class UserError(ClikaError):
@@ -29,3 +30,9 @@ class StoppedRun(ClikaError):
     """Stopped by budget or user; resumable."""
 
     exit_code = 3
+
+
+class BelowThreshold(ClikaError):
+    """A figure is below what the user asked for; everything else went well."""
+
+    exit_code = 4
