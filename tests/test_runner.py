@@ -364,19 +364,20 @@ def test_without_a_terminal_a_long_run_speaks_now_and_then(plan: Plan, monkeypat
     assert "about 30 s left" in shown.lines[1]
 
 
-def test_on_a_terminal_each_language_has_a_bar(plan: Plan) -> None:
+def test_on_a_terminal_each_model_has_a_line_with_its_language_cost_and_failures(plan: Plan) -> None:
+    plan.provider.cost_of = lambda _: 0.25  # type: ignore[attr-defined]
     shown = Shown(plan, terminal=True)
     with shown.progress:
         shown.progress.planned([plan])
         for cell in plan.cells:
-            for _ in range(ITEMS):
-                shown.event(cell, said())
-        tasks = {task.description: (task.completed, task.total) for task in shown.progress._bars.tasks}  # type: ignore[union-attr]
-    assert tasks == {
-        "total": (40, 40),
-        "scripted/m  [dim]en[/]": (20, 20),
-        "scripted/m  [dim]de[/]": (20, 20),
-    }
+            for number in range(ITEMS):
+                shown.event(cell, said() if number else None)
+        (task,) = shown.progress._bars.tasks  # type: ignore[union-attr]
+    assert (task.description, task.completed, task.total) == ("scripted/m", 40, 40)
+    note = task.fields["note"]
+    assert plan.cells[-1].language in note
+    assert "$9.5000" in note
+    assert "2 failed" in note
 
 
 def test_nothing_is_said_when_nothing_is_asked(plan: Plan) -> None:

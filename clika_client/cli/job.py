@@ -140,13 +140,15 @@ class Job:
             write_text(self.csv, to_csv(scores))
         if self.as_json:
             print_json(scores.to_json())
-        else:
+        elif scores.records:
             render(scores, out())
         if judged is not None:
             report(judged, None, False) if not self.as_json else None
             end(judged)
+        under_table = scores.notes if scores.records and not self.as_json else ()
         for note in result.notes:
-            err().print(f"note: {note}", markup=False, soft_wrap=True)
+            if not any(note in said for said in under_table):
+                err().print(f"note: {note}", markup=False, soft_wrap=True)
         self._scores = scores
 
     def _judged(self, result: RunResult) -> Judged | None:
@@ -169,7 +171,11 @@ class Job:
         lost = sum(o.lost for o in result.outcomes)
         left = sum(o.to_ask - o.answered - o.shared for o in result.outcomes)
         for outcome in result.outcomes:
-            for reason, count in outcome.reasons.most_common(3):
+            # What stopped the run has been said in a note.
+            new = [
+                (reason, n) for reason, n in outcome.reasons.most_common() if not any(reason in m for m in result.notes)
+            ]
+            for reason, count in new[:3]:
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
         if result.fatal is not None:
             raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")

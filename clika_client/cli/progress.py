@@ -1,21 +1,42 @@
-"""The live display of a run, on stderr: a bar per model and language where there is a terminal, lines elsewhere."""
+"""The live display of a run, on stderr: a line per model on a terminal, a sentence now and then elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from clika_client.asking.plan import Plan, PlannedCell
+from clika_client.asking.plan import Plan
 from clika_client.asking.workers import Event
 from clika_client.common.safe_text import shown
 
 LINE_SECONDS = 10.0
 """How often a run without a terminal says how far it is."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """One model: its bar, and what has come of it so far."""
+
+    task: TaskID
+    started: float
+    done: int = 0
+    failed: int = 0
+    tokens: int = 0
+    cost: float | None = None
+
+    def note(self, language: str) -> str:
+        """The language in work, the rate, and what it has cost and lost."""
+        said = [f"[dim]{escape(shown(language))}[/]", f"{self.done / max(time.monotonic() - self.started, 1e-6):.1f}/s"]
+        said += [f"{self.tokens:,} tokens"] if self.tokens else []
+        said += [f"${self.cost:.4f}"] if self.cost else []
+        said += [f"[red]{self.failed} failed[/]"] if self.failed else []
+        return ", ".join(said)
 
 
 class RunProgress:
@@ -25,8 +46,7 @@ class RunProgress:
         self._console = console
         self._plans: list[Plan] = []
         self._bars: Progress | None = None
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._total: TaskID | None = None
+        self._lines: dict[str, _Line] = {}
         self._started = self._said = time.monotonic()
         self._done = self._failed = self._tokens = 0
         self._missing = 0
@@ -60,51 +80,33 @@ class RunProgress:
             return
         if self._bars is None:
             self._bars = _bars(self._console)
-            self._total = self._bars.add_task("total", total=0, note="")
             self._bars.start()
-        assert self._total is not None
-        self._bars.update(self._total, total=self._missing)
-        for language in dict.fromkeys(cell.language for cell in plan.cells):
-            total = sum(len(c.missing) for c in plan.cells if c.language == language)
-            if total:
-                name = f"{escape(plan.provider.spec)}  [dim]{escape(language)}[/]"
-                self._tasks[plan.provider.spec, language] = self._bars.add_task(name, total=total, note="")
+        spec = plan.provider.spec
+        task = self._bars.add_task(escape(shown(spec)), total=plan.missing, note="")
+        self._lines[spec] = _Line(task, time.monotonic())
 
     def event(self, plan: Plan, event: Event) -> None:
-        """One request ended: move its bar."""
+        """One request ended: move its model's line."""
         self._done += 1
-        if event.shared:
-            pass
-        elif event.completion is None or not event.completion.is_answer:
-            self._failed += 1
-        else:
-            usage = event.completion.usage
-            self._tokens += (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        if self._bars is None:
+        line = self._lines.get(plan.provider.spec)
+        failed = not event.shared and (event.completion is None or not event.completion.is_answer)
+        usage = None if failed or event.shared or event.completion is None else event.completion.usage
+        tokens = 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        self._failed += failed
+        self._tokens += tokens
+        if line is None or self._bars is None:
             if time.monotonic() - self._said >= LINE_SECONDS:
                 self._say()
             return
-        self._move(plan, event.cell)
+        line.done, line.failed, line.tokens = line.done + 1, line.failed + failed, line.tokens + tokens
+        price = plan.provider.cost_of
+        if usage is not None:
+            line.cost = (line.cost or 0.0) + (price(usage) or 0.0)
+        self._bars.update(line.task, advance=1, note=line.note(event.cell.language))
 
     def say(self, sentence: str) -> None:
         """A sentence for the user, above the bars where there are any."""
         self._console.print(shown(sentence), markup=False, highlight=False, soft_wrap=True)
-
-    def _move(self, plan: Plan, cell: PlannedCell) -> None:
-        assert self._bars is not None
-        assert self._total is not None
-        task = self._tasks.get((plan.provider.spec, cell.language))
-        if task is not None:
-            self._bars.advance(task)
-            row = next(t for t in self._bars.tasks if t.id == task)
-            if row.finished and len(self._tasks) > 12:
-                self._bars.update(task, visible=False)
-        self._bars.update(self._total, advance=1, note=self._rates())
-
-    def _rates(self) -> str:
-        seconds = max(time.monotonic() - self._started, 1e-6)
-        failures = f", [red]{self._failed} failed[/]" if self._failed else ""
-        return f"{self._done / seconds:.1f}/s, {self._tokens:,} tokens{failures}"
 
     def _say(self) -> None:
         self._said, self._spoken = time.monotonic(), self._done

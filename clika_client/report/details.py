@@ -31,7 +31,29 @@ def render_details(table: ScoreTable, console: Console) -> None:
         console.print(_mother_tongue(mother))
     for row in table.rows:
         console.print(Text(shown(f"{row.label}: en-CO of all pairs (row: anchor)"), style="bold"))
-        console.print(_pairs(row))
+        if len(row.summary.languages) * _PAIR_WIDTH + _PAIR_WIDTH > console.width:
+            console.print(Text(_worst_pairs(row)))
+        else:
+            console.print(_pairs(row))
+
+
+_PAIR_WIDTH = 6
+_WORST = 8
+
+
+def _worst_pairs(row: TableRow) -> str:
+    """What a matrix that does not fit comes to: its spread, and the pairs that share least."""
+    tags = row.summary.languages
+    pairs = [(v, tags[i], tags[j]) for i, line in enumerate(row.summary.pairs) for j, v in enumerate(line) if j < i]
+    known = sorted(pair for pair in pairs if not math.isnan(pair[0]))
+    if not known:
+        return "no pair of languages is defined"
+    middle = known[len(known) // 2][0]
+    listed = ", ".join(f"{shown(a)}-{shown(b)} {_number(value)}" for value, a, b in known[:_WORST])
+    return (
+        f"{len(known)} pairs, from {_number(known[0][0])} to {_number(known[-1][0])}, half of them below "
+        f"{_number(middle)}; least in common: {listed}. The whole matrix: clika report FILE.html, or --json."
+    )
 
 
 def _grid(headers: Iterable[str]) -> Table:
