@@ -93,23 +93,25 @@ def compare(a: Run, b: Run, db: Db = None, as_json: AsJson = False) -> None:
 
 @app.command("repeat")
 def repeat(
+    context: typer.Context,
     run: Run,
     refresh: Annotated[bool, typer.Option("--refresh/--no-refresh", help="Ask again what is stored.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked and what it costs.")] = False,
     db: Db = None,
 ) -> None:
     """Ask a run's questions again, with all its settings; the new replies take the place of the old."""
-    _again(run, db, ["--refresh"] if refresh else [], dry_run)
+    _again(context, run, db, ["--refresh"] if refresh else [], dry_run)
 
 
 @app.command("resume")
 def resume(
+    context: typer.Context,
     run: Run,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be asked and what it costs.")] = False,
     db: Db = None,
 ) -> None:
     """Ask what a run left without a reply, with all its settings."""
-    _again(run, db, [], dry_run)
+    _again(context, run, db, [], dry_run)
 
 
 @app.command("delete")
@@ -131,16 +133,13 @@ def delete(
     err().print(f"run {found.run_id} deleted, {gone:,} replies with it", markup=False)
 
 
-def _again(name: str, db: Any, more: list[str], dry_run: bool) -> None:
-    import typer.main
-
-    from clika_client.cli.app import app as whole
+def _again(context: typer.Context, name: str, db: Any, more: list[str], dry_run: bool) -> None:
     from clika_client.cli.study import study_arguments
     from clika_client.store.named_runs import find_run
 
     with _opened(db) as store:
         found = find_run(store, name)
-    command: Any = typer.main.get_command(whole)
+    command: Any = context.find_root().command
     settings = {key: value for key, value in _settings(found).items() if key != "refresh"}
     words = study_arguments(command.commands["run"], settings)
     words += [*more, *(["--dry-run"] if dry_run else []), "--db", str(database_path(db))]
