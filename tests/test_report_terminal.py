@@ -164,3 +164,18 @@ def test_no_records_at_all_is_said_plainly() -> None:
     buffer = io.StringIO()
     render(score([], {}, Options()), Console(file=buffer))
     assert "No answers" in buffer.getvalue()
+
+
+def test_colours_can_be_read_on_dark_and_on_light_terminals() -> None:
+    from rich.color import Color
+    from rich.style import Style
+
+    from clika_client.report.colours import contrast
+    from clika_client.report.terminal import _GREY, _SHADES
+
+    for style in (*_SHADES, _GREY):
+        colour: Color | None = Style.parse(style).color
+        if colour is not None:
+            assert (
+                min(contrast(tuple(colour.get_truecolor()), ground) for ground in ((0, 0, 0), (255, 255, 255))) >= 4.5
+            )

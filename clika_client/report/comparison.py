@@ -15,7 +15,7 @@ from clika_client.scoring.compare_groups import summary as group_summary
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate
 
-_FAINT = {CANNOT_TELL: "dim", NOT_RANKED: "grey50 italic", NOT_DEFINED: "dim"}
+_FAINT = {CANNOT_TELL: "dim", NOT_RANKED: "grey46 italic", NOT_DEFINED: "dim"}
 
 
 def render_comparison(comparison: Comparison, console: Console) -> None:

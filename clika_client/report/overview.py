@@ -71,7 +71,7 @@ def _overview(parts: Sequence[ScoreTable], fields: Sequence[tuple[str, str]], wi
 def _cells(row: TableRow | None, fields: Sequence[tuple[str, str]]) -> list[Text]:
     if row is None:
         return [Text("") for _ in fields]
-    style = "" if row.ranked else "grey50 italic"
+    style = "" if row.ranked else "grey46 italic"
     return [Text(_number(row.summary.figures[field]), style=style) for field, _ in fields]
 
 

@@ -20,14 +20,14 @@ from clika_client.report.overview import overview_notes, overviews
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
 
-_SHADES = ("grey42", "grey62", "sky_blue3", "sky_blue2", "bold sky_blue1")
-"""From 0 to 1 and beyond; legible on dark and on light backgrounds."""
+_SHADES = ("grey46", "grey46", "", "royal_blue1", "bold royal_blue1")
+"""From 0 to 1 and beyond; of colours that have 4.5:1 on black and on white."""
 FIGURES = ("coverage", *CELL_FIELDS, "exact_match", "token_f1", "position_bias_combined", "chance", "ra_reference")
 """Figures of a record that a table can show."""
 SHOWN = ("ra_unclipped", "en_co", "en_co_chance_corrected")
 _MEANS = {"ra_unclipped": "other_ra", "ra": "paper_other_ra"}
 """Means whose names are not made from the figure's."""
-_GREY = "grey50 italic"
+_GREY = "grey46 italic"
 _INTERVALS_UP_TO = 6
 _ROWS_IN_FULL = 24
 """Rows over all sets up to which every language is shown; above, one line per model says more than 500 figures."""
