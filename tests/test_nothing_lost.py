@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from clika import COMMAND, clika, count, write_probes
@@ -342,3 +343,39 @@ def test_a_long_statement_ends_with_ctrl_c_and_with_its_time(tmp_path: Path) -> 
         pressed.start()
         with pytest.raises(KeyboardInterrupt), database.interruptible(), database.mapped_errors():
             database.connection.execute(endless).fetchone()
+
+
+# ---- Ctrl-C while nothing is asked
+
+
+@pytest.mark.parametrize("command", [("import", "FILE"), ("cache", "import", "FILE")])
+def test_a_stop_during_an_import_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("clika_client.importers.detect.import_path", interrupted)
+    monkeypatch.setattr("clika_cache.archive.import_lines", interrupted)
+    (tmp_path / "x.jsonl").write_text("{}\n")
+    words = [str(tmp_path / "x.jsonl") if word == "FILE" else word for word in command]
+    done = clika(*words, "--db", tmp_path / "c.db", check=3)
+    assert "stopped; everything that arrived is kept" in done.stderr
+
+
+def test_a_stop_before_the_program_is_loaded_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    from clika_client import cli
+
+    monkeypatch.setitem(sys.modules, "clika_client.cli.app", _Interrupting("clika_client.cli.app"))
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 3
+
+
+class _Interrupting(ModuleType):
+    """A module whose loading is interrupted."""
+
+    def __getattr__(self, name: str) -> object:
+        if name == "run":
+            raise KeyboardInterrupt
+        raise AttributeError(name)
