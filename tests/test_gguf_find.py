@@ -50,10 +50,11 @@ def test_every_usual_place_is_searched_and_described(home: Path, tmp_path: Path)
     put(home / ".lmstudio/models/maker/repo/studio-Q8.gguf")
     put(home / ".cache/huggingface/hub/models--o--r/snapshots/1/hub.gguf")
     put(home / ".cache/llama.cpp/cached.gguf")
+    put(home / "Library/Caches/llama.cpp/mac.gguf")
     put(tmp_path / "mine/own.gguf", factory.Recipe(half=True))
     ollama(home, "library/tiny", "1b")
     found = {model.name: model for model in list_local(tmp_path / "mine")}
-    assert set(found) == {"studio-Q8.gguf", "hub.gguf", "cached.gguf", "own.gguf", "tiny:1b"}
+    assert set(found) == {"studio-Q8.gguf", "hub.gguf", "cached.gguf", "mac.gguf", "own.gguf", "tiny:1b"}
     own = found["own.gguf"]
     assert (own.source, own.quantization, own.context_length) == ("models-dir", "F16", 1024)
     assert own.size == own.path.stat().st_size
@@ -77,6 +78,13 @@ def test_one_file_reached_by_two_ways_is_listed_once(home: Path, tmp_path: Path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/model.gguf").symlink_to(real)
     assert len(list_local(tmp_path / "mine")) == 1
+
+
+def test_two_names_that_ollama_has_for_one_file_are_both_listed(home: Path) -> None:
+    ollama(home, "library/tiny", "1b")
+    manifests = home / ".ollama/models/manifests/registry.ollama.ai/library/tiny"
+    (manifests / "latest").write_bytes((manifests / "1b").read_bytes())
+    assert [model.name for model in list_local()] == ["tiny:1b", "tiny:latest"]
 
 
 def test_names_are_paths_first_then_names_of_what_was_found(home: Path, tmp_path: Path) -> None:

@@ -38,15 +38,20 @@ class LocalModel:
 
 
 def list_local(models_dir: Path | None = None) -> list[LocalModel]:
-    """Every model in the usual places, each file once, sorted by name; damaged files are listed with the problem."""
-    found: dict[Path, LocalModel] = {}
+    """Every model in the usual places, sorted by name; damaged files are listed with the problem.
+
+    Each file once, but under every name that Ollama has for it: each can be asked for.
+    """
+    found: dict[tuple[Path, str], LocalModel] = {}
+    files: set[Path] = set()
     for name, path, source in candidates(models_dir):
         real = path.resolve()
-        if real in found:
+        if real in files and source != "Ollama":
             continue
         described = _describe(name, path, source)
         if described is not None:
-            found[real] = described
+            files.add(real)
+            found[real, name] = described
     return sorted(found.values(), key=lambda model: (model.name.casefold(), str(model.path)))
 
 
@@ -80,7 +85,8 @@ def candidates(models_dir: Path | None = None) -> Iterator[tuple[str, Path, str]
         yield from _in_folder(folder, "LM Studio")
     yield from _ollama()
     yield from _in_folder(_hugging_face(), "Hugging Face")
-    yield from _in_folder(_llama_cpp(), "llama.cpp")
+    for folder in _llama_cpp():
+        yield from _in_folder(folder, "llama.cpp")
 
 
 def _in_folder(folder: Path, source: str) -> Iterator[tuple[str, Path, str]]:
@@ -116,8 +122,14 @@ def _hugging_face() -> Path:
     return _cache_home() / "huggingface" / "hub"
 
 
-def _llama_cpp() -> Path:
-    return Path(os.environ["LLAMA_CACHE"]) if os.environ.get("LLAMA_CACHE") else _cache_home() / "llama.cpp"
+def _llama_cpp() -> list[Path]:
+    """Where llama.cpp keeps what it fetched, on Linux, macOS and Windows."""
+    if os.environ.get("LLAMA_CACHE"):
+        return [Path(os.environ["LLAMA_CACHE"])]
+    places = [_cache_home(), _home() / "Library" / "Caches"]
+    if os.environ.get("LOCALAPPDATA"):
+        places.append(Path(os.environ["LOCALAPPDATA"]))
+    return [place / "llama.cpp" for place in places]
 
 
 def _cache_home() -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
 from clika_providers.hosted.rejected_fields import RejectedFields
-from clika_providers.hosted.servers import Server, is_local, refuse_clear_text
+from clika_providers.hosted.servers import Server, is_local, known_servers, refuse_clear_text
 from clika_providers.keys import find_key, refuse_secrets
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
@@ -131,7 +131,8 @@ def connection_error(where: Where, cause: BaseException | None) -> ProviderError
     name = type(cause).__name__ if cause is not None else "connection error"
     words = quoted(str(cause)) if cause is not None and str(cause) else name
     if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
-        return RetryableError(f"no connection to {where.server} at {where.address}: {words}", code="not_connected")
+        place = known_servers()[where.server].base_url if where.address == where.server else where.address
+        return RetryableError(f"no connection to {where.server} at {place}: {words}", code="not_connected")
     error = RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
     error.sent = True
     return error
