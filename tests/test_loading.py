@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,18 @@ def test_why_there_is_no_answer_is_counted(store: Store) -> None:
     assert sum(record.no_answer.values()) == 3
     assert record.no_answer["empty"] == 1
     assert record.no_answer_rate == 0.75
+
+
+def test_two_quantizations_under_one_file_name_are_told_apart_by_quantization(store: Store) -> None:
+    def named(*builds: tuple[str, str]) -> list[str]:
+        name = f"gguf/{len(builds)}.gguf"
+        for quantization, device in builds:
+            known = {"provider": "gguf", "model": f"tiny 1M {quantization}", "device": device, "weights": name}
+            add(store, ["A"], model=name, identity=json.dumps(known))
+        return [block.key.model.replace(name, "m") for block in load(store, Wanted(models=(name,))).blocks]
+
+    assert named(("Q4_K_M", "CPU")) == ["m"]
+    assert named(("Q4_K_M", "CPU"), ("Q8_0", "CPU")) == ["m Q4_K_M", "m Q8_0"]
+    alike = named(("Q8_0", "CPU"), ("Q8_0", "GPU"), ("F16", "CPU"))
+    assert [name.partition(" #")[0] for name in alike] == ["m Q8_0", "m Q8_0", "m F16"]
+    assert len(set(alike)) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
 import sys
@@ -13,6 +14,8 @@ import pytest
 from clika_client.report.table import to_csv
 from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import CELL_METRICS, OF_PAIRS, PAIR_METRICS, SUMMARY_METRICS, Metric
+from clika_client.scoring.metrics.confidence import DESCRIBED as CONFIDENCE
+from clika_client.scoring.metrics.confidence import Confidence
 from clika_client.scoring.records import Record, RowSummary, Scores
 
 ROOT = Path(__file__).parent.parent
@@ -44,9 +47,22 @@ def test_every_metric_has_a_value_on_the_ten_questions() -> None:
         assert not missing, f"no value on the toy questions, so the docs show none: {missing}"
 
 
+def test_the_figures_of_confidence_are_those_of_the_record_and_of_a_hand_calculation() -> None:
+    cells, _ = toy_values()
+    assert {figure.field for figure in CONFIDENCE} == {field.name for field in dataclasses.fields(Confidence)}
+    assert {figure.field for figure in CONFIDENCE} <= {field.name for field in dataclasses.fields(Record)}
+    # Wrong with .5 before .3, right with .6 before .3.
+    assert cells["auc"] == 1.0
+    assert cells["brier"] == pytest.approx((0.7**2 + 0.5**2 + 0.2**2 + 0.4**2 + 0.1**2 + 0.3**2) / 2)
+    assert cells["calibration_error"] == pytest.approx((0.5 + 0.4) / 2)
+    assert cells["margin"] == pytest.approx((0.2 + 0.3) / 2)
+
+
 def test_every_metric_stands_in_the_documentation() -> None:
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    missing = [m.field for m in METRICS if f"`{m.field}`" not in page and f"`rows.{m.field}`" not in page]
+    missing = [
+        m.field for m in (*METRICS, *CONFIDENCE) if f"`{m.field}`" not in page and f"`rows.{m.field}`" not in page
+    ]
     assert not missing, f"run `make docs`: docs/metrics.md does not know {missing}"
 
 

@@ -9,10 +9,13 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from clika_client.common.answer_codes import MISSING
+from clika_client.report.conclusions import conclusions
+from clika_client.report.layout import tables
 from clika_client.report.table import to_csv
 from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
-from clika_client.scoring.records import Scores
+from clika_client.scoring.records import Figure, Scores
 from clika_client.scoring.score import score
 from clika_client.scoring.score_sets import Options
 from clika_client.sets.probes import Item, Probe, ProbeSet
@@ -179,3 +182,36 @@ def test_colours_can_be_read_on_dark_and_on_light_terminals() -> None:
             assert (
                 min(contrast(tuple(colour.get_truecolor()), ground) for ground in ((0, 0, 0), (255, 255, 255))) >= 4.5
             )
+
+
+def test_the_note_on_intervals_counts_the_clusters_of_the_items_asked() -> None:
+    whole = a_set()
+    pairs = ProbeSet("toy", tuple(Item(str(i), cluster=str(i // 2)) for i in range(40)), whole.probes, reference=0.97)
+    few = model("few", 30)
+    few.asked[:, 12:] = False
+    few.answers[:, 12:] = MISSING
+    said = " ".join(shown(few, probe_set=pairs, width=200).split())
+    assert "the jackknife over the 6 clusters of the 12 items" in said
+    assert "the jackknife over the 20 clusters of the 40 items" in " ".join(
+        shown(model("all", 30), probe_set=pairs, width=200).split()
+    )
+
+
+def test_two_rows_in_one_sentence_both_say_how_they_were_asked() -> None:
+    text = " ".join(shown(model("m", 36), model("m", 20, prompt="paper"), width=200).split())
+    assert "m (plain) is best in the other languages" in text
+    assert "stands above m (paper) (" in text
+
+
+def test_more_shared_with_other_models_than_within_one_is_all_of_it() -> None:
+    (table,) = tables(score([model("m", 36)], {1: a_set()}, Options(bootstrap=100)))
+    (row,) = table.rows
+
+    def with_share(share: float) -> str:
+        figures = dict(row.summary.figures)
+        figures |= {"between_models": Figure(0.2 * share, 0, 1), "shared_by_models": Figure(share, 0, 2)}
+        changed = replace(table, rows=(replace(row, summary=replace(row.summary, figures=figures)),))
+        return " ".join(conclusions(changed, score([model("m", 36)], {1: a_set()}, Options(bootstrap=100))))
+
+    assert "; 75% of that is shared by other models" in with_share(0.75)
+    assert "; all of that is shared by other models" in with_share(1.02)

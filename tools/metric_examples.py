@@ -8,12 +8,16 @@ is needed, is English for the first five, X for the rest.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from clika_client.common.answer_codes import NO_ANSWER, Answers
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics.catalogue import CELL_METRICS, SUMMARY_METRICS
+from clika_client.scoring.metrics.confidence import DESCRIBED as CONFIDENCE
+from clika_client.scoring.metrics.confidence import confidence
 from clika_client.scoring.metrics.row_figures import BesideOthers
 from clika_client.scoring.model_scores import row_summary
 from clika_client.scoring.score_sets import Options, make_parts
@@ -40,9 +44,9 @@ def toy_values() -> tuple[dict[str, float], dict[str, float]]:
     grid = np.stack([EN, X, THIRD])
     cells, row = _measured(grid, GOLD, 4, LANGUAGES)
     ranked, _ = _measured(np.zeros((2, 2), np.int8), np.zeros(2, np.int8), 3, LANGUAGES[:2], np.log(PROBABILITIES))
-    return cells | {
-        name: value for name, value in ranked.items() if name in ("rankc", "rankc_chance_corrected", "capa")
-    }, row
+    cells |= {name: value for name, value in ranked.items() if name in ("rankc", "rankc_chance_corrected", "capa")}
+    sure = confidence(np.log(PROBABILITIES[1]), np.zeros(2, np.int8))
+    return cells | {figure.field: getattr(sure, figure.field) for figure in CONFIDENCE}, row
 
 
 def _measured(
@@ -67,7 +71,8 @@ def _measured(
 def metric_table() -> list[dict[str, str]]:
     """One row per metric: its name, JSON field, formula, when it is null, and its value on the ten questions."""
     cells, row = toy_values()
-    entries = [(m, m.field, cells[m.field]) for m in CELL_METRICS]
+    entries: list[tuple[Any, str, float]] = [(m, m.field, cells[m.field]) for m in CELL_METRICS]
+    entries += [(m, m.field, cells[m.field]) for m in CONFIDENCE]
     entries += [(m, f"rows.{m.field}", row[m.field]) for m in SUMMARY_METRICS]
     return [
         {

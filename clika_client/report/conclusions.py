@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.report.layout import ScoreTable, TableRow, apart
 from clika_client.scoring.records import Figure, Scores
 
 _NAMED = 3
@@ -71,9 +71,10 @@ def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> lis
     first, second = rows[0], rows[1]
     tied = any((tie.higher, tie.lower) == (first.index, second.index) for tie in scores.ties)
     verdict = "cannot be told from" if tied else "stands above"
+    best_name, next_name = apart(first, second)
     said = (
-        f"{first.label} is best in the other languages (mean RA {_spell(first.summary.figures['other_ra'])}) and "
-        f"{verdict} {second.label} ({_spell(second.summary.figures['other_ra'])})"
+        f"{best_name} is best in the other languages (mean RA {_spell(first.summary.figures['other_ra'])}) and "
+        f"{verdict} {next_name} ({_spell(second.summary.figures['other_ra'])})"
     )
     indices = {row.index for row in rows}
     ties = sum(tie.higher in indices and tie.lower in indices for tie in scores.ties)
@@ -99,7 +100,10 @@ def _shared(rows: Sequence[TableRow]) -> str:
             own, others = own + between.value / share.value, others + between.value
     if not own:
         return ""
-    return f"; {others / own:.0%} of that is shared by other models as accurate: which questions are easy"
+    of_own = others / own
+    # Both are estimates: by luck two models can share more than the two languages of one do.
+    said = f"{of_own:.0%}" if of_own < 0.995 else "all"
+    return f"; {said} of that is shared by other models as accurate: which questions are easy"
 
 
 def _spell(figure: Figure) -> str:

@@ -24,6 +24,8 @@ class TableRow:
     """language → record."""
     index: int
     """Position in `Scores.rows`."""
+    own: tuple[str, ...] = ()
+    """Which of prompt, ask, reading, source and settings it has otherwise than most rows of its table."""
 
     @property
     def ranked(self) -> bool:
@@ -84,7 +86,10 @@ def _table(
     values = {q: Counter(getattr(summary, q) for _, summary in numbered) for q in _QUALIFIERS}
     shared = {q: found.most_common(1)[0][0] for q, found in values.items()}
     varying = tuple(q for q, found in values.items() if len(found) > 1)
-    rows = [TableRow(_label(summary, shared), summary, cells[_identity(summary)], index) for index, summary in numbered]
+    rows = [
+        TableRow(_label(summary, shared), summary, cells[_identity(summary)], index, _own(summary, shared))
+        for index, summary in numbered
+    ]
     rows.sort(key=lambda row: (not row.ranked, -_strength(row)))
     languages = list(dict.fromkeys(language for row in rows for language in row.cells))
     anchor = rows[0].summary.anchor
@@ -100,9 +105,31 @@ def _strength(row: TableRow) -> float:
     return 0.0
 
 
+def apart(first: TableRow, second: TableRow) -> tuple[str, str]:
+    """The labels of two rows that stand in one sentence: each says what it has otherwise than the other.
+
+    In a table a row that was asked like most others needs to say nothing; beside a single other row it does.
+    """
+    differ = [q for q in _QUALIFIERS if getattr(first.summary, q) != getattr(second.summary, q)]
+    return _beside(first, differ), _beside(second, differ)
+
+
+def _beside(row: TableRow, differ: Sequence[str]) -> str:
+    said = [q for q in _QUALIFIERS if q in differ or q in row.own]
+    return _named(row.summary, said)
+
+
 def _label(summary: RowSummary, shared: dict[str, str]) -> str:
     """The model's name, and what sets the row apart from most rows of its table."""
-    shown = [str(getattr(summary, q)) for q in _QUALIFIERS if getattr(summary, q) != shared[q]]
+    return _named(summary, _own(summary, shared))
+
+
+def _own(summary: RowSummary, shared: dict[str, str]) -> tuple[str, ...]:
+    return tuple(q for q in _QUALIFIERS if getattr(summary, q) != shared[q])
+
+
+def _named(summary: RowSummary, qualifiers: Sequence[str]) -> str:
+    shown = [str(getattr(summary, q)) for q in qualifiers]
     if summary.unranked:
         shown.append(summary.unranked)
     return summary.model + (f" ({', '.join(shown)})" if shown else "")

@@ -265,9 +265,10 @@ def _dropped(table: ScoreTable, scores: Scores) -> str:
 def _intervals(table: ScoreTable, scores: Scores) -> str:
     if not scores.bootstrap:
         return "No intervals were computed (--bootstrap 0)."
-    clusters = table.rows[0].summary.clusters
+    clusters = max((row.summary.clusters for row in table.rows if row.summary.clusters is not None), default=None)
     rows = [row.summary for row in table.rows if row.ranked]
-    units = f"{table.items} items" if clusters is None else f"{clusters} clusters of the {table.items} items"
+    alone = clusters is None or clusters >= table.items
+    units = f"{table.items} items" if alone else f"{clusters} clusters of the {table.items} items"
     said = f"95 % intervals: Wilson's, and for means and corrected figures by the jackknife over the {units}"
     if rows:
         half = max((row.other_ra_high - row.other_ra_low) / 2 for row in rows)

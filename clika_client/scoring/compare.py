@@ -175,7 +175,7 @@ def _differences(part: ScoredSet, measured: Sequence[Measured]) -> list[Differen
         only = discordant(right[0][i], right[1][i])
         hollow = bool(a.flags[i] or b.flags[i])
         hollow_pair = hollow or (anchor is not None and bool(a.flags[anchor] or b.flags[anchor]))
-        exact = mcnemar_exact(*only) if part.clusters is None else None
+        exact = mcnemar_exact(*only) if part.units is None else None
         found.append(
             Difference(
                 set=part.probe_set.name,
@@ -183,7 +183,7 @@ def _differences(part: ScoredSet, measured: Sequence[Measured]) -> list[Differen
                 language=language,
                 languages=(language,),
                 n=int(performance.received(part.blocks[0].answers[i]).sum()),
-                clusters=part.clusters,
+                clusters=part.clusters_of(part.blocks[0]),
                 only_a=only[0],
                 only_b=only[1],
                 accuracy=paired([(a, i)], [(b, i)], "accuracy", exact, NOT_RANKED if hollow else ""),
@@ -210,7 +210,7 @@ def _mean(part: ScoredSet, measured: Sequence[Measured]) -> Difference:
         language="",
         languages=tuple(a.languages[i] for i in known),
         n=int(performance.received(part.blocks[0].answers).any(0).sum()),
-        clusters=part.clusters,
+        clusters=part.clusters_of(part.blocks[0]),
         only_a=only[0],
         only_b=only[1],
         accuracy=replace(_of(a, b, known, "accuracy"), verdict="" if known else NOT_RANKED),

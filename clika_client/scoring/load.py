@@ -160,10 +160,22 @@ def _display_names(cells: Iterable[Cell]) -> dict[tuple[str, str], str]:
         if cell.key.identity not in known:
             known.append(cell.key.identity)
     return {
-        (spec, identity): spec if len(known) == 1 else f"{spec} #{_short(identity)}"
+        (spec, identity): name
         for spec, known in identities.items()
-        for identity in known
+        for identity, name in zip(known, _told_apart(spec, known), strict=True)
     }
+
+
+def _told_apart(spec: str, identities: Sequence[str]) -> list[str]:
+    """The names of what was asked under one name: by quantization where that differs, else by a digest."""
+    if len(identities) == 1:
+        return [spec]
+    weights = [str(facts_of(identity).get("quantization", "")) for identity in identities]
+    names = [f"{spec} {quantization}" if quantization else spec for quantization in weights]
+    return [
+        name if quantization and weights.count(quantization) == 1 else f"{name} #{_short(identity)}"
+        for name, quantization, identity in zip(names, weights, identities, strict=True)
+    ]
 
 
 def _short(identity: str) -> str:

@@ -58,7 +58,7 @@ def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
         flags=language_flags(part, block),
         figures=figures,
         replicates=replicates,
-        clusters=part.clusters,
+        clusters=part.clusters_of(block),
         draws=options.bootstrap,
         seed=options.seed,
         compared=part.compared.languages,

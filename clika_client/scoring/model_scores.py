@@ -53,7 +53,7 @@ def row_summary(
         languages=block.languages,
         counted=tuple(block.languages[i] for i in row.counted("ra_unclipped")),
         items=len(part.positions),
-        clusters=part.clusters,
+        clusters=part.clusters_of(block),
         pairs=tuple(tuple(float(v) for v in line) for line in pairs),
         mother_tongue=_mother_tongues(part, block, options),
         figures={field: Figure(*map(float, figure)) for field, figure in found.items()},

@@ -72,10 +72,11 @@ class ScoredSet:
         """(items,): index of the right choice."""
         return self.questions.gold
 
-    @property
-    def clusters(self) -> int | None:
-        """Number of clusters; None where items stand alone."""
-        return None if self.units is None else int(self.units.max()) + 1
+    def clusters_of(self, block: AnswerGrid) -> int | None:
+        """Number of clusters that a row was asked, in the language with most; None where items stand alone."""
+        if self.units is None:
+            return None
+        return max((len(np.unique(self.units[asked])) for asked in block.asked), default=0)
 
 
 def make_parts(

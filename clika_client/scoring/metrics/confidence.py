@@ -33,6 +33,36 @@ class Confidence:
     et al. 2017); for few questions it is above 0 by chance alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What documents and tables say of a figure of `Confidence`."""
+
+    field: str
+    name: str
+    title: str
+    formula: str
+    null_when: str
+
+
+_NO_SHARES = "no choice probabilities"
+
+DESCRIBED: tuple[Described, ...] = (
+    Described(
+        "auc", "AUC of confidence", "AUC",
+        "P(s of a right answer > s of a wrong one) + P(equal) / 2, s = max_c P(c); .5 tells nothing",
+        f"{_NO_SHARES}, all right, or all wrong",
+    ),
+    Described(
+        "brier", "Brier score", "Brier", "mean Σ_c (P(c) - [c is right])²; 1 - 1/k with equal probabilities", _NO_SHARES
+    ),
+    Described(
+        "calibration_error", "expected calibration error", "calibration error",
+        "Σ_b n_b / n |accuracy in b - mean s in b|, b ten bins of s of equal width", _NO_SHARES,
+    ),
+    Described("margin", "margin", "margin", "mean of the largest P(c) - the second largest", _NO_SHARES),
+)  # fmt: skip
+"""P(c): a choice's share of the probability of the item's choices. These figures have no interval."""
+
 NOTHING = Confidence(math.nan, math.nan, math.nan, math.nan)
 
 
