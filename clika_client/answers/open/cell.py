@@ -7,7 +7,7 @@ one, ELSEWHERE for right in another language, NO_ANSWER with its reason else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -38,36 +38,63 @@ class Acceptance:
         """What is right and what is known to be wrong for one item."""
         kind = self._set.items[position].tags.get(ANSWER_KIND, "name")
         probes = {tag: found[position] for tag, found in self._set.probes.items() if not found[position].absent}
-        names = {tag: self._named(tag, probe, probe.gold) for tag, probe in probes.items()}
-        own = names.pop(self._language)
-        rivals = _Rivals(probes, self._named)
-        return Accepted(self._language, own, names, rivals, kind if kind in _KINDS else "name")  # type: ignore[arg-type]
+        own = probes[self._language]
+        names, rivals = _Elsewhere(probes, self._named, self._language), _Rivals(probes, self._named)
+        kind = kind if kind in _KINDS else "name"
+        return Accepted(self._language, self._named(self._language, own, own.gold), names, rivals, kind)  # type: ignore[arg-type]
 
     def _named(self, language: str, probe: Probe, choice: int) -> tuple[str, ...]:
         answer = probe.choices[choice]
+        others = self._others[language]
+        if not others and ACCEPTED not in probe.fields:
+            return (answer,) if answer else ()
         more = probe.fields.get(ACCEPTED, "").split("\n") if choice == probe.gold else []
-        return tuple(dict.fromkeys(name for name in (answer, *more, *self._others[language].get(answer, ())) if name))
+        return tuple(dict.fromkeys(name for name in (answer, *more, *others.get(answer, ())) if name))
 
 
-class _Rivals(Mapping[str, Mapping[str, tuple[str, ...]]]):
-    """Language → known wrong answers, gathered when a language is first looked at, which most are not."""
+V = TypeVar("V")
+Named = Callable[[str, Probe, int], tuple[str, ...]]
+"""(language, question, choice) → the choice's names."""
 
-    def __init__(self, probes: Mapping[str, Probe], named: Callable[[str, Probe, int], tuple[str, ...]]) -> None:
-        self._probes, self._named = probes, named
-        self._made: dict[str, Mapping[str, tuple[str, ...]]] = {}
 
-    def __getitem__(self, language: str) -> Mapping[str, tuple[str, ...]]:
+class _Lazy(Mapping[str, V]):
+    """Language → what is known in it, gathered when a language is first looked at, which most are not."""
+
+    def __init__(self, probes: Mapping[str, Probe], named: Named, without: str | None = None) -> None:
+        self._probes, self._named, self._without = probes, named, without
+        self._made: dict[str, V] = {}
+
+    def _make(self, language: str) -> V:
+        raise NotImplementedError
+
+    def __getitem__(self, language: str) -> V:
         if language not in self._made:
-            probe = self._probes[language]
-            others = (i for i in range(len(probe.choices)) if i != probe.gold)
-            self._made[language] = {str(i): self._named(language, probe, i) for i in others}
+            if language == self._without:
+                raise KeyError(language)
+            self._made[language] = self._make(language)
         return self._made[language]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._probes)
+        return (tag for tag in self._probes if tag != self._without)
 
     def __len__(self) -> int:
-        return len(self._probes)
+        return len(self._probes) - (self._without in self._probes)
+
+
+class _Elsewhere(_Lazy[tuple[str, ...]]):
+    """Other language → the gold's names."""
+
+    def _make(self, language: str) -> tuple[str, ...]:
+        probe = self._probes[language]
+        return self._named(language, probe, probe.gold)
+
+
+class _Rivals(_Lazy[Mapping[str, tuple[str, ...]]]):
+    """Language → known wrong answers."""
+
+    def _make(self, language: str) -> Mapping[str, tuple[str, ...]]:
+        probe = self._probes[language]
+        return {str(i): self._named(language, probe, i) for i in range(len(probe.choices)) if i != probe.gold}
 
 
 def read_replies(

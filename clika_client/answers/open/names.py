@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 from clika_client.sets.fictional.inflection import Inflection, inflection, kept
 from clika_client.sets.fictional.text import plain
@@ -44,11 +45,11 @@ class Found:
     """3 exact, 2 declined or a stem, 1 misspelt."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(NamedTuple):
     key: str
     words: tuple[str, ...]
     stem: bool
+    joined: str
 
 
 class NameFinder:
@@ -65,36 +66,28 @@ class NameFinder:
         self.forgiven = forgiven
         self.rule: Inflection = Inflection(unspaced=inflection(language).unspaced) if strict else inflection(language)
         self.qualities = (3, 2) if strict or forgiven is None else (3, 2, 1)
-        self._sounds = _SOUND_ALIKE.get(language.split("-")[0], ())
-        forms = [
-            _Form(form.key, tuple(map(self._heard, form.words)), form.stem)
-            for key, given in {**names, VOID: voids(language)}.items()
-            for form in _forms(key, given)
-        ]
+        self._alike = language.split("-")[0]
+        forms = [form for key, given in names.items() for form in _forms(key, given, self._alike)]
+        forms += _void_forms(language)
         # The longest first: a name inside another name is not one.
-        forms.sort(key=lambda form: -sum(map(len, form.words)))
-        self.joined = [("".join(form.words), form) for form in forms]
+        forms.sort(key=_length, reverse=True)
+        self.forms = forms
         self.by_letter: dict[str, list[_Form]] = {}
-        for form in forms:
-            self.by_letter.setdefault(form.words[0][0], []).append(form)
+        for form in () if self.rule.unspaced else forms:
+            self.by_letter.setdefault(form.joined[0], []).append(form)
 
     def find(self, clause: str) -> list[Found]:
         """All names in a plain clause, in their order; overlapping ones count once, the longest."""
-        clause = self._heard(clause) if self._sounds else clause
+        clause = heard(clause, self._alike)
         found = self._in_text(clause) if self.rule.unspaced else self._in_words(clause.split())
         return sorted((one for one in found if one.name != VOID), key=lambda one: one.start)
-
-    def _heard(self, text: str) -> str:
-        """The text with letters that sound alike written alike."""
-        for written, heard in self._sounds:
-            text = text.replace(written, heard)
-        return text
 
     def _in_text(self, clause: str) -> list[Found]:
         text, breaks = clause.replace(" ", ""), _breaks(clause)
         found = []
-        for joined, form in self.joined:
-            at = text.find(joined) if joined else -1
+        for form in self.forms:
+            joined = form.joined
+            at = text.find(joined)
             while at >= 0:
                 end = at + len(joined)
                 if _whole(text, at, end, breaks):
@@ -105,10 +98,11 @@ class NameFinder:
 
     def _in_words(self, words: list[str]) -> list[Found]:
         found: list[Found] = []
-        taken = [False] * len(words)
         near = [self._near(word) for word in words]
-        for quality in self.qualities:
-            for start in range(len(words)):
+        starts = [start for start, forms in enumerate(near) if forms]
+        taken = [False] * len(words)
+        for quality in self.qualities if starts else ():
+            for start in starts:
                 here = [
                     Found(form.key, start, start + len(form.words), quality)
                     for form in near[start]
@@ -126,6 +120,8 @@ class NameFinder:
 
     def _near(self, word: str) -> list[_Form]:
         """The forms that can begin at a word: those with its first letter, or that of what is left of it."""
+        if not self.rule.before:
+            return self.by_letter.get(word[0], [])
         letters = dict.fromkeys(rest[0] for rest in self.rule.bare(word) if rest)
         return [form for letter in letters for form in self.by_letter.get(letter, ())]
 
@@ -210,11 +206,29 @@ def voids(language: str) -> tuple[str, ...]:
     return tuple(table.get(language.split("-")[0], ()))
 
 
-def _forms(key: str, names: Iterable[str]) -> Iterator[_Form]:
+def heard(text: str, alike: str) -> str:
+    """The text with letters that sound alike in a language (its bare code) written alike."""
+    for written, sound in _SOUND_ALIKE.get(alike, ()):
+        text = text.replace(written, sound)
+    return text
+
+
+def _length(form: _Form) -> int:
+    return len(form.joined)
+
+
+def _forms(key: str, names: Iterable[str], alike: str) -> Iterator[_Form]:
     for name in names:
         words = name_words(name)
         if words:
-            yield _Form(key, words, name.endswith("*"))
+            if alike in _SOUND_ALIKE:
+                words = tuple(heard(word, alike) for word in words)
+            yield _Form(key, words, name.endswith("*"), "".join(words))
+
+
+@cache
+def _void_forms(language: str) -> tuple[_Form, ...]:
+    return tuple(_forms(VOID, voids(language), language.split("-")[0]))
 
 
 @lru_cache(maxsize=20_000)

@@ -104,8 +104,9 @@ def _same(known: NameFinder) -> NameFinder:
 
 def _may_hold(text: str, names: Sequence[str], language: str) -> bool:
     """Whether a text without spaces can hold one of the names, however it is declined: most hold none."""
-    begins = (name_words(name)[0][:_BEGIN] for name in names if name_words(name))
-    return language in _HEARD or any(begin in text for begin in begins)
+    if language in _HEARD:
+        return True
+    return any(words and words[0][:_BEGIN] in text for words in map(name_words, names))
 
 
 _BEGIN = 3
@@ -129,6 +130,7 @@ _LONG = 5
 """Letters from which a name of a third language is no other word of the same script: Hint is India in Turkish."""
 
 
+@lru_cache(maxsize=20_000)
 def _script(name: str) -> str:
     """The script of a name's first letter, by its Unicode name: LATIN, CYRILLIC, …"""
     letter = next(filter(str.isalpha, name), " ")
@@ -230,22 +232,32 @@ _BY_KIND: dict[str, Callable[[Passages, Accepted], OpenAnswer | None]] = {
 
 def _declines(text: str, language: str) -> Verdict | None:
     """`unknown` for a reply that says it does not know, `refusal` for one that will not answer."""
-    words = f" {plain(text[:400])} "
-    for kind, verdict in (("unknown", "unknown"), ("refusal", "refusal")):
-        for phrase, unspaced in _phrases(kind, language):
-            if (phrase in words.replace(" ", "")) if unspaced else (f" {phrase} " in words):
-                return verdict  # type: ignore[return-value]
+    return _told(text[:400], language)
+
+
+@lru_cache(maxsize=4096)
+def _told(text: str, language: str) -> Verdict | None:
+    words = f" {plain(text)} "
+    closed = words.replace(" ", "")
+    kinds: tuple[Verdict, ...] = ("unknown", "refusal")
+    for verdict in kinds:
+        for phrase, unspaced in _phrases(verdict, language):
+            if phrase in (closed if unspaced else words):
+                return verdict
     return None
 
 
 @lru_cache(maxsize=256)
 def _phrases(kind: str, language: str) -> tuple[tuple[str, bool], ...]:
-    """Plain phrases of one kind in a language and in English, with whether its script sets no spaces."""
+    """Plain phrases of one kind in a language and in English, with whether its script sets no spaces.
+
+    Phrases of a script with spaces stand between two, as words do.
+    """
     found = []
     for tag in dict.fromkeys((language.split("-")[0], "en")):
         for phrase in tables().get(tag, {}).get(kind, ()):
             words = plain(phrase)
             unspaced = finder((), tag).rule.unspaced
             if words:
-                found.append((words.replace(" ", "") if unspaced else words, unspaced))
+                found.append((words.replace(" ", "") if unspaced else f" {words} ", unspaced))
     return tuple(found)

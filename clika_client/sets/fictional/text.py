@@ -20,11 +20,24 @@ _FOLDS = str.maketrans(
 """Letters that Unicode does not decompose and that readers write plainly, and Arabic letters with two code points."""
 
 
+class _Letters(dict[int, int]):
+    """Code point → itself, or a space for what is no letter, digit or combining sign; each is looked up once."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = code if unicodedata.category(chr(code))[0] in "LNM" else ord(" ")
+        return self[code]
+
+
+_LETTERS = _Letters()
+
+
 def plain(text: str) -> str:
     """`text` for comparison: words separated by single spaces, nothing else but letters and digits."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    folded = unicodedata.normalize("NFC", _MARKS.sub("", folded)).translate(_FOLDS)
-    return " ".join("".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in folded).split())
+    folded = text.casefold()
+    if not folded.isascii():
+        folded = unicodedata.normalize("NFKD", folded)
+        folded = unicodedata.normalize("NFC", _MARKS.sub("", folded)).translate(_FOLDS)
+    return " ".join(folded.translate(_LETTERS).split())
 
 
 def skeleton(text: str) -> str:
