@@ -37,9 +37,9 @@ class Acceptance:
     def at(self, position: int) -> Accepted:
         """What is right and what is known to be wrong for one item."""
         kind = self._set.items[position].tags.get(ANSWER_KIND, "name")
-        probes = {tag: found[position] for tag, found in self._set.probes.items() if not found[position].absent}
-        own = probes[self._language]
-        names, rivals = _Elsewhere(probes, self._named, self._language), _Rivals(probes, self._named)
+        own = self._set.probes[self._language][position]
+        names = _Elsewhere(self._set, position, self._named, self._language)
+        rivals = _Rivals(self._set, position, self._named)
         kind = kind if kind in _KINDS else "name"
         return Accepted(self._language, self._named(self._language, own, own.gold), names, rivals, kind)  # type: ignore[arg-type]
 
@@ -60,40 +60,40 @@ Named = Callable[[str, Probe, int], tuple[str, ...]]
 class _Lazy(Mapping[str, V]):
     """Language → what is known in it, gathered when a language is first looked at, which most are not."""
 
-    def __init__(self, probes: Mapping[str, Probe], named: Named, without: str | None = None) -> None:
-        self._probes, self._named, self._without = probes, named, without
+    def __init__(self, probe_set: ProbeSet, position: int, named: Named, without: str | None = None) -> None:
+        self._probes, self._position, self._named, self._without = probe_set.probes, position, named, without
         self._made: dict[str, V] = {}
 
-    def _make(self, language: str) -> V:
+    def _make(self, language: str, probe: Probe) -> V:
         raise NotImplementedError
 
     def __getitem__(self, language: str) -> V:
         if language not in self._made:
-            if language == self._without:
+            probe = self._probes[language][self._position]
+            if probe.absent or language == self._without:
                 raise KeyError(language)
-            self._made[language] = self._make(language)
+            self._made[language] = self._make(language, probe)
         return self._made[language]
 
     def __iter__(self) -> Iterator[str]:
-        return (tag for tag in self._probes if tag != self._without)
+        at = self._position
+        return (tag for tag, probes in self._probes.items() if tag != self._without and not probes[at].absent)
 
     def __len__(self) -> int:
-        return len(self._probes) - (self._without in self._probes)
+        return sum(1 for _ in self)
 
 
 class _Elsewhere(_Lazy[tuple[str, ...]]):
     """Other language → the gold's names."""
 
-    def _make(self, language: str) -> tuple[str, ...]:
-        probe = self._probes[language]
+    def _make(self, language: str, probe: Probe) -> tuple[str, ...]:
         return self._named(language, probe, probe.gold)
 
 
 class _Rivals(_Lazy[Mapping[str, tuple[str, ...]]]):
     """Language → known wrong answers."""
 
-    def _make(self, language: str) -> Mapping[str, tuple[str, ...]]:
-        probe = self._probes[language]
+    def _make(self, language: str, probe: Probe) -> Mapping[str, tuple[str, ...]]:
         return {str(i): self._named(language, probe, i) for i in range(len(probe.choices)) if i != probe.gold}
 
 

@@ -206,6 +206,52 @@ def voids(language: str) -> tuple[str, ...]:
     return tuple(table.get(language.split("-")[0], ()))
 
 
+Keyed = Sequence[tuple[str, Sequence[str]]]
+"""(key, its names), the most wanted first."""
+
+
+def exactly(names: Keyed, language: str, clause: str) -> str | None:
+    """The key whose name a whole clause is, as `find` would have it; None where that has to be asked."""
+    if language.split("-")[0] in _SOUND_ALIKE:
+        return None
+    for key, given in names:
+        for name in given:
+            if _plain_name(name) == clause:
+                return None if name.endswith("*") else key
+    return None
+
+
+def may_hold(names: Keyed, language: str, clause: str) -> bool:
+    """Whether a clause can hold one of the names in any form: most hold none, and need not be searched.
+
+    Every form keeps a name's first two letters, but one misspelt, which keeps the first of six or more.
+    """
+    rule = inflection(language)
+    if language.split("-")[0] in _SOUND_ALIKE:
+        return True
+    if rule.unspaced:
+        text = clause.replace(" ", "")
+        return any("".join(name_words(name)) in text for _, given in names for name in given)
+    words = clause.split()
+    if rule.before:
+        words = [rest for word in words for rest in rule.bare(word)]
+    begins = {word[:2] for word in words}
+    first = {word[:1] for word in words}
+    for _, given in names:
+        for name in given:
+            begin = _plain_name(name)[:_SLIP_FROM]
+            if begin[:2] in begins or (begin[:1] in first and (len(begin) < 2 or len(begin) >= _SLIP_FROM - 1)):
+                return True
+            if begin[1:2] == " " and begin[:1] in first:
+                return True
+    return False
+
+
+@lru_cache(maxsize=100_000)
+def _plain_name(name: str) -> str:
+    return " ".join(name_words(name))
+
+
 def heard(text: str, alike: str) -> str:
     """The text with letters that sound alike in a language (its bare code) written alike."""
     for written, sound in _SOUND_ALIKE.get(alike, ()):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from clika_client.answers.rules.next_question import headed
 from clika_client.answers.rules.normalise import strip_thinking
@@ -22,8 +23,7 @@ _CLAUSE = re.compile(r"[\n!?;。！？；।؟۔।|]+|\.(?=\s|$|\*|\")|(?<=[\u0
 _MARKUP = re.compile(r"[*_`#>]+|\\[a-z]+\{|\}|<[^<>]{1,40}>")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """One clause, in the form names are looked for."""
 
     plain: str
@@ -41,8 +41,12 @@ class Passages:
     """What stands in bold or in a box, in its order."""
     clauses: tuple[Passage, ...]
     """The clauses in their order."""
-    lines: tuple[str, ...] = ()
-    """The lines uncut, for what a full stop does not end: 19. August."""
+    text: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines uncut, for what a full stop does not end: 19. August."""
+        return tuple(" ".join(_MARKUP.sub(" ", line).split()) for line in self.text.splitlines() if line.strip())
 
     @property
     def by_weight(self) -> tuple[Passage, ...]:
@@ -54,9 +58,8 @@ def cut(reply: str, language: str) -> Passages:
     """The passages of a reply without its thoughts and without the next question of a list."""
     text = _clean(reply)
     spans = ("".join(part or "" for part in match.groups()) for match in _BOLD.finditer(text))
-    lines = tuple(" ".join(_MARKUP.sub(" ", line).split()) for line in text.splitlines() if line.strip())
     emphasised = (_passage(span, language) for span in spans)
-    return Passages(tuple(part for part in emphasised if part.plain), tuple(_clauses(text, language)), lines)
+    return Passages(tuple(part for part in emphasised if part.plain), tuple(_clauses(text, language)), text)
 
 
 def _clean(reply: str) -> str:
@@ -82,6 +85,8 @@ def _passage(raw: str, language: str, *, announced: bool = False) -> Passage:
 
 def _announced(clause: str) -> tuple[str, str, str]:
     """(before, the announcement, after) for `Answer: Oslo`, `**Réponse :** Oslo`, `答案：奥斯陆`."""
+    if ":" not in clause and "：" not in clause:
+        return clause, "", ""
     head, mark, tail = clause.replace("：", ":").partition(":")
     if mark and len(head) <= 40 and plain(_MARKUP.sub(" ", head)) in _announcements():
         return head, mark, tail.lstrip("*_ ")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, OpenAnswer, Verdict
-from clika_client.answers.open.names import Found, NameFinder, finder, name_words
+from clika_client.answers.open.names import Found, Keyed, NameFinder, exactly, finder, may_hold, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
 from clika_client.answers.open.values import numbers, same_date, yes_no
 from clika_client.answers.rules.words import tables
+from clika_client.sets.fictional.inflection import inflection
 from clika_client.sets.fictional.text import plain
 
 VERSION = "1"
@@ -47,36 +48,34 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
 class _Way:
     """Names of one language to look for, and what it means to find them; the finder is made when it is first needed."""
 
-    __slots__ = ("_found", "_make", "language", "own_words", "verdict")
+    __slots__ = ("_finder", "_forgiven", "_names", "_strict", "_tag", "language", "unspaced", "verdict")
 
-    def __init__(
-        self,
-        make: Callable[[], NameFinder],
-        verdict: Verdict,
-        language: str | None,
-        own_words: frozenset[str] = frozenset(),
-    ) -> None:
-        self._make = make
-        self._found: NameFinder | None = None
-        self.verdict, self.language = verdict, language
-        self.own_words = own_words
-        """Small words of the language, by which a passage is known to be in it."""
+    def __init__(self, names: Keyed, tag: str, verdict: Verdict, *, forgiven: str | None, strict: bool) -> None:
+        self._names, self._tag, self._forgiven, self._strict = names, tag, forgiven, strict
+        self._finder: NameFinder | None = None
+        self.verdict = verdict
+        self.language = None if verdict == RIGHT else tag
+        self.unspaced = inflection(tag).unspaced
 
-    @property
-    def finder(self) -> NameFinder:
-        """Where the names are looked for."""
-        found = self._found or self._make()
-        self._found = found
-        return found
+    def find(self, clause: str, language: str) -> list[Found]:
+        """The names that a plain clause asserts; a clause that is a name or can hold none needs no search."""
+        key = exactly(self._names, self._tag, clause)
+        if key is not None:
+            return [Found(key, 0, len(clause.replace(" ", "") if self.unspaced else clause.split()), 3)]
+        if self._finder is None:
+            if not may_hold(self._names, self._tag, clause):
+                return []
+            self._finder = finder(self._names, self._tag, self._forgiven, self._strict)
+        return asserted(clause, self._finder.find(clause), language, unspaced=self.unspaced)
 
 
 def _read_name(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
-    asked = finder(_with_rivals(accepted, accepted.language, accepted.names), accepted.language, _GOLD)
-    ways = [_Way(lambda: asked, RIGHT, None, _small_words(accepted.language))]
-    if accepted.language != "en" and accepted.elsewhere.get("en"):
-        known = accepted.elsewhere["en"]
-        ways.append(_Way(lambda: finder(_with_rivals(accepted, "en", known), "en", None, True), ELSEWHERE, "en"))
+    tag = accepted.language
+    ways = [_Way(_with_rivals(accepted, tag, accepted.names), tag, RIGHT, forgiven=_GOLD, strict=False)]
+    english = accepted.elsewhere.get("en") if tag != "en" else None
+    if english:
+        ways.append(_Way(_with_rivals(accepted, "en", english), "en", ELSEWHERE, forgiven=None, strict=True))
     return _decide(said, ways, accepted.language)
 
 
@@ -91,15 +90,12 @@ def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
             whole = tuple(name for name in names if not like or (len(name) >= _LONG and not name.endswith("*")))
             if not whole:
                 continue
-            known = finder(_with_rivals(accepted, language, whole, stems=not like), language, None, like)
-            found = _decide(said, [_Way(partial(_same, known), ELSEWHERE, language)], accepted.language)
+            known = _with_rivals(accepted, language, whole, stems=not like)
+            way = _Way(known, language, ELSEWHERE, forgiven=None, strict=like)
+            found = _decide(said, [way], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found
     return None
-
-
-def _same(known: NameFinder) -> NameFinder:
-    return known
 
 
 def _may_hold(text: str, names: Sequence[str], language: str) -> bool:
@@ -141,7 +137,9 @@ def _with_rivals(
     accepted: Accepted, language: str, names: Sequence[str], *, stems: bool = True
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     rivals = accepted.rivals.get(language, {})
-    kept = ((key, tuple(name for name in given if stems or not name.endswith("*"))) for key, given in rivals.items())
+    if stems:
+        return ((_GOLD, tuple(names)), *((key, tuple(given)) for key, given in rivals.items()))
+    kept = ((key, tuple(name for name in given if not name.endswith("*"))) for key, given in rivals.items())
     return ((_GOLD, tuple(names)), *kept)
 
 
@@ -153,12 +151,11 @@ def _decide(said: Passages, ways: Sequence[_Way], language: str) -> OpenAnswer |
     )
     for rule, part in parts:
         for way in ways:
-            unspaced = way.finder.rule.unspaced
-            found = asserted(part.plain, way.finder.find(part.plain), language, unspaced=unspaced)
+            found = way.find(part.plain, language)
             if found and rule == "clause" and _excuses(part, language):
                 break
             if found:
-                return _verdict(rule, part, found, _spoken(way, part, ways), language)
+                return _verdict(rule, part, found, _spoken(way, part, ways, language), language)
     return None
 
 
@@ -166,12 +163,12 @@ _ENGLISH = frozenset(["the", "of", "and", "from", "located", "which", "country",
 """Words that make a passage English, two of them, where none is a word of the language that was asked."""
 
 
-def _spoken(way: _Way, part: Passage, ways: Sequence[_Way]) -> _Way:
+def _spoken(way: _Way, part: Passage, ways: Sequence[_Way], language: str) -> _Way:
     """The way itself, or the English one: `Paris is located in France` answers no French question in French."""
-    if way.verdict != RIGHT or len(ways) < 2 or way.finder.rule.unspaced:
+    if way.verdict != RIGHT or len(ways) < 2 or way.unspaced:
         return way
     words = set(part.plain.split())
-    return ways[1] if len(words & _ENGLISH) >= 2 and not words & ways[0].own_words else way
+    return ways[1] if len(words & _ENGLISH) >= 2 and not words & _small_words(language) else way
 
 
 def _excuses(part: Passage, language: str) -> bool:
@@ -182,7 +179,7 @@ def _excuses(part: Passage, language: str) -> bool:
 def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, language: str) -> OpenAnswer:
     first = found[0]
     others = [one for one in found[1:] if one.name != first.name]
-    if others and coordinated(part.plain, first, others[0], language, unspaced=way.finder.rule.unspaced):
+    if others and coordinated(part.plain, first, others[0], language, unspaced=way.unspaced):
         return OpenAnswer("several", f"{rule} several", part.raw)
     if first.name == _GOLD:
         return OpenAnswer(way.verdict, rule, part.raw, way.language)
@@ -257,7 +254,7 @@ def _phrases(kind: str, language: str) -> tuple[tuple[str, bool], ...]:
     for tag in dict.fromkeys((language.split("-")[0], "en")):
         for phrase in tables().get(tag, {}).get(kind, ()):
             words = plain(phrase)
-            unspaced = finder((), tag).rule.unspaced
+            unspaced = inflection(tag).unspaced
             if words:
                 found.append((words.replace(" ", "") if unspaced else f" {words} ", unspaced))
     return tuple(found)
