@@ -7,11 +7,11 @@ Names under a negation do not count, and of "not X but Y" only Y does. Two answe
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 
-from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, OpenAnswer, Verdict
-from clika_client.answers.open.names import Found, Keyed, NameFinder, exactly, finder, may_hold, name_words
+from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, Names, OpenAnswer, Verdict
+from clika_client.answers.open.names import Found, NameFinder, exactly, finder, may_hold, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
 from clika_client.answers.open.values import numbers, same_date, yes_no
@@ -20,6 +20,8 @@ from clika_client.sets.fictional.inflection import inflection
 from clika_client.sets.fictional.text import plain
 
 VERSION = "1"
+_Known = tuple[tuple[str, Names], ...]
+"""(key, names)"""
 _GOLD = "\0gold"
 """Key of the accepted names among all names that are looked for; no option is called like it."""
 
@@ -48,34 +50,56 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
 class _Way:
     """Names of one language to look for, and what it means to find them; the finder is made when it is first needed."""
 
-    __slots__ = ("_finder", "_forgiven", "_names", "_strict", "_tag", "language", "unspaced", "verdict")
+    __slots__ = (
+        "_finder",
+        "_forgiven",
+        "_gold",
+        "_known",
+        "_rivals",
+        "_strict",
+        "_tag",
+        "language",
+        "unspaced",
+        "verdict",
+    )
 
-    def __init__(self, names: Keyed, tag: str, verdict: Verdict, *, forgiven: str | None, strict: bool) -> None:
-        self._names, self._tag, self._forgiven, self._strict = names, tag, forgiven, strict
+    def __init__(
+        self, gold: Names, rivals: Callable[[], _Known], tag: str, verdict: Verdict, *, forgiven: bool, strict: bool
+    ) -> None:
+        self._gold: _Known = ((_GOLD, gold),)
+        self._rivals, self._tag, self._strict = rivals, tag, strict
+        self._forgiven = _GOLD if forgiven else None
+        self._known: _Known | None = None
         self._finder: NameFinder | None = None
         self.verdict = verdict
         self.language = None if verdict == RIGHT else tag
         self.unspaced = inflection(tag).unspaced
 
     def find(self, clause: str, language: str) -> list[Found]:
-        """The names that a plain clause asserts; a clause that is a name or can hold none needs no search."""
-        key = exactly(self._names, self._tag, clause)
+        """The names that a plain clause asserts; one that is a name, or can hold none, needs no search."""
+        key = exactly(self._gold, self._tag, clause)
+        if key is None:
+            if self._known is None:
+                self._known = (*self._gold, *self._rivals())
+            key = exactly(self._known, self._tag, clause)
         if key is not None:
             return [Found(key, 0, len(clause.replace(" ", "") if self.unspaced else clause.split()), 3)]
+        known = self._known or self._gold
         if self._finder is None:
-            if not may_hold(self._names, self._tag, clause):
+            if not may_hold(known, self._tag, clause):
                 return []
-            self._finder = finder(self._names, self._tag, self._forgiven, self._strict)
+            self._finder = finder(known, self._tag, self._forgiven, self._strict)
         return asserted(clause, self._finder.find(clause), language, unspaced=self.unspaced)
 
 
 def _read_name(said: Passages, accepted: Accepted) -> OpenAnswer | None:
     """The name a reply gives, in the asked language or in English; a passage is read in both before the next one."""
     tag = accepted.language
-    ways = [_Way(_with_rivals(accepted, tag, accepted.names), tag, RIGHT, forgiven=_GOLD, strict=False)]
+    ways = [_Way(accepted.names, partial(_rivals, accepted, tag), tag, RIGHT, forgiven=True, strict=False)]
     english = accepted.elsewhere.get("en") if tag != "en" else None
     if english:
-        ways.append(_Way(_with_rivals(accepted, "en", english), "en", ELSEWHERE, forgiven=None, strict=True))
+        rivals = partial(_rivals, accepted, "en")
+        ways.append(_Way(english, rivals, "en", ELSEWHERE, forgiven=False, strict=True))
     return _decide(said, ways, accepted.language)
 
 
@@ -90,8 +114,8 @@ def _elsewhere(said: Passages, accepted: Accepted) -> OpenAnswer | None:
             whole = tuple(name for name in names if not like or (len(name) >= _LONG and not name.endswith("*")))
             if not whole:
                 continue
-            known = _with_rivals(accepted, language, whole, stems=not like)
-            way = _Way(known, language, ELSEWHERE, forgiven=None, strict=like)
+            rivals = partial(_rivals, accepted, language, stems=not like)
+            way = _Way(whole, rivals, language, ELSEWHERE, forgiven=False, strict=like)
             found = _decide(said, [way], accepted.language)
             if found is not None and found.verdict == ELSEWHERE:
                 return found
@@ -133,23 +157,26 @@ def _script(name: str) -> str:
     return unicodedata.name(letter, "").split(" ")[0]
 
 
-def _with_rivals(
-    accepted: Accepted, language: str, names: Sequence[str], *, stems: bool = True
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    rivals = accepted.rivals.get(language, {})
+def _rivals(accepted: Accepted, language: str, *, stems: bool = True) -> _Known:
+    found = accepted.rivals.get(language, {}).items()
     if stems:
-        return ((_GOLD, tuple(names)), *((key, tuple(given)) for key, given in rivals.items()))
-    kept = ((key, tuple(name for name in given if not name.endswith("*"))) for key, given in rivals.items())
-    return ((_GOLD, tuple(names)), *kept)
+        return tuple((key, tuple(given)) for key, given in found)
+    return tuple((key, tuple(name for name in given if not name.endswith("*"))) for key, given in found)
+
+
+def _weighed(said: Passages) -> Iterator[tuple[str, Passage]]:
+    """The passages in the order in which they are believed, each with its rule."""
+    for clause in said.clauses:
+        if clause.announced:
+            yield "announced", clause
+    for part in said.emphasised:
+        yield "emphasised", part
+    for clause in said.clauses:
+        yield "clause", clause
 
 
 def _decide(said: Passages, ways: Sequence[_Way], language: str) -> OpenAnswer | None:
-    parts = (
-        *(("announced", clause) for clause in said.clauses if clause.announced),
-        *(("emphasised", part) for part in said.emphasised),
-        *(("clause", clause) for clause in said.clauses),
-    )
-    for rule, part in parts:
+    for rule, part in _weighed(said):
         for way in ways:
             found = way.find(part.plain, language)
             if found and rule == "clause" and _excuses(part, language):
