@@ -12,6 +12,8 @@ from servers.hub import Hub
 
 from clika_client.cli import demo_real
 from clika_client.sets import demo
+from clika_providers.gguf.discover import resolve
+from clika_providers.gguf.errors import BadModelFile
 
 pytest.importorskip("huggingface_hub")
 pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
@@ -54,3 +56,34 @@ def test_without_a_hub_it_says_so_and_stays_with_the_toy(tmp_path: Path, monkeyp
     assert "No real model: the hub cannot be asked" in said
     assert "stays with the toy" in said
     assert {r["model"] for r in json.loads(done.stdout)["records"]} == {"gguf/clika-demo.q8_0.gguf"}
+
+
+def test_a_quantization_names_the_only_model_of_it_also_without_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    names = ("tiny-Q4_K_M", "tiny-IQ4_XS", "tiny-Q8_0", "mmproj-tiny-Q8_0", "a-F16", "b-F16")
+    for name in names:
+        (folder / f"{name}.gguf").write_bytes(b"GGUF" + name.encode())
+    with Hub({"owner/tiny-gguf": [folder]}) as hub:
+        _client_of(hub.url, tmp_path / "hf", monkeypatch)
+        fetched = resolve("hf:owner/tiny-gguf:q8_0")
+        assert fetched.read_bytes() == b"GGUFtiny-Q8_0"
+        with pytest.raises(BadModelFile, match=r"no model of quantization 'Q4_K'; .*tiny-IQ4_XS\.gguf, tiny-Q4_K_M"):
+            resolve("hf:owner/tiny-gguf:Q4_K")
+        with pytest.raises(BadModelFile, match=r"2 models of quantization 'F16'; .*: a-F16\.gguf, b-F16\.gguf$"):
+            resolve("hf:owner/tiny-gguf:F16")
+        assert hub.downloads() == ["tiny-Q8_0.gguf"]
+    assert resolve("hf:owner/tiny-gguf:Q8_0") == fetched
+    with pytest.raises(BadModelFile, match="the hub cannot be asked for the files of 'owner/other'"):
+        resolve("hf:owner/other:Q8_0")
+
+
+def _client_of(url: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client reads its environment once per process: its constants are those of the test before."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))

@@ -111,3 +111,32 @@ def test_a_thought_that_does_not_end_is_missing_and_the_cure_is_named(tmp_path: 
     assert "--max-tokens" in done.stderr
     assert count(tmp_path / "c.db") == 0
     assert count(tmp_path / "c.db", "attempts") == 1
+
+
+def test_prompts_that_are_too_long_are_one_line_that_names_the_cure(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 12)
+    done = clika(
+        "run", probes, "-m", f"gguf/{tiny}", "--ask", "logprobs", "--n-ctx", 20, "--db", tmp_path / "c.db", check=1
+    )
+    (line,) = [line for line in done.stderr.splitlines() if "the context holds 20" in line]
+    assert "24 x the prompt and its answer need up to " in line
+    assert "raise --n-ctx" in line
+    assert "Where a line above names a cure, follow it" in " ".join(done.stderr.split())
+
+
+def test_a_renamed_file_is_found_under_both_names(tmp_path: Path, tiny: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    renamed = tmp_path / "renamed.gguf"
+    renamed.write_bytes(tiny.read_bytes())
+    common = ("--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
+    first = records(clika("run", probes, "-m", f"gguf/{tiny}", "--ask", "logprobs", *common))
+    clika("run", probes, "-m", f"gguf/{renamed}", "--ask", "logprobs", *common)
+    for name in ("gguf/renamed.gguf", f"gguf/{renamed}"):
+        done = clika("score", "-m", name, *common)
+        assert records(done) == first
+        said = " ".join(json.loads(done.stdout)["scoring"]["notes"])
+        assert f"{name} is the same model as gguf/tiny.gguf, under which its answers are kept." in said
+    assert (
+        "holds no answers for model 'gguf/other.gguf'"
+        in clika("score", "-m", "gguf/other.gguf", *common, check=2).stderr
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from clika_client.judging.judge import Judged
     from clika_client.scoring.records import Scores
     from clika_client.store.store import Store
+
+_TOKENS = re.compile(r"\b\d+(?= tokens\b)")
+"""What differs from prompt to prompt in an error that is the same."""
 
 
 class Job:
@@ -172,9 +177,7 @@ class Job:
         left = sum(o.to_ask - o.answered - o.shared for o in result.outcomes)
         for outcome in result.outcomes:
             # What stopped the run has been said in a note.
-            new = [
-                (reason, n) for reason, n in outcome.reasons.most_common() if not any(reason in m for m in result.notes)
-            ]
+            new = [(reason, n) for reason, n in _alike(outcome.reasons) if not any(reason in m for m in result.notes)]
             for reason, count in new[:3]:
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
         if result.fatal is not None:
@@ -189,8 +192,25 @@ class Job:
         if result.status == "incomplete":
             raise IncompleteRun(
                 f"{lost} requests got no answer; what arrived is kept. "
-                f"Run the same command again to ask only the {left} that are missing."
+                f"Where a line above names a cure, follow it; then run the same command again to ask only the {left} "
+                "that are missing."
             )
+
+
+def _alike(reasons: Counter[str]) -> list[tuple[str, int]]:
+    """Most frequent first; those that differ only in a number of tokens are one, told with the largest."""
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        groups.setdefault(_TOKENS.sub("", reason), []).append(reason)
+    told: Counter[str] = Counter()
+    for group in groups.values():
+        most = max(group, key=_tokens)
+        told[most if len(group) == 1 else _TOKENS.sub(r"up to \g<0>", most)] = sum(reasons[one] for one in group)
+    return told.most_common()
+
+
+def _tokens(reason: str) -> list[int]:
+    return [int(number) for number in _TOKENS.findall(reason)]
 
 
 def _cost_fields(cost: tuple[float, float] | None) -> dict[str, float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,9 @@ def choose(store: Store, wanted: Wanted) -> Chosen:
     of = {cell.key.set_id for cell in everywhere}
     versions = versions_of(info for info in store.set_infos() if info.set_id in of)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
-    chosen = _chosen(cells, wanted, names, sets)
+    renamed = _renamed(store, wanted.models, {name for pair in names.items() for name in (pair[0][0], pair[1])})
+    stored = tuple(dict.fromkeys(renamed.get(model, model) for model in wanted.models))
+    chosen = _chosen(cells, replace(wanted, models=stored), names, sets)
     if wanted.run_id is None or wanted.set_version is not None:
         ids = chosen_versions({i: versions[i] for i in sets}, wanted.set_version)
         chosen = [cell for cell in chosen if cell.key.set_id in ids]
@@ -105,7 +107,35 @@ def choose(store: Store, wanted: Wanted) -> Chosen:
     kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
     silent = [cell for cell in planned if cell.cell_id not in answered]
     notes = (*version_notes(versions, kept), *_without_reply(silent, chosen, names))
+    notes += tuple(
+        f"{new} is the same model as {old}, under which its answers are kept." for new, old in renamed.items()
+    )
     return Chosen(tuple(chosen), names, distinct_names(kept, versions), versions, notes)
+
+
+def _renamed(store: Store, models: Sequence[str], known: set[str]) -> dict[str, str]:
+    """The stored name of each model that a run asked under another one: a file that was renamed has one set of answers.
+
+    A run keeps what was asked for, and its cells the name they were first asked under.
+    """
+    found: dict[str, str] = {}
+    for run in store.runs() if set(models) - known else ():
+        listed = run.config.get("models")
+        specs = [spec for spec in listed if isinstance(spec, str)] if isinstance(listed, list) else []
+        asked = {row: spec for spec in specs for row in (spec, _file_name(spec))}
+        kept = {cell.key.model for cell in store.cells(run.run_id)}
+        new = {spec for spec in asked.values() if not {spec, _file_name(spec)} & kept}
+        old = kept - set(asked)
+        if len(new) == len(old) == 1:
+            (stored,), names = old, {name for name, spec in asked.items() if spec in new}
+            found |= {model: stored for model in models if model in names - known}
+    return found
+
+
+def _file_name(spec: str) -> str:
+    """A local model's row is called after its file, wherever it lies."""
+    provider, _, rest = spec.partition("/")
+    return f"{provider}/{rest.rpartition('/')[2]}" if provider == "gguf" else spec
 
 
 def _without_reply(silent: Sequence[Cell], chosen: Sequence[Cell], names: Mapping[tuple[str, str], str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ def offer(name: str) -> Offer:
     Raises MissingPackage without huggingface_hub, BadModelFile for a wrong name or where no hub can be reached.
     """
     repo, file, hub = _named(name)
+    file = _file(repo, file, hub)
     parts = _parts(file)
     try:
         info = hub.HfApi().model_info(repo, files_metadata=True, timeout=20)
@@ -45,6 +47,7 @@ def download(name: str) -> Path:
     Raises MissingPackage without huggingface_hub, BadModelFile for a wrong name or a damaged file.
     """
     repo, file, hub = _named(name)
+    file = _file(repo, file, hub)
     try:
         paths = [Path(hub.hf_hub_download(repo, part)) for part in _parts(file)]
         for path in paths:
@@ -60,7 +63,7 @@ def _named(name: str) -> tuple[str, str, ModuleType]:
     """(repository, file, the hub's client)."""
     repo, _, file = name.partition(":")
     if repo.count("/") != 1 or not file:
-        raise BadModelFile(f"'hf:{name}' is not complete: write gguf/hf:OWNER/REPO:FILE.gguf")
+        raise BadModelFile(f"'hf:{name}' is not complete: write gguf/hf:OWNER/REPO:FILE.gguf, or :QUANTIZATION")
     try:
         import huggingface_hub as hub
     except ImportError:
@@ -69,6 +72,33 @@ def _named(name: str) -> tuple[str, str, ModuleType]:
             "(or download the file yourself and give its path)"
         ) from None
     return repo, file, hub
+
+
+def _file(repo: str, file: str, hub: ModuleType) -> str:
+    """The file that is meant: one that is named, or the only model of a quantization (`Q4_K_M`)."""
+    if file.lower().endswith(".gguf"):
+        return file
+    held = [name for name in _listed(repo, hub) if name.lower().endswith(".gguf")]
+    asked = re.compile(rf"(?<![a-z0-9]){re.escape(file)}(?![a-z0-9_])", re.IGNORECASE)
+    # Of a split model the first part stands for all; a vision tower is no model of its own.
+    found = [n for n in held if asked.search(n) and "mmproj" not in n.lower() and _parts(n)[0] == n]
+    if len(found) != 1:
+        what = f"{len(found)} models of quantization" if found else "no model of quantization"
+        listed = ", ".join(sorted(found or held)) or "no GGUF file"
+        raise BadModelFile(f"{repo!r} holds {what} {file!r}; name one of its files: {listed}")
+    return found[0]
+
+
+def _listed(repo: str, hub: ModuleType) -> list[str]:
+    """Names of a repository's files, from the hub, else from what was fetched before."""
+    try:
+        return [one.rfilename for one in hub.HfApi().model_info(repo, timeout=20).siblings or ()]
+    except Exception as error:  # the client raises by a dozen classes, from several packages
+        try:
+            folder = Path(hub.snapshot_download(repo, local_files_only=True))
+        except Exception:
+            raise BadModelFile(f"the hub cannot be asked for the files of {repo!r}: {_plain(error)}") from None
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def _parts(file: str) -> list[str]:
