@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clika_client import Accepted, read_open
+from clika_client.answers.open.names import NameFinder, exactly, may_hold
 from clika_client.answers.open.values import months, numbers, same_date
+from clika_client.sets.fictional.text import plain
 
 TURKEY = {
     "en": ("Turkey", "Türkiye", "Turkish"),
@@ -178,3 +180,27 @@ def test_no_text_makes_it_fail_and_the_same_text_is_read_the_same(text: str, lan
 @given(st.sampled_from(sorted(TURKEY)), st.text(alphabet="xyz ", max_size=20))
 def test_a_bare_name_is_right_whatever_stands_around_it(language: str, noise: str) -> None:
     assert read_open(f"{noise} {TURKEY[language][0]}", turkey(language)).right
+
+
+NAMES = {**TURKEY, "he": ("טורקיה",), "uk": ("Туреччина", "турецьк*"), "el": ("Τουρκία", "τουρκικ*")}
+
+
+@given(st.sampled_from(sorted(NAMES)), st.booleans(), st.data())
+def test_what_is_read_without_a_search_is_what_a_search_would_find(
+    language: str, strict: bool, data: st.DataObject
+) -> None:
+    known = (("gold", NAMES[language]), ("rival", GREECE.get(language, ("Graecia",))))
+    parts = [name.rstrip("*") for _, names in known for name in names]
+    cut = st.builds(
+        lambda name, at, tail: name[:at] + tail,
+        st.sampled_from(parts),
+        st.integers(0, 9),
+        st.text("aκаिの ", max_size=3),
+    )
+    clause = plain(data.draw(st.lists(st.one_of(st.sampled_from(parts), cut), min_size=1, max_size=2).map(" ".join)))
+    found = NameFinder(dict(known), language, forgiven=None if strict else "gold", strict=strict).find(clause)
+    key = exactly(known, language, clause)
+    if key is not None:
+        assert [(one.name, one.start, one.quality) for one in found] == [(key, 0, 3)]
+        assert found[0].end == len(clause.replace(" ", "") if language in ("ja", "zh", "th") else clause.split())
+    assert found == [] or may_hold(known, language, clause)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+import benchmark_factory
 import gguf_factory
 import pytest
+import release_factory
 from clika import clika, count, records
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +25,11 @@ from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import builtin_styles, get_style
 from clika_client.prompts.open import instruction, open_notes, render_open
 from clika_client.scoring.answer_grid import plurality
+from clika_client.sets.benchmarks import kept
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.open_form import open_form
 from clika_client.sets.probes import ANSWER_KIND, Item, Probe, ProbeSet, build
+from clika_client.sets.release import read_release
 from clika_providers import MockProvider, Request
 
 CITIES = {"oslo": 0, "rome": 1, "bern": 2, "graz": 3}
@@ -319,3 +323,49 @@ def _written(path: Path) -> Path:
     ]
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("name", ["bmlama17", "klar"])
+def test_a_probe_of_facts_is_asked_openly_from_what_it_holds(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIKA_HOME", str(tmp_path / "home"))
+    for needed in dict.fromkeys(("bmlama17", name)):
+        getattr(benchmark_factory, needed)(tmp_path / needed)
+        kept.add(needed, tmp_path / needed)
+    assert_asked_openly(resolve(name), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x_geo", "x_name"])
+def test_the_papers_sets_of_facts_are_asked_openly_from_what_they_hold(name: str, tmp_path: Path) -> None:
+    root = release_factory.write_checkout(tmp_path / "release", (), dict.fromkeys(release_factory.FULL, 6))
+    assert_asked_openly(read_release(root, name), tmp_path)
+
+
+def assert_asked_openly(asked: ProbeSet, folder: Path) -> None:
+    """Golds said are right in both languages, and no prompt shows a list of options.
+
+    Of two items with one question, the model knows the later one's gold.
+    """
+    languages = asked.languages[:2]
+    golds = {probe.question: probe.choices[probe.gold] for tag in languages for probe in asked.probes[tag]}
+    prompts = []
+
+    def right(request: Request) -> str:
+        prompts.append(request.messages[-1].content)
+        return next(gold for question, gold in golds.items() if question in prompts[-1])
+
+    report = clika_client.run(
+        asked,
+        MockProvider(right),
+        db=folder / "open.db",
+        languages=languages,
+        asking=Asking("open"),
+        scoring=Options(bootstrap=10),
+    )
+    assert [(record.language, record.verdicts["right"]) for record in report.scores.records] == [
+        (tag, sum(golds[probe.question] == probe.choices[probe.gold] for probe in asked.probes[tag]))
+        for tag in languages
+    ]
+    assert len(prompts) == 2 * asked.n
+    assert not any("A." in prompt for prompt in prompts)
