@@ -41,7 +41,7 @@ def test_an_item_needs_the_same_choices_in_every_language() -> None:
 
 def test_a_users_file_may_mix_numbers_of_choices_but_not_within_an_item(tmp_path: Path) -> None:
     rows = [
-        {"item_id": f"q{i}", "language": tag, "question": "?", "choices": [f"c{j}" for j in range(2 + i)], "gold": 1}
+        {"item_id": f"q{i}", "language": tag, "question": "?", "choices": [f"c{j}" for j in range(2 + i)], "gold": i}
         for i in range(3)
         for tag in ("en", "de")
     ]

@@ -127,14 +127,14 @@ def test_a_hub_file_is_checked_against_the_hash_it_is_stored_under(home: Path, m
     link = home / "hub/snapshots/1/model.gguf"
     link.parent.mkdir(parents=True)
     link.symlink_to(blob)
-    client = types.SimpleNamespace(hf_hub_download=lambda repo, file: str(link))
+    client = types.SimpleNamespace(hf_hub_download=lambda repo, file, **_: str(link))
     monkeypatch.setitem(sys.modules, "huggingface_hub", client)
     assert resolve("hf:owner/repo:model.gguf") == link
     blob.write_bytes(blob.read_bytes()[:-1] + b"!")
     with pytest.raises(BadModelFile, match="checksum"):
         resolve("hf:owner/repo:model.gguf")
 
-    def unreachable(repo: str, file: str) -> str:
+    def unreachable(repo: str, file: str, **_: object) -> str:
         raise OSError("no route to host\nmany more lines")
 
     client.hf_hub_download = unreachable

@@ -72,7 +72,7 @@ def python_of(name: str) -> str:
     """The interpreter of an environment that has a harness."""
     found = Path(os.environ.get(f"CLIKA_{name.upper()}_PYTHON", HOUSE / name / "bin" / "python"))
     if not found.exists():
-        pytest.skip(f"{name} is not installed in {found.parent.parent}: make harnesses")
+        pytest.skip(f"no {name} in {found.parent.parent}: make harnesses")
     return str(found)
 
 

@@ -353,7 +353,7 @@ def test_a_price_table_of_ones_own_is_used(tmp_path: Path) -> None:
         again = run(server, probes, tmp_path / "c.db", "--prices", prices, "--max-cost", 50)
         assert len(server.seen) == 12
     said = f"openai/test: {12 - paid} replies cost ${(12 - paid) * 0.05:.4f} ({(12 - paid) * 50:,} input"
-    assert said in " ".join(again.stderr.split())
+    assert said in " ".join(again.stdout.split())
     assert said in clika("score", "--db", tmp_path / "c.db", "--json").stdout
 
 
@@ -393,10 +393,16 @@ def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(tmp_
 
 def test_limits_and_languages_that_say_nothing_are_refused(tmp_path: Path) -> None:
     probes = write_probes(tmp_path / "mine.jsonl")
-    wrong = (("--rpm", 0), ("--tpm", -1), ("--timeout", 0), ("--max-cost", -2), ("--languages", ","))
-    for option, value in wrong:
+    wrong = (
+        ("--rpm", 0, "--rpm "),
+        ("--tpm", -1, "--tpm "),
+        ("--timeout", 0, "--timeout "),
+        ("--max-cost", -2, "--max-cost "),
+        ("--languages", ",", "',' names no language; write tags such as en,de"),
+    )
+    for option, value, said in wrong:
         done = run("http://127.0.0.1:9/v1", probes, tmp_path / "c.db", option, value, check=2)
-        assert f"{option} " in done.stderr
+        assert said in done.stderr
 
 
 def test_a_fallback_that_does_not_exist_is_told_before_anything_is_asked(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ both; what was answered on the older one is carried over. Logs whose right choic
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clika_client.importers.common import ImportReport, sound
 from clika_client.importers.foreign import POSITION, ForeignReply
@@ -94,7 +94,9 @@ def build_set(store: Store, name: str, rows: Sequence[ForeignReply], report: Imp
             probes, extends = united, set_id
             clusters |= {item.item_id: item.cluster for item in stored.items if item.cluster is not None}
             break
-    return _assembled(name, probes, clusters, joined_by, extends, store)
+    built = _assembled(name, probes, clusters, joined_by, extends, store)
+    told = {row.ids.get(joined_by, ""): why for row in rows if (why := _incomplete(row))}
+    return replace(built, reasons={**told, **built.reasons})
 
 
 def _incomplete(row: ForeignReply) -> str:

@@ -128,7 +128,9 @@ class _View:
         mention = None
         for at, token in enumerate(self.reply.tokens):
             if token.kind == "line":
-                return mention
+                if mention is not None:
+                    return mention
+                continue  # `(\nA\nB are correct\n)`: a line of signs alone is not the first
             if token.choice is not None and mention is None and at not in self.reply.rejected:
                 mention = token.choice
             elif token.kind != "sign":
