@@ -99,7 +99,7 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.local $(VENV)/.dev
 	for file in $$(grep -l -e '"--quick"' benchmarks/*.py); do $(BIN)/python $$file --quick || exit 1; done
 
-FUZZ_SECONDS ?= 45
+FUZZ_SECONDS ?= 30
 FUZZ_SEED ?= 20
 fuzz: $(VENV)/.local $(VENV)/.dev
 	$(BIN)/python benchmarks/fuzz_files.py --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)

@@ -139,7 +139,9 @@ def load_registry() -> Registry:
         return Registry(
             release=None if doc["release"] is None else Path(doc["release"]),
             files={
-                name: Registered(tuple(map(Path, entry["paths"])), tuple(entry["mapping"]), entry["reference"])
+                name: Registered(
+                    tuple(map(Path, entry["paths"])), tuple(map(str, entry["mapping"])), entry["reference"]
+                )
                 for name, entry in doc["files"].items()
             },
         )
