@@ -31,6 +31,7 @@ SetVersion = Annotated[
 ]
 Sources = Annotated[str | None, typer.Option("--source", help="Only answers from these sources (own, or an import's).")]
 Prompt = Annotated[str | None, typer.Option("--prompt", help="Only answers to this prompt style.")]
+RunId = Annotated[str | None, typer.Option("--run", help="Only what this run asked (its id).")]
 ReadingName = Annotated[
     str,
     typer.Option(

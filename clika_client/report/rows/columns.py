@@ -18,12 +18,13 @@ class Column(NamedTuple):
     about: str
 
 
-_CELL = (
-    Column("model", "text", "name of the row, as scores show it"),
+_ASKED = (
     Column("set", "text", "probe set"),
     Column("set_version", "int", "which of the sets of this name, from 1"),
     Column("language", "text", "BCP 47 tag"),
 )
+_CELL = (Column("model", "text", "name of the row, as scores show it"), *_ASKED)
+_ITEM = Column("item", "text", "id of the question, the same in every language")
 _HOW = (
     Column("prompt", "text", "prompt style"),
     Column("ask", "text", "how the model was asked: text, logprobs, likelihood, open"),
@@ -42,7 +43,7 @@ _QUESTION = (
 
 REPLIES = (
     *_CELL,
-    Column("item", "text", "id of the question, the same in every language"),
+    _ITEM,
     *_QUESTION,
     *_HOW,
     Column("rotation", "int", "options were shown turned by so many places"),
@@ -68,10 +69,8 @@ REPLIES = (
     Column("asked_at", "time", "when the reply was stored"),
 )
 ITEMS = (
-    Column("set", "text", "probe set"),
-    Column("set_version", "int", "which of the sets of this name, from 1"),
-    Column("language", "text", "BCP 47 tag"),
-    Column("item", "text", "id of the question, the same in every language"),
+    *_ASKED,
+    _ITEM,
     *_QUESTION,
     Column("cluster", "text", "items that are judged together; null where it stands alone"),
 )

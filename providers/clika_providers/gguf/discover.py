@@ -15,6 +15,7 @@ from pathlib import Path
 
 from clika_providers.gguf.errors import BadModelFile, NotALanguageModel
 from clika_providers.gguf.files import open_model
+from clika_providers.gguf.huggingface import download, named_cache
 
 HUB = "hf:"
 
@@ -115,11 +116,7 @@ def _lm_studio() -> list[Path]:
 
 
 def _hugging_face() -> Path:
-    if os.environ.get("HF_HUB_CACHE"):
-        return Path(os.environ["HF_HUB_CACHE"])
-    if os.environ.get("HF_HOME"):
-        return Path(os.environ["HF_HOME"]) / "hub"
-    return _cache_home() / "huggingface" / "hub"
+    return Path(named_cache() or _cache_home() / "huggingface" / "hub")
 
 
 def _llama_cpp() -> list[Path]:
@@ -172,8 +169,6 @@ def _ollama_name(manifest: Path) -> str:
 def resolve(model: str, models_dir: Path | None = None) -> Path:
     """The file meant by what follows `gguf/`; raises BadModelFile naming what was found instead."""
     if model.startswith(HUB):
-        from clika_providers.gguf.huggingface import download
-
         return download(model.removeprefix(HUB))
     path = Path(model).expanduser()
     inside = models_dir / model if models_dir is not None else path

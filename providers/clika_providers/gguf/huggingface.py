@@ -34,7 +34,7 @@ def offer(name: str) -> Offer:
         info = hub.HfApi(endpoint=_endpoint()).model_info(repo, files_metadata=True, timeout=20)
         sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
         licence = next((tag.partition(":")[2] for tag in info.tags or () if tag.startswith("license:")), "not told")
-        here = all(isinstance(hub.try_to_load_from_cache(repo, part, cache_dir=_cache()), str) for part in parts)
+        here = all(isinstance(hub.try_to_load_from_cache(repo, part, cache_dir=named_cache()), str) for part in parts)
     except Exception as error:  # the client raises by a dozen classes, from several packages
         raise BadModelFile(f"the hub cannot be asked for {repo!r}: {_plain(error)}") from None
     if not set(parts) <= set(sizes):
@@ -51,7 +51,8 @@ def download(name: str) -> Path:
     file = _file(repo, file, hub)
     try:
         paths = [
-            Path(hub.hf_hub_download(repo, part, cache_dir=_cache(), endpoint=_endpoint())) for part in _parts(file)
+            Path(hub.hf_hub_download(repo, part, cache_dir=named_cache(), endpoint=_endpoint()))
+            for part in _parts(file)
         ]
         for path in paths:
             _check(repo, path, file)
@@ -97,8 +98,8 @@ def _endpoint() -> str | None:
     return os.environ.get("HF_ENDPOINT") or None
 
 
-def _cache() -> str | None:
-    """The folder of fetched files that the environment names now, else the client's own."""
+def named_cache() -> str | None:
+    """The folder of fetched files that the environment names now; None leaves it to the client."""
     home = os.environ.get("HF_HOME")
     return os.environ.get("HF_HUB_CACHE") or (str(Path(home) / "hub") if home else None)
 
@@ -109,7 +110,7 @@ def _listed(repo: str, hub: ModuleType) -> list[str]:
         return [one.rfilename for one in hub.HfApi(endpoint=_endpoint()).model_info(repo, timeout=20).siblings or ()]
     except Exception as error:  # the client raises by a dozen classes, from several packages
         try:
-            folder = Path(hub.snapshot_download(repo, cache_dir=_cache(), local_files_only=True))
+            folder = Path(hub.snapshot_download(repo, cache_dir=named_cache(), local_files_only=True))
         except Exception:
             raise BadModelFile(f"the hub cannot be asked for the files of {repo!r}: {_plain(error)}") from None
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
