@@ -76,7 +76,7 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
         found.reasons[replies.positions] = reasons
         if len(asked) > _AT_ONCE:
             answers.forget()
-    store.save_reading(cell, stamp, found.choices, found.reasons)
+    store.save_reading(cell, stamp, found.choices, found.reasons, REASONS)
     return found
 
 

@@ -93,6 +93,7 @@ def choose(store: Store, wanted: Wanted) -> Chosen:
         known = store.answered(everywhere)
         everywhere = [cell for cell in everywhere if cell.cell_id in known]
     names = _display_names(everywhere)
+    store.name_models(names)
     of = {cell.key.set_id for cell in everywhere}
     versions = versions_of(info for info in store.set_infos() if info.set_id in of)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}

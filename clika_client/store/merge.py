@@ -24,7 +24,7 @@ _CHECKS: foreign.Checks = {
         foreign.json("labels", "array"),
         "typeof(keys) = 'blob' AND length(keys) = 16 * (SELECT n FROM sets WHERE sets.id = set_id)",
     ),
-    "runs": foreign.all_of(
+    "kept_runs": foreign.all_of(
         *map(foreign.text, ("id", "status")),
         foreign.moment("created_at"),
         foreign.number("finished_at", optional=True),

@@ -29,7 +29,7 @@ def tag_run(store: Store, run: RunRow, tag: str | None) -> None:
         raise UserError(f"another run is tagged {tag!r}; take it away there first, or choose another name")
     config = {**run.config, "tag": tag} if tag else {name: v for name, v in run.config.items() if name != "tag"}
     with store.database.writing() as connection:
-        connection.execute("UPDATE runs SET config = ? WHERE id = ?", (canonical(config), run.run_id))
+        connection.execute("UPDATE kept_runs SET config = ? WHERE id = ?", (canonical(config), run.run_id))
 
 
 def delete_run(store: Store, run: RunRow, replies: bool) -> int:
@@ -58,6 +58,6 @@ def delete_run(store: Store, run: RunRow, replies: bool) -> int:
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(cell.cell_id,) for cell in alone])
         connection.execute("DELETE FROM run_cells WHERE run_id = ?", (run.run_id,))
         connection.execute("DELETE FROM batches WHERE run_id = ?", (run.run_id,))
-        connection.execute("DELETE FROM runs WHERE id = ?", (run.run_id,))
+        connection.execute("DELETE FROM kept_runs WHERE id = ?", (run.run_id,))
         connection.execute("UPDATE generation SET value = value + 1")
     return max(gone, 0) if own else 0

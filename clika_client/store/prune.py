@@ -6,8 +6,10 @@ from clika_client.store.store import Store
 
 _LEFT_OVER = (
     "DELETE FROM set_blocks WHERE set_id NOT IN (SELECT set_id FROM cells)",
+    "DELETE FROM questions WHERE set_id NOT IN (SELECT set_id FROM cells)",
+    "DELETE FROM set_languages WHERE set_id NOT IN (SELECT set_id FROM cells)",
     "DELETE FROM sets WHERE id NOT IN (SELECT set_id FROM cells)",
-    "DELETE FROM runs WHERE finished_at IS NOT NULL AND id NOT IN (SELECT run_id FROM run_cells)"
+    "DELETE FROM kept_runs WHERE finished_at IS NOT NULL AND id NOT IN (SELECT run_id FROM run_cells)"
     " AND id NOT IN (SELECT run_id FROM batches)",
     "DELETE FROM models WHERE id NOT IN (SELECT model_id FROM cells) AND id NOT IN (SELECT model_id FROM completions)"
     " AND id NOT IN (SELECT model_id FROM attempts) AND id NOT IN (SELECT model_id FROM batches)",

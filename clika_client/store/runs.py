@@ -26,7 +26,7 @@ class Runs:
         run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(3)
         with self.database.writing() as connection:
             connection.execute(
-                "INSERT INTO runs (id, created_at, status, config) VALUES (?,?,?,?)",
+                "INSERT INTO kept_runs (id, created_at, status, config) VALUES (?,?,?,?)",
                 (run_id, time.time(), "running", canonical(dict(config))),
             )
         return run_id
@@ -48,7 +48,7 @@ class Runs:
     def finish_run(self, run_id: str, status: str, notes: Sequence[str] = (), events: Sequence[str] = ()) -> None:
         """Close a run as `done`, `incomplete` or `stopped`; `events` concern this run only."""
         values = (time.time(), status, canonical(list(notes)), canonical(list(events)), run_id)
-        sql = "UPDATE runs SET finished_at = ?, status = ?, notes = ?, events = ? WHERE id = ?"
+        sql = "UPDATE kept_runs SET finished_at = ?, status = ?, notes = ?, events = ? WHERE id = ?"
         with self.database.writing() as connection:
             connection.execute(sql, values)
 
@@ -57,7 +57,7 @@ class Runs:
         texts = (canonical(part) for part in (run.config, list(run.notes), list(run.events)))
         values = (run.run_id, run.created_at, run.finished_at, run.status, *texts)
         sql = (
-            "INSERT OR IGNORE INTO runs (id, created_at, finished_at, status, config, notes, events)"
+            "INSERT OR IGNORE INTO kept_runs (id, created_at, finished_at, status, config, notes, events)"
             " VALUES (?,?,?,?,?,?,?)"
         )
         with self.database.writing() as connection:
@@ -67,7 +67,7 @@ class Runs:
         """All runs, oldest first."""
         with self.database.mapped_errors():
             rows = self.database.connection.execute(
-                "SELECT id, created_at, finished_at, status, config, notes, events FROM runs ORDER BY created_at"
+                "SELECT id, created_at, finished_at, status, config, notes, events FROM kept_runs ORDER BY created_at"
             ).fetchall()
         with self.database.understood():
             return [_run(row) for row in rows]

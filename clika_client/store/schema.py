@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_cache import Migration
+from clika_client.store.sql_views import SQL_VIEWS
 from clika_providers import Json, Message
 
 KEY_BYTES = 16
@@ -112,6 +113,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID;
         """,
     ),
+    ("client_006_sql", SQL_VIEWS),
 )
 
 

@@ -9,6 +9,7 @@ missing answer, never a wrong one.
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, 
 from clika_cache import completions as cached
 from clika_client.sets.packed import from_blocks, set_digest, to_blocks
 from clika_client.sets.probes import ProbeSet
+from clika_client.store.questions import Questions
 from clika_client.store.runs import Runs
 from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow, SetInfo
 from clika_providers import Completion, Json, Request
@@ -37,13 +39,17 @@ _CELLS = (
 _KEYS_KEPT = 4
 
 
-class Store(Runs):
+class Store(Questions, Runs):
     """Probe sets, cells, readings and runs of one database file."""
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
         self.database = Database(path, read_only=read_only, migrations=MIGRATIONS)
         self._sets: dict[int, ProbeSet] = {}
         self._keys: dict[int, bytes] = {}
+        self._unpacked: dict[tuple[int, str], set[int]] = {}
+        if not read_only:
+            with self.database.understood():
+                self.unpack_older()
 
     def __enter__(self) -> Store:
         return self
@@ -123,26 +129,39 @@ class Store(Runs):
         where = (
             model_id, key.source, key.set_id, key.language, key.prompt, key.ask, key.rotation, key.repeat, key.settings
         )  # fmt: skip
-        with self.database.writing() as connection:
-            row = connection.execute(
-                "SELECT id, keys FROM cells WHERE model_id=? AND source=? AND set_id=? AND language=? AND prompt=?"
-                " AND ask=? AND rotation=? AND repeat=? AND settings=?",
-                where,
-            ).fetchone()
-            if row is None:
-                (n,) = connection.execute("SELECT n FROM sets WHERE id = ?", (key.set_id,)).fetchone()
-                grid = _merge(bytes(n * KEY_BYTES), keys or {})
-                cursor = connection.execute(
-                    "INSERT INTO cells (model_id, source, set_id, language, prompt, ask, rotation, repeat, settings,"
-                    " labels, keys) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                    (*where, canonical(list(labels)), grid),
-                )
-                return int(cursor.lastrowid or 0)
-            merged = _merge(row[1], keys or {}, replacing)
-            if merged != row[1]:
-                connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
-                self._keys.pop(row[0], None)
-            return int(row[0])
+        try:
+            with self.database.writing() as connection:
+                self._unpack(connection, key.set_id, key.language, keys or {})
+                return self._grow(connection, where, canonical(list(labels)), keys or {}, replacing)
+        except BaseException:
+            self._unpacked.clear()  # what was taken back is to be stored again
+            raise
+
+    def _grow(
+        self, connection: sqlite3.Connection, where: tuple[Any, ...], labels: str, keys: Mapping[int, bytes],
+        replacing: bool,
+    ) -> int:  # fmt: skip
+        row = connection.execute(
+            "SELECT id, keys FROM cells WHERE model_id=? AND source=? AND set_id=? AND language=? AND prompt=?"
+            " AND ask=? AND rotation=? AND repeat=? AND settings=?",
+            where,
+        ).fetchone()
+        if row is None:
+            (n,) = connection.execute("SELECT n FROM sets WHERE id = ?", (where[2],)).fetchone()
+            cursor = connection.execute(
+                "INSERT INTO cells (model_id, source, set_id, language, prompt, ask, rotation, repeat, settings,"
+                " labels, keys) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (*where, labels, _merge(bytes(n * KEY_BYTES), keys)),
+            )
+            return int(cursor.lastrowid or 0)
+        merged = _merge(row[1], keys, replacing)
+        if merged != row[1]:
+            if _replaced(row[1], merged):
+                # What was read there belongs to other replies.
+                connection.execute("DELETE FROM readings WHERE cell_id = ?", (row[0],))
+            connection.execute("UPDATE cells SET keys = ? WHERE id = ?", (merged, row[0]))
+            self._keys.pop(row[0], None)
+        return int(row[0])
 
     def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
         """Store others' replies and their cell; idempotent. Returns how many were new."""
@@ -291,24 +310,44 @@ class Store(Runs):
             return [str(row[0]) for row in rows]
 
     def save_reading(
-        self, cell: Cell, reading: str, choices: npt.NDArray[np.int8], reasons: npt.NDArray[np.uint8]
+        self,
+        cell: Cell,
+        reading: str,
+        choices: npt.NDArray[np.int8],
+        reasons: npt.NDArray[np.uint8],
+        names: Sequence[str] = (),
     ) -> None:
-        """Keep a reading; silently skipped when the file is read-only."""
+        """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only."""
         if self.database.read_only:
             return
         replaced, rows = cached.generation(self.database)
         complete = int((choices[cell.asked()] != -2).all())
         stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
         with self.database.writing() as connection:
+            self.name_reasons(connection, names)
             connection.execute(
-                "INSERT OR REPLACE INTO readings VALUES (?,?,?,?,?)",
-                (cell.cell_id, reading, stamp, choices.astype(np.int8).tobytes(), reasons.astype(np.uint8).tobytes()),
+                "INSERT OR REPLACE INTO readings (cell_id, reading, stamp, choices, reasons, read_at)"
+                " VALUES (?,?,?,?,?,?)",
+                (
+                    cell.cell_id,
+                    reading,
+                    stamp,
+                    choices.astype(np.int8).tobytes(),
+                    reasons.astype(np.uint8).tobytes(),
+                    time.time(),
+                ),
             )
 
     def _still_valid(self, cell: Cell, stamp: str) -> bool:
         now_replaced, now_rows = cached.generation(self.database)
         made_by = f"{now_replaced}:%s:{zlib.crc32(cell.keys)}"
         return stamp in (made_by % "all", made_by % now_rows)
+
+
+def _replaced(grid: bytes, merged: bytes) -> bool:
+    """Whether a position that had a key has another one now."""
+    old, new = (np.frombuffer(keys, dtype=np.uint8).reshape(-1, KEY_BYTES) for keys in (grid, merged))
+    return bool((old.any(axis=1) & (old != new).any(axis=1)).any())
 
 
 def _merge(grid: bytes, keys: Mapping[int, bytes], replacing: bool = True) -> bytes:

@@ -40,7 +40,7 @@ class Served(ThreadingHTTPServer):
         with Store(self.db, read_only=True) as store, store.database.mapped_errors():
             sql = (
                 "SELECT (SELECT value FROM generation), (SELECT count(*) FROM completions), (SELECT count(*) FROM"
-                " cells), (SELECT group_concat(id || status) FROM runs)"
+                " cells), (SELECT group_concat(id || status) FROM kept_runs)"
             )
             return str(store.database.connection.execute(sql).fetchone())
 
