@@ -9,11 +9,12 @@ from pathlib import Path
 import benchmark_factory as factory
 import pytest
 from clika import clika
+from heavy import later
 from servers.hub import Hub
 
 from clika_client.sets.benchmarks import kept
 
-pytest.importorskip("huggingface_hub")
+later("huggingface_hub", "hub")
 REPO = "facebook/belebele"
 
 

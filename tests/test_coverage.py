@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from heavy import later
 from simulated import (
     ACCURACIES,
     CORRELATIONS,
@@ -22,6 +22,8 @@ from simulated import (
 from clika_client.scoring.metrics.intervals import wilson
 from clika_client.scoring.metrics.spread import true_values
 
+stats = later("scipy.stats")
+
 LOW, HIGH, NOISE = 0.93, 0.97, 0.022
 
 
@@ -33,7 +35,7 @@ def _sets(n: int) -> int:
 def exact_coverage(n: int, p: float) -> float:
     """Of Wilson's interval, summed over all counts."""
     held = [k for k in range(n + 1) if wilson(k, n)[0] <= p <= wilson(k, n)[1]]
-    return float(binom.pmf(held, n, p).sum())
+    return float(stats.binom.pmf(held, n, p).sum())
 
 
 def test_a_share_is_covered_as_promised_wherever_whole_counts_allow_it() -> None:
@@ -45,7 +47,7 @@ def test_a_share_is_covered_as_promised_wherever_whole_counts_allow_it() -> None
 def _possible(n: int, p: float) -> list[float]:
     """Coverages of all sets of neighbouring counts."""
     counts = np.arange(n + 1)
-    below, above = binom.cdf(counts - 1, n, p), binom.sf(counts, n, p)
+    below, above = stats.binom.cdf(counts - 1, n, p), stats.binom.sf(counts, n, p)
     return [1 - below[a] - above[b] for a in counts[below <= 0.05] for b in counts[above <= 0.05] if a <= b]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import gguf_factory
 import pytest
 from clika import clika, count
+from heavy import later
 from servers.hub import Hub
 
 from clika_client.cli import demo_real
@@ -15,8 +16,8 @@ from clika_client.sets import demo
 from clika_providers.gguf.discover import resolve
 from clika_providers.gguf.errors import BadModelFile
 
-pytest.importorskip("huggingface_hub")
-pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+later("huggingface_hub", "hub")
+later("llama_cpp", "local")
 
 
 @pytest.fixture

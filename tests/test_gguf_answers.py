@@ -12,6 +12,7 @@ from typing import Any
 import gguf_factory as factory
 import numpy as np
 import pytest
+from heavy import later
 
 from clika_providers import Completion, ItemError, Message, ProviderError, ProviderOptions, Request, RunError
 from clika_providers.gguf import connect
@@ -21,7 +22,7 @@ from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_softmax
 
-llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
+llama_cpp = later("llama_cpp", "local")
 
 LABELS = ("A", "B", "C", "D", "E")
 TEMPLATES = {

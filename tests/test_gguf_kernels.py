@@ -8,6 +8,7 @@ from typing import Any
 
 import gguf_factory
 import pytest
+from heavy import later
 
 from clika_providers import ProviderOptions
 from clika_providers.gguf import connect, trial
@@ -21,7 +22,7 @@ from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.remembered import remembered
 from clika_providers.gguf.trial import refuse_crashing
 
-pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
+later("llama_cpp", "local")
 
 
 @pytest.fixture(autouse=True)

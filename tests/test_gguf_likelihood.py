@@ -11,6 +11,7 @@ from typing import Any
 import gguf_factory as factory
 import numpy as np
 import pytest
+from heavy import later
 
 from clika_providers import ItemError, Message, ProviderOptions, Request
 from clika_providers.gguf.engine import Engine
@@ -20,7 +21,7 @@ from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import Session
 from clika_providers.gguf.scorer import log_probabilities, log_softmax
 
-llama_cpp = pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
+llama_cpp = later("llama_cpp", "local")
 
 BASE = factory.Recipe(template=None, seed=3)
 WIDE = factory.Recipe(template=None, n_embd=256, n_ff=512, half=True, seed=2)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gguf_factory as factory
 import pytest
+from heavy import later
 
 from clika_providers import ItemError, Message
 from clika_providers.gguf.generate import split_thinking
 from clika_providers.gguf.hardware import cores, free_cores
 from clika_providers.gguf.template import THINKING, ChatTemplate, PlainText, digest, merge_system
 
-pytest.importorskip("llama_cpp", reason="local models need: pip install '.[local]'")
+later("llama_cpp", "local")
 
 USER = (Message("user", "Which?\nAnswer:"),)
 SYSTEM = (Message("system", "Be brief."), *USER)

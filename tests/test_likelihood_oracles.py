@@ -14,6 +14,7 @@ from pathlib import Path
 import gguf_factory
 import pytest
 from clika import clika, records
+from heavy import later
 from servers.llama import llama_server, missing
 from test_real_harnesses import python_of, run
 
@@ -23,7 +24,7 @@ from clika_client.prompts.likelihood import render_options
 from clika_client.sets.catalogue import resolve
 from clika_client.store.store import Store
 
-pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+later("llama_cpp", "local")
 
 TASK = """
 task: capitals

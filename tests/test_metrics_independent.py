@@ -6,13 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from heavy import later
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
 from clika_client.scoring.metrics.catalogue import PAIR_METRICS
@@ -21,6 +17,10 @@ from clika_client.scoring.metrics.estimates import Estimate, combined, intervals
 from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
 from clika_client.scoring.metrics.jackknife import leave_out, variance
 
+special, stats = later("scipy.special"), later("scipy.stats")
+contingency_tables, inter_rater = later("statsmodels.stats.contingency_tables"), later("statsmodels.stats.inter_rater")
+multitest, proportion = later("statsmodels.stats.multitest"), later("statsmodels.stats.proportion")
+
 RANDOM = np.random.default_rng(11)
 GOLD = RANDOM.integers(0, 4, 60).astype(np.int8)
 ANSWERS = np.where(RANDOM.random((4, 60)) < 0.6, GOLD, RANDOM.integers(-1, 4, (4, 60))).astype(np.int8)
@@ -28,7 +28,7 @@ ANSWERS = np.where(RANDOM.random((4, 60)) < 0.6, GOLD, RANDOM.integers(-1, 4, (4
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_equals_statsmodels(counts: tuple[int, int]) -> None:
-    expected = proportion_confint(*counts, method="wilson")
+    expected = proportion.proportion_confint(*counts, method="wilson")
     assert wilson(*counts) == pytest.approx(expected, abs=1e-12)
 
 
@@ -37,7 +37,7 @@ def test_mcnemar_equals_statsmodels_and_the_binomial_test(b: int, c: int) -> Non
     p = significance.mcnemar_exact(b, c)
     if b + c:
         assert p == pytest.approx(stats.binomtest(b, b + c).pvalue, abs=1e-12)
-        assert p == pytest.approx(min(1.0, mcnemar([[0, b], [c, 0]], exact=True).pvalue), abs=1e-9)
+        assert p == pytest.approx(min(1.0, contingency_tables.mcnemar([[0, b], [c, 0]], exact=True).pvalue), abs=1e-9)
 
 
 def test_mcnemar_is_exact_far_beyond_float_range() -> None:
@@ -47,23 +47,25 @@ def test_mcnemar_is_exact_far_beyond_float_range() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
-    assert significance.holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), abs=1e-12)
+    assert significance.holm(p_values) == pytest.approx(
+        list(multitest.multipletests(p_values, method="holm")[1]), abs=1e-12
+    )
 
 
 def test_cohens_kappas_equal_statsmodels() -> None:
     a, b = ANSWERS[:2]
     right = np.histogram2d(a == GOLD, b == GOLD, bins=2)[0]
     table = consistency.table_of(a, b, GOLD)
-    assert float(consistency.kappa_correct(table)) == pytest.approx(cohens_kappa(right).kappa, abs=1e-12)
+    assert float(consistency.kappa_correct(table)) == pytest.approx(inter_rater.cohens_kappa(right).kappa, abs=1e-12)
     kept = (a >= 0) & (b >= 0)
     chosen = np.histogram2d(a[kept], b[kept], bins=4, range=[[-0.5, 3.5]] * 2)[0]
     ours = agreement.kappa_answer(a[kept], b[kept], 4)
-    assert float(ours) == pytest.approx(cohens_kappa(chosen).kappa, abs=1e-12)
+    assert float(ours) == pytest.approx(inter_rater.cohens_kappa(chosen).kappa, abs=1e-12)
 
 
 def test_fleiss_kappa_equals_statsmodels() -> None:
-    counts, _ = aggregate_raters(ANSWERS.T)
-    assert multilingual.fleiss_kappa(ANSWERS, 4) == pytest.approx(fleiss_kappa(counts), abs=1e-12)
+    counts, _ = inter_rater.aggregate_raters(ANSWERS.T)
+    assert multilingual.fleiss_kappa(ANSWERS, 4) == pytest.approx(inter_rater.fleiss_kappa(counts), abs=1e-12)
 
 
 def test_bootstrap_interval_of_a_mean_agrees_with_scipy() -> None:

@@ -10,14 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 from clika import clika, write_probes
+from heavy import later
 from servers.loopback import Answer, Loopback, chat
 
 from clika_client.report.figure import _chart, panels
 from clika_client.scoring.score import score_store
 from clika_client.store.store import Store
 
-pytest.importorskip("altair", reason="altair is not installed; figures are an extra")
-pytest.importorskip("vl_convert", reason="vl-convert-python is not installed; figures are an extra")
+later("altair", "report")
+later("vl_convert", "report")
 
 EVIL = "<script>alert(1)</script>"
 

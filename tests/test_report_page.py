@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from asked_models import HOSTILE, LANGUAGES, MIDDLING, STRONG, WEAK, N, ask_three
 from clika import clika, write_probes
+from heavy import later
 from servers.browser import chromium, window
 from servers.programs import axe
 
@@ -20,8 +21,8 @@ import clika_client
 from clika_client.common.safe_text import shown
 from clika_client.store.store import Store
 
-pytest.importorskip("vl_convert", reason="vl-convert-python is not installed; the page is an extra")
-pytest.importorskip("jinja2", reason="jinja2 is not installed; the page is an extra")
+later("vl_convert", "report")
+later("jinja2", "report")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import gguf_factory
 import numpy as np
 import pytest
 from clika import clika, count, records, write_probes
+from heavy import later
 
 from clika_client.answers.cells import mean_over_orders
 from clika_client.answers.likelihood import NORMALISATIONS, figures
@@ -30,7 +31,7 @@ from clika_providers import Completion, ProviderOptions, Request
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.runner import Session
 
-pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+later("llama_cpp", "local")
 
 
 @pytest.fixture(scope="module")

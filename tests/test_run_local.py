@@ -9,9 +9,10 @@ from pathlib import Path
 import gguf_factory
 import pytest
 from clika import clika, count, records, write_probes
+from heavy import later
 from servers.llama import llama_server, missing
 
-pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+later("llama_cpp", "local")
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from heavy import later
 
 from clika_client.common.errors import UserError
+from clika_client.conductivity import convert
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
-pytest.importorskip("gguf", reason="needs gguf: pip install '.[teach]'")
-llama_cpp = pytest.importorskip("llama_cpp", reason="needs llama-cpp-python: pip install '.[local]'")
-
-from clika_client.conductivity import convert  # noqa: E402
+torch = later("torch", "teach")
+transformers = later("transformers", "teach")
+later("gguf", "teach")
+llama_cpp = later("llama_cpp", "local")
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers
 

@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heavy import later
 
 from clika_client.common.errors import StoppedRun, UserError
+from clika_client.conductivity import convert, examples, train
+from clika_client.conductivity.presets import TeachSettings, preset
+from demo_model import tokenizer as demo_tokenizer
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install '.[teach]'")
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[teach]'")
-pytest.importorskip("peft", reason="needs peft: pip install '.[teach]'")
-
-from clika_client.conductivity import (  # noqa: E402
-    convert,
-    examples,
-    train,
-)
-from clika_client.conductivity.presets import TeachSettings, preset  # noqa: E402
-from demo_model import tokenizer as demo_tokenizer  # noqa: E402
+torch = later("torch", "teach")
+transformers = later("transformers", "teach")
+later("peft", "teach")
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clika import write_probes
+from heavy import later
 
 import clika_client
 from clika_client.report.page.serve import Served
@@ -16,7 +17,7 @@ from clika_client.scoring.load import Wanted
 from clika_client.scoring.score_sets import Options
 from clika_providers import MockProvider
 
-pytest.importorskip("vl_convert", reason="vl-convert-python is not installed; the page is an extra")
+later("vl_convert", "report")
 
 
 @pytest.fixture
