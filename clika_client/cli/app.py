@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -105,6 +107,12 @@ app.command("doctor")(doctor_cmd.doctor)
 app.add_typer(teach_cmd.teach_app, name="teach")
 
 
+@cache
+def _command() -> Callable[..., Any]:
+    """All commands with their options, made once: reading the types of a thousand options takes a while."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run a command line and leave with its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -112,7 +120,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     _end_gently()
     try:
-        code = app(args=arguments, prog_name="clika", standalone_mode=False)
+        code = _command()(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

@@ -20,7 +20,7 @@ from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
 from clika_providers.hosted.capabilities import Capabilities
 from clika_providers.hosted.chat_body import completed, output_cap, sampling_fields
 from clika_providers.hosted.chat_reply import broken, count, parse_body, reading, usage_of
-from clika_providers.hosted.environment import made
+from clika_providers.hosted.environment import made, trusted
 from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server
 from clika_providers.keys import reply_text
@@ -136,7 +136,7 @@ class Anthropic(Adapter):
             }
 
             def clients() -> list[httpx.AsyncClient]:
-                verify = httpx.create_ssl_context()  # made once: it reads the whole certificate bundle
+                verify = trusted(httpx)
                 return [_Client(limits=limits, timeout=timeout, headers=headers, verify=verify) for _ in range(count)]
 
             self._clients = made(clients)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from types import ModuleType
 from typing import TypeVar
 
 from clika_providers.errors import RunError
@@ -43,6 +46,18 @@ def made(make: Callable[[], T]) -> T:
             raise RunError(
                 f"{_proxy()} cannot be used as a proxy ({error}); correct it or unset it", code="proxy"
             ) from None
+
+
+def trusted(library: ModuleType) -> ssl.SSLContext:
+    """What httpx or httpx2 checks servers' certificates against; read once for all clients, as the bundle is long."""
+    return _trusted(library, tuple(os.environ.get(name) for name in _CERTIFICATES))
+
+
+@cache
+def _trusted(library: ModuleType, named: tuple[str | None, ...]) -> ssl.SSLContext:
+    """`named` is what the environment says: another answer, other certificates."""
+    context: ssl.SSLContext = library.create_ssl_context()
+    return context
 
 
 def _proxy() -> str:

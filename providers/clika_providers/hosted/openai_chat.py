@@ -18,7 +18,7 @@ from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, read_usage, reading, usage_of
 from clika_providers.hosted.continuations import Asked, Continuations
-from clika_providers.hosted.environment import made
+from clika_providers.hosted.environment import made, trusted
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import classify, read_failure
@@ -195,6 +195,6 @@ class OpenAIChat(Adapter):
                 max_retries=0,
                 timeout=timeout,
                 default_headers={"accept-encoding": bounded.ACCEPTED},
-                http_client=made(lambda: Client(limits=limits, timeout=timeout)),
+                http_client=made(lambda: Client(limits=limits, timeout=timeout, verify=trusted(httpx2))),
             )
         return self._sdk
