@@ -159,6 +159,8 @@ def test_data_frames_have_a_row_per_reply(db: Path) -> None:
     frame = clika_client.rows("replies", db).to_pandas()
     assert len(frame) == REPLIES
     assert frame["correct"].dtype == bool
+    assert frame["choice"].dtype == "Int64"
+    assert frame["choice"].isna().sum() == 1  # the hostile reply
     assert isinstance(frame["asked_at"].iloc[0], pandas.Timestamp)
     scores = clika_client.rows("scores", db).to_records()
     assert {row["language"] for row in scores} == set(LANGUAGES)

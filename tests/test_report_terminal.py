@@ -72,6 +72,21 @@ def test_no_language_is_cut_off_at_any_width(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_of_forty_languages_on_a_small_screen_the_strongest_and_weakest_are_shown_and_where_the_rest_is() -> None:
+    many = ("en", *(f"x{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(39)))
+    lines = [[g if i < 40 - n // 2 else (g + 1) % 4 for i, g in enumerate(GOLD)] for n in range(40)]
+    falling = block_of(RowKey("one", 1, "plain", "text", "standard"), many, lines)
+    small, wide = (shown(falling, width=w, probe_set=a_set(many), bootstrap=0) for w in (80, 400))
+    header = next(line for line in small.splitlines() if line.startswith("model"))
+    assert "xaa" in header
+    assert "xbm" in header  # the last is the weakest
+    assert "xau" not in header
+    assert "All of them: --details" in " ".join(small.split())
+    assert "xau" in wide
+    assert "--details, clika report" not in wide
+    assert "others: mean over the 39 other languages" in " ".join(small.split())
+
+
 def test_intervals_are_shown_under_few_rows_and_not_under_many() -> None:
     # 30 of 40: Wilson .60 to .86, and RA through its formula (chance .25, reference .97).
     assert ".48–.84" in shown(model("one", 30)).split("Asked with")[0]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _MOST_ROWS = 200
 
 
+_NULLABLE = {int: "Int64", bool: "boolean"}
+
+
 class Tabular:
     """Anything that is a list of flat records; a class says which columns a notebook shows."""
 
@@ -32,7 +35,14 @@ class Tabular:
             import pandas
         except ImportError:
             raise UserError("to_pandas() needs pandas: pip install pandas") from None
-        return pandas.DataFrame(self.to_records())
+        records = self.to_records()
+        frame = pandas.DataFrame(records)
+        for name in frame.columns:
+            # With a null among them pandas makes of whole numbers fractions, and of yes and no objects.
+            kinds = {type(record[name]) for record in records} - {type(None)}
+            if frame[name].isna().any() and kinds in ({int}, {bool}):
+                frame[name] = pandas.array([record[name] for record in records], dtype=_NULLABLE[kinds.pop()])
+        return frame
 
     def to_polars(self) -> polars.DataFrame:
         """A polars DataFrame, one row per record. Raises UserError where polars is not installed."""

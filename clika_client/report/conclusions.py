@@ -78,7 +78,7 @@ def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> lis
     )
     indices = {row.index for row in rows}
     ties = sum(tie.higher in indices and tie.lower in indices for tie in scores.ties)
-    if len(rows) > 2:
+    if len(rows) > 2 and ties:
         said += f"; {ties} of {len(rows) - 1} neighbours cannot be told apart"
     sentences = [said + "."]
     corrected = [row for row in rows if known(row.summary.figures["other_en_co_chance_corrected"])]

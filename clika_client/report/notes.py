@@ -148,12 +148,18 @@ def _thin(table: ScoreTable, scores: Scores) -> str:
 def _compared(table: ScoreTable) -> str:
     """What the ranking goes by, where rows were not all asked the same."""
     left_out = [f"{row.summary.model} ({row.summary.unranked})" for row in table.rows if row.summary.unranked]
-    languages = table.rows[0].summary.compared_languages
+    summary = table.rows[0].summary
     said = []
+    languages = summary.compared_languages
+    spoken = [tag for tag in table.languages if tag != summary.anchor]
     if left_out:
         said.append(f"Greyed and not ranked, as it cannot stand beside the others: {_some(left_out)}.")
-    if len(languages) < len([tag for tag in table.languages if tag != table.rows[0].summary.anchor]):
-        said.append(f"The means ('others') go over the languages that most rows share: {', '.join(languages)}.")
+    if 0 < len(languages) < len(spoken):
+        said.append(f"others: mean over the languages that most rows share: {', '.join(languages)}.")
+    elif len(spoken) > 1:
+        said.append(f"others: mean over the {len(spoken)} other languages.")
+    elif spoken:
+        said.append(f"others: {spoken[0]}, the only other language.")
     return " ".join(said)
 
 

@@ -31,6 +31,10 @@ _GREY = "grey46 italic"
 _INTERVALS_UP_TO = 6
 _ROWS_IN_FULL = 24
 """Rows over all sets up to which every language is shown; above, one line per model says more than 500 figures."""
+_BLOCKS = 3
+_LANGUAGES = 16
+"""Blocks and languages up to which all are shown; above both, the weakest and the strongest say more."""
+_STRONGEST = 3
 _NARROW = 60
 _ENDS_WIDTH = len("-.10–1.00")
 _MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "thin": "¤", "missing": "~"}
@@ -56,7 +60,7 @@ def render(
     if not scores.records:
         console.print("No answers to score yet.")
     found = tables(scores)
-    if len(found) > 1 and sum(len(table.rows) for table in found) > _ROWS_IN_FULL and not details and not intervals:
+    if sum(len(table.rows) for table in found) > _ROWS_IN_FULL and not details and not intervals:
         _render_overview(found, scores, console)
         return
     for number, table in enumerate(found):
@@ -65,11 +69,11 @@ def render(
         console.print(_line(_title(table), console, "bold"))
         for sentence in conclusions(table, scores):
             console.print(Text(cleaned(sentence, console)))
-        with_intervals = bool(scores.bootstrap) and (
-            len(table.rows) <= _INTERVALS_UP_TO and console.width >= _NARROW if intervals is None else intervals
-        )
-        for languages in _chunks(table, console.width, show, with_intervals):
+        blocks, with_intervals, left = _blocks(table, scores, console, show, details, intervals)
+        for languages in blocks:
             console.print(_grid(table, languages, scores, console, show, with_intervals))
+        if left:
+            console.print(_line(left, console, "dim"))
         if is_open(table) and (details or short_enough(table)):
             console.print(verdict_table(table))
         if details:
@@ -204,6 +208,48 @@ def _ends(low: float, high: float, console: Console) -> Text:
         return Text("")
     text = "–".join(f"{end:.2f}".replace("0.", ".", 1) for end in (low, high))
     return Text(_encodable(text, console), style="dim")
+
+
+def _blocks(
+    table: ScoreTable, scores: Scores, console: Console, show: Sequence[str], details: bool, intervals: bool | None
+) -> tuple[list[tuple[str, ...]], bool, str]:
+    """(languages of each block, whether intervals stand below the figures, what was left out).
+
+    What would take more blocks than can be looked at goes without intervals, then without most languages, unless these
+    were asked for.
+    """
+    wanted = len(table.rows) <= _INTERVALS_UP_TO and console.width >= _NARROW if intervals is None else intervals
+    wanted = wanted and bool(scores.bootstrap)
+    blocks = _chunks(table, console.width, show, wanted)
+    if len(blocks) > _BLOCKS and wanted and intervals is None and not details:
+        wanted = False
+        blocks = _chunks(table, console.width, show, False)
+    if len(blocks) <= _BLOCKS or len(table.languages) <= _LANGUAGES or details or intervals:
+        return blocks, wanted, ""
+    anchor = table.rows[0].summary.anchor
+    others = _strongest_first(table, show[0])
+    kept = len(blocks[0]) - (anchor in blocks[0])
+    strong = min(_STRONGEST, kept // 3)
+    some = (*others[:strong], *others[len(others) - kept + strong :])
+    languages = (*([anchor] if anchor in table.languages else []), *some)
+    title = TITLES.get(show[0], show[0])
+    left = (
+        f"Shown are the {strong} strongest and the {kept - strong} weakest of {len(others)} other languages by mean "
+        f"{title}. All of them: --details, clika report FILE.html, or --csv FILE."
+    )
+    return [languages], wanted, left
+
+
+def _strongest_first(table: ScoreTable, field: str) -> list[str]:
+    """The languages other than the anchor by the mean of a figure over the rows that count, best first."""
+    rows = [row for row in table.rows if row.ranked] or list(table.rows)
+    means = {}
+    for tag in table.languages:
+        values = [getattr(row.cells[tag], field) for row in rows if tag in row.cells]
+        known = [value for value in values if not math.isnan(value)]
+        means[tag] = sum(known) / len(known) if known else -math.inf
+    others = [tag for tag in table.languages if tag != table.rows[0].summary.anchor]
+    return sorted(others, key=lambda tag: -means[tag])
 
 
 def _chunks(table: ScoreTable, width: int, show: Sequence[str], intervals: bool) -> list[tuple[str, ...]]:
