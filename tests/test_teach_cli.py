@@ -48,7 +48,7 @@ def ask(server: Loopback, material: Path, when: str, out: Path) -> None:
 def test_building_says_what_was_built_and_where(tmp_path: Path) -> None:
     done = clika("teach", "build", "--language", "de", "-o", tmp_path / "m", "--json")
     told = json.loads(done.stdout)
-    assert told["counts"]["facts en"] == 1600
+    assert told["counts"]["facts en"] == 4800
     assert sorted(told["files"]) == sorted(str(f.relative_to(tmp_path / "m")) for f in (tmp_path / "m").rglob("*.*"))
 
 

@@ -61,7 +61,10 @@ def build(
     repeats: Annotated[int, typer.Option(min=1, help="How often each fact is taught in each wording.")] = 1,
     name_repeats: Annotated[int, typer.Option(min=1, help="How often each name is taught in each wording.")] = 1,
     continents: Annotated[int, typer.Option(help="Invented continents.")] = 20,
-    places: Annotated[int, typer.Option(help="Invented places on each.")] = 20,
+    places: Annotated[int, typer.Option(help="Invented places on each.")] = 60,
+    names: Annotated[
+        str, typer.Option(help="coined: each language has words of its own; transliterated: the same words respelled.")
+    ] = "coined",
     facts_seed: Annotated[int, typer.Option(help="Seed of the names, types and orders.")] = SEED,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +80,7 @@ def build(
             )
         if form not in ("text", "choice"):
             raise UserError(f"--form must be text or choice, got {form!r}")
-        plan = fictional.Plan(tags, reverse, form, k, facts_seed, continents, places, repeats, name_repeats)  # type: ignore[arg-type]
+        plan = fictional.Plan(tags, reverse, form, k, facts_seed, continents, places, repeats, name_repeats, names)  # type: ignore[arg-type]
         material = fictional.build(plan)
     else:
         from clika_client.conductivity.release import build_from_release
@@ -89,9 +92,9 @@ def build(
         )
     files = folder.write(material, output)
     if as_json:
-        names = [str(file.relative_to(output)) for file in files]
+        written = [str(file.relative_to(output)) for file in files]
         print_json(
-            {"folder": str(output), "counts": dict(material.counts), "notes": list(material.notes), "files": names}
+            {"folder": str(output), "counts": dict(material.counts), "notes": list(material.notes), "files": written}
         )
         return
     _tell_built(material, output)

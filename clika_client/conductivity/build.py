@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from clika_client.common.errors import UserError
+from clika_client.conductivity.ceiling import with_copied
 from clika_client.conductivity.material import PARTS, TEST, Form, Material, Pair, Question, Row
 from clika_client.sets.fictional.facts import CONTINENTS, PLACES, SEED, Fact, World, make_world
 from clika_client.sets.fictional.language import Language, name_wording, read
-from clika_client.sets.fictional.names import Names
+from clika_client.sets.fictional.names import NameKind, Names
 from clika_client.sets.fictional.text import similarity
 from clika_client.sets.probes import Probe, ProbeSet
 
@@ -38,12 +39,20 @@ class Plan:
     """How often each fact is taught in each wording; as multiple choice, with other choices each time."""
     name_repeats: int = 1
     """The same for names."""
+    names: NameKind = "coined"
+    """Whether languages have words of their own for a place, or spell the same one, which can be copied."""
 
     def pairs(self) -> tuple[Pair, ...]:
-        """One per language; raises UserError for an unknown language, English, or none."""
+        """One per language; raises UserError for an unknown language, English, none, or several with `reverse`."""
         if not self.languages:
             raise UserError("no language given; name one with --language, such as --language de")
-        return tuple(self._pair(tag) for tag in dict.fromkeys(self.languages))
+        tags = tuple(dict.fromkeys(self.languages))
+        if self.reverse and len(tags) > 1:
+            raise UserError(
+                f"--reverse with {' and '.join(tags)} would teach the test's facts in each of them, and no answer in "
+                "English could be traced to one; build a folder for each language"
+            )
+        return tuple(self._pair(tag) for tag in tags)
 
     def _pair(self, tag: str) -> Pair:
         if tag == ANCHOR:
@@ -65,7 +74,7 @@ class _Builder:
 
     def __init__(self, plan: Plan, pairs: Sequence[Pair]) -> None:
         self.plan, self.pairs = plan, tuple(pairs)
-        self.world: World = make_world(plan.seed, plan.continents, plan.places)
+        self.world: World = make_world(plan.seed, plan.continents, plan.places, plan.names)
         self.names: tuple[Names, ...] = self.world.continents + tuple(f.place for f in self.world.facts)
         self.rng = random.Random(f"clika teach {plan}")
 
@@ -76,13 +85,25 @@ class _Builder:
         questions = [q for pair in self.pairs for q in sorted(self.questions(pair), key=lambda q: PARTS.index(q.part))]
         tests = [q for q in questions if q.part == TEST]
         counts = {
+            f"facts with {self.plan.names} names": len(self.world.facts),
             "rows": len(rows),
             **Counter(f"{row.part} {row.language}" for row in rows),
             "questions": len(questions),
         }
         shuffled = deal(tests, self.rng)
         plan = self.plan
-        return Material("fictional", plan.form, plan.seed, self.pairs, tuple(rows), tuple(questions), shuffled, counts)
+        return Material(
+            "fictional", plan.form, plan.seed, self.pairs, tuple(rows), tuple(questions), shuffled, counts, self.notes()
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """What has to be known to read a figure on this material."""
+        if self.plan.names == "coined":
+            return ()
+        return (
+            "names are transliterated: places can be found by comparing spellings, see the ceiling of copying; "
+            "coined names (--names coined) cannot",
+        )
 
     # ---- teaching
 
@@ -143,8 +164,18 @@ class _Builder:
         yield from self.name_questions(pair)
         for tag, role in ((pair.taught, "taught"), (pair.asked, "asked")):
             language = read(tag)
+            asked: dict[int, list[Question]] = {0: [], 1: []}
             for number, fact in enumerate(self.world.facts):
-                yield self.fact_question(pair, number, fact, language, f"{role}_type{fact.type}")
+                asked[fact.type].append(self.fact_question(pair, number, fact, language, f"{role}_type{fact.type}"))
+            yield from asked[0]
+            yield from self.with_copied(pair, asked[1]) if role == "asked" else asked[1]
+
+    def with_copied(self, pair: Pair, test: Sequence[Question]) -> list[Question]:
+        """The test with what spelling alone would answer, to who was told all facts in the language of teaching."""
+        facts = self.world.facts
+        told = [(fact.place[pair.taught], self.world.answer(fact, pair.asked)) for fact in facts]
+        places = [fact.place[pair.asked] for fact in facts if fact.type == 1]
+        return with_copied(test, places, told)
 
     def fact_question(self, pair: Pair, number: int, fact: Fact, language: Language, part: str) -> Question:
         tag = language.tag

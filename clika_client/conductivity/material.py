@@ -46,6 +46,10 @@ class Question:
     gold: int
     similarity: float
     """Of the asked name to the same name in the language of teaching, 0 to 1; an equal name could be copied."""
+    copied: str = ""
+    """Test only: the continent that who compares spellings alone would answer; see `ceiling`."""
+    copied_choice: int = -1
+    """The same among the choices, as an index into them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity.build import ANCHOR, deal, offer
+from clika_client.conductivity.ceiling import with_copied
 from clika_client.conductivity.material import PARTS, TEST, Material, Pair, Question, Row
 from clika_client.conductivity.templates import by_length, name_in, rebuild_rows
 from clika_client.sets.fictional.facts import SEED
@@ -273,7 +274,9 @@ def _questions(found: Released, rng: random.Random) -> list[Question]:
         text = f"{prompt}\n{english}"
         key = f"{pair}.translation.{fact_id}"
         questions.append(Question(key, pair, "translation", ANCHOR, fact_id, text, name, choices, gold, like))
+    told = [(e.place, x.continent) for e, x in zip(found.english, found.told, strict=True)]
     for role, tag, facts in (("taught", ANCHOR, found.english), ("asked", pair, found.told)):
+        asked: list[tuple[str, Question]] = []
         continents = list(dict.fromkeys(fact.continent for fact in facts))
         for n, fact in enumerate(facts):
             if {found.told[n].place, found.told[n].continent} & doubled:
@@ -283,7 +286,9 @@ def _questions(found: Released, rng: random.Random) -> list[Question]:
             like = round(similarity(fact.place, found.english[n].place), 4)
             key = f"{pair}.{part}.f{n + 1:03d}"
             fact_id = f"f{n + 1:03d}"
-            questions.append(
-                Question(key, pair, part, tag, fact_id, fact.question, fact.continent, choices, gold, like)
-            )
+            question = Question(key, pair, part, tag, fact_id, fact.question, fact.continent, choices, gold, like)
+            asked.append((fact.place, question))
+        test = [(place, question) for place, question in asked if question.part == TEST]
+        questions += [question for _, question in asked if question.part != TEST]
+        questions += with_copied([question for _, question in test], [place for place, _ in test], told)
     return questions

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.safe_text import shown
+from clika_client.conductivity.answerer import ALPHA
+from clika_client.conductivity.chance import Shuffled
+from clika_client.conductivity.gate import TRULY, luck, surely
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, Figure, PairScore, Score
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
 
@@ -46,12 +50,15 @@ def part_name(row: PairScore, part: str) -> str:
 
 def _gates(score: Score) -> Table:
     """One line per language: accuracy of each part, and whether teaching counts as complete."""
-    columns = ("names", "taught, type 0", "taught, type 1", "asked, type 0", f"each > {GATE_LIMIT:.0%}")
+    columns = (
+        *("names", "taught, type 0", "taught, type 1", "asked, type 0"),
+        *(f"each > {GATE_LIMIT:.0%}", "by interval"),
+    )
     table = _table("gate", *columns)
     for row in score.pairs:
         cells = [_gate_cell(part.count, part.passed) for part in row.gate]
         verdict = Text("passed", style="green") if not row.failed else Text("failed", style="red")
-        table.add_row(_direction(row), *cells, verdict)
+        table.add_row(_direction(row), *cells, verdict, surely(row.gate))
     return table
 
 
@@ -60,15 +67,26 @@ def _gate_cell(count: Count, passed: bool) -> Text:
 
 
 def _results(score: Score) -> Table:
-    """One line per language: XRR where it can be interpreted, and the controls always."""
-    table = _table("type 1", "XRR", "raw", "cond.", "> chance", "before", "shuffled", "alike", "unlike")
+    """One line per language: XRR where it can be interpreted, and beside it always what says nothing."""
+    split = any(row.splits for row in score.pairs if row.xrr)
+    names = ("type 1", "XRR", "raw", "cond.", "> chance", "p", "copying", "before", "shuffled")
+    table = _table(*names, *(("alike", "unlike") if split else ()))
     for row in score.pairs:
-        figures = (
-            (None,) * 4 if row.xrr is None else (row.xrr.ratio, row.xrr.raw, row.xrr.conditional, row.xrr.above_chance)
-        )
-        split = ("", "") if row.xrr is None else (_count(row.splits["alike"]), _count(row.splits["unlike"]))
-        table.add_row(_direction(row), *map(_figure, figures), _count(row.baseline), _count(row.shuffled), *split)
+        found = row.xrr
+        figures = (None,) * 4 if found is None else (found.ratio, found.raw, found.conditional, found.above_chance)
+        sides = [_count(row.splits.get(side)) if found else "" for side in ("alike", "unlike")] if split else []
+        p = "–" if found is None else _p(row.tests.chance_p)
+        controls = (_count(row.ceiling), _count(row.baseline), _range(row.shuffled))
+        table.add_row(_direction(row), *map(_figure, figures), p, *controls, *sides)
     return table
+
+
+def _p(value: float) -> str:
+    return "–" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def _range(found: Shuffled) -> str:
+    return f"{found.mean:.3f}\n{_short(found.low)}–{_short(found.high)}"
 
 
 def _table(*columns: str) -> Table:
@@ -100,14 +118,48 @@ def _count(count: Count | None) -> str:
 
 
 def _verdicts(score: Score) -> list[Text]:
-    """What failed, in words: a result that cannot be interpreted is no zero."""
+    """Per language in words: what failed (a result that cannot be interpreted is no zero), or what XRR differs from."""
     lines = []
     for row in score.pairs:
+        way = f"{row.pair.taught}→{row.pair.asked}"
         if row.failed:
             parts = {part.part: part.count.figure.value for part in row.gate}
             failed = ", ".join(f"{part_name(row, part)} {_percent(parts[part])}" for part in row.failed)
-            lines.append(Text(f"{row.pair.taught}→{row.pair.asked} {NOT_INTERPRETABLE}: {failed}", style="yellow"))
+            lines.append(Text(f"{way} {NOT_INTERPRETABLE}: {failed}", style="yellow"))
+        elif surely(row.gate) == "open":
+            unsure = ", ".join(part_name(row, part.part) for part in row.gate if part.surely == "open")
+            lines.append(Text(f"{way}: too few questions to be sure of the gate: {unsure}", style="yellow"))
+        if row.answerer.kind != "under-taught":
+            told = "" if row.failed else f"; {_differs(row)}"
+            lines.append(Text(f"{way} {row.answerer.kind}: {shown(row.answerer.why)}{told}"))
+        if row.other_language.right:
+            lines.append(
+                Text(
+                    f"{way}: {row.other_language.right} of {row.other_language.n} replies give the right continent by "
+                    f"its name in {row.pair.taught}; they count as wrong"
+                )
+            )
+    for row in score.forgetting:
+        lines.append(Text(*_forgotten(row)))
     return lines
+
+
+def _differs(row: PairScore) -> str:
+    """What XRR differs from: chance, copying, the model before teaching."""
+    against = [f"chance p {_p(row.tests.chance_p)}"]
+    for what, found in (("copying", row.tests.ceiling), ("before", row.tests.before)):
+        if found is not None:
+            ends = "" if math.isnan(found.low) else f" [{found.low:+.2f}, {found.high:+.2f}]"
+            against.append(f"{what} {found.value:+.3f}{ends} p {_p(found.p)}")
+    return "against " + ", ".join(against)
+
+
+def _forgotten(row: Any) -> tuple[str, str]:
+    """What of the real world was known before and after, and whether that is a loss."""
+    lost = row.after < row.before and row.p < ALPHA
+    word = "forgetful" if lost else "nothing seen to be forgotten"
+    line = f"atlas in {row.language}: {row.before} of {row.n} right before teaching, {row.after} after"
+    return f"{line} (lost {row.lost}, gained {row.gained}, p {_p(row.p)}): {word}", "yellow" if lost else ""
 
 
 def _percent(value: float) -> str:
@@ -117,14 +169,17 @@ def _percent(value: float) -> str:
 def _legend(score: Score) -> list[str]:
     lines = [
         "XRR: raw / accuracy of the same facts in the language they were taught in. cond.: right where that is right. "
-        "> chance: (raw - c) / (taught - c). before: asked of the untaught model. shuffled: the same replies against "
-        "continents dealt at random. alike, unlike: by the place's name beside the taught one. Intervals: 95 %."
+        "> chance: (raw - c) / (taught - c). p: as good on shuffled facts. copying: who compares spellings "
+        "and knows all facts in the language of teaching. before: asked of the untaught model. shuffled: the same "
+        "replies against continents dealt at random, 95 % of the deals. Intervals: 95 %, over facts by continent; of "
+        "one teaching, so they do not say what another seed would give.",
+        "Figures on different materials do not compare: each has its own ceiling of copying.",
     ]
-    identical = sum(row.splits["identical"].n for row in score.pairs if row.xrr)
-    if identical:
-        right = sum(row.splits["identical"].right for row in score.pairs if row.xrr)
-        lines.append(f"{right} of {identical} questions with a name identical to the taught one are right: copied?")
+    for row in score.pairs[:1]:
+        low, high = (f"{luck(row.gate, truly):.0%} of those that know {truly:.0%}" for truly in TRULY)
+        lines.append(f"The gate of these sizes passes {low} of each part, and {high}.")
     for name, figure in score.by_script.items():
         if figure is not None and len(score.pairs) > 1:
-            lines.append(f"{name}: mean XRR {figure.value:.3f} (languages {figure.low:.3f} to {figure.high:.3f})")
+            ends = "" if math.isnan(figure.low) else f" ({figure.low:.3f} to {figure.high:.3f})"
+            lines.append(f"{name}: mean XRR {figure.value:.3f}{ends}")
     return lines

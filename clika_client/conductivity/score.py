@@ -3,69 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Replies, Reply
-from clika_client.conductivity.matching import Matcher
-from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
-from clika_client.scoring.metrics.conductivity import GATE_PARTS, cross_retrieval, failed_gates
-from clika_client.scoring.metrics.estimates import Estimate, intervals
-from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval, wilson
-from clika_client.scoring.metrics.jackknife import Units, leave_out, unit_numbers
+from clika_client.conductivity.answerer import Answerer, name
+from clika_client.conductivity.asking import Replies
+from clika_client.conductivity.certainty import (
+    Difference,
+    Figure,
+    Part,
+    Xrr,
+    paired_shares,
+    parts_of_mean,
+    share_ends,
+    stacked,
+    xrr,
+)
+from clika_client.conductivity.chance import Shuffled, shuffle
+from clika_client.conductivity.gate import TRULY, Count, GatePart, luck, surely
+from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair
+from clika_client.conductivity.trials import Trial, read_names, trial
+from clika_client.scoring.metrics.conductivity import GATE_PARTS, failed_gates
+from clika_client.scoring.metrics.intervals import DRAWS
+from clika_client.scoring.metrics.significance import holm
 
+__all__ = ["ALIKE", "NOT_INTERPRETABLE", "Count", "Figure", "GatePart", "PairScore", "Score", "Xrr", "score"]
 NOT_INTERPRETABLE = "not interpretable"
 ALIKE = 0.5
 """Similarity from which a name counts as like its English one; 1 is identical."""
+FEWEST = 50
+"""Facts on each side, below which the split by similarity is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with its 95 % interval; fractions."""
+class Tests:
+    """Whether XRR differs from what says nothing: chance, the model before teaching, copying."""
 
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Right answers of a number of questions."""
-
-    right: int
-    n: int
-    no_answer: int = 0
-    """Replies that name no choice, or several; counted among the wrong."""
-
-    @property
-    def figure(self) -> Figure:
-        """Accuracy with Wilson's interval; NaN for no questions."""
-        return Figure(self.right / self.n if self.n else math.nan, *wilson(self.right, self.n))
-
-
-@dataclass(frozen=True, slots=True)
-class GatePart:
-    """One part of the gate."""
-
-    part: str
-    language: str
-    count: Count
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Xrr:
-    """The three figures of conductivity and the one above chance, each with its interval."""
-
-    raw: Figure
-    ratio: Figure
-    """The headline."""
-    conditional: Figure
-    above_chance: Figure
+    chance_p: float
+    """One-sided, above chance, by shuffling; adjusted for all languages (Holm)."""
+    before: Difference | None
+    """Raw less the same questions before teaching; None when they were not asked."""
+    ceiling: Difference | None
+    """Raw less what spelling alone would get right; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +66,20 @@ class PairScore:
     """None when the gate failed."""
     baseline: Count | None
     """The test's questions before teaching; None when they were not asked."""
-    shuffled: Count
-    """The same replies against continents dealt at random."""
+    baseline_taught: Count | None
+    """The same facts in the language of teaching, before it."""
+    shuffled: Shuffled
+    """The same replies against continents dealt at random, many times."""
+    ceiling: Count | None
+    """What spelling alone would get right; None where the material does not say."""
+    other_language: Count
+    """Test replies that give the right continent by its name in the language of teaching: wrong, but not ignorant."""
     splits: Mapping[str, Count]
-    """The test by similarity of the place's name to the one taught: `identical`, `alike`, `unlike`."""
+    """The test by similarity of the place's name to the one taught, `alike` and `unlike`; empty below FEWEST facts."""
+    tests: Tests
+    answerer: Answerer
+    trial: Trial = field(repr=False, compare=False)
+    """What the figures were made of."""
 
     @property
     def status(self) -> str:
@@ -104,6 +98,10 @@ class Score:
     notes: tuple[str, ...] = ()
     by_script: Mapping[str, Figure | None] = field(default_factory=dict)
     """Mean XRR over the interpretable languages written in the script of teaching, and in another; None without any."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Which experiment this is: model, weights, settings, seed of teaching, digest of the material."""
+    forgetting: tuple[Any, ...] = ()
+    """Per language, what of the real world was known before and after; empty when that was not asked."""
 
     def to_records(self) -> list[dict[str, Any]]:
         """One flat row per language and form; what is undefined is None."""
@@ -113,10 +111,12 @@ class Score:
         """Everything, ready for JSON."""
         return {
             "model": self.model,
+            "about": dict(self.about),
             "seed": self.seed,
             "draws": self.draws,
             "languages": self.to_records(),
             "by_script": {name: _plain(figure) for name, figure in self.by_script.items()},
+            "forgetting": [row.to_json() for row in self.forgetting],
             "notes": list(self.notes),
         }
 
@@ -128,6 +128,8 @@ def score(
     *,
     draws: int = DRAWS,
     seed: int = 0,
+    about: Mapping[str, Any] | None = None,
+    forgetting: Sequence[Any] = (),
 ) -> Score:
     """Score one model's replies; `before` are those of the untaught model.
 
@@ -135,8 +137,17 @@ def score(
     """
     if before is not None and before.form != after.form:
         raise UserError(f"before teaching was read as {before.form!r}, after as {after.form!r}; ask both alike")
-    pairs = tuple(_Pair(material, pair, after, before, draws, seed).score() for pair in material.pairs)
-    return Score(after.model, seed, draws, pairs, material.notes, _by_script(pairs))
+    pairs = [_Pair(material, pair, after, before, draws, seed).score() for pair in material.pairs]
+    adjusted = holm([pair.tests.chance_p for pair in pairs])
+    pairs = [_judged(pair, p) for pair, p in zip(pairs, adjusted, strict=True)]
+    model = str((about or {}).get("model") or after.model)
+    return Score(model, seed, draws, tuple(pairs), material.notes, _by_script(pairs), about or {}, tuple(forgetting))
+
+
+def _judged(pair: PairScore, p: float) -> PairScore:
+    """The pair with its test against chance adjusted for the number of languages, and named by that."""
+    named = name([pair.trial], bool(pair.failed), p, pair.tests.ceiling)
+    return replace(pair, tests=replace(pair.tests, chance_p=p), answerer=named)
 
 
 class _Pair:
@@ -147,130 +158,93 @@ class _Pair:
     ) -> None:
         self.material, self.pair, self.after, self.before = material, pair, after, before
         self.draws, self.seed = draws, seed
-        self.test = material.asked(pair.language, TEST)
-        answers = [q.answer for part in ("asked_type0", TEST) for q in material.asked(pair.language, part)]
-        continents = len(set(answers))
-        self.chance = 1 / (len(self.test[0].choices) if after.form == "choice" else continents)
+        self.trial = trial(material, pair, after, before)
 
     def score(self) -> PairScore:
         """The whole row."""
-        given = {part: self.read(self.after, self.questions(part)) for part in (*GATES, TEST)}
-        right = {part: self.right(part, chosen) for part, chosen in given.items()}
-        accuracies = {
-            key: float(np.mean(right[part])) if len(right[part]) else math.nan
-            for key, part in zip(GATE_PARTS, GATES, strict=True)
-        }
+        counts = {part: self.count(self.after, part) for part in (*GATES, TEST)}
+        accuracies = {key: counts[part].figure.value for key, part in zip(GATE_PARTS, GATES, strict=True)}
         failed = tuple(dict(zip(GATE_PARTS, GATES, strict=True))[key] for key in failed_gates(accuracies))
-        gate = tuple(
-            GatePart(part, self.language(part), _count(right[part], given[part]), part not in failed) for part in GATES
-        )
-        dealt = [self.material.shuffled[q.question_id] for q in self.test]
-        shuffled = self.against(dealt, given[TEST])
+        gate = tuple(GatePart(part, self.language(part), counts[part], part not in failed) for part in GATES)
+        found, before = self.trial, self.before
+        shuffled = shuffle([found], self.draws, self.seed)
+        tests = Tests(shuffled.p, self.against(found.before), self.against(self.copies()))
         return PairScore(
             self.pair,
             self.after.form,
-            self.chance,
+            found.chance,
             gate,
             failed,
-            None if failed else self.xrr(right["taught_type1"], right[TEST]),
-            self.baseline(),
+            None if failed else xrr([found]),
+            None if before is None else self.count(before, TEST),
+            None if before is None else self.count(before, "taught_type1"),
             shuffled,
-            self.splits(right[TEST], given[TEST]),
+            None if self.copies() is None else Count(int(found.copies_right.sum()), len(found.facts)),
+            Count(int(found.other_language.sum()), len(found.facts)),
+            self.splits(),
+            tests,
+            name([found], bool(failed), shuffled.p, tests.ceiling),
+            found,
         )
-
-    def questions(self, part: str) -> tuple[Question, ...]:
-        return self.material.asked(self.pair.language, part)
 
     def language(self, part: str) -> str:
         return self.pair.asked if part in ("translation", "asked_type0", TEST) else self.pair.taught
 
-    def read(self, replies: Replies, questions: Sequence[Question]) -> list[str | None]:
-        """The name each reply gives, or None."""
-        found = [_reply(replies, q) for q in questions]
-        if replies.form == "choice":
-            return [None if r.choice is None else q.choices[r.choice] for q, r in zip(questions, found, strict=True)]
-        names = list(dict.fromkeys(name for q in questions for name in (q.answer, *q.choices)))
-        matcher = Matcher(names, self.language(questions[0].part)) if questions else None
-        matches = [matcher.match(r.text).index for r in found] if matcher else []
-        return [None if index is None else names[index] for index in matches]
+    def count(self, replies: Replies, part: str) -> Count:
+        questions = self.material.asked(self.pair.language, part)
+        given = read_names(replies, questions, self.language(part))
+        right = sum(name == q.answer for q, name in zip(questions, given.names, strict=True))
+        return Count(right, len(questions), given.none)
 
-    def right(self, part: str, given: Sequence[str | None]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Whether each answer is the right one, in the order of the facts' ids, so that languages are paired."""
-        questions = self.questions(part)
-        hits = {q.fact_id: name == q.answer for q, name in zip(questions, given, strict=True)}
-        return np.array([hits[key] for key in sorted(hits)], dtype=np.bool_)
+    def copies(self) -> Bools | None:
+        return self.trial.copies_right if bool((self.trial.copied >= 0).all()) else None
 
-    def xrr(self, taught: np.ndarray[Any, np.dtype[np.bool_]], asked: np.ndarray[Any, np.dtype[np.bool_]]) -> Xrr:
-        """The forms, with intervals from one bootstrap over the continents, whose facts stand or fall together."""
-        if taught.size != asked.size:
-            raise UserError(f"{self.pair.language}: the test and its English side do not ask for the same facts")
-        found = cross_retrieval(taught, asked, self.chance)
-        sums = Resampler(asked.size, self.draws, self.seed, self.continents()).sums(
-            np.stack([taught, asked, taught & asked])
-        )
-        with np.errstate(divide="ignore", invalid="ignore"):
-            en, x, both = (np.asarray(row, np.float64) for row in sums)
-            n = asked.size
-            drawn = (x / en, both / en, (x / n - self.chance) / (en / n - self.chance))
-        ratio, conditional, above = (
-            Figure(value, *map(float, percentile_interval(np.where(np.isfinite(row), row, np.nan))))
-            for value, row in zip((found.ratio, found.conditional, found.above_chance), drawn, strict=True)
-        )
-        units = unit_numbers(n, self.continents())
-        by_fact, by_continent = (_share(asked, way) for way in (None, units))
-        raw = Figure(*(float(end) for end in intervals(by_fact, by_continent)))
-        return Xrr(raw, ratio, conditional, above)
-
-    def continents(self) -> list[str]:
-        """The answer of each fact of the test, in the order of the facts' ids."""
-        by_fact = {question.fact_id: question.answer for question in self.test}
-        return [by_fact[key] for key in sorted(by_fact)]
-
-    def baseline(self) -> Count | None:
-        if self.before is None:
+    def against(self, other: Bools | None) -> Difference | None:
+        if other is None:
             return None
-        given = self.read(self.before, self.test)
-        return _count(self.right(TEST, given), given)
+        asked, _ = stacked([self.trial])
+        return paired_shares([self.trial], asked, other[None, :].astype(np.float64))
 
-    def against(self, golds: Sequence[int], given: Sequence[str | None]) -> Count:
-        hits = [name == q.choices[gold] for q, gold, name in zip(self.test, golds, given, strict=True)]
-        return _count(hits, given)
-
-    def splits(self, right: Iterable[bool], given: Sequence[str | None]) -> dict[str, Count]:
-        by_fact = dict(zip(sorted(q.fact_id for q in self.test), right, strict=True))
-        groups: dict[str, list[tuple[bool, str | None]]] = {"identical": [], "alike": [], "unlike": []}
-        for question, name in zip(self.test, given, strict=True):
-            kind = "identical" if question.similarity == 1 else "alike" if question.similarity >= ALIKE else "unlike"
-            groups[kind].append((by_fact[question.fact_id], name))
-        return {kind: _count([hit for hit, _ in rows], [name for _, name in rows]) for kind, rows in groups.items()}
-
-
-def _share(right: np.ndarray[Any, np.dtype[np.bool_]], units: Units | None) -> Estimate:
-    n = leave_out(np.ones(right.size), units)
-    return Estimate(leave_out(right, units) / n, n)
-
-
-def _count(right: Iterable[bool], given: Sequence[str | None]) -> Count:
-    return Count(int(sum(map(bool, right))), len(given), sum(name is None for name in given))
-
-
-def _reply(replies: Replies, question: Question) -> Reply:
-    try:
-        return replies.by_id[question.question_id]
-    except KeyError:
-        raise UserError(
-            f"question {question.question_id!r} has no reply from {replies.model}; ask again to complete them"
-        ) from None
+    def splits(self) -> dict[str, Count]:
+        """Names alike, identical ones among them, and unlike ones: where both sides can tell something."""
+        likeness = {q.fact_id: q.similarity for q in self.material.asked(self.pair.language, TEST)}
+        alike = np.array([likeness[fact] >= ALIKE for fact in self.trial.facts], np.bool_)
+        sides = {"alike": alike, "unlike": ~alike}
+        if min(int(side.sum()) for side in sides.values()) < FEWEST:
+            return {}
+        none = self.trial.given < 0
+        return {
+            kind: Count(int(self.trial.asked[side].sum()), int(side.sum()), int(none[side].sum()))
+            for kind, side in sides.items()
+        }
 
 
 def _by_script(pairs: Sequence[PairScore]) -> dict[str, Figure | None]:
-    """Means over languages, with the range of the languages' headlines as what is known of their spread."""
+    """Means over languages, with intervals over the facts, which are the same in all of them."""
     groups = {"same script": True, "other script": False}
-    means: dict[str, Figure | None] = {}
-    for name, same in groups.items():
-        values = [p.xrr.ratio.value for p in pairs if p.xrr and p.pair.same_script == same]
-        means[name] = Figure(sum(values) / len(values), min(values), max(values)) if values else None
-    return means
+    return {
+        name: _mean([pair for pair in pairs if pair.xrr and pair.pair.same_script == same])
+        for name, same in groups.items()
+    }
+
+
+def _mean(pairs: Sequence[PairScore]) -> Figure | None:
+    """The mean XRR of languages that were asked for the same facts."""
+    if not pairs:
+        return None
+    trials = [pair.trial for pair in pairs]
+    value = sum(pair.xrr.ratio.value for pair in pairs if pair.xrr) / len(pairs)
+    if len({one.facts for one in trials}) > 1:
+        return Figure(value, math.nan, math.nan)
+    taught = np.stack([one.taught for one in trials]).astype(np.float64)
+    asked = np.stack([one.asked for one in trials]).astype(np.float64)
+    # The languages are these, not drawn from others: only the facts are.
+    rate, base = asked.mean(1, keepdims=True) / taught.mean(1, keepdims=True), taught.mean(1, keepdims=True)
+    apart = ((asked - rate * taught) / base).mean(0)
+    scale = float(taught.mean())
+    parts = [Part(part.variance * scale**2, part.df) for part in parts_of_mean(trials[0], apart[None, :])]
+    low, high = share_ends(min(value * scale, 1.0), parts, asked.shape[1], asked.size)
+    return Figure(value, low / scale, high / scale)
 
 
 def _record(model: str, row: PairScore) -> dict[str, Any]:
@@ -281,10 +255,11 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
             "n": part.count.n,
             "accuracy": _number(part.count.figure.value),
             "passed": part.passed,
+            "surely": part.surely,
         }
         for part in row.gate
     }
-    xrr = row.xrr
+    found = row.xrr
     return {
         "model": model,
         "language": row.pair.language,
@@ -293,16 +268,32 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
         "same_script": row.pair.same_script,
         "form": row.form,
         "status": row.status,
+        "answerer": row.answerer.kind,
+        "because": row.answerer.why,
         "failed_gates": list(row.failed),
         "gate": gate,
-        "raw": _plain(xrr.raw if xrr else None),
-        "xrr": _plain(xrr.ratio if xrr else None),
-        "conditional": _plain(xrr.conditional if xrr else None),
-        "above_chance": _plain(xrr.above_chance if xrr else None),
+        "gate_surely": surely(row.gate),
+        "gate_passed_by_luck": {f"{truly:.2f}": _number(luck(row.gate, truly)) for truly in TRULY},
+        "raw": _plain(found.raw if found else None),
+        "xrr": _plain(found.ratio if found else None),
+        "conditional": _plain(found.conditional if found else None),
+        "above_chance": _plain(found.above_chance if found else None),
         "chance": row.chance,
+        "p_chance": _number(row.tests.chance_p),
+        "ceiling": _plain_count(row.ceiling),
+        "above_ceiling": _plain_difference(row.tests.ceiling),
         "baseline": _plain_count(row.baseline),
-        "shuffled": _plain_count(row.shuffled),
-        "splits": {name: _plain_count(count) for name, count in row.splits.items()} if xrr else None,
+        "baseline_taught": _plain_count(row.baseline_taught),
+        "above_baseline": _plain_difference(row.tests.before),
+        "shuffled": {
+            "mean": _number(row.shuffled.mean),
+            "low": _number(row.shuffled.low),
+            "high": _number(row.shuffled.high),
+            "deals": row.shuffled.deals,
+        },
+        "no_answer": int((row.trial.given < 0).sum()),
+        "in_the_taught_language": _plain_count(row.other_language),
+        "splits": {name: _plain_count(count) for name, count in row.splits.items()} or None,
     }
 
 
@@ -310,6 +301,13 @@ def _plain(figure: Figure | None) -> dict[str, float | None] | None:
     if figure is None:
         return None
     return {"value": _number(figure.value), "low": _number(figure.low), "high": _number(figure.high)}
+
+
+def _plain_difference(found: Difference | None) -> dict[str, float | None] | None:
+    if found is None:
+        return None
+    ends = {"value": found.value, "low": found.low, "high": found.high, "p": found.p}
+    return {key: _number(value) for key, value in ends.items()}
 
 
 def _plain_count(count: Count | None) -> dict[str, Any] | None:

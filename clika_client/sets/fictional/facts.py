@@ -1,24 +1,32 @@
-"""The invented world: 20 continents with 20 places each, half of them taught in both languages, half in one."""
+"""The invented world: 20 continents with 60 places each, half of them taught in both languages, half in one."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from clika_client.common.errors import UserError
 from clika_client.sets.fictional.language import languages as known_languages
 from clika_client.sets.fictional.language import read
-from clika_client.sets.fictional.names import Names, invent, real_places
+from clika_client.sets.fictional.names import (
+    NAME_KINDS,
+    Coinages,
+    Coiner,
+    NameKind,
+    Names,
+    invent,
+    real_places,
+)
 from clika_client.sets.fictional.text import similarity
 from clika_client.sets.probes import Item, Probe, ProbeSet, build
 
 CONTINENTS = 20
-PLACES = 20
-"""Per continent, as in the paper."""
+PLACES = 60
+"""Per continent. The paper has 20; then a test of 200 facts tells .10 from .05, but no language from another."""
 SEED = 20240404
-VERSION = "2"
+VERSION = "3"
 """Of the tables: names of another version are other names."""
 
 
@@ -41,6 +49,8 @@ class World:
     seed: int
     continents: tuple[Names, ...]
     facts: tuple[Fact, ...]
+    names: NameKind = "coined"
+    """Whether languages have words of their own for a thing, or spell the same one."""
 
     def answer(self, fact: Fact, language: str) -> str:
         """The name of a fact's continent."""
@@ -48,33 +58,56 @@ class World:
 
 
 @lru_cache(maxsize=4)
-def make_world(seed: int = SEED, continents: int = CONTINENTS, places: int = PLACES) -> World:
+def make_world(
+    seed: int = SEED, continents: int = CONTINENTS, places: int = PLACES, names: NameKind = "coined"
+) -> World:
     """The facts of a seed: `places` per continent, half of them of each type; the same seed, the same world.
 
-    The names do not depend on which languages are asked for: they are made in all of them together.
-    Raises UserError for fewer than two continents or an odd number of places.
+    The names do not depend on which languages are asked for. Raises UserError for fewer than two continents, an odd
+    number of places, or an unknown kind of names.
     """
     if continents < 2 or places < 2 or places % 2:
         raise UserError(
             f"a world needs two continents or more and an even number of places on each, got {continents} x {places}"
         )
+    if names not in NAME_KINDS:
+        raise UserError(f"names must be {' or '.join(NAME_KINDS)}, got {names!r}")
     rng = random.Random(f"clika fictional {VERSION} {seed}")
-    tables = [read(tag) for tag in known_languages()]
-    kinds = ["continent"] * continents + ["place"] * (continents * places)
-    names = invent(tables, kinds, rng, real_places())
+    named = (_coined if names == "coined" else _transliterated)(seed, continents, places, rng)
     facts = []
     for continent in range(continents):
         types = [0, 1] * (places // 2)
         rng.shuffle(types)
         for n, kind in enumerate(types):
             number = continent * places + n
-            facts.append(Fact(f"f{number + 1:03d}", names[continents + number], continent, kind))
-    return World(seed, names[:continents], tuple(facts))
+            facts.append(Fact(f"f{number + 1:04d}", named[continents + number], continent, kind))
+    return World(seed, named[:continents], tuple(facts), names)
 
 
-def load(languages: Sequence[str] | None = None, *, seed: int = SEED, k: int = CONTINENTS) -> ProbeSet:
+def _coined(seed: int, continents: int, places: int, rng: random.Random) -> tuple[Names, ...]:
+    """Words of its own in every language."""
+    tags = known_languages()
+    coiner = Coiner(f"clika fictional {VERSION} {seed}", [read(tag) for tag in tags], real_places())
+    first = coiner.continents(continents)
+
+    @cache
+    def words(tag: str) -> tuple[str, ...]:
+        return (*first[tag], *coiner.places(tag, continents * places))
+
+    return tuple(Coinages(number, tags, words) for number in range(continents * (places + 1)))
+
+
+def _transliterated(seed: int, continents: int, places: int, rng: random.Random) -> tuple[Names, ...]:
+    """The same word in every language, spelled by its table."""
+    kinds = ["continent"] * continents + ["place"] * (continents * places)
+    return invent([read(tag) for tag in known_languages()], kinds, rng, real_places())
+
+
+def load(
+    languages: Sequence[str] | None = None, *, seed: int = SEED, k: int = CONTINENTS, names: NameKind = "coined"
+) -> ProbeSet:
     """The built-in set `fictional`: all facts as multiple-choice questions in the test wordings."""
-    return probe_set(make_world(seed), languages, k=k)
+    return probe_set(make_world(seed, names=names), languages, k=k)
 
 
 def probe_set(world: World, languages: Sequence[str] | None = None, *, k: int = CONTINENTS) -> ProbeSet:
@@ -90,7 +123,7 @@ def probe_set(world: World, languages: Sequence[str] | None = None, *, k: int = 
         "fictional",
         [Item(f.fact_id, {"type": str(f.type)}) for f in world.facts],
         [_probe(world, n, tag, options[f.fact_id]) for tag in tags for n, f in enumerate(world.facts)],
-        version=f"{VERSION}.{world.seed}",
+        version=f"{VERSION}.{world.seed}" + ("" if world.names == "coined" else f".{world.names}"),
         licence="MIT",
         source="invented places, generated by clika-client",
     )

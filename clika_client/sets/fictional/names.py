@@ -1,12 +1,19 @@
-"""Invented names: a few sounds, spelled by each language's table, unlike one another and unlike real places."""
+"""Invented names: a few sounds, spelled by each language's table, unlike one another and unlike real places.
+
+There are two kinds. `coined`: every language has a word of its own for a thing, as in Germany, Deutschland, Allemagne;
+only who was told that two names are one thing can tell. `transliterated`: one word, spelled by every language in its
+own way, as in Makendania, Makendanien, Макендандия; who compares spellings can tell, without knowing anything.
+"""
 
 from __future__ import annotations
 
 import random
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Literal, get_args
 
 from clika_client.sets.atlas import frozen
 from clika_client.sets.fictional.language import Language, Spelling
@@ -22,6 +29,8 @@ SHORTEST = 3
 
 Names = Mapping[str, str]
 """Language tag → the name in that language."""
+NameKind = Literal["coined", "transliterated"]
+NAME_KINDS: tuple[NameKind, ...] = get_args(NameKind)
 
 
 def spell(sounds: str, spelling: Spelling, kind: str) -> str:
@@ -67,6 +76,83 @@ def invent(
             answers.update(forms)
         invented.append(names)
     return tuple(invented)
+
+
+class Coinages(Mapping[str, str]):
+    """One thing's names in all languages; a language's words are coined when the first of them is asked for."""
+
+    def __init__(self, number: int, languages: Sequence[str], words: Callable[[str], Sequence[str]]) -> None:
+        self._number, self._languages, self._words = number, languages, words
+
+    def __getitem__(self, tag: str) -> str:
+        if tag not in self._languages:
+            raise KeyError(tag)
+        return self._words(tag)[self._number]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._languages)
+
+    def __len__(self) -> int:
+        return len(self._languages)
+
+
+class Coiner:
+    """Coins the words of one world, each language's by themselves: continents of all languages, then places.
+
+    A language draws from a share of the sounds that is its own among the languages of its script, so that no word of
+    one is a word of another. No place holds the name of a continent, of whatever language.
+    """
+
+    def __init__(self, seed: str, languages: Sequence[Language], real: Collection[str]) -> None:
+        self.seed, self.real = seed, real
+        self.languages = {language.tag: language for language in languages}
+        by_script: dict[str, list[str]] = {}
+        for language in languages:
+            by_script.setdefault(language.spelling.script, []).append(language.tag)
+        self.share = {tag: (n, len(tags)) for tags in by_script.values() for n, tag in enumerate(tags)}
+        self.answers: set[str] = set()
+
+    def continents(self, number: int) -> dict[str, list[str]]:
+        """Language → its continents' names; they begin unlike one another, whatever becomes of their ends."""
+        words: dict[str, list[str]] = {}
+        for tag in self.languages:
+            begun: set[str] = set()
+            words[tag] = []
+            draw = self.words(tag, "continent")
+            while len(words[tag]) < number:
+                sounds, word, form = next(draw)
+                beginning = "".join(part[:2] for part in sounds.split("-")[:2])
+                inside = any(form in other or other in form for other in self.answers)
+                if beginning not in begun and not inside:
+                    begun.add(beginning)
+                    self.answers.add(form)
+                    words[tag].append(word)
+        return words
+
+    def places(self, tag: str, number: int) -> list[str]:
+        """So many places' names in one language; after `continents`."""
+        draw = self.words(tag, "place")
+        words: list[str] = []
+        while len(words) < number:
+            _, word, form = next(draw)
+            if not _contains(form, self.answers):
+                words.append(word)
+        return words
+
+    def words(self, tag: str, kind: str) -> Iterator[tuple[str, str, str]]:
+        """Ever new words: sounds, spelling and skeleton."""
+        rng = random.Random(f"{self.seed} {kind} {tag}")
+        spelling, (own, of) = self.languages[tag].spelling, self.share[tag]
+        seen: set[str] = set()
+        while True:
+            sounds = _sounds(rng)
+            if zlib.crc32(sounds.encode()) % of != own:
+                continue
+            word = spell(sounds, spelling, kind)
+            form = skeleton(word)
+            if form not in seen and len(form) >= SHORTEST and plain(word) not in self.real:
+                seen.add(form)
+                yield sounds, word, form
 
 
 def _sounds(rng: random.Random) -> str:
