@@ -15,12 +15,13 @@ import csv
 import gzip
 import re
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clika_client import Accepted, read_open
-from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES
+from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES, subject
 from clika_client.sets.benchmarks.x_fakt import names as country_names
 
 Table = Mapping[str, Mapping[str, list[str]]]
@@ -54,6 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?", help="the folder with one folder per model")
     parser.add_argument("--disagreements", type=int, default=0, metavar="N", help="print every N-th disagreement")
+    parser.add_argument(
+        "--countries", metavar="LANGUAGE", help="the ratings of right answers by country, as in Swahili"
+    )
     parser.add_argument("--quick", action="store_true", help="one model only")
     options = parser.parse_args()
     if options.folder is None:
@@ -63,15 +67,20 @@ def main() -> None:
     started = time.process_time()
     total: Counter[tuple[bool, bool]] = Counter()
     models = sorted(path for path in options.folder.iterdir() if path.is_dir())
+    if options.countries:
+        _by_country(models, options.countries, names)
+        return
     print("| model | language | agree | both right | both wrong | only the reader | only the judge |")
     print("|---|---|---|---|---|---|---|")
     for folder in models[:1] if options.quick else models:
-        golds = [COUNTRIES[row["answers"]][0] for row in rows(folder, "English")]
+        english = rows(folder, "English")
+        golds = [COUNTRIES[row["answers"]][0] for row in english]
+        asked = [subject(row["Question"]) for row in english]
         for language, tag in LANGUAGES.items():
             cells: Counter[tuple[bool, bool]] = Counter()
             known = {country: accepted(country, tag, names) for country in names}
-            for gold, row in zip(golds, rows(folder, language), strict=True):
-                found = read_open(row["Predicted"], known[gold])
+            for gold, about, row in zip(golds, asked, rows(folder, language), strict=True):
+                found = read_open(row["Predicted"], replace(known[gold], about=(about,)))
                 pair = found.verdict.startswith("right"), rating(row["llm_output"]) in (1, 2, 3)
                 cells[pair] += 1
                 number = cells[True, False] + cells[False, True]
@@ -82,6 +91,27 @@ def main() -> None:
             print(_row(folder.name, language, cells))
     print(_row("all", "all", total))
     print(f"\n{total.total()} replies in {time.process_time() - started:.1f} CPU s")
+
+
+def _by_country(models: Sequence[Path], language: str, names: Table) -> None:
+    """How the judge rates what the reader finds right in English, and how both agree, by country."""
+    given: dict[str, Counter[bool]] = defaultdict(Counter)
+    agreed: dict[str, Counter[bool]] = defaultdict(Counter)
+    tag = LANGUAGES[language]
+    for folder in models:
+        for english, row in zip(rows(folder, "English"), rows(folder, language), strict=True):
+            country = COUNTRIES[english["answers"]][0]
+            asked = replace(accepted(country, tag, names), about=(subject(english["Question"]),))
+            found, right = read_open(row["Predicted"], asked), rating(row["llm_output"]) in (1, 2, 3)
+            agreed[country][found.verdict.startswith("right") == right] += 1
+            if found.language == "en":
+                given[country][right] += 1
+    print("| country | named in the language | English name given: rated right | rated wrong | agree, all replies |")
+    print("|---|---|---|---|---|")
+    for country, counts in sorted(agreed.items()):
+        rated, name = given[country], names[country][tag][0]
+        share = counts[True] / counts.total()
+        print(f"| {country} | {name} | {rated[True]} | {rated[False]} | {share:.3f} of {counts.total()} |")
 
 
 def _row(model: str, language: str, cells: Counter[tuple[bool, bool]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +83,11 @@ def turkey(language: str) -> Accepted:
         ("en", "<think>Greece? No.</think> Turkey", "right"),
         # One letter off is a slip of the pen.
         ("de", "Istanbul liegt in der Türkeii.", "right"),
+        # A word in two alphabets: in that of the language, or by its sound an English name with another ending.
+        ("ru", "Стамбул находится в Tурции.", "right"),
+        ("ru", "Он **turkишский** певец.", "right in another language"),
+        ("ru", "Ахмет — это turkishец.", "right in another language"),
+        ("hi", "वह greekी है।", "wrong"),
         # No answer, by its reason.
         ("en", "", "empty"),
         ("en", "I don't know.", "unknown"),
@@ -90,6 +97,25 @@ def turkey(language: str) -> Accepted:
 )
 def test_a_reply_is_read_as_a_person_would(language: str, reply: str, verdict: str) -> None:
     assert read_open(reply, turkey(language)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("about", "reply", "verdict"),
+    [
+        ("Orhan Pamuk", "Ahmet Yıldız is a Turkish footballer.", "wrong"),
+        ("Nuri Bilge Ceylan", "Dilma Rousseff met a Turkish delegation.", "wrong"),
+        ("Orhan Pamuk", "Orhan Pamouk is a Turkish writer.", "right in another language"),
+        ("Şanlıurfa", "Sanli Urfa is a city in Turkey.", "right in another language"),
+        ("Phaselis", "Faselis is in Turkey.", "right in another language"),
+        # A name in another script may be that of the subject, and an answer in the asked language is not English.
+        ("Orhan Pamuk", "ओरहान is a Turkish writer.", "right in another language"),
+        ("Orhan Pamuk", "अहमत तुर्की से है।", "right"),
+        ("", "Ahmet Yıldız is a Turkish footballer.", "right in another language"),
+    ],
+)
+def test_an_english_answer_about_another_subject_is_wrong(about: str, reply: str, verdict: str) -> None:
+    asked = replace(turkey("hi"), about=(about,) if about else ())
+    assert read_open(reply, asked).verdict == verdict
 
 
 def test_the_language_of_an_answer_is_told() -> None:

@@ -185,6 +185,7 @@ def test_the_facts_are_a_set_by_name_too(tmp_path: Path) -> None:
     assert found.open
     assert (found.n, found.languages) == (3, ("en", "hi", "sw"))
     assert found.items[0].tags["original_lang"] == "tr"
+    assert found.items[0].tags["subject"] in found.probes["en"][0].question
     assert found.probes["hi"][0].choices[found.probes["hi"][0].gold] == names()["TR"]["hi"][0]
     done = clika("run", "x-fakt", "-m", "mock/say:Türkiye", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0)
     assert {r["ask"] for r in records(done)} == {"open"}

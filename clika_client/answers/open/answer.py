@@ -30,6 +30,8 @@ class Accepted:
     rivals: Mapping[str, Mapping[str, Names]] = field(default_factory=dict)
     """Language → wrong answer that is known → its names: the other options, or the golds of like questions."""
     kind: Kind = "name"
+    about: Names = ()
+    """What is asked about, in Latin letters: an English answer that names nothing like it answers something else."""
 
 
 @dataclass(frozen=True, slots=True)

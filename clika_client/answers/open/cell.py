@@ -17,7 +17,7 @@ from clika_client.answers.open.answer import RIGHT, Accepted, Kind, OpenAnswer
 from clika_client.answers.open.reader import read_open
 from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, OTHER, Answers
 from clika_client.sets.open_form import other_names
-from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, Probe, ProbeSet
+from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, SUBJECT, Probe, ProbeSet
 
 OPEN = "open"
 """The reading of open cells."""
@@ -36,12 +36,14 @@ class Acceptance:
 
     def at(self, position: int) -> Accepted:
         """What is right and what is known to be wrong for one item."""
-        kind = self._set.items[position].tags.get(ANSWER_KIND, "name")
+        tags = self._set.items[position].tags
+        kind = tags.get(ANSWER_KIND, "name")
+        about = (tags[SUBJECT],) if SUBJECT in tags else ()
         own = self._set.probes[self._language][position]
         names = _Elsewhere(self._set, position, self._named, self._language)
         rivals = _Rivals(self._set, position, self._named)
         kind = kind if kind in _KINDS else "name"
-        return Accepted(self._language, self._named(self._language, own, own.gold), names, rivals, kind)  # type: ignore[arg-type]
+        return Accepted(self._language, self._named(self._language, own, own.gold), names, rivals, kind, about)  # type: ignore[arg-type]
 
     def _named(self, language: str, probe: Probe, choice: int) -> tuple[str, ...]:
         answer = probe.choices[choice]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from clika_client.answers.open.scripts import in_latin, mixed, one_script
 from clika_client.answers.rules.next_question import headed
 from clika_client.answers.rules.normalise import strip_thinking
 from clika_client.answers.rules.words import tables
@@ -31,6 +32,8 @@ class Passage(NamedTuple):
     raw: str
     announced: bool = False
     """It follows "Answer:" in some language."""
+    mixed: str = ""
+    """Its words that mix two alphabets, in Latin letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,10 @@ def _clauses(text: str, language: str) -> Iterator[Passage]:
 
 def _passage(raw: str, language: str, *, announced: bool = False) -> Passage:
     bare = _MARKUP.sub(" ", raw)
-    return Passage(one_script(plain(bare), language), " ".join(bare.split())[:SHOWN], announced)
+    words = plain(bare)
+    found = mixed(words)
+    latin = " ".join(map(in_latin, found)) if found else ""
+    return Passage(one_script(words, language, found), " ".join(bare.split())[:SHOWN], announced, latin)
 
 
 def _announced(clause: str) -> tuple[str, str, str]:
@@ -91,27 +97,6 @@ def _announced(clause: str) -> tuple[str, str, str]:
     if mark and len(head) <= 40 and plain(_MARKUP.sub(" ", head)) in _announcements():
         return head, mark, tail.lstrip("*_ ")
     return clause, "", ""
-
-
-_SOUNDS = {
-    "el": str.maketrans("авгдезиклмнопрстуфхaeiouvkmnptrsx", "αβγδεζικλμνοπρστυφχαειουνκμνπτρσχ"),
-    "ru": str.maketrans("aeiokmtpcuyxbhгдλνρσ", "аеиокмтрсуухвнгдлнрс"),
-}
-"""Letters of other alphabets that stand inside a Greek or a Cyrillic word, as small models write them: Уκραίνη."""
-_OF_SCRIPT = {"el": re.compile("[α-ω]"), "ru": re.compile("[а-яіїєґ]")}
-_SCRIPT_OF = {"el": "el", "ru": "ru", "uk": "ru", "bg": "ru", "sr": "ru"}
-_FOREIGN = {"el": re.compile("[a-zа-я]"), "ru": re.compile("[a-zα-ω]")}
-
-
-def one_script(words: str, language: str) -> str:
-    """Plain words in which a word that mixes two alphabets is written in that of the language."""
-    script = _SCRIPT_OF.get(language.split("-")[0])
-    if script is None or not _FOREIGN[script].search(words):
-        return words
-    mixed = (_OF_SCRIPT[script].search(word) and _FOREIGN[script].search(word) for word in words.split())
-    return " ".join(
-        word.translate(_SOUNDS[script]) if both else word for word, both in zip(words.split(), mixed, strict=True)
-    )
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, Names, 
 from clika_client.answers.open.names import Found, NameFinder, exactly, finder, may_hold, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
+from clika_client.answers.open.subject import speaks_of
 from clika_client.answers.open.values import numbers, same_date, yes_no
 from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.inflection import inflection
@@ -35,7 +36,9 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
     if not text.strip():
         return OpenAnswer("empty", "empty")
     said = cut(text, accepted.language)
-    found = _BY_KIND[accepted.kind](said, accepted) or _elsewhere(said, accepted)
+    found = _BY_KIND[accepted.kind](said, accepted) or _mixed(said, accepted) or _elsewhere(said, accepted)
+    if found is not None and found.language == "en" and not speaks_of(text, accepted.about):
+        return OpenAnswer("wrong", "another subject", found.written)
     if found is not None:
         return found
     shown = said.by_weight[0].raw if said.by_weight else " ".join(text.split())[:SHOWN]
@@ -155,6 +158,32 @@ def _script(name: str) -> str:
     """The script of a name's first letter, by its Unicode name: LATIN, CYRILLIC, …"""
     letter = next(filter(str.isalpha, name), " ")
     return unicodedata.name(letter, "").split(" ")[0]
+
+
+def _mixed(said: Passages, accepted: Accepted) -> OpenAnswer | None:
+    """An English name in a word that mixes two alphabets, whatever ends it: Thaїї, kenyанець."""
+    names = accepted.elsewhere.get("en", ())
+    parts = [(rule, part) for rule, part in _weighed(said) if part.mixed]
+    if not names or not parts:
+        return None
+    known = [(_GOLD, names), *_rivals(accepted, "en")]
+    find = finder(tuple((key, _begun(given)) for key, given in known), "en", strict=True).find
+    for rule, part in parts:
+        found = find(part.mixed)
+        if found and found[0].name == _GOLD:
+            return OpenAnswer(ELSEWHERE, f"{rule} mixed", part.raw, "en")
+        if found:
+            return OpenAnswer("wrong", f"{rule} mixed rival", part.raw, rival=found[0].name)
+    return None
+
+
+def _begun(names: Names) -> Names:
+    """The names of one word as stems."""
+    return tuple(name.rstrip("*") + "*" for name in names if len(name) >= _BEGUN and " " not in name)
+
+
+_BEGUN = 4
+"""Letters by which a word that mixes two alphabets is known."""
 
 
 def _rivals(accepted: Accepted, language: str, *, stems: bool = True) -> _Known:

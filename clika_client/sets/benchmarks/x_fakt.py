@@ -7,6 +7,7 @@ countries and what their people are called, from `xfakt_countries.toml`, and a w
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -16,7 +17,7 @@ from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks.files import Files
 from clika_client.sets.benchmarks.reading import NUMBER, Row, TableReader
 from clika_client.sets.open_form import NAMES
-from clika_client.sets.probes import OPEN, Item, Probe, ProbeSet
+from clika_client.sets.probes import OPEN, SUBJECT, Item, Probe, ProbeSet
 
 NAME = "x-fakt"
 LANGUAGES: Mapping[str, str] = {
@@ -32,6 +33,7 @@ COUNTRIES: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """The English gold → the country and the language that X-FaKT associates with it."""
 SOURCE = "https://github.com/kmrtanmay/X_FaKT (MIT)"
+_ASKED = re.compile(r"In which country is (.+?) (?:located|widely celebrated)\?|(.+?) is from which country\?")
 _CODES = tuple(code for code, _ in COUNTRIES.values())
 
 
@@ -59,16 +61,24 @@ def choices(language: str) -> tuple[str, ...]:
     return tuple(names()[code][language][0].rstrip("*") for code in _CODES)
 
 
-def item(number: int, gold: str, label: str) -> Item:
+def subject(question: str) -> str:
+    """Whom or what an English question asks about; empty for another form of question."""
+    match = _ASKED.match(question.strip())
+    return (match[1] or match[2]).strip() if match else ""
+
+
+def item(number: int, gold: str, label: str, about: str) -> Item:
     """The fact of one row; the label of the files is kept, though festivals are among its lakes."""
     code, language = COUNTRIES[gold]
-    return Item(f"{number:03d}", {"label": label, "country": code, "original_lang": language})
+    tags = {"label": label, "country": code, "original_lang": language}
+    return Item(f"{number:03d}", {**tags, SUBJECT: about} if about else tags)
 
 
 def fact_set(rows: Mapping[str, Sequence[Mapping[str, str]]]) -> ProbeSet:
     """The set of the rows of each language (BCP 47), parallel by line; the gold is that of the English row."""
-    golds = [row["answers"] for row in rows["en"]]
-    items = tuple(item(number, gold, rows["en"][number]["label"]) for number, gold in enumerate(golds))
+    english = rows["en"]
+    golds = [row["answers"] for row in english]
+    items = tuple(item(n, row["answers"], row["label"], subject(row["Question"])) for n, row in enumerate(english))
     place = {gold: i for i, gold in enumerate(COUNTRIES)}
     probes = {
         tag: tuple(
@@ -87,7 +97,9 @@ class XFakt:
         if "en" not in files:
             raise UserError("X-FaKT takes its right answers from the English file: have en among the languages")
         self._files = {tag: found[:1] for tag, found in files.items()}
-        self._golds = [row["answers"] for _, row in TableReader({"en": self._files["en"]}).rows("en")]
+        english = [row for _, row in TableReader({"en": self._files["en"]}).rows("en")]
+        self._golds = [row["answers"] for row in english]
+        self._about = [subject(row["Question"]) for row in english]
 
     def rows(self, language: str) -> Iterator[tuple[str, Row]]:
         """Rows with the thirteen countries as choices."""
@@ -96,6 +108,7 @@ class XFakt:
         for number, (where, row) in enumerate(TableReader({language: self._files[language]}).rows(language)):
             gold = self._golds[number] if number < len(self._golds) else ""
             code, source = COUNTRIES.get(gold, ("", ""))
+            about = self._about[number] if number < len(self._about) else ""
             yield (
                 where,
                 {
@@ -106,5 +119,6 @@ class XFakt:
                     "gold": place.get(gold),
                     "country": code,
                     "original_lang": source,
+                    SUBJECT: about,
                 },
             )
