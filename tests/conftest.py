@@ -45,6 +45,27 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(GUARD) + (os.pathsep + inherited if inherited else ""))
 
 
+@pytest.fixture(params=["aiohttp", "sdk"])
+def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Requests to OpenAI-shaped servers go directly, and then as they go behind a proxy; the name of the way."""
+    from clika_providers.hosted import openai_chat
+
+    if request.param == "sdk":
+        monkeypatch.setattr(openai_chat, "reaches", lambda address: False)
+    return str(request.param)
+
+
+@pytest.fixture(params=["openai/m over aiohttp", "openai/m over the SDK", "anthropic/claude-haiku-4-5"])
+def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model behind every way that requests can go."""
+    from clika_providers.hosted import openai_chat
+
+    model, _, way = str(request.param).partition(" over ")
+    if way == "the SDK":
+        monkeypatch.setattr(openai_chat, "reaches", lambda address: False)
+    return model
+
+
 @pytest.fixture
 def official_data() -> Path:
     """The authors' release, where the user has it; it has no licence and is never part of this repo."""

@@ -156,7 +156,6 @@ def test_what_is_no_base_url_is_told_in_a_sentence(url: str) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("spec", ["openai/m", "anthropic/claude-haiku-4-5"])
 def test_a_redirect_is_told_and_not_followed(status: int, spec: str) -> None:
     good = chat("B") | {"type": "message", "content": [{"type": "text", "text": "B"}], "stop_reason": "end_turn"}
     with Loopback(lambda seen: Answer(200, good)) as elsewhere:

@@ -32,7 +32,6 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", ["openai/m", "anthropic/claude-haiku-4-5"])
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_connection_that_breaks_once_is_tried_again(spec: str, fault: str) -> None:
     good = chat("B") | {"type": "message", "content": [{"type": "text", "text": "B"}], "stop_reason": "end_turn"}
@@ -45,7 +44,6 @@ def test_a_connection_that_breaks_once_is_tried_again(spec: str, fault: str) -> 
         assert len(server.seen) == 2
 
 
-@pytest.mark.parametrize("spec", ["openai/m", "anthropic/claude-haiku-4-5"])
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_connection_that_always_breaks_is_a_failure(spec: str, fault: str) -> None:
     with Loopback(lambda seen: Answer(raw=BROKEN[fault])) as server, pytest.raises(ProviderError):
@@ -91,12 +89,14 @@ def _script(root: str, path: str, first: dict[str, Any], then: dict[str, Any] | 
     ask(f"{root}/__admin/mappings", mapping)
 
 
+@pytest.mark.usefixtures("carrier")
 @pytest.mark.parametrize("fault", WIREMOCK_FAULTS)
 def test_every_fault_of_wiremock_ends_as_a_retried_success(wiremock: str, fault: str) -> None:
     _script(wiremock, "/v1/chat/completions", WIREMOCK_FAULTS[fault], {"status": 200, "jsonBody": chat("C")})
     assert ask_one("openai/m", base_url=f"{wiremock}/v1", timeout_s=1.0).text == "C"
 
 
+@pytest.mark.usefixtures("carrier")
 @pytest.mark.parametrize("fault", WIREMOCK_FAULTS)
 def test_every_lasting_fault_of_wiremock_is_a_failure_and_no_answer(wiremock: str, fault: str) -> None:
     _script(wiremock, "/v1/chat/completions", WIREMOCK_FAULTS[fault], None)
@@ -111,6 +111,7 @@ def test_wiremock_faults_are_survived_by_the_native_adapter_too(wiremock: str, f
     assert ask_one("anthropic/claude-haiku-4-5", base_url=wiremock, timeout_s=1.0).text == "C"
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_reply_that_never_comes_ends_at_the_total_time_limit() -> None:
     with Loopback(lambda seen: Answer(hang=True)) as server, pytest.raises(RetryableError, match=r"0\.3 s|in time"):
         ask_one("openai/m", base_url=server.url, timeout_s=0.3, max_retries=1)
@@ -118,6 +119,7 @@ def test_a_reply_that_never_comes_ends_at_the_total_time_limit() -> None:
     assert len(server.seen) <= 2
 
 
+@pytest.mark.usefixtures("carrier")
 def test_nothing_listening_is_told_at_once_with_the_address() -> None:
     port = free_port()
     with pytest.raises(UnreachableError, match=rf"127\.0\.0\.1:{port}/v1.*is the server running"):
@@ -149,6 +151,7 @@ STATUSES = [
 ]
 
 
+@pytest.mark.usefixtures("carrier")
 @pytest.mark.parametrize(("status", "body", "kind"), STATUSES)
 def test_what_another_try_cannot_mend_is_asked_once(status: int, body: Any, kind: type[ProviderError]) -> None:
     with Loopback(lambda seen: Answer(status, body)) as server, pytest.raises(kind) as caught:
@@ -157,6 +160,7 @@ def test_what_another_try_cannot_mend_is_asked_once(status: int, body: Any, kind
     assert len(server.seen) == 1
 
 
+@pytest.mark.usefixtures("carrier")
 @pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504, 520, 524, 529])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     def behave(seen: Seen) -> Answer:
@@ -167,6 +171,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
         assert len(server.seen) == 3
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_rejected_key_names_the_variable_and_costs_one_request_however_many_ask() -> None:
     async def work(provider: Any) -> Any:
         return await ask_many(provider, 200, 32)
@@ -179,6 +184,7 @@ def test_a_rejected_key_names_the_variable_and_costs_one_request_however_many_as
     assert all("OPENAI_API_KEY" in str(error) for error in outcome.errors.values())
 
 
+@pytest.mark.usefixtures("carrier")
 def test_an_exhausted_quota_in_the_middle_stops_everything_at_once() -> None:
     def behave(seen: Seen) -> Answer:
         if seen.number <= 50:
@@ -195,6 +201,7 @@ def test_an_exhausted_quota_in_the_middle_stops_everything_at_once() -> None:
     assert all(isinstance(error, RunError) for error in outcome.errors.values())
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_server_that_dies_is_given_up_with_what_arrived_kept_and_says_how_to_go_on() -> None:
     async def work(provider: Any) -> Any:
         return await ask_many(provider, 600, 16)
@@ -206,6 +213,7 @@ def test_a_server_that_dies_is_given_up_with_what_arrived_kept_and_says_how_to_g
     assert all("run the same command again" in str(error) for error in outcome.errors.values())
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_server_that_comes_back_loses_nothing() -> None:
     down = {"until": 0.0}
 
@@ -224,6 +232,7 @@ def test_a_server_that_comes_back_loses_nothing() -> None:
     assert len(outcome.answers) == 120
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_longer_wait_than_allowed_ends_the_run_and_says_when_to_come_back() -> None:
     late = Answer(429, {"error": {"message": "daily limit"}}, {"retry-after": "3600"})
     with Loopback(lambda seen: late) as server, pytest.raises(RunError, match=r"asks to wait 3600 s.*again later"):
@@ -231,12 +240,14 @@ def test_a_longer_wait_than_allowed_ends_the_run_and_says_when_to_come_back() ->
     assert len(server.seen) == 1
 
 
+@pytest.mark.usefixtures("carrier")
 def test_a_provider_works_in_one_event_loop_after_another() -> None:
     with Loopback() as server:
         for _ in range(2):
             assert ask_one("openai/m", base_url=server.url).text == "B"
 
 
+@pytest.mark.usefixtures("carrier")
 def test_cancelling_a_run_leaves_no_slot_taken() -> None:
     async def run(url: str) -> str:
         provider = connect("openai/m", ProviderOptions(base_url=url, concurrency=2))

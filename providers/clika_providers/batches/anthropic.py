@@ -129,7 +129,8 @@ class AnthropicBatches:
         # The documented path rather than the reply's results_url: the key goes to no address a reply names.
         async with self._messages.stream("GET", f"{_PATH}/{ticket.batch_id}/results") as response:
             if response.status_code >= 400:
-                content = await bounded.read(response)
+                packed = response.headers.get("content-encoding", "")
+                content = await bounded.collected(response.status_code, packed, response.aiter_raw())
                 raise classify(response.status_code, read_failure(content), response.headers, self._messages.where)
             async for line in split_lines(response.aiter_bytes()):
                 found = self._result(line, request_of)

@@ -6,6 +6,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Literal, NamedTuple, Protocol
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
@@ -21,6 +22,8 @@ from clika_providers.types import Completion, Json, Request
 
 _LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
 _TIMEOUTS_OF_PATIENCE = 2.5
+CONNECT_S = 10.0
+"""The most that making a connection may take."""
 
 
 class Adapter(ABC):
@@ -124,16 +127,48 @@ def estimated_tokens(request: Request) -> float:
     return math.ceil(sum(len(m.content.encode()) for m in request.messages) / 4) + 8
 
 
+class Exchanged(NamedTuple):
+    """What came back for one request."""
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+    """Names are found in any case."""
+
+
+class Carrier(Protocol):
+    """What takes requests to a server and brings replies back, within bounded.MOST_REPLY bytes; follows no redirect."""
+
+    async def exchange(
+        self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Json] | None = None
+    ) -> Exchanged:
+        """One exchange with a path below the server's address, or with an address; raises RetryableError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; another exchange opens them again."""
+        ...
+
+
 def connection_error(where: Where, cause: BaseException | None) -> ProviderError:
-    """A connection that could not be made, or broke before the reply was complete."""
+    """A failure of httpx's or httpx2's: a connection that could not be made, or broke before the reply was complete."""
     if isinstance(cause, ProviderError):  # told by our own client, inside the library's
         return cause
     name = type(cause).__name__ if cause is not None else "connection error"
-    words = quoted(str(cause)) if cause is not None and str(cause) else name
-    if name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"):
-        place = known_servers()[where.server].base_url if where.address == where.server else where.address
-        return RetryableError(f"no connection to {where.server} at {place}: {words}", code="not_connected")
-    error = RetryableError(f"the connection to {where.server} broke: {words}", code="connection")
+    words = str(cause) if cause is not None and str(cause) else name
+    unmade = name in ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol")
+    return not_connected(where, words) if unmade else broken_off(where, words)
+
+
+def not_connected(where: Where, words: str) -> RetryableError:
+    """A connection that could not be made: nothing was sent."""
+    place = known_servers()[where.server].base_url if where.address == where.server else where.address
+    return RetryableError(f"no connection to {where.server} at {place}: {quoted(words)}", code="not_connected")
+
+
+def broken_off(where: Where, words: str) -> RetryableError:
+    """A connection that broke before the reply was complete: the model may have answered, and bill it."""
+    error = RetryableError(f"the connection to {where.server} broke: {quoted(words)}", code="connection")
     error.sent = True
     return error
 

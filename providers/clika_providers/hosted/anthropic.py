@@ -16,7 +16,7 @@ import httpx
 
 from clika_providers.errors import RunError
 from clika_providers.hosted import bounded
-from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
+from clika_providers.hosted.adapter import CONNECT_S, Adapter, connection_error, unanswered
 from clika_providers.hosted.capabilities import Capabilities
 from clika_providers.hosted.chat_body import completed, output_cap, sampling_fields
 from clika_providers.hosted.chat_reply import broken, count, parse_body, reading, usage_of
@@ -32,7 +32,6 @@ from clika_providers.types import Completion, Json, Request, Usage
 ADAPTER_VERSION = 1
 """Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
 _PER_CLIENT = 8
-_CONNECT_S = 10.0
 _FINISH = {
     "end_turn": "stop",
     "stop_sequence": "stop",
@@ -128,7 +127,7 @@ class Anthropic(Adapter):
         if not self._clients:
             count = -(-self.concurrency // _PER_CLIENT)
             limits = httpx.Limits(max_connections=_PER_CLIENT, max_keepalive_connections=_PER_CLIENT)
-            timeout = httpx.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
+            timeout = httpx.Timeout(self.options.timeout_s, connect=min(CONNECT_S, self.options.timeout_s))
             headers = {
                 "x-api-key": self._key or "no-key",
                 "anthropic-version": self.capabilities.api_version,

@@ -1,13 +1,13 @@
 """Replies of bounded size: bytes are counted as they arrive and as they are unpacked, so that none fills the memory.
 
 Four megabytes on the wire can be four gigabytes of text. The HTTP libraries unpack whatever comes; so replies are asked
-for as gzip or plain, and unpacked here, up to a limit. It serves httpx and httpx2, which share their interface.
+for as gzip or plain, and unpacked here, up to a limit. `send` serves httpx and httpx2, which share their interface.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
 from clika_providers.errors import RetryableError
@@ -57,12 +57,11 @@ class Unpacker:
         return b"".join(self._parts)[: self._most]
 
 
-async def read(response: Any) -> bytes:
-    """The body of a streamed response, unpacked, within its limit."""
-    failed = response.status_code >= 300
-    encodings = response.headers.get("content-encoding", "").split(",")
-    unpacker = Unpacker(encodings, MOST_ERROR if failed else MOST_REPLY, cut=failed)
-    async for piece in response.aiter_raw():
+async def collected(status: int, encodings: str, pieces: AsyncIterable[bytes]) -> bytes:
+    """The body of a streamed reply, unpacked, within its limit; `encodings` is its Content-Encoding."""
+    failed = status >= 300
+    unpacker = Unpacker(encodings.split(","), MOST_ERROR if failed else MOST_REPLY, cut=failed)
+    async for piece in pieces:
         if not unpacker.add(piece):
             break
     return unpacker.body
@@ -79,7 +78,8 @@ async def send(http: Any, client: Any, request: Any, **options: Any) -> Any:
     if not whole and response.status_code < 300:  # a failure's body is read by the library, all of it
         return response
     try:
-        body = await read(response)
+        packed = response.headers.get("content-encoding", "")
+        body = await collected(response.status_code, packed, response.aiter_raw())
     finally:
         await response.aclose()
     kept = [(n, v) for n, v in response.headers.multi_items() if n not in ("content-encoding", "content-length")]

@@ -1,8 +1,4 @@
-"""Every OpenAI-shaped server through the openai SDK: chat completions, read as text or as label probabilities.
-
-The SDK's `post` with a raw response costs 1.3 ms of CPU where `create` costs 2; its own retries are off, because they
-would hide refusals from the flow control.
-"""
+"""Every OpenAI-shaped server: chat completions, read as text or as label probabilities."""
 
 from __future__ import annotations
 
@@ -10,15 +6,15 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from clika_providers.errors import RetryableError, RunError
-from clika_providers.hosted import bounded
-from clika_providers.hosted.adapter import Adapter, connection_error, unanswered
+from clika_providers.hosted.adapter import Adapter, Carrier, Exchanged
+from clika_providers.hosted.by_aiohttp import ByAiohttp, reaches
+from clika_providers.hosted.by_sdk import BySdk
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, read_usage, reading, usage_of
 from clika_providers.hosted.continuations import Asked, Continuations
-from clika_providers.hosted.environment import made, trusted
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import classify, read_failure
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
 
 ADAPTER_VERSION = 1
 """Raised when the body this adapter sends for a Request, or the way it reads a reply, changes an answer."""
-_CONNECT_S = 10.0
+T = TypeVar("T", ByAiohttp, BySdk)
 
 
 class OpenAIChat(Adapter):
@@ -41,7 +37,8 @@ class OpenAIChat(Adapter):
 
     def __init__(self, server: Server, model: str, options: ProviderOptions) -> None:
         super().__init__(server, model, options, server.address(options.base_url))
-        self._sdk: AsyncOpenAI | None = None
+        self._by_sdk = self._carried_by(BySdk)
+        self._carrier: Carrier | None = None
         self._gave_logprobs = False
         root = self.address.removesuffix("/v1")
         self._continuations = Continuations(self.spec, Asked(self.post, root, model), Asked(self._patient, root, model))
@@ -68,9 +65,10 @@ class OpenAIChat(Adapter):
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._sdk is not None:
-            await self._sdk.close()
-            self._sdk = None
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            await carrier.aclose()
+        await self._by_sdk.aclose()
 
     def body(self, request: Request) -> dict[str, Json]:
         """The body to send, as far as is known what the model takes."""
@@ -153,48 +151,15 @@ class OpenAIChat(Adapter):
 
     async def _exchange(
         self, method: Literal["GET", "POST"], path: str, body: dict[str, Json] | None = None
-    ) -> tuple[int, bytes, Mapping[str, str]]:
-        """Status, body and headers of one exchange; connection troubles as RetryableError."""
-        import httpx2
-        import openai
+    ) -> Exchanged:
+        """One exchange; connection troubles as RetryableError."""
+        if self._carrier is None:
+            self._carrier = self._carried_by(ByAiohttp) if reaches(self.address) else self._by_sdk
+        return await self._carrier.exchange(method, path, body)
 
-        sdk = self.sdk()
-        try:
-            if method == "GET":
-                response = await sdk.get(path, cast_to=httpx2.Response)
-            else:
-                response = await sdk.post(path, cast_to=httpx2.Response, body=body)
-        except openai.APIStatusError as error:
-            return error.response.status_code, error.response.content, error.response.headers
-        except openai.APITimeoutError as error:
-            if isinstance(error.__cause__, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-                raise connection_error(self.where, error.__cause__) from None
-            raise unanswered(self._server.name) from None
-        except openai.APIConnectionError as error:
-            raise connection_error(self.where, error.__cause__) from None
-        return response.status_code, response.content, response.headers
+    def _carried_by(self, carrier: type[T]) -> T:
+        return carrier(self.where, self.address, self._key, self.concurrency, self.options)
 
     def sdk(self) -> AsyncOpenAI:
-        """The SDK's client, made on first use: importing openai takes a second."""
-        if self._sdk is None:
-            import httpx2
-            import openai
-
-            class Client(httpx2.AsyncClient):
-                """A client whose replies have a bounded size."""
-
-                async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-                    reply: httpx2.Response = await bounded.send(httpx2, super().send, request, **options)
-                    return reply
-
-            limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-            timeout = httpx2.Timeout(self.options.timeout_s, connect=min(_CONNECT_S, self.options.timeout_s))
-            self._sdk = openai.AsyncOpenAI(
-                base_url=self.address,
-                api_key=self._key or "no-key",
-                max_retries=0,
-                timeout=timeout,
-                default_headers={"accept-encoding": bounded.ACCEPTED},
-                http_client=made(lambda: Client(limits=limits, timeout=timeout, verify=trusted(httpx2))),
-            )
-        return self._sdk
+        """The SDK's client, for what is more than an exchange: the files of batches."""
+        return self._by_sdk.client()
