@@ -112,6 +112,15 @@ def test_citations_name_the_paper_and_every_set(db: Path) -> None:
     assert said.count("{") == said.count("}")
 
 
+def test_a_format_that_is_named_goes_before_the_suffix(tmp_path: Path, db: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed; Parquet is an extra")
+    clika("report", tmp_path / "scores.dat", "--format", "parquet", "--db", db)
+    clika("export", tmp_path / "replies.dat", "--format", "parquet", "--db", db)
+    assert pq.read_table(tmp_path / "scores.dat").column_names[:2] == ["model", "set"]
+    assert "reply" in pq.read_table(tmp_path / "replies.dat").column_names
+    assert "none of" in clika("report", tmp_path / "x.html", "--format", "figure", "--db", db, check=2).stderr
+
+
 def test_a_format_that_cannot_go_to_stdout_is_told(tmp_path: Path, db: Path) -> None:
     assert "name a file" in clika("report", "--format", "html", "--db", db, check=2).stderr
     assert "name a file" in clika("report", "--db", db, check=2).stderr

@@ -38,7 +38,13 @@ def export(
     what: Annotated[
         str, typer.Option("--what", help="replies, items, scores or runs; a .sqlite file has all.")
     ] = "replies",
-    format_: Annotated[str, typer.Option("--format", help="On stdout: jsonl or csv.")] = "jsonl",
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="sqlite, parquet, csv or jsonl, whatever the suffix; on stdout csv or jsonl [default: jsonl].",
+        ),
+    ] = None,
     model: Models = None,
     sets: Sets = None,
     set_version: SetVersion = None,
@@ -62,9 +68,11 @@ def export(
     options = make_options(anchor, drop=drop, split=split, reference=reference, only=only)
     with opened(database_path(db)) as store:
         if str(file) == "-":
-            if format_ not in ("jsonl", "csv"):
+            if format_ not in (None, "jsonl", "csv"):
                 raise UserError(f"--format {format_!r} cannot go to stdout; choose jsonl or csv, or name a file")
-            export_text(store, sys.stdout, f".{format_}", what, wanted, options)
+            export_text(store, sys.stdout, f".{format_ or 'jsonl'}", what, wanted, options)
             return
-        count = write(store, file, what, wanted, options)
+        if format_ not in (None, "sqlite", "parquet", "csv", "jsonl"):
+            raise UserError(f"--format {format_!r} is none of sqlite, parquet, csv and jsonl")
+        count = write(store, file, what, wanted, options, suffix=f".{format_}" if format_ else None)
     err().print(f"{count:,} rows in {file}", markup=False, soft_wrap=True)

@@ -55,7 +55,14 @@ def report(
             ".png, .pdf."
         ),
     ] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="On stdout instead: md, latex, csv or json.")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Whatever the suffix: html, md, latex, csv, json or parquet; without a file on stdout: md, latex, csv "
+            "or json.",
+        ),
+    ] = None,
     show: Annotated[str, typer.Option(help="Figures by language, comma-separated; in a heat map also pairs.")] = _SHOWN,
     transpose: Annotated[
         bool | None,
@@ -79,10 +86,12 @@ def report(
     db: Db = None,
 ) -> None:
     """Write a report: one page to look at (.html), a document (.md, .tex) or the scores as data."""
-    if (file is None) == (format_ is None):
+    if file is None and format_ is None:
         raise UserError("name a file, such as report.html, or a --format for stdout: md, latex, csv, json")
     kind = format_ or _KINDS.get(file.suffix if file else "", "")
-    if kind not in _KINDS.values() or (file is None and kind in _FILES_ONLY):
+    if kind not in _KINDS.values() or (file is None and kind in _FILES_ONLY) or format_ == "figure":
+        if format_ is not None and file is not None:
+            raise UserError(f"--format {format_!r} is none of html, md, latex, csv, json and parquet")
         said = f"--format {format_!r} cannot go to stdout" if file is None else f"{file.name!r} has no known suffix"
         raise UserError(f"{said}; name a file that ends in {', '.join(_KINDS)}, or --format md, latex, csv or json")
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
@@ -114,7 +123,7 @@ def _binary(store: Store, file: Path, kind: str, wanted: Wanted, options: Option
         return
     from clika_client.report.rows.export import export
 
-    export(store, file, "scores", wanted, options)
+    export(store, file, "scores", wanted, options, suffix=".parquet")
 
 
 def _text(scores: Scores, kind: str, show: Sequence[str], transpose: bool | None) -> str:

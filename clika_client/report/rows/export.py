@@ -22,22 +22,30 @@ SQLITE = (".sqlite", ".db")
 
 
 def export(
-    store: Store, path: Path, what: str = "replies", wanted: Wanted | None = None, options: Options | None = None
+    store: Store,
+    path: Path,
+    what: str = "replies",
+    wanted: Wanted | None = None,
+    options: Options | None = None,
+    *,
+    suffix: str | None = None,
 ) -> int:
     """Write `what` (replies, items, scores or runs) to a .parquet, .csv or .jsonl file, or all four to a .sqlite file.
 
+    `suffix` says the format where the file's own is not to.
     Returns the number of rows (of replies in an SQLite file). Raises UserError for another suffix or relation, a place
     that cannot be written, or nothing to write.
     """
-    if path.suffix not in (*SUFFIXES, *SQLITE):
+    suffix = suffix or path.suffix
+    if suffix not in (*SUFFIXES, *SQLITE):
         raise UserError(f"cannot export to {path.name!r}: end it in {', '.join((*SUFFIXES, SQLITE[0]))}")
     if path.exists() and path.samefile(store.database.path):
         raise UserError(f"{path} is the database itself; export to another file")
     try:
         with replacing(path) as part:
-            if path.suffix in SQLITE:
+            if suffix in SQLITE:
                 return write_sqlite(store, wanted or Wanted(), score_store(store, wanted=wanted, options=options), part)
-            return write_rows(part, RELATIONS[checked(what)], relation(store, what, wanted, options))
+            return write_rows(part, suffix, RELATIONS[checked(what)], relation(store, what, wanted, options))
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
     except sqlite3.Error as error:

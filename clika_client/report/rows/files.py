@@ -20,15 +20,15 @@ SUFFIXES = (".parquet", ".csv", ".jsonl")
 _AT_ONCE = 20_000
 
 
-def write_rows(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> int:
-    """Write a file in the format of its suffix; returns the number of rows.
+def write_rows(path: Path, suffix: str, columns: Sequence[Column], rows: Iterable[Row]) -> int:
+    """Write a file in the format of a suffix; returns the number of rows.
 
     Raises UserError where Parquet is wanted and pyarrow is not installed, OSError.
     """
-    if path.suffix == ".parquet":
+    if suffix == ".parquet":
         return _parquet(path, columns, rows)
     with path.open("w", encoding="utf-8", newline="") as file:
-        return write_text_rows(file, path.suffix, columns, rows)
+        return write_text_rows(file, suffix, columns, rows)
 
 
 def write_text_rows(file: IO[str], suffix: str, columns: Sequence[Column], rows: Iterable[Row]) -> int:
