@@ -123,6 +123,53 @@ def test_nothing_serious_stands_in_the_way_of_a_screen_reader(
         assert bad == []
 
 
+def test_matrices_of_many_rows_are_drawn_when_they_are_opened(
+    browser: Any, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clika_client.report.page import write
+    from clika_client.report.page.taught import read_taught
+    from clika_client.scoring.score import score_store
+
+    monkeypatch.setattr(write, "MATRICES", 1)
+    xrr = {"value": 0.4, "low": 0.3, "high": 0.5}
+    record = {
+        **{
+            "model": HOSTILE,
+            "taught_in": "en",
+            "asked_in": "sw",
+            "form": "text",
+            "status": "scored",
+            "failed_gates": [],
+        },
+        **{"xrr": xrr, "raw": xrr, "conditional": xrr, "above_chance": None},
+    }
+    (tmp_path / "xrr.json").write_text(json.dumps({"scores": [{"languages": [record]}]}), encoding="utf-8")
+    with Store(db) as store:
+        taught = read_taught([tmp_path / "xrr.json"])
+        write.save_page(store, tmp_path / "p.html", taught=taught)
+        pairs = score_store(store).rows[1].pairs
+    with window(browser, tmp_path / "p.html") as opened:
+        later = opened.page.locator("details.pairs")
+        assert later.count() == 2
+        assert later.first.locator("table").count() == 0
+        later.first.locator("summary").click()
+        row = later.first.locator("tbody tr").nth(2).locator("td").all_inner_texts()
+        label = later.first.locator("summary").inner_text()
+        assert label in (STRONG, MIDDLING, WEAK)
+        assert row[2] == "–"
+        assert len(row) == len(pairs)
+        assert ".40 [.30, .50]" in opened.page.inner_text("#taught")
+        assert shown(HOSTILE) in opened.page.inner_text("#taught")
+        assert opened.complaints == []
+
+
+def test_a_file_that_holds_no_conductivity_is_told(tmp_path: Path, db: Path) -> None:
+    (tmp_path / "x.json").write_text('{"scores": [1]}', encoding="utf-8")
+    said = clika("report", tmp_path / "p.html", "--xrr", tmp_path / "x.json", "--db", db, check=2).stderr
+    assert "clika teach score" in said
+    assert not (tmp_path / "p.html").exists()
+
+
 def test_a_phone_does_not_scroll_sideways(browser: Any, page_file: Path) -> None:
     with window(browser, page_file, width=390) as opened:
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +13,9 @@ from asked_models import LANGUAGES, STRONG, WEAK, N, ask_three
 from clika import clika, count, write_probes
 
 import clika_client
-from clika_providers import MockProvider, Request
+from clika_client.scoring.gates import compare_runs
+from clika_client.store.store import Store
+from clika_providers import Completion, MockProvider, Request
 
 
 @pytest.fixture
@@ -115,6 +118,27 @@ def test_two_runs_of_one_model_each_are_compared(db: Path) -> None:
     first, second = (str(run["run"]) for run in listed(db))
     found = json.loads(clika("runs", "compare", first, second, "--db", db, "--json").stdout)["comparisons"]
     assert [(c["a"], c["b"]) for c in found] == [("mock/say:B", "mock/say:A")]
+
+
+def test_two_runs_of_one_model_with_equal_prompts_are_compared_with_the_replies_of_their_time(tmp_path: Path) -> None:
+    probes, path = write_probes(tmp_path / "mine.jsonl", 40, ("en", "de")), tmp_path / "c.db"
+    for wrong in (20, 4, 4):  # of 40 questions in each language
+
+        def say(request: Request, wrong: int = wrong) -> Completion:
+            number = int(re.findall(r"question number (\d+)", request.messages[-1].content)[-1])
+            return Completion("ABCD"[(number + (number < wrong)) % 4], "stop")
+
+        clika_client.run(probes, MockProvider(say, name="one"), db=path, refresh=True)
+    first, second, third = (str(run["run"]) for run in listed(path))
+    with Store(path) as store:
+        (found,) = compare_runs(store, first, second)
+        (same,) = compare_runs(store, second, third)
+    assert (found.a, found.b) == (f"mock/one ({first})", f"mock/one ({second})")
+    assert {d.language: (d.only_a, d.only_b) for d in found.differences} == {"en": (0, 16), "de": (0, 16)}
+    assert found.overall.accuracy.verdict == "b"
+    assert {(d.only_a, d.only_b) for d in same.differences} == {(0, 0)}
+    clika("score", "--db", path)  # what is read for the past is not kept for the present
+    assert {r.accuracy for r in clika_client.score(path).records} == {0.9}
 
 
 def test_a_figure_below_its_limit_ends_with_4_and_is_in_junit(three: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,12 +81,19 @@ def model_id(database: Database, spec: str, identity: str) -> int:
 def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> int:
     """Insert inside the caller's transaction; the first reply to a key wins unless `replace` is set.
 
+    What a reply replaces is kept aside, see `as_they_were`.
     Returns how many rows were written.
     """
     insert_prompts(connection, list({prompt_hash(r.prompt): r.prompt for r in replies}.items()))
     written = insert_rows(connection, [row_of(r) for r in replies if not r.replace])
     replaced = [row_of(r) for r in replies if r.replace]
     if replaced:
+        moments = [(reply.created_at, reply.key) for reply in replies if reply.replace]
+        connection.executemany(
+            "INSERT INTO replaced SELECT key, model_id, text, finish_reason, choice_logprobs, option_figures,"
+            " created_at, ? FROM completions WHERE key = ?",
+            moments,
+        )
         connection.executemany(f"INSERT OR REPLACE INTO completions ({_COLUMNS}) VALUES ({_MARKS})", replaced)
         connection.execute("UPDATE generation SET value = value + 1")
     return written + len(replaced)
@@ -146,6 +153,16 @@ def generation(database: Database) -> tuple[int, int]:
             "SELECT (SELECT value FROM generation), (SELECT coalesce(max(rowid), 0) FROM completions)"
         ).fetchone()
     return int(row[0]), int(row[1])
+
+
+def as_they_were(database: Database, keys: Sequence[bytes], moment: float) -> Iterator[tuple[object, ...]]:
+    """Replies that stood at a Unix time and were replaced since: key, text, finish_reason, choice_logprobs,
+    option_figures."""
+    sql = (
+        "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM replaced"
+        f" WHERE created_at <= {float(moment)!r} AND replaced_at > {float(moment)!r} AND key IN ({{marks}})"
+    )
+    return database.many(sql, list(keys))
 
 
 def row_of(reply: StoredReply) -> Row:

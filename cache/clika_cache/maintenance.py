@@ -83,6 +83,8 @@ def prune(database: Database, *, model: str | None = None, before: float | None 
             {"model": model, "before": before},
         )
         deleted = cursor.rowcount
+        if not attempts:
+            connection.execute("DELETE FROM replaced WHERE key NOT IN (SELECT key FROM completions)")
         connection.execute("UPDATE generation SET value = value + 1")
     with database.mapped_errors():
         database.connection.execute("VACUUM")

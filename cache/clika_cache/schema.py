@@ -77,6 +77,23 @@ MIGRATIONS: tuple[Migration, ...] = (
         CREATE INDEX claims_claimant ON claims(claimant);
         """,
     ),
+    (
+        "cache_004_replaced",
+        """
+        -- What stood in a completion's place before it was asked again, so that two runs in time can be compared.
+        CREATE TABLE replaced (
+            key BLOB NOT NULL,
+            model_id INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            finish_reason TEXT,
+            choice_logprobs TEXT,
+            option_figures TEXT,
+            created_at REAL NOT NULL,
+            replaced_at REAL NOT NULL
+        );
+        CREATE INDEX replaced_key ON replaced(key);
+        """,
+    ),
 )
 
 

@@ -68,6 +68,10 @@ def report(
         bool | None,
         typer.Option("--transpose/--no-transpose", help="Languages on lines [default: in documents, if narrower]."),
     ] = None,
+    xrr: Annotated[
+        list[Path] | None,
+        typer.Option("--xrr", help="For the page: conductivity, as `clika teach score --json` wrote it; repeatable."),
+    ] = None,
     width: Annotated[float | None, typer.Option("--width", min=20, help="Width of a heat map in mm.")] = None,
     model: Models = None,
     sets: Sets = None,
@@ -94,11 +98,13 @@ def report(
             raise UserError(f"--format {format_!r} is none of html, md, latex, csv, json and parquet")
         said = f"--format {format_!r} cannot go to stdout" if file is None else f"{file.name!r} has no known suffix"
         raise UserError(f"{said}; name a file that ends in {', '.join(_KINDS)}, or --format md, latex, csv or json")
+    if xrr and kind != "html":
+        raise UserError("--xrr goes into the page: name a file that ends in .html")
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, drop=drop, split=split, reference=reference, only=only)
     with opened(database_path(db)) as store:
         if file is not None and kind in ("html", "parquet"):
-            _binary(store, file, kind, wanted, options)
+            _binary(store, file, kind, wanted, options, xrr or [])
             return
         from clika_client.scoring.score import score_store
 
@@ -115,11 +121,12 @@ def report(
         write_text(file, text)
 
 
-def _binary(store: Store, file: Path, kind: str, wanted: Wanted, options: Options) -> None:
+def _binary(store: Store, file: Path, kind: str, wanted: Wanted, options: Options, xrr: Sequence[Path]) -> None:
     if kind == "html":
+        from clika_client.report.page.taught import read_taught
         from clika_client.report.page.write import save_page
 
-        save_page(store, file, wanted, options)
+        save_page(store, file, wanted, options, read_taught(xrr))
         return
     from clika_client.report.rows.export import export
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid
@@ -109,12 +109,29 @@ def _no_worse(comparison: Comparison) -> bool:
 
 
 def compare_runs(store: Store, first: str, second: str | None, options: Options | None = None) -> list[Comparison]:
-    """The second run (None: everything stored) against the first, model by model. Raises UserError if none pairs."""
-    then, now = load(store, Wanted(run_id=first)), load(store, Wanted(run_id=second))
-    found = [compare(a, b, {**then.sets, **now.sets}, options) for a, b in _pairs(then.blocks, now.blocks)]
+    """The second run (None: everything stored) against the first, model by model, each with the replies of its time.
+
+    Raises UserError if none pairs.
+    """
+    ended = {run.run_id: run.finished_at for run in store.runs()}
+    with store.as_it_was(ended.get(first)):
+        then = load(store, Wanted(run_id=first))
+    with store.as_it_was(ended.get(second) if second is not None else None):
+        now = load(store, Wanted(run_id=second))
+    found = [
+        compare(_dated(a, b, first), _dated(b, a, second or "now"), {**then.sets, **now.sets}, options)
+        for a, b in _pairs(then.blocks, now.blocks)
+    ]
     if not found:
         raise UserError(f"no model of run {first} is in the other; name runs of the same model, or of one model each")
     return found
+
+
+def _dated(blocks: Sequence[AnswerGrid], others: Sequence[AnswerGrid], run: str) -> list[AnswerGrid]:
+    """A model that stands on both sides is called after its run, so that a sentence on the two says which is meant."""
+    if blocks[0].key.model != others[0].key.model:
+        return list(blocks)
+    return [replace(block, key=replace(block.key, model=f"{block.key.model} ({run})")) for block in blocks]
 
 
 def _pairs(

@@ -54,6 +54,7 @@ def delete_run(store: Store, run: RunRow, replies: bool) -> int:
     keys = {cell.key_at(int(p)) for cell in alone for p in cell.asked()} - kept
     with store.database.writing() as connection:
         gone = connection.executemany("DELETE FROM completions WHERE key = ?", [(key,) for key in keys]).rowcount
+        connection.executemany("DELETE FROM replaced WHERE key = ?", [(key,) for key in keys])
         for table, column in (("readings", "cell_id"), ("run_cells", "cell_id"), ("cells", "id")):
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(cell.cell_id,) for cell in alone])
         connection.execute("DELETE FROM run_cells WHERE run_id = ?", (run.run_id,))

@@ -47,6 +47,7 @@ class Store(Questions, Runs):
         self._sets: dict[int, ProbeSet] = {}
         self._keys: dict[int, bytes] = {}
         self._unpacked: dict[tuple[int, str], set[int]] = {}
+        self._moment: float | None = None
         if not read_only:
             with self.database.understood():
                 self.unpack_older()
@@ -60,6 +61,15 @@ class Store(Questions, Runs):
     def close(self) -> None:
         """Close the file."""
         self.database.close()
+
+    @contextmanager
+    def as_it_was(self, moment: float | None) -> Iterator[None]:
+        """See replies as they stood at a Unix time, where they were replaced since; readings are made anew."""
+        self._moment = moment
+        try:
+            yield
+        finally:
+            self._moment = None
 
     # ---- probe sets
 
@@ -269,6 +279,8 @@ class Store(Questions, Runs):
         keys = cell.keys_at(positions)
         sql = "SELECT key, text, finish_reason, choice_logprobs, option_figures FROM completions WHERE key IN ({marks})"
         found = {row[0]: row for row in self.database.many(sql, keys)}
+        if self._moment is not None:
+            found |= {row[0]: row for row in cached.as_they_were(self.database, keys, self._moment)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
         with self.database.understood():
             return Replies(
@@ -294,6 +306,8 @@ class Store(Questions, Runs):
 
         `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
         """
+        if self._moment is not None:
+            return None
         with self.database.mapped_errors():
             row = self.database.connection.execute(
                 "SELECT stamp, choices, reasons FROM readings WHERE cell_id = ? AND reading = ?",
@@ -318,7 +332,7 @@ class Store(Questions, Runs):
         names: Sequence[str] = (),
     ) -> None:
         """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only."""
-        if self.database.read_only:
+        if self.database.read_only or self._moment is not None:
             return
         replaced, rows = cached.generation(self.database)
         complete = int((choices[cell.asked()] != -2).all())

@@ -46,9 +46,14 @@ class Explorer:
 
 
 def explorer(
-    store: Store, chosen: Chosen, loaded: Loaded, tables: Sequence[ScoreTable], budget: int = BUDGET
+    store: Store,
+    chosen: Chosen,
+    loaded: Loaded,
+    tables: Sequence[ScoreTable],
+    budget: int = BUDGET,
+    pairs: Mapping[str, Any] | None = None,
 ) -> Explorer:
-    """Gather the questions of every table that is not a part of another."""
+    """Gather the questions of every table that is not a part of another; `pairs` goes into the page with them."""
     whole = [table for table in tables if table.split is None]
     sets, counts = [], {}
     for table in whole:
@@ -56,7 +61,7 @@ def explorer(
         if made is not None:
             sets.append(made)
             counts[table.set] = (carried, asked)
-    text = json.dumps({"sets": sets}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps({"sets": sets, "pairs": pairs or {}}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     data = text.encode("utf-8", "replace")
     return Explorer(base64.b64encode(gzip.compress(data, 6, mtime=0)).decode("ascii"), counts)
 

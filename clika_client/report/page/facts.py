@@ -9,6 +9,7 @@ from typing import Any
 from clika_client.common.errors import UserError
 from clika_client.common.languages import name as language_name
 from clika_client.common.safe_text import shown
+from clika_client.report.colours import STEPS
 from clika_client.report.conclusions import conclusions
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.notes import notes
@@ -175,6 +176,21 @@ def _worst_pairs(row: TableRow) -> tuple[tuple[str, str, float], ...]:
         if row.summary.pairs[i][j] == row.summary.pairs[i][j]
     ]
     return tuple(sorted(pairs, key=lambda pair: pair[2])[:_PAIRS])
+
+
+def pairs_to_open(facts: Sequence[TableFacts], shown_at_once: int) -> dict[str, list[dict[str, Any]]]:
+    """Chapter → the matrices of the rows after the first, which the page's script draws when they are opened."""
+    return {
+        chapter.key: [
+            {
+                "languages": [shown(tag) for tag in row.summary.languages],
+                "values": [[None if v != v else round(float(v), 2) for v in line] for line in row.summary.pairs],
+                "steps": STEPS,
+            }
+            for row in chapter.table.rows[shown_at_once:]
+        ]
+        for chapter in facts
+    }
 
 
 def spell(value: float, places: int = 2) -> str:

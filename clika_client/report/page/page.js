@@ -35,6 +35,24 @@
     return JSON.parse(await new Response(stream).text());
   }
 
+  // Matrices of many rows are drawn when they are opened: drawn at once they would be most of the page.
+  function matrix(node) {
+    const held = data.pairs[node.dataset.table][Number(node.dataset.row)];
+    const head = make("tr", {}, make("th", { scope: "col" }, make("span", { "aria-hidden": "true", text: "anchor" })),
+      ...held.languages.map(tag => make("th", { scope: "col", text: tag })));
+    const spell = v => (v < 0 ? "−" : "") + Math.abs(v).toFixed(2).replace(/^0/, "");
+    const cell = (v, same) => v === null || same ? make("td", { class: "none", text: "–" })
+      : make("td", { class: "h" + Math.min(Math.max(Math.round(v * (held.steps - 1)), 0), held.steps - 1), text: spell(v) });
+    const lines = held.values.map((row, i) => make("tr", {}, make("th", { scope: "row", text: held.languages[i] }), ...row.map((v, j) => cell(v, i === j))));
+    const label = "Matrix of " + node.querySelector("summary").textContent;
+    node.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+      make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...lines))));
+    node.dataset.full = "1";
+  }
+  document.querySelectorAll("details.pairs").forEach(node => node.addEventListener("toggle", () => {
+    if (node.open && !node.dataset.full && data) matrix(node);
+  }));
+
   const PAGE = 20;
   const form = document.getElementById("filters"), box = document.getElementById("items");
   const found = document.getElementById("found"), place = document.getElementById("place");

@@ -19,8 +19,19 @@ from clika_client.report.notes import reading_notes
 from clika_client.report.page import charts
 from clika_client.report.page.asked import what_was_asked
 from clika_client.report.page.explorer import explorer
-from clika_client.report.page.facts import HEAT, LEVELS, overall, p_value, points, spell, spell_figure, table_facts
+from clika_client.report.page.facts import (
+    HEAT,
+    LEVELS,
+    overall,
+    p_value,
+    pairs_to_open,
+    points,
+    spell,
+    spell_figure,
+    table_facts,
+)
 from clika_client.report.page.habits import habits
+from clika_client.report.page.taught import Taught
 from clika_client.scoring.load import Wanted, choose, load
 from clika_client.scoring.score import score_store
 from clika_client.scoring.score_sets import Options
@@ -30,9 +41,22 @@ from clika_providers.install import install_hint, own_version
 _HERE = "clika_client.report.page"
 
 
-def save_page(store: Store, path: Path, wanted: Wanted | None = None, options: Options | None = None) -> None:
-    """Write the page whole or not at all. Raises UserError for a missing package, nothing to show, or a bad place."""
-    text = page(store, wanted, options)
+MATRICES = 12
+"""Rows whose matrix of pairs is in the page as it opens; the others are drawn when they are opened."""
+
+
+def save_page(
+    store: Store,
+    path: Path,
+    wanted: Wanted | None = None,
+    options: Options | None = None,
+    taught: Sequence[Taught] = (),
+) -> None:
+    """Write the page whole or not at all; `taught` is what stands under conductivity.
+
+    Raises UserError for a missing package, nothing to show, or a bad place.
+    """
+    text = page(store, wanted, options, taught=taught)
     try:
         with replacing(path) as part:
             part.write_text(text, encoding="utf-8", errors="replace")
@@ -40,7 +64,14 @@ def save_page(store: Store, path: Path, wanted: Wanted | None = None, options: O
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
 
 
-def page(store: Store, wanted: Wanted | None = None, options: Options | None = None, *, live: str = "") -> str:
+def page(
+    store: Store,
+    wanted: Wanted | None = None,
+    options: Options | None = None,
+    *,
+    live: str = "",
+    taught: Sequence[Taught] = (),
+) -> str:
     """The page as HTML. `live` is the address that tells a page that is being served when there is something new."""
     try:
         import jinja2
@@ -72,7 +103,9 @@ def page(store: Store, wanted: Wanted | None = None, options: Options | None = N
         "asked": what_was_asked(store, chosen),
         "methods": methods(scores),
         "notes": [shown(note) for note in (*reading_notes(scores), *scores.notes)],
-        "explorer": explorer(store, chosen, loaded, found),
+        "explorer": explorer(store, chosen, loaded, found, pairs=pairs_to_open(facts, MATRICES)),
+        "matrices": MATRICES,
+        "taught": taught,
         "light": colours.steps("light"),
         "dark": colours.steps("dark"),
         "script": _file("page.js"),
