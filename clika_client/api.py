@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from clika_client.asking.plan import Asking, Items
+from clika_client.asking.repeatable import repeatable
 from clika_client.asking.run import PreparedRun, RunConfig, RunResult, Silent
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
@@ -190,15 +191,24 @@ def _config(
     fallback: str | Provider | None,
 ) -> RunConfig:
     several_sets: Sequence[OneSet] = (sets,) if isinstance(sets, str | Path | ProbeSet) else sets
+    several_models = (models,) if isinstance(models, str) or not isinstance(models, Sequence) else tuple(models)
+    asking, provider = asking or Asking(), provider or ProviderOptions()
+    items = replace(items or Items(), limit=limit) if limit is not None else items or Items()
+    settings = repeatable(
+        several_sets, several_models, asking=asking, items=items, options=provider,
+        languages=None if languages is None else ",".join(languages), prompt=prompt, shots=shots, max_cost=max_cost,
+        fallback=fallback,
+    )  # fmt: skip
     return RunConfig(
         sets=tuple(s if isinstance(s, ProbeSet) else resolve(str(s)) for s in several_sets),
-        models=(models,) if isinstance(models, str) or not isinstance(models, Sequence) else tuple(models),
+        models=several_models,
         style=get_style(prompt, shots),
-        asking=asking or Asking(),
+        asking=asking,
         languages=None if languages is None else tuple(canonical(tag) for tag in languages),
-        items=replace(items or Items(), limit=limit) if limit is not None else items or Items(),
-        options=provider or ProviderOptions(),
+        items=items,
+        options=provider,
         refresh=refresh,
         max_cost=max_cost,
         fallback=fallback,
+        settings=settings,
     )

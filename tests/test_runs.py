@@ -141,6 +141,22 @@ def test_two_runs_of_one_model_with_equal_prompts_are_compared_with_the_replies_
     assert {r.accuracy for r in clika_client.score(path).records} == {0.9}
 
 
+def test_a_run_made_from_python_is_repeated_by_its_id(tmp_path: Path) -> None:
+    probes, path = write_probes(tmp_path / "mine.jsonl", 12, ("en", "de", "fr")), tmp_path / "c.db"
+    items = clika_client.Items(only=("relation=odd",), limit=4, seed=3)
+    asking = clika_client.Asking(ask="text", max_tokens=7, repeats=2, permute=True)
+    clika_client.run(probes, "mock/say:B", db=path, languages=["en", "fr"], items=items, asking=asking)
+    with Store(path) as store:
+        asked = {(cell.key, tuple(cell.asked())) for cell in store.cells()}
+    clika("runs", "repeat", "last", "--db", path)
+    with Store(path) as store:
+        assert {(cell.key, tuple(cell.asked())) for cell in store.cells()} == asked
+        first, second = store.runs()
+        assert {**first.config, "settings": None} == {**second.config, "settings": None}
+    clika_client.run(probes, MockProvider(lambda _: Completion("A", "stop"), name="one"), db=path)
+    assert "script" in clika("runs", "repeat", "last", "--db", path, check=2).stderr
+
+
 def test_a_figure_below_its_limit_ends_with_4_and_is_in_junit(three: Path, tmp_path: Path) -> None:
     junit = tmp_path / "j.xml"
     done = clika(

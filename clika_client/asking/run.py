@@ -49,7 +49,7 @@ class RunConfig:
     """The user's own price table, which goes before the built-in one."""
 
     settings: Mapping[str, Json] = field(default_factory=dict)
-    """What the command line set, so that the run can be repeated."""
+    """What the command line or a script set, in the command's words, so that the run can be repeated."""
 
     def record(self) -> dict[str, Json]:
         """What the database keeps of it."""

@@ -150,7 +150,8 @@ def _settings(run: RunRow) -> dict[str, Any]:
     settings = run.config.get("settings")
     if not isinstance(settings, dict):
         raise UserError(
-            f"run {run.run_id} was made from Python or before settings were kept; its config is in `runs show`"
+            f"run {run.run_id} asked a model or a set that a script made, or is older than kept settings: repeat it by "
+            "that script; its config is in `clika runs show`"
         )
     return dict(settings)
 
