@@ -26,6 +26,7 @@ from clika_client.cli.server_options import (
     Tpm,
     check_above_zero,
 )
+from clika_client.cli.teach_compare_cmd import compare
 from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, in_context, services, upload
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
@@ -253,6 +254,7 @@ def status(
         out().print(f"{'done' if there else 'to do':6} {name}", markup=False)
 
 
+teach_app.command("compare")(compare)
 teach_app.command("in-context")(in_context)
 teach_app.command("upload")(upload)
 teach_app.command("services")(services)

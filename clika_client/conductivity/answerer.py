@@ -33,11 +33,9 @@ def name(trials: Sequence[Trial], failed: bool, p_chance: float, ceiling: Differ
     `failed`: the gate was not passed. `p_chance` is that of the test against chance, `ceiling` how far it is above
     copying (None: not known).
     """
-    given = np.concatenate([trial.given for trial in trials])
-    answers, counts = np.unique(given[given >= 0], return_counts=True)
-    if len(counts) and counts.max() > MOST * given.size and len(trials[0].continents) > 1 / MOST:
-        most = trials[0].continents[int(answers[counts.argmax()])]
-        return Answerer("constant", f"{most} is {counts.max() / given.size:.0%} of its answers")
+    most, share = favourite(trials)
+    if share > MOST and len(trials[0].continents) > 1 / MOST:
+        return Answerer("constant", f"{' or '.join(most)} is {share:.0%} of its answers")
     followed, misled = following(trials)
     if misled >= FEWEST and followed > MOST * misled:
         return Answerer(
@@ -50,6 +48,17 @@ def name(trials: Sequence[Trial], failed: bool, p_chance: float, ceiling: Differ
     if ceiling is not None and not (ceiling.value > 0 and ceiling.p < ALPHA):
         return Answerer("not told from copying", "above chance, but not above what spelling alone gives away")
     return Answerer("conductor", "above chance and above what spelling alone gives away")
+
+
+def favourite(trials: Sequence[Trial]) -> tuple[list[str], float]:
+    """The continent that is named most often after each teaching, and its mean share of all replies."""
+    names, shares = [], []
+    for trial in trials:
+        answers, counts = np.unique(trial.given[trial.given >= 0], return_counts=True)
+        if len(counts):
+            names.append(trial.continents[int(answers[counts.argmax()])])
+        shares.append(counts.max() / trial.given.size if len(counts) else 0.0)
+    return list(dict.fromkeys(names)), float(np.mean(shares))
 
 
 def following(trials: Sequence[Trial]) -> tuple[int, int]:

@@ -83,6 +83,12 @@ class Material:
     published: tuple[Row, ...] = ()
     """Release only: all its teaching rows, those of doubled names included."""
 
+    @property
+    def world(self) -> str:
+        """What was invented, in words: figures on different worlds do not compare."""
+        facts = next((name for name in self.counts if name.startswith("facts with")), "facts")
+        return f"{self.source} {facts}, seed {self.seed}"
+
     def asked(self, pair: str, part: str) -> tuple[Question, ...]:
         """The questions of one part of one language."""
         return tuple(q for q in self.questions if q.pair == pair and q.part == part)

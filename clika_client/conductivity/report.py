@@ -12,6 +12,7 @@ from rich.text import Text
 
 from clika_client.common.safe_text import shown
 from clika_client.conductivity.answerer import ALPHA
+from clika_client.conductivity.certainty import Difference
 from clika_client.conductivity.chance import Shuffled
 from clika_client.conductivity.gate import TRULY, luck, surely
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, Figure, PairScore, Score
@@ -54,12 +55,12 @@ def _gates(score: Score) -> Table:
         *("names", "taught, type 0", "taught, type 1", "asked, type 0"),
         *(f"each > {GATE_LIMIT:.0%}", "by interval"),
     )
-    table = _table("gate", *columns)
+    made = table("gate", *columns)
     for row in score.pairs:
         cells = [_gate_cell(part.count, part.passed) for part in row.gate]
         verdict = Text("passed", style="green") if not row.failed else Text("failed", style="red")
-        table.add_row(_direction(row), *cells, verdict, surely(row.gate))
-    return table
+        made.add_row(_direction(row), *cells, verdict, surely(row.gate))
+    return made
 
 
 def _gate_cell(count: Count, passed: bool) -> Text:
@@ -70,18 +71,19 @@ def _results(score: Score) -> Table:
     """One line per language: XRR where it can be interpreted, and beside it always what says nothing."""
     split = any(row.splits for row in score.pairs if row.xrr)
     names = ("type 1", "XRR", "raw", "cond.", "> chance", "p", "copying", "before", "shuffled")
-    table = _table(*names, *(("alike", "unlike") if split else ()))
+    made = table(*names, *(("alike", "unlike") if split else ()))
     for row in score.pairs:
         found = row.xrr
         figures = (None,) * 4 if found is None else (found.ratio, found.raw, found.conditional, found.above_chance)
-        sides = [_count(row.splits.get(side)) if found else "" for side in ("alike", "unlike")] if split else []
-        p = "–" if found is None else _p(row.tests.chance_p)
-        controls = (_count(row.ceiling), _count(row.baseline), _range(row.shuffled))
-        table.add_row(_direction(row), *map(_figure, figures), p, *controls, *sides)
-    return table
+        sides = [count_cell(row.splits.get(side)) if found else "" for side in ("alike", "unlike")] if split else []
+        p = "–" if found is None else p_text(row.tests.chance_p)
+        controls = (count_cell(row.ceiling), count_cell(row.baseline), _range(row.shuffled))
+        made.add_row(_direction(row), *map(figure_cell, figures), p, *controls, *sides)
+    return made
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """A p-value without the zero before its point."""
     return "–" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
@@ -89,18 +91,20 @@ def _range(found: Shuffled) -> str:
     return f"{found.mean:.3f}\n{_short(found.low)}–{_short(found.high)}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
+def table(*columns: str) -> Table:
+    """A table as this tool prints all of them."""
+    made = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table
+        made.add_column(column, justify="right" if number else "left", overflow="fold")
+    return made
 
 
 def _direction(row: PairScore) -> Text:
     return Text(f"{row.pair.taught}→{row.pair.asked}")
 
 
-def _figure(figure: Figure | None) -> str:
+def figure_cell(figure: Figure | None) -> str:
+    """A figure over its interval."""
     if figure is None or math.isnan(figure.value):
         return "–"
     return f"{figure.value:.3f}\n{_short(figure.low)}–{_short(figure.high)}"
@@ -111,7 +115,8 @@ def _short(value: float) -> str:
     return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
 
 
-def _count(count: Count | None) -> str:
+def count_cell(count: Count | None) -> str:
+    """A share over what it is a share of."""
     if count is None or count.n == 0:
         return "–"
     return f"{count.figure.value:.3f}\n{count.right}/{count.n}"
@@ -146,12 +151,17 @@ def _verdicts(score: Score) -> list[Text]:
 
 def _differs(row: PairScore) -> str:
     """What XRR differs from: chance, copying, the model before teaching."""
-    against = [f"chance p {_p(row.tests.chance_p)}"]
+    against = [f"chance p {p_text(row.tests.chance_p)}"]
     for what, found in (("copying", row.tests.ceiling), ("before", row.tests.before)):
         if found is not None:
-            ends = "" if math.isnan(found.low) else f" [{found.low:+.2f}, {found.high:+.2f}]"
-            against.append(f"{what} {found.value:+.3f}{ends} p {_p(found.p)}")
+            against.append(f"{what} {difference_text(found)} p {p_text(found.p)}")
     return "against " + ", ".join(against)
+
+
+def difference_text(found: Difference) -> str:
+    """A difference with its interval on one line."""
+    ends = "" if math.isnan(found.low) else f" [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{found.value:+.3f}{ends}"
 
 
 def _forgotten(row: Any) -> tuple[str, str]:
@@ -159,7 +169,7 @@ def _forgotten(row: Any) -> tuple[str, str]:
     lost = row.after < row.before and row.p < ALPHA
     word = "forgetful" if lost else "nothing seen to be forgotten"
     line = f"atlas in {row.language}: {row.before} of {row.n} right before teaching, {row.after} after"
-    return f"{line} (lost {row.lost}, gained {row.gained}, p {_p(row.p)}): {word}", "yellow" if lost else ""
+    return f"{line} (lost {row.lost}, gained {row.gained}, p {p_text(row.p)}): {word}", "yellow" if lost else ""
 
 
 def _percent(value: float) -> str:

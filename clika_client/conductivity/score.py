@@ -100,6 +100,8 @@ class Score:
     """Mean XRR over the interpretable languages written in the script of teaching, and in another; None without any."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """Which experiment this is: model, weights, settings, seed of teaching, digest of the material."""
+    world: str = ""
+    """What was invented; see `Material.world`."""
     forgetting: tuple[Any, ...] = ()
     """Per language, what of the real world was known before and after; empty when that was not asked."""
 
@@ -112,6 +114,7 @@ class Score:
         return {
             "model": self.model,
             "about": dict(self.about),
+            "world": self.world,
             "seed": self.seed,
             "draws": self.draws,
             "languages": self.to_records(),
@@ -141,7 +144,17 @@ def score(
     adjusted = holm([pair.tests.chance_p for pair in pairs])
     pairs = [_judged(pair, p) for pair, p in zip(pairs, adjusted, strict=True)]
     model = str((about or {}).get("model") or after.model)
-    return Score(model, seed, draws, tuple(pairs), material.notes, _by_script(pairs), about or {}, tuple(forgetting))
+    return Score(
+        model,
+        seed,
+        draws,
+        tuple(pairs),
+        material.notes,
+        _by_script(pairs),
+        about or {},
+        material.world,
+        tuple(forgetting),
+    )
 
 
 def _judged(pair: PairScore, p: float) -> PairScore:

@@ -1,0 +1,344 @@
+"""Many experiments beside one another: a row for each model, way of teaching and direction, and what differs.
+
+A row's figures are over the teachings (seeds) whose gate was passed; how many that were stands beside them. Rows are
+compared where they differ in one thing (language, direction, model, way of teaching), fact by fact, with Holm's
+correction in each of these families. Figures on different invented worlds, or on the authors' facts, never are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clika_client.common.errors import UserError
+from clika_client.conductivity.answerer import Answerer, name
+from clika_client.conductivity.certainty import Difference, Xrr, difference, paired_shares, stacked, xrr
+from clika_client.conductivity.chance import shuffle
+from clika_client.conductivity.experiment import STATE, material_of, score_folder
+from clika_client.conductivity.folder import material_digest
+from clika_client.conductivity.gate import Count
+from clika_client.conductivity.material import Form, Pair
+from clika_client.conductivity.score import PairScore, Score
+from clika_client.conductivity.trials import Trial
+from clika_client.scoring.metrics.intervals import DRAWS
+from clika_client.scoring.metrics.significance import holm
+
+FAMILIES = ("language", "direction", "model", "way")
+PASSED_OVER = "rounds"
+"""Folder of an experiment that holds what was asked before its gate was passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which teaching a score is of."""
+
+    folder: Path
+    model: str
+    """Its own name, as that of its directory."""
+    weights: str
+    """Digest of the untaught weights, or of what else tells the model apart."""
+    settings: Mapping[str, Any]
+    """Of teaching, without its seed; empty for a model that was taught elsewhere."""
+    seed: int | None
+    material: str
+    """Digest of the material's folder."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "folder": str(self.folder),
+            "model": self.model,
+            "weights": self.weights,
+            "settings": dict(self.settings),
+            "teaching_seed": self.seed,
+            "material": self.material,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model, taught in one way, one direction: all its teachings."""
+
+    model: str
+    way: str
+    """What of the settings differs between the experiments at hand; empty where nothing does."""
+    pair: Pair
+    form: Form
+    world: str
+    """What was invented: rows of different worlds do not compare."""
+    teachings: tuple[tuple[About, PairScore], ...]
+    xrr: Xrr | None
+    """None when no teaching passed the gate."""
+    p_chance: float
+    """One-sided, over all teachings that passed; adjusted for all rows (Holm)."""
+    ceiling: Count | None
+    """Of copying."""
+    above_ceiling: Difference | None
+    above_before: Difference | None
+    answerer: Answerer
+
+    @property
+    def passed(self) -> tuple[tuple[About, PairScore], ...]:
+        """The teachings whose gate was passed."""
+        return tuple(one for one in self.teachings if one[1].xrr)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Of the teachings that passed, or of all when none did."""
+        return [score.trial for _, score in self.passed or self.teachings]
+
+    @property
+    def direction(self) -> str:
+        """`en→de`."""
+        return f"{self.pair.taught}→{self.pair.asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two rows that differ in one thing."""
+
+    family: str
+    one: int
+    """Numbers of the rows."""
+    other: int
+    found: Difference
+    """XRR of one less that of the other."""
+    adjusted: float
+    """p by Holm's correction within the family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The table over all experiments."""
+
+    rows: tuple[Row, ...]
+    compared: tuple[Compared, ...]
+    unfinished: tuple[Path, ...] = ()
+    """Experiments that were not asked after teaching yet."""
+    draws: int = DRAWS
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, ready for JSON."""
+        return {
+            "rows": [_record(number, row) for number, row in enumerate(self.rows)],
+            "compared": [
+                {
+                    "family": one.family,
+                    "rows": [one.one, one.other],
+                    "difference": _number(one.found.value),
+                    "low": _number(one.found.low),
+                    "high": _number(one.found.high),
+                    "p": _number(one.found.p),
+                    "p_adjusted": _number(one.adjusted),
+                }
+                for one in self.compared
+            ],
+            "unfinished": [str(path) for path in self.unfinished],
+            "draws": self.draws,
+        }
+
+
+def between(paths: Sequence[Path], *, draws: int = DRAWS, seed: int = 0) -> Between:
+    """Score every experiment in and below the folders; raises UserError when there is none that was asked."""
+    finished, unfinished = find(paths)
+    if not finished:
+        listed = ", ".join(map(str, paths))
+        raise UserError(f"no experiment in {listed} was asked after teaching; `clika teach run` does all that")
+    scored: list[tuple[About, Score]] = []
+    for folder in finished:
+        material = material_of(folder)
+        scored += [(about(folder, score), score) for score in score_folder(material, folder, draws=100)]
+    return table(scored, unfinished, draws=draws, seed=seed)
+
+
+def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Folders of experiments in and below the paths: those that were asked after teaching, and those that were not."""
+    finished: list[Path] = []
+    unfinished: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise UserError(f"{path} is no folder; give those of experiments, or one that holds them")
+        for folder in sorted({path, *(state.parent for state in path.rglob(STATE))}):
+            if PASSED_OVER in folder.relative_to(path).parts or folder in (*finished, *unfinished):
+                continue
+            if any(folder.glob("after.text.json")) or any(folder.glob("after.choice.json")):
+                finished.append(folder)
+            elif (folder / STATE).is_file():
+                unfinished.append(folder)
+    return finished, unfinished
+
+
+def about(folder: Path, score: Score | None = None) -> About:
+    """Which teaching a folder holds; a model that was taught elsewhere is known by what it was asked as."""
+    path = folder / STATE
+    state = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    settings = dict(state.get("settings", {}))
+    seed = settings.pop("seed", None)
+    spec = score.model if score else folder.name
+    where = state.get("model_path")
+    return About(
+        folder,
+        Path(where).name if where else spec,
+        str(state.get("model", spec)),
+        settings,
+        seed,
+        str(state.get("material") or material_digest(material_of(folder))),
+    )
+
+
+def table(
+    scored: Sequence[tuple[About, Score]], unfinished: Sequence[Path] = (), *, draws: int = DRAWS, seed: int = 0
+) -> Between:
+    """Rows and comparisons of scored experiments."""
+    names, ways = _names([one for one, _ in scored]), _ways([one for one, _ in scored])
+    groups: dict[tuple[Any, ...], list[tuple[About, PairScore]]] = {}
+    for one, score in scored:
+        for pair in score.pairs:
+            key = (names[one.weights], ways[_frozen(one.settings)], pair.pair, pair.form, _world(score, pair))
+            groups.setdefault(key, []).append((one, pair))
+    rows = [_row(key, teachings, draws, seed) for key, teachings in groups.items()]
+    adjusted = holm([row.p_chance for row in rows])
+    rows = [
+        replace(row, p_chance=p, answerer=name(row.trials, row.xrr is None, p, row.above_ceiling))
+        for row, p in zip(rows, adjusted, strict=True)
+    ]
+    return Between(tuple(rows), tuple(_compare(rows)), tuple(unfinished), draws)
+
+
+def _row(key: tuple[Any, ...], teachings: Sequence[tuple[About, PairScore]], draws: int, seed: int) -> Row:
+    passed = [score for _, score in teachings if score.xrr]
+    scores = passed or [score for _, score in teachings]
+    trials = [score.trial for score in scores]
+    asked, _ = stacked(trials)
+
+    def against(others: list[Any]) -> Difference | None:
+        if any(other is None for other in others):
+            return None
+        return paired_shares(trials, asked, np.stack(others).astype(np.float64))
+
+    shuffled = shuffle(trials, draws, seed)
+    copies = [trial.copies_right if bool((trial.copied >= 0).all()) else None for trial in trials]
+    above = against(copies)
+    model, way, pair, form, world = key
+    return Row(
+        model,
+        way,
+        pair,
+        form,
+        world,
+        tuple(teachings),
+        xrr(trials) if passed else None,
+        shuffled.p,
+        scores[0].ceiling,
+        above,
+        against([trial.before for trial in trials]),
+        name(trials, not passed, shuffled.p, above),
+    )
+
+
+def _world(score: Score, pair: PairScore) -> str:
+    """What was invented: its source, seed and kind of names, and which facts are asked."""
+    facts = pair.trial.facts
+    return f"{score.world}, {len(facts)} facts, {len(pair.trial.continents)} continents"
+
+
+def _names(experiments: Sequence[About]) -> dict[str, str]:
+    """Weights → the model's name, with a part of the digest where two models have the same one."""
+    by_weights = {one.weights: one.model for one in experiments}
+    shared = [name for name in by_weights.values() if list(by_weights.values()).count(name) > 1]
+    return {weights: f"{name} {weights[:6]}" if name in shared else name for weights, name in by_weights.items()}
+
+
+def _ways(experiments: Sequence[About]) -> dict[str, str]:
+    """Settings → those of them that differ between the experiments, in words."""
+    settings = {_frozen(one.settings): one.settings for one in experiments}
+    keys = sorted({key for one in settings.values() for key in one})
+    varied = [key for key in keys if len({json.dumps(one.get(key)) for one in settings.values()}) > 1]
+    return {
+        frozen: ", ".join(f"{key.replace('_', ' ')} {one[key]}" for key in varied if key in one)
+        for frozen, one in settings.items()
+    }
+
+
+def _frozen(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+def _compare(rows: Sequence[Row]) -> Iterator[Compared]:
+    """All pairs of rows that differ in one thing, each family corrected by itself."""
+    for family in FAMILIES:
+        found = [
+            (i, j, difference(rows[i].trials, rows[j].trials, same_teaching=_together(rows[i], rows[j])))
+            for i, j in combinations(range(len(rows)), 2)
+            if rows[i].xrr and rows[j].xrr and _only(family, rows[i], rows[j])
+        ]
+        known = [one for one in found if one[2].p == one[2].p]
+        adjusted = holm([one.p for _, _, one in known])
+        for (i, j, one), p in zip(known, adjusted, strict=True):
+            yield Compared(family, i, j, one, p)
+
+
+def _only(family: str, one: Row, other: Row) -> bool:
+    """Whether two rows of one world differ in this and in nothing else."""
+    reverse = [row.pair.taught == row.pair.language for row in (one, other)]
+    differs = {
+        "language": one.pair.language != other.pair.language,
+        "direction": reverse[0] != reverse[1],
+        "model": one.model != other.model,
+        "way": one.way != other.way,
+    }
+    same = one.world == other.world and one.form == other.form
+    return same and [each for each, yes in differs.items() if yes] == [family]
+
+
+def _together(one: Row, other: Row) -> bool:
+    """Whether the teachings of both are the same ones, as when one model was taught several languages at once."""
+    return [a.folder for a, _ in one.passed] == [a.folder for a, _ in other.passed]
+
+
+def _record(number: int, row: Row) -> dict[str, Any]:
+    found = row.xrr
+
+    def figure(one: Any) -> dict[str, float | None] | None:
+        return None if one is None else {key: _number(getattr(one, key)) for key in ("value", "low", "high")}
+
+    def differs(one: Difference | None) -> dict[str, float | None] | None:
+        return None if one is None else {**(figure(one) or {}), "p": _number(one.p)}
+
+    return {
+        "row": number,
+        "model": row.model,
+        "way": row.way,
+        "taught_in": row.pair.taught,
+        "asked_in": row.pair.asked,
+        "form": row.form,
+        "world": row.world,
+        "status": "scored" if found else "not interpretable",
+        "answerer": row.answerer.kind,
+        "because": row.answerer.why,
+        "teachings": len(row.teachings),
+        "passed": len(row.passed),
+        "xrr": figure(found.ratio if found else None),
+        "raw": figure(found.raw if found else None),
+        "conditional": figure(found.conditional if found else None),
+        "above_chance": figure(found.above_chance if found else None),
+        "chance": row.trials[0].chance,
+        "p_chance": _number(row.p_chance),
+        "ceiling": figure(row.ceiling.figure if row.ceiling else None),
+        "above_ceiling": differs(row.above_ceiling),
+        "above_before": differs(row.above_before),
+        "experiments": [
+            {**one.to_json(), "passed": not score.failed, "xrr": _number(score.xrr.ratio.value) if score.xrr else None}
+            for one, score in row.teachings
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else round(value, 6)
