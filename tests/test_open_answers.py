@@ -107,6 +107,10 @@ def test_a_reply_is_read_as_a_person_would(language: str, reply: str, verdict: s
         ("Orhan Pamuk", "Orhan Pamouk is a Turkish writer.", "right in another language"),
         ("Şanlıurfa", "Sanli Urfa is a city in Turkey.", "right in another language"),
         ("Phaselis", "Faselis is in Turkey.", "right in another language"),
+        # One that names nobody, or nothing but the answer, speaks of what was asked.
+        ("Orhan Pamuk", "He is from Turkey.", "right in another language"),
+        ("Orhan Pamuk", "Turkey", "right in another language"),
+        ("Orhan Pamuk", "The country is Turkey, not Greece.", "right in another language"),
         # A name in another script may be that of the subject, and an answer in the asked language is not English.
         ("Orhan Pamuk", "ओरहान is a Turkish writer.", "right in another language"),
         ("Orhan Pamuk", "अहमत तुर्की से है।", "right"),

@@ -132,7 +132,8 @@ def look_alike(root: Path, model: str = "toy", suffix: str = ".csv") -> Path:
         rows = [["Question", "Predicted", "answers", "label", "llm_output"]]
         for number, ((reply, words), gold) in enumerate(zip(said, golds, strict=True)):
             local = gold if language == "English" else f"{language} for {gold}"
-            rows.append([f"{language} question {number}?", reply, local, "cities", f"Because.\n\nRating: {words}"])
+            asked = f"In which country is Place {number} located?" if language == "English" else f"{language} {number}?"
+            rows.append([asked, reply, local, "cities", f"Because.\n\nRating: {words}"])
         with (folder / f"{language}{suffix}").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(rows)
     return root
@@ -185,7 +186,7 @@ def test_the_facts_are_a_set_by_name_too(tmp_path: Path) -> None:
     assert found.open
     assert (found.n, found.languages) == (3, ("en", "hi", "sw"))
     assert found.items[0].tags["original_lang"] == "tr"
-    assert found.items[0].tags["subject"] in found.probes["en"][0].question
+    assert [item.tags["subject"] for item in found.items] == ["Place 0", "Place 1", "Place 2"]
     assert found.probes["hi"][0].choices[found.probes["hi"][0].gold] == names()["TR"]["hi"][0]
     done = clika("run", "x-fakt", "-m", "mock/say:Türkiye", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0)
     assert {r["ask"] for r in records(done)} == {"open"}

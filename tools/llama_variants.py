@@ -15,9 +15,13 @@ _X86 = re.compile(r'GGML_SYSTEM_ARCH STREQUAL "x86".*?(?=\n *elseif)', re.DOTALL
 _OPENED = "_lib = load_shared_library(_lib_base_name, _base_path)\n"
 _LOADS = """
 # Kernels are modules beside this library. Through its own handle: under another name a second registry would be opened.
+# Without a word: by default the file that was chosen is written to standard error.
+_quiet = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(lambda *_: None)
+_lib.ggml_log_set(_quiet, None)
 _lib.ggml_backend_load_all_from_path.argtypes = [ctypes.c_char_p]
 _lib.ggml_backend_load_all_from_path.restype = None
 _lib.ggml_backend_load_all_from_path(os.fsencode(_base_path))
+_lib.ggml_log_set(None, None)
 """
 
 

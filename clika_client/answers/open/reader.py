@@ -37,7 +37,7 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
         return OpenAnswer("empty", "empty")
     said = cut(text, accepted.language)
     found = _BY_KIND[accepted.kind](said, accepted) or _mixed(said, accepted) or _elsewhere(said, accepted)
-    if found is not None and found.language == "en" and not speaks_of(text, accepted.about):
+    if found is not None and found.language == "en" and not speaks_of(text, accepted.about, _english(accepted)):
         return OpenAnswer("wrong", "another subject", found.written)
     if found is not None:
         return found
@@ -175,6 +175,13 @@ def _mixed(said: Passages, accepted: Accepted) -> OpenAnswer | None:
         if found:
             return OpenAnswer("wrong", f"{rule} mixed rival", part.raw, rival=found[0].name)
     return None
+
+
+def _english(accepted: Accepted) -> Iterator[str]:
+    """The English names of all known answers."""
+    yield from accepted.elsewhere.get("en", ())
+    for names in accepted.rivals.get("en", {}).values():
+        yield from names
 
 
 def _begun(names: Names) -> Names:

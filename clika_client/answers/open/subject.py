@@ -7,7 +7,7 @@ the sound of their consonants too, and one word of the name that is nearly there
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -22,12 +22,21 @@ _SOUNDS = (
     ("ph", "f"), ("kh", "k"), ("sh", "s"), ("ch", "s"), ("th", "t"), ("ck", "k"), ("x", "ks"), ("c", "k"), ("q", "k"),
     ("g", "k"), ("j", "k"), ("z", "s"), ("w", "v"), ("b", "v"), ("d", "t"), ("m", "n"),
 )  # fmt: skip
+_CAPITAL = re.compile(r"\b[A-Z\u00c0-\u00de]\w+")
+_OPENERS = frozenset(
+    re.findall(
+        r"\w+",
+        "it he she they its his her their this that these the there in of an one yes no so thus therefore however but and "
+        "answer country city capital sorry here for as is was who which what you your we if not based",
+    )
+)
+"""Words that an English sentence begins with and that name nothing."""
 _VOWELS = re.compile("[aeiouyh]")
 _TWICE = re.compile(r"(.)\1+")
 
 
-def speaks_of(reply: str, about: Sequence[str]) -> bool:
-    """Whether a reply names what was asked, `about` in Latin letters; also where that cannot be told.
+def speaks_of(reply: str, about: Sequence[str], answers: Iterable[str]) -> bool:
+    """Whether a reply names what was asked, `about` in Latin letters; also where it names nothing but `answers`.
 
     A reply with words of another script may name it in that one.
     """
@@ -36,7 +45,10 @@ def speaks_of(reply: str, about: Sequence[str]) -> bool:
         return True
     given = plain(reply).split()
     said = {word for word in (*given, *map("".join, pairwise(given))) if len(word) >= _SHORT}
-    return not said.isdisjoint(wanted) or any(_alike(word, other) for word in wanted for other in said)
+    if not said.isdisjoint(wanted) or any(_alike(word, other) for word in wanted for other in said):
+        return True
+    known = {word for name in answers for word in plain(name).split()} | _OPENERS
+    return all(word in known for name in _CAPITAL.findall(reply) for word in plain(name).split())
 
 
 def _words(name: str) -> list[str]:
