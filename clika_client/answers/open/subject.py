@@ -26,8 +26,8 @@ _CAPITAL = re.compile(r"\b[A-Z\u00c0-\u00de]\w+")
 _OPENERS = frozenset(
     re.findall(
         r"\w+",
-        "it he she they its his her their this that these the there in of an one yes no so thus therefore however but and "
-        "answer country city capital sorry here for as is was who which what you your we if not based",
+        "it he she they its his her their this that these the there in of an one yes no so thus therefore however but "
+        "and answer country city capital sorry here for as is was who which what you your we if not based",
     )
 )
 """Words that an English sentence begins with and that name nothing."""
