@@ -38,7 +38,7 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
         console.print(f"requests without an answer, {kind}: {count:,}", markup=False)
     table = Table()
     for name in ("model", "source"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("replies", "input tokens", "output tokens", "US$", "last"):
         table.add_column(name, justify="right")
     for row in found.models:

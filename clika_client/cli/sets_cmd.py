@@ -157,6 +157,8 @@ _ABOUT = "about:"
 """Keys of a set's `meta` that tell readers about it."""
 _MANY_VALUES = 20
 """A tag with more values than this is a name rather than a property, and only counted."""
+_MANY_LANGUAGES = 8
+"""More counts than these are summed up; --json has them all."""
 _MANY_CHARACTERS = 2_000
 
 
@@ -187,6 +189,10 @@ def _count(n: int | dict[str, int], languages: int) -> str:
         return str(n)
     if len(n) == languages and len(set(n.values())) == 1:
         return f"{next(iter(n.values()))} in every language"
+    if len(n) > _MANY_LANGUAGES:
+        few, most = min(n, key=lambda tag: n[tag]), max(n, key=lambda tag: n[tag])
+        span = f"{n[few]} each" if n[few] == n[most] else f"{n[few]} in {few} to {n[most]} in {most}"
+        return f"({len(n)} languages: {span})"
     return f"({' '.join(f'{tag} {count}' for tag, count in n.items())})"
 
 

@@ -31,7 +31,10 @@ def render_comparison(comparison: Comparison, console: Console) -> None:
         console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
         console.print(_accuracy([*rows, mean], console))
         if any(d.en_co.defined for d in rows):
-            console.print(_consistency([*rows, mean], comparison.variant, console))
+            console.print(
+                Text(f"Consistency, corrected for chance; beside it en-CO ({comparison.variant})", style="bold")
+            )
+            console.print(_consistency([*rows, mean], console))
     console.print()
     for note in (*comparison.notes, *_method(comparison)):
         console.print(Text(cleaned(note, console), style="dim"))
@@ -46,7 +49,9 @@ def render_changes(changes: Sequence[Change], console: Console, variant: str) ->
         title = f"{name} · {split}" if split else name
         console.print()
         console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
-        for title, field, beside in (("RA", "ra", ""), ("corrected consistency", "en_co_chance_corrected", "en_co")):
+        for title, field, beside in (("RA", "ra", ""), ("consistency", "en_co_chance_corrected", "en_co")):
+            if beside:
+                console.print(Text("Consistency, corrected for chance; beside it en-CO", style="bold"))
             console.print(_changes(rows, field, beside, title, console))
     console.print()
     method = (
@@ -72,8 +77,8 @@ def _accuracy(rows: Sequence[Difference], console: Console) -> Table:
     return grid
 
 
-def _consistency(rows: Sequence[Difference], variant: str, console: Console) -> Table:
-    grid = _grid("corrected consistency", "n", "A", "B", "B - A", "95 %", "p Holm", "", f"en-CO ({variant}) A", "B")
+def _consistency(rows: Sequence[Difference], console: Console) -> Table:
+    grid = _grid("", "n", "A", "B", "B - A", "95 %", "p Holm", "", "en-CO A", "B")
     for d in (d for d in rows if d.en_co.defined):
         grid.add_row(
             cleaned(d.language or "mean", console),
@@ -88,7 +93,7 @@ def _consistency(rows: Sequence[Difference], variant: str, console: Console) -> 
 
 
 def _changes(rows: Sequence[Change], field: str, beside: str, title: str, console: Console) -> Table:
-    headers = ("en-CO before", "after") if beside else ()
+    headers = ("en-CO", "after") if beside else ()
     grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "", *headers)
     for change in rows:
         estimate: PairedEstimate = getattr(change, field)
