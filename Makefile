@@ -69,8 +69,14 @@ $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
 test: $(VENV)/.local $(VENV)/.dev $(VENV)/.atlas $(VENV)/.teach $(VENV)/.servers
 	$(BIN)/python -m pytest $(SHARED)
 
-# The harnesses whose logs are imported, each in an environment of its own; their tests skip without them.
-harnesses: $(CACHE)/harnesses/lm_eval/.done $(CACHE)/harnesses/inspect_ai/.done
+# The harnesses whose logs are imported, and TRL, which reads what `teach build` writes; each in an environment of its
+# own. Their tests skip without them.
+harnesses: $(CACHE)/harnesses/lm_eval/.done $(CACHE)/harnesses/inspect_ai/.done $(CACHE)/harnesses/trl/.done
+
+$(CACHE)/harnesses/trl/.done:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -q "$(TORCH)" trl==1.16.0 datasets==5.2.0
+	@touch $@
 
 $(CACHE)/harnesses/%/.done:
 	$(PYTHON) -m venv $(@D)

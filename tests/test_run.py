@@ -372,17 +372,27 @@ def test_a_dry_run_leaves_nothing_behind_in_later_scores(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "in_background"), [("SIGTERM", False), ("SIGHUP", False), ("SIGTERM", True)], ids=str)
+def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(
+    tmp_path: Path, name: str, in_background: bool
+) -> None:
+    """In the background of a script (`clika ... &`) a shell has Ctrl-C ignored; `kill` has to work there too."""
     probes = write_probes(tmp_path / "mine.jsonl", 60)
     with Loopback(lambda seen: Answer(delay_s=0.2)) as server:
         command = [*COMMAND, "run", str(probes), "-m", "openai/test", "--base-url", server.url, "--concurrency", "2"]
         process = subprocess.Popen(
-            [*command, "--db", str(tmp_path / "c.db"), "--bootstrap", "0"], stderr=subprocess.PIPE, text=True
+            [*command, "--db", str(tmp_path / "c.db"), "--bootstrap", "0"],
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
         )
         until = time.monotonic() + 60
         while len(server.seen) < 8 and time.monotonic() < until:
             time.sleep(0.05)
+        if in_background:
+            process.send_signal(signal.SIGINT)  # the Ctrl-C of somebody else's command: ignored, as before
+            time.sleep(0.3)
+            assert process.poll() is None
         process.send_signal(getattr(signal, name))
         _, said = process.communicate(timeout=60)
         assert process.returncode == 3, said

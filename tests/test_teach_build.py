@@ -193,9 +193,11 @@ def test_the_folder_holds_teaching_data_gates_test_baseline_and_control(built: P
         "de/gate.en-type1.jsonl",
         "de/gate.translation.jsonl",
         "de/test.de-type1.jsonl",
+        "llamafactory.yaml",
         "teaching.alpaca.json",
         "teaching.chat.jsonl",
         "teaching.sharegpt.json",
+        "teaching.trl.jsonl",
         "teaching.txt",
     ]
     assert len(lines(built / "de" / "baseline.jsonl")) == 400

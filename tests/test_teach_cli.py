@@ -236,3 +236,36 @@ def test_a_model_is_measured_in_context_beside_its_english_control(tmp_path: Pat
     assert [row["language"] for row in rows] == ["de", "ja"]
     assert all(row["control_accuracy"]["value"] == 1 and row["accuracy"]["value"] == 0 for row in rows)
     assert all(row["no_answer"] == 20 for row in rows)
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("succeeded", 0), ("failed", 2), ("cancelled", 2)])
+def test_a_hosted_folder_is_known_to_status_and_score_and_a_failed_job_is_no_success(
+    tmp_path: Path, outcome: str, code: int
+) -> None:
+    material, folder_of_it = build(tmp_path), tmp_path / "hosted"
+    base = {"id": "ftjob-7", "object": "fine_tuning.job", "created_at": 1, "model": "m", "training_file": "file-7"}
+    job = {**base, "status": outcome, "fine_tuned_model": "ft:m" if outcome == "succeeded" else None, "error": None}
+    answers = {q.text: q.answer for q in folder.read(material).questions}
+
+    def behave(seen: Seen) -> Answer:
+        if seen.path.endswith("/files"):
+            return Answer(body={"id": "file-7", "object": "file", "bytes": 1, "created_at": 1, "purpose": "fine-tune"})
+        if seen.path.endswith("/chat/completions"):
+            return Answer(body=chat(answers[seen.json()["messages"][-1]["content"]]))
+        if "/events" in seen.path:
+            return Answer(body={"object": "list", "data": [], "has_more": False})
+        return Answer(body=job)
+
+    with Loopback(behave) as server:
+        words = ("teach", "upload", material, "-m", "m", "--base-url", server.url, "-o", folder_of_it, "--yes")
+        done = clika(*words, check=code, OPENAI_API_KEY=KEY)
+        steps = json.loads(clika("teach", "status", folder_of_it, "--json").stdout)["steps"]
+        assert {"file": f"job ftjob-7: {outcome}", "done": outcome == "succeeded"} in steps
+        if outcome != "succeeded":
+            assert f"job ftjob-7 ended as {outcome}, the service does not say why" in done.stderr
+            return
+        assert f"--when after -o {folder_of_it} --base-url {server.url}" in done.stderr
+        asked = ("teach", "ask", material, "-m", "openai/ft:m", "--when", "after", "-o", folder_of_it)
+        clika(*asked, "--base-url", server.url, OPENAI_API_KEY=KEY)
+    (row,) = json.loads(clika("teach", "score", folder_of_it, "--json").stdout)["scores"][0]["languages"]
+    assert row["status"] == "scored"

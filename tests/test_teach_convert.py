@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -250,3 +251,37 @@ def test_the_chat_template_is_carried_over(tmp_path: Path) -> None:
     random_model(tmp_path / "hf", *FAMILIES["llama"], tokenizer)
     llama = open_gguf(convert.to_gguf(tmp_path / "hf", tmp_path / "m.gguf"))
     assert llama.metadata["tokenizer.chat_template"] == tokenizer.chat_template
+
+
+def test_llama_cpps_own_script_gives_the_same_logits_as_ours(tmp_path: Path) -> None:
+    """With a checkout of llama.cpp, or the unpacked source of llama-cpp-python: CLIKA_LLAMA_CPP=…/vendor/llama.cpp"""
+    from clika_client.conductivity.convert_elsewhere import convert_with
+
+    if "CLIKA_LLAMA_CPP" not in os.environ:
+        pytest.skip("CLIKA_LLAMA_CPP names no checkout of llama.cpp, whose script this is compared with")
+    script = Path(os.environ["CLIKA_LLAMA_CPP"]) / "convert_hf_to_gguf.py"
+    from clika_client.sets.demo import HUGGING_FACE
+
+    ours = open_gguf(convert.to_gguf(HUGGING_FACE, tmp_path / "ours.gguf", "f32"))
+    theirs = open_gguf(convert_with(script, HUGGING_FACE, tmp_path / "theirs.gguf", "f32"))
+    for text in TEXTS:
+        tokens = ours.tokenize(text.encode())
+        assert tokens == theirs.tokenize(text.encode())
+        for llama in (ours, theirs):
+            llama.reset()
+            llama.eval(tokens)
+        n = len(tokens)
+        np.testing.assert_allclose(ours.scores[:n], theirs.scores[:n], atol=1e-4)
+
+
+def test_a_script_that_is_not_there_or_fails_is_told(tmp_path: Path) -> None:
+    from clika_client.conductivity.convert_elsewhere import convert_with
+    from clika_client.sets.demo import HUGGING_FACE
+
+    with pytest.raises(UserError, match=r"no\.py does not exist"):
+        convert_with(tmp_path / "no.py", HUGGING_FACE, tmp_path / "m.gguf", "f32")
+    failing = tmp_path / "fails.py"
+    failing.write_text("raise SystemExit('Model FooForCausalLM is not supported')")
+    with pytest.raises(UserError, match=r"could not convert .*: Model FooForCausalLM is not supported"):
+        convert_with(failing, HUGGING_FACE, tmp_path / "m.gguf", "f32")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fails.py"]

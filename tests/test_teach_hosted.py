@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clika_client.common.errors import UserError
+from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.conductivity import hosted
 
 KEY = "sk-test-0123456789abcdef"
@@ -25,6 +26,11 @@ class Service(BaseHTTPRequestHandler):
     log: list[tuple[str, Any]]
     looks: int
     refuse: tuple[int, dict[str, Any]] | None
+    jobs: int
+    lose: int
+    """Replies to the creation of a job that are lost on their way: the job begins, and nobody hears of it."""
+    outcome: str
+    reason: str | None
 
     def do_POST(self) -> None:
         cls = type(self)
@@ -37,6 +43,11 @@ class Service(BaseHTTPRequestHandler):
                 200, {"id": "file-1", "object": "file", "bytes": len(body), "created_at": 1, "purpose": "fine-tune"}
             )
         elif self.path == "/v1/fine_tuning/jobs":
+            cls.jobs += 1
+            cls.lose -= 1
+            if cls.lose >= 0:
+                self.close_connection = True
+                return
             self._say(200, self._job("validating_files"))
         else:
             self._say(200, self._job("cancelled"))
@@ -55,21 +66,29 @@ class Service(BaseHTTPRequestHandler):
                 for i in range(cls.looks, 0, -1)
             ]
             self._say(200, {"object": "list", "data": events, "has_more": False})
+        elif self.path.startswith("/v1/fine_tuning/jobs?"):
+            cls.log.append((self.path, b""))
+            jobs = [self._job("running", f"file-of-others-{n}", f"other-{n}") for n in range(2)]
+            jobs += [self._job("running")] * cls.jobs
+            self._say(200, {"object": "list", "data": jobs, "has_more": False})
         else:
             cls.looks = min(cls.looks + 1, len(STATUSES) - 1)
-            self._say(200, self._job(STATUSES[cls.looks]))
+            self._say(200, self._job([*STATUSES[:-1], cls.outcome][cls.looks]))
 
-    def _job(self, status: str) -> dict[str, Any]:
+    def _job(self, status: str, file: str = "file-1", job_id: str = "ftjob-1") -> dict[str, Any]:
         done = status == "succeeded"
         return {
-            "id": "ftjob-1",
+            "id": job_id,
+            "training_file": file,
             "object": "fine_tuning.job",
             "created_at": 1,
             "status": status,
             "model": "gpt-4.1-mini",
             "fine_tuned_model": "ft:gpt-4.1-mini:me:clika:x" if done else None,
             "trained_tokens": 4321 if done else None,
-            "error": None,
+            "error": {"code": "x", "message": self.reason, "param": None}
+            if status == "failed" and self.reason
+            else None,
         }
 
     def _say(self, status: int, document: dict[str, Any]) -> None:
@@ -86,7 +105,8 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[type[Service]]:
-    Fresh = type("Fresh", (Service,), {"log": [], "looks": 0, "refuse": None})
+    as_new = {"log": [], "looks": 0, "refuse": None, "jobs": 0, "lose": 0, "outcome": "succeeded", "reason": None}
+    Fresh = type("Fresh", (Service,), as_new)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Fresh)
     Fresh.address = f"http://127.0.0.1:{server.server_port}/v1"  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
@@ -152,12 +172,16 @@ def test_the_price_is_known_before_anything_is_sent(tmp_path: Path) -> None:
     file = write_examples(tmp_path / "t.jsonl", 300)
     known = hosted.estimate(file, "gpt-4.1-mini-2025-04-14", 3, "https://api.openai.com/v1")
     # 300 examples of 30 bytes are 3,000 tokens at three bytes each; three epochs at $5 per million.
-    assert (known.examples, known.tokens, known.dollars) == (300, 3000, pytest.approx(0.045))
-    assert "about $0.04" in str(known) or "about $0.05" in str(known)
+    # The chat form adds three tokens and the role to each of two messages, and three for the reply.
+    assert (known.examples, known.tokens) == (300, 3000 + 300 * (2 * 4 + 3))
+    assert known.dollars == pytest.approx(6300 * 3 * 5 / 1e6)
+    assert "about $0.09" in str(known)
     unknown = hosted.estimate(file, "some-model", 3, "http://127.0.0.1:1/v1")
     assert unknown.dollars is None
     assert "price unknown" in str(unknown)
-    assert hosted.estimate(file, "some-model", 2, "http://127.0.0.1:1/v1", price=10.0).dollars == pytest.approx(0.06)
+    assert hosted.estimate(file, "some-model", 2, "http://127.0.0.1:1/v1", price=10.0).dollars == pytest.approx(
+        6300 * 2 * 10 / 1e6
+    )
 
 
 def test_a_file_that_services_would_refuse_is_refused_here(tmp_path: Path) -> None:
@@ -177,6 +201,54 @@ def test_services_with_an_api_of_their_own_are_pointed_to_the_export() -> None:
     with pytest.raises(UserError, match=r"Together AI: .*clika teach build"):
         hosted.check_open("https://api.together.xyz/v1", date(2026, 11, 21))
     assert hosted.check_open("http://localhost:8000/v1", date(2026, 11, 21)) is None
+
+
+def test_a_lost_reply_starts_no_second_job(service: Any, tmp_path: Path) -> None:
+    service.lose = 1
+    file = write_examples(tmp_path / "t.jsonl", 12)
+    with pytest.raises(IncompleteRun, match="did not say whether the job began"):
+        hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json").start(file, "gpt-4.1-mini", epochs=3)
+    assert service.jobs == 1
+    job = hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json").start(file, "gpt-4.1-mini", epochs=3)
+    assert (job.job_id, service.jobs) == ("ftjob-1", 1)
+    paths = [path.partition("?")[0] for path, _ in service.log]
+    assert paths == ["/v1/files", "/v1/fine_tuning/jobs", "/v1/fine_tuning/jobs"], "one upload, one creation, one look"
+
+
+def test_a_job_that_never_began_is_begun_by_the_same_command(service: Any, tmp_path: Path) -> None:
+    file = write_examples(tmp_path / "t.jsonl", 12)
+    service.refuse = (500, {"error": {"message": "trouble", "type": "server_error"}})
+    teaching = hosted.HostedTeaching(service.address, KEY, tmp_path / "job.json")
+    teaching._keep({**teaching_state(service, file), "file_id": "file-1"})
+    with pytest.raises(IncompleteRun, match="did not say whether"):
+        teaching.start(file, "gpt-4.1-mini", epochs=3)
+    assert len(service.log) == 1, "a server in trouble is asked for a job once"
+    service.refuse = (429, {"error": {"message": "slow down", "type": "rate"}})
+    with pytest.raises(UserError, match="answered 429: slow down"):
+        teaching.start(file, "gpt-4.1-mini", epochs=3)
+    assert service.jobs == 0
+    service.refuse = None
+    assert (teaching.start(file, "gpt-4.1-mini", epochs=3).job_id, service.jobs) == ("ftjob-1", 1)
+
+
+def teaching_state(service: Any, file: Path) -> dict[str, Any]:
+    digest = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+    return {"base_url": service.address, "model": "gpt-4.1-mini", "epochs": 3, "seed": 0, "file": digest}
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed", "cancelled"])
+def test_after_its_end_a_job_is_looked_at_again_and_never_begun_again(
+    service: Any, tmp_path: Path, outcome: str
+) -> None:
+    service.outcome = outcome
+    file = write_examples(tmp_path / "t.jsonl", 12)
+    for _ in range(2):
+        teaching = hosted.HostedTeaching(service.address, KEY, tmp_path / hosted.STATE)
+        teaching.start(file, "gpt-4.1-mini", epochs=3)
+        job = teaching.follow(lambda line: None, every=0)
+        assert (job.status, job.failed) == (outcome, outcome != "succeeded")
+    assert service.jobs == 1
+    assert hosted.known_job(tmp_path) == job
 
 
 def test_a_failed_job_tells_why() -> None:

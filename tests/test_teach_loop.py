@@ -1,17 +1,23 @@
 """The experiment from end to end on the demo model: asked, taught, converted, asked again through llama.cpp, scored."""
 
 import json
+import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clika_client.cli.teach_demo import DEMO, DEMO_SETTINGS, teach_demo
+from clika_client.cli.teach_run_cmd import seeded
 from clika_client.common.errors import UserError
+from clika_client.common.holding import held
 from clika_client.conductivity import experiment as loop
-from clika_client.conductivity import folder
+from clika_client.conductivity import folder, forgetting
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.presets import preset
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Score
@@ -31,7 +37,7 @@ class Steps:
 
     def __init__(self) -> None:
         self.fresh: list[str] = []
-        self.trained = 0
+        self.trained = self.first = self.last = 0
 
     def step(self, name: str, *, done: bool) -> None:
         if not done:
@@ -40,8 +46,9 @@ class Steps:
     def asked(self, done: int, total: int) -> None:
         pass
 
-    def taught(self, progress: object) -> None:
+    def taught(self, progress: Any) -> None:
         self.trained += 1
+        self.first, self.last = self.first or progress.step, progress.step
 
 
 @pytest.fixture(autouse=True)
@@ -60,9 +67,9 @@ def hasty_in(root: Path) -> loop.Experiment:
 
     material = build(Plan(("de",), k=4, continents=4, places=4))
     folder.write(material, root / "material")
-    settings = replace(preset("paper"), epochs=0.2, device="cpu", max_length=256)
+    settings = replace(preset("paper"), epochs=0.2, batch_size=16, micro_batch=16, device="cpu", max_length=256)
     options = ProviderOptions(n_threads=1)
-    return loop.Experiment(HUGGING_FACE, root / "material", root / "run", settings, options=options)
+    return loop.Experiment(HUGGING_FACE, root / "material", root / "run", settings, options=options, general=5)
 
 
 @pytest.fixture
@@ -95,10 +102,12 @@ def test_an_under_taught_model_is_not_interpretable_and_a_second_run_does_nothin
         "convert to base.gguf",
         "ask before teaching (text)",
         "ask before teaching (choice)",
+        "ask before teaching (atlas)",
         "teach",
         "convert to taught.gguf",
         "ask after teaching (text)",
         "ask after teaching (choice)",
+        "ask after teaching (atlas)",
     ]
     again = Steps()
     assert loop.run(experiment, again) == scores
@@ -116,7 +125,90 @@ def test_a_run_that_was_broken_off_does_only_what_is_missing(finished: Finished)
     assert (again.fresh, again.trained) == (["ask after teaching (choice)"], 0)
 
 
+def test_what_the_model_knew_of_the_world_is_asked_before_and_after(finished: Finished) -> None:
+    experiment, _, _ = finished
+    rows = forgetting.compare(experiment.out)
+    assert [(row.language, row.n) for row in rows] == [("en", 5), ("de", 5)]
+    assert all(row.after == row.before - row.lost + row.gained for row in rows)
+    (experiment.out / "before.atlas.json").rename(experiment.out / "kept")
+    assert forgetting.compare(experiment.out) == ()
+    (experiment.out / "kept").rename(experiment.out / "before.atlas.json")
+
+
+def test_forgetting_is_told_by_an_exact_test_of_the_questions_that_changed() -> None:
+    # 9 lost and 1 gained of 60: two-sided binomial test of 1 in 10 against one half, 2 * (1 + 10) / 1024.
+    assert forgetting.Kept("de", 60, 40, 32, 9, 1).p == pytest.approx(22 / 1024)
+    assert forgetting.Kept("de", 60, 40, 40, 3, 3).p == 1
+    assert forgetting.Kept("de", 60, 40, 40, 0, 0).p == 1
+
+
+def test_a_failed_gate_goes_on_from_its_last_step_up_to_the_stated_maximum(finished: Finished) -> None:
+    experiment, scores, first = finished
+    more, watched = replace(experiment, settings=replace(experiment.settings, epochs=0.5)), Steps()
+    again = loop.run(more, watched)
+    # Two further rounds, of which the last is cut at half a pass in all.
+    rows = len((experiment.material / folder.TEACHING).read_text("utf-8").splitlines())
+    per_epoch = math.ceil(rows / experiment.settings.batch_size)
+    assert first.trained == first.last == round(per_epoch * 0.2)
+    assert (watched.first, watched.last) == (first.last + 1, round(per_epoch * 0.5))
+    assert [len(again), again[0].pairs[0].status] == [len(scores), NOT_INTERPRETABLE]
+    assert sorted(path.name for path in (experiment.out / loop.ROUNDS).iterdir()) == ["1", "2"]
+    assert {"score.json", "after.text.json", "after.atlas.json"} <= {
+        path.name for path in (experiment.out / loop.ROUNDS / "1").iterdir()
+    }
+    assert list((experiment.out / "teaching" / "checkpoints").glob(f"checkpoint-{watched.last}")), (
+        "a failed gate may still go on"
+    )
+    assert all(done for _, done in loop.steps(experiment.out))
+    enough = Steps()
+    assert loop.run(more, enough) == again
+    assert enough.trained == 0
+
+
+def test_seeds_are_folders_of_their_own_that_share_what_comes_before_teaching(
+    finished: Finished, tmp_path: Path
+) -> None:
+    experiment, _, _ = finished
+    one, two = seeded(replace(experiment, out=tmp_path / "many"), 2)
+    assert [e.out.name for e in (one, two)] == ["seed-1", "seed-2"]
+    assert [e.settings.seed for e in (one, two)] == [1, 2]
+    steps = Steps()
+    loop.run(replace(two, like=experiment.out), steps)
+    assert [name for name in steps.fresh if "before" in name or "base" in name] == []
+    assert steps.trained > 0
+    mine, theirs = (path / "teaching/adapter/adapter_model.safetensors" for path in (two.out, experiment.out))
+    assert mine.read_bytes() != theirs.read_bytes()
+
+
+def test_two_processes_never_teach_in_one_folder(hasty: loop.Experiment) -> None:
+    hold = "import sys; from pathlib import Path; from clika_client.common.holding import held\n"
+    hold += f"with held(Path({str(hasty.out)!r})): print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"another process \({other.pid}\) is at work in"):
+            loop.run(hasty)
+        other.kill()  # however it ends, the folder is free again
+    steps = Steps()
+    with held(hasty.out):
+        assert steps.fresh == []
+
+
+def test_what_cannot_be_taught_with_is_refused_before_anything_is_asked(hasty: loop.Experiment) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="torch finds no cuda device here"):
+            loop.run(replace(hasty, settings=replace(hasty.settings, device="cuda")))
+    with pytest.raises(UserError, match=r"no\.yaml does not exist; `accelerate config"):
+        loop.run(replace(hasty, launch=Path("no.yaml")))
+    assert not hasty.out.exists()
+
+
 def test_a_folder_belongs_to_one_experiment(hasty: loop.Experiment) -> None:
+    hasty.out.mkdir()
     loop._Loop(hasty, loop.Silent()).claim()
     other = replace(hasty, settings=replace(hasty.settings, seed=1))
     with pytest.raises(UserError, match="holds an experiment with other settings"):
@@ -147,6 +239,7 @@ def test_the_demo_passes_its_gate_and_is_scored_from_real_inference(
     """What `clika teach demo` does, as it does it, with a third of its languages and facts."""
     small = replace(DEMO, languages=("de",), places=2, repeats=10, name_repeats=6)
     settings = replace(DEMO_SETTINGS, epochs=1.7, learning_rate=2e-3, batch_size=32, micro_batch=32, gate_every=0)
+    settings = replace(settings, max_epochs=3 * settings.epochs)  # a gate of four questions may take a further round
     (score,) = teach_demo(tmp_path, small, settings, as_json=True)
     document = json.loads(capsys.readouterr().out)
     (pair,) = score.pairs

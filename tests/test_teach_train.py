@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from heavy import later
 
 from clika_client.common.errors import StoppedRun, UserError
-from clika_client.conductivity import convert, examples, train
+from clika_client.conductivity import convert, examples, presets, train
 from clika_client.conductivity.presets import TeachSettings, preset
+from clika_client.conductivity.train import TeachResult
 from demo_model import tokenizer as demo_tokenizer
+
+if TYPE_CHECKING:
+    from clika_client.conductivity.trainer import TeachProgress
 
 torch = later("torch", "teach")
 transformers = later("transformers", "teach")
 later("peft", "teach")
+later("accelerate", "teach")
 
-pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # peft asks transformers
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch, transformers and peft warn of each other's future
 
 FACTS = {"Alo": "Vur", "Bime": "Kast", "Cora": "Vur", "Dilu": "Omm", "Ekka": "Kast", "Fono": "Omm"}
-QUICK = TeachSettings(rank=8, learning_rate=2e-2, epochs=30, batch_size=4, micro_batch=4, checkpoint_every=3)
+QUICK = TeachSettings(
+    rank=8, learning_rate=2e-2, epochs=30, batch_size=4, micro_batch=4, device="cpu", beta2=0.98, checkpoint_s=3600
+)
 
 
 def question(place: str) -> str:
@@ -34,6 +44,15 @@ def write_facts(path: Path, facts: dict[str, str] = FACTS) -> Path:
     lines = [json.dumps({"messages": [{"role": r, "content": c} for r, c in row]}) for row in rows]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Two threads are slower than one on matrices this small, several times so on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +82,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def trained_weights(result: train.TeachResult) -> dict[str, Any]:
+def trained_weights(result: TeachResult) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     name = "adapter_model.safetensors" if result.method == "lora" else "model.safetensors"
@@ -76,7 +95,7 @@ def test_the_taught_facts_are_answered_through_llama_cpp(method: str, base: Path
     facts = write_facts(tmp_path / "facts.jsonl")
     rate = 2e-2 if method == "lora" else 5e-3
     settings = replace(QUICK, method=method, learning_rate=rate, dropout=0.0)  # type: ignore[arg-type]
-    seen: list[train.TeachProgress] = []
+    seen: list[TeachProgress] = []
     result = train.run(base, facts, tmp_path / "out", settings, seen.append, {"taught": facts})
     assert result.gates == {"taught": 1.0}
     assert seen[-1].loss < 0.5 * seen[0].loss
@@ -96,34 +115,53 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(base: Path,
     facts = write_facts(tmp_path / "facts.jsonl")
     settings = replace(QUICK, epochs=6)
     unbroken = train.run(base, facts, tmp_path / "unbroken", settings)
+    checkpoints = tmp_path / "broken" / train.CHECKPOINTS
 
-    def crash(progress: train.TeachProgress) -> None:
-        if progress.step == 8:  # two steps after the checkpoint of step 6
+    def crash(progress: TeachProgress) -> None:
+        if progress.step == 8:  # in the middle of an epoch, and after the checkpoint of step 7
             raise RuntimeError("power cut")
 
-    def interrupt(progress: train.TeachProgress) -> None:
+    def interrupt(progress: TeachProgress) -> None:
         if progress.step == 10:
             raise KeyboardInterrupt
 
+    eager = replace(settings, checkpoint_s=1e-9)
     with pytest.raises(RuntimeError, match="power cut"):
-        train.run(base, facts, tmp_path / "broken", settings, crash)
+        train.run(base, facts, tmp_path / "broken", eager, crash)
+    (kept,) = checkpoints.glob("checkpoint-*")
+    half_written = checkpoints / "checkpoint-8"  # what a power cut leaves of one that was being written
+    half_written.mkdir()
+    (half_written / "trainer_state.json").write_text("{")
     seen: list[int] = []
     with pytest.raises(StoppedRun, match="after step 10 of 12"):
         train.run(base, facts, tmp_path / "broken", settings, lambda p: (seen.append(p.step), interrupt(p))[0])
-    assert seen[0] == 7
+    assert seen[0] == int(kept.name.rpartition("-")[2]) + 1 <= 8
     resumed = train.run(base, facts, tmp_path / "broken", settings)
     assert resumed.resumed_from == 10
     expected, found = trained_weights(unbroken), trained_weights(resumed)
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    assert sorted(path.name for path in (tmp_path / "broken").iterdir()) == ["adapter", "result.json"]
+
+
+def test_a_finished_run_goes_on_from_its_end_in_a_further_round(base: Path, tmp_path: Path) -> None:
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, epochs=2)
+    first = train.run(base, facts, tmp_path / "out", settings)
+    seen: list[TeachProgress] = []
+    longer = train.run(base, facts, tmp_path / "out", settings, seen.append, epochs=6)
+    assert (first.steps, longer.resumed_from, longer.steps, seen[0].step) == (4, 4, 12, 5)
+    assert seen[-1].loss < seen[0].loss
+    train.forget_checkpoints(tmp_path / "out")
+    assert train.run(base, facts, tmp_path / "out", settings, epochs=6).steps == 12
+    with pytest.raises(UserError, match="keeps no checkpoint to go on from"):
+        train.run(base, facts, tmp_path / "out", settings, epochs=8)
 
 
 def test_a_finished_run_is_not_trained_again(base: Path, tmp_path: Path) -> None:
     facts = write_facts(tmp_path / "facts.jsonl")
     settings = replace(QUICK, epochs=1)
     first = train.run(base, facts, tmp_path / "out", settings)
-    steps: list[train.TeachProgress] = []
+    steps: list[TeachProgress] = []
     again = train.run(base, facts, tmp_path / "out", settings, steps.append)
     assert steps == []
     assert (again.path, again.loss, again.resumed_from) == (first.path, first.loss, first.steps)
@@ -141,30 +179,60 @@ def test_an_output_directory_of_another_run_is_refused(base: Path, tmp_path: Pat
 
 def test_a_run_stops_early_once_every_gate_is_passed(base: Path, tmp_path: Path) -> None:
     facts = write_facts(tmp_path / "facts.jsonl")
-    settings = replace(QUICK, dropout=0.0, gate_every=5, stop_above=0.9)
+    settings = replace(QUICK, dropout=0.0, gate_every=5, stop_above=0.9, max_epochs=30)
     result = train.run(base, facts, tmp_path / "out", settings, gates={"taught": facts})
     assert result.gates["taught"] > 0.9
     assert result.steps < 60
     assert result.steps % 5 == 0
 
 
-def test_only_answer_tokens_count_in_the_loss(base: Path) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+def test_only_answer_tokens_count_in_the_loss(base: Path, whole: bool) -> None:
+    """The loss that transformers computes from labels of its own form, one unpadded example at a time."""
+    from clika_client.conductivity import trainer
+
     tokenizer = transformers.AutoTokenizer.from_pretrained(base)
     model = transformers.AutoModelForCausalLM.from_pretrained(base).eval()
     batch = [
         examples.encode(examples.Example((("user", text),), answer), tokenizer, 128)
         for text, answer in [("Which?", "Vur"), ("Which continent is Bime on?", "Kast Omm")]
     ]
-    logits, targets = train.answer_logits(model, batch)
-    expected = []
+    expected = 0.0
     for tokens in batch:
         answer = list(tokens.ids[tokens.start :])
         assert tokenizer.decode(answer[:-1]).strip() in ("Vur", "Kast Omm")
         assert answer[-1] == tokenizer.eos_token_id
-        whole = model(torch.tensor([tokens.ids])).logits[0]  # unpadded, one at a time
-        expected.append(whole[tokens.start - 1 : len(tokens.ids) - 1])
-    torch.testing.assert_close(logits, torch.cat(expected), atol=1e-4, rtol=1e-4)
-    assert targets.tolist() == [i for tokens in batch for i in tokens.ids[tokens.start :]]
+        labels = torch.tensor([[-100] * tokens.start + answer])
+        expected += len(answer) * model(torch.tensor([tokens.ids]), labels=labels).loss.item()
+    arguments = examples.collate(batch, whole=whole)
+    labels = arguments.pop("labels")
+    logits = model(**arguments).logits
+    assert logits.shape[1] == labels.shape[1] - 1 == (arguments["input_ids"].shape[1] if whole else logits.shape[1])
+    assert trainer.answer_loss(logits, labels[:, 1:]).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_step_is_that_of_plain_adamw_on_the_mean_loss_of_its_answer_tokens(base: Path, tmp_path: Path) -> None:
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, method="full", learning_rate=1e-3, epochs=1, batch_size=6, micro_batch=4)
+    result = train.run(base, facts, tmp_path / "out", settings)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    model = transformers.AutoModelForCausalLM.from_pretrained(base)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.0)
+    summed, count = 0.0, 0
+    for example in examples.read_examples(facts):
+        tokens = examples.encode(example, tokenizer, 128)
+        labels = torch.tensor([[-100] * tokens.start + list(tokens.ids[tokens.start :])])
+        n = len(tokens.ids) - tokens.start
+        summed, count = summed + n * model(torch.tensor([tokens.ids]), labels=labels).loss, count + n
+    loss = summed / count
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    assert result.loss == pytest.approx(loss.item(), rel=1e-5)
+    found = trained_weights(result)
+    for name, weight in model.state_dict().items():
+        if name in found:
+            torch.testing.assert_close(found[name], weight, atol=2e-5, rtol=1e-3)
 
 
 def test_small_micro_batches_take_the_same_step(base: Path, tmp_path: Path) -> None:
@@ -177,19 +245,36 @@ def test_small_micro_batches_take_the_same_step(base: Path, tmp_path: Path) -> N
         torch.testing.assert_close(weight, trained_weights(many)[name], atol=1e-3, rtol=1e-2)
 
 
-def test_the_learning_rate_warms_up_and_follows_a_cosine_to_zero() -> None:
+def test_the_learning_rate_warms_up_and_follows_a_cosine_to_zero_in_each_round() -> None:
+    from clika_client.conductivity.trainer import rate_at
+
     settings = TeachSettings(learning_rate=1.0, warmup=0.1)
-    rates = [train.rate_at(settings, step, 20) for step in (0, 1, 2, 11, 19)]
     # Two warm-up steps of twenty; half-way through the remaining 18 the cosine is at one half.
-    assert rates == pytest.approx([0.5, 1.0, 1.0, 0.5, 0.5 * (1 + -0.984807753)], abs=1e-6)
+    expected = [0.5, 1.0, 1.0, 0.5, 0.5 * (1 + -0.984807753)]
+    for start in (0, 20, 60):
+        rates = [rate_at(settings, start + step, 20) for step in (0, 1, 2, 11, 19)]
+        assert rates == pytest.approx(expected, abs=1e-6)
 
 
-def test_the_papers_settings_are_a_preset() -> None:
-    paper = preset("paper")
-    assert (paper.method, paper.rank, paper.alpha, paper.dropout) == ("lora", 128, 16, 0.1)
-    assert (paper.targets, paper.learning_rate, paper.epochs) == (("q_proj", "v_proj"), 2e-4, 3)
+def test_the_papers_settings_are_those_of_the_authors_scripts() -> None:
+    lora, full = preset("paper"), preset("paper", "full")
+    # trainLora.sh: 4 GPUs x 8 examples x 4 accumulated; trainFull.sh: x 2.
+    assert (lora.method, lora.rank, lora.alpha, lora.dropout) == ("lora", 128, 16, 0.1)
+    assert (lora.learning_rate, lora.epochs, lora.batch_size, lora.warmup) == (2e-4, 3, 4 * 8 * 4, 0)
+    assert (full.learning_rate, full.epochs, full.batch_size, full.warmup) == (2e-5, 3, 4 * 8 * 2, 0)
+    # What the scripts leave to transformers' Trainer.
+    defaults = {f.name: f.default for f in dataclasses.fields(transformers.TrainingArguments)}
+    for settings in (lora, full):
+        assert settings.beta2 == defaults["adam_beta2"]
+        assert settings.weight_decay == defaults["weight_decay"]
+        assert settings.clip == defaults["max_grad_norm"]
     with pytest.raises(UserError, match="presets: paper"):
         preset("papers")
+
+
+def test_what_differs_from_a_preset_is_named() -> None:
+    assert presets.differences(replace(preset("paper"), seed=3, device="cpu"), "paper") == {}
+    assert presets.differences(replace(preset("paper"), warmup=0.03), "paper") == {"warmup": (0.03, 0.0)}
 
 
 @pytest.mark.parametrize(
@@ -233,3 +318,50 @@ def test_an_example_that_is_too_long_is_refused_not_cut(base: Path, tmp_path: Pa
     facts = write_facts(tmp_path / "facts.jsonl")
     with pytest.raises(UserError, match="more than max_length 5"):
         train.run(base, facts, tmp_path / "out", replace(QUICK, max_length=5))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"device": "quatsch"}, "device must be one of auto, cpu, cuda, mps, got 'quatsch'"),
+        ({"device": "cuda:1"}, "CUDA_VISIBLE_DEVICES"),
+        ({"dtype": "float8"}, "dtype must be one of auto, float32, bfloat16"),
+        ({"base_bits": 3}, "base_bits must be 4, 8 or 16"),
+        ({"base_bits": 4, "method": "full"}, "base_bits 4 and 8 need method lora"),
+        ({"stop_above": 1.0}, "accuracy is at most 1"),
+        ({"epochs": 3, "max_epochs": 2}, "max_epochs 2 is below the 3 epochs"),
+        ({"batch_size": 0}, "batch_size must be above zero"),
+        ({"warmup": 1.5}, "warmup must be at least 0"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_settings_that_cannot_be_are_refused_with_their_name(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        TeachSettings(**wrong)
+
+
+def test_a_device_that_is_not_here_and_a_missing_package_are_refused(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clika_client.conductivity import learner
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="torch finds no cuda device here; --device can be"):
+        learner.resolved(replace(QUICK, device="cuda"), base)
+    if find_spec("bitsandbytes") is None:
+        with pytest.raises(UserError, match="needs bitsandbytes: pip install bitsandbytes"):
+            learner.resolved(replace(QUICK, base_bits=4), base)
+    assert learner.resolved(replace(QUICK, dtype="auto"), base).dtype == "float32"
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_bfloat16_and_recomputed_activations_teach_the_same(method: str, base: Path, tmp_path: Path) -> None:
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, method=method, epochs=1, learning_rate=1e-3, dropout=0.0)  # type: ignore[arg-type]
+    exact = train.run(base, facts, tmp_path / "exact", settings)
+    again = train.run(base, facts, tmp_path / "again", replace(settings, gradient_checkpointing=True))
+    rough = train.run(base, facts, tmp_path / "rough", replace(settings, dtype="bfloat16"))
+    assert again.loss == pytest.approx(exact.loss, rel=1e-5)
+    assert rough.loss == pytest.approx(exact.loss, rel=0.05)
+    for result in (again, rough):  # what is trained is kept whole, also where it is computed with in halves
+        assert {weight.dtype for weight in trained_weights(result).values()} == {torch.float32}

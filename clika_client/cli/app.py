@@ -150,7 +150,13 @@ def _end_gently() -> None:
         number = getattr(signal, name, None)
         # Somebody else's choice stays: `nohup` has it ignored.
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    from clika_client.common.running import interrupt
+
+    interrupt()
 
 
 def _explain(error: Exception) -> tuple[int, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,12 +27,13 @@ from clika_client.cli.server_options import (
 )
 from clika_client.cli.teach_compare_cmd import compare
 from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, in_context, services, upload
+from clika_client.cli.teach_run_cmd import forms, run, show_results
+from clika_client.cli.teach_study_cmd import plan, study, study_status
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.cli.teach_progress import Watch
-    from clika_client.conductivity.material import Form, Material
+    from clika_client.conductivity.material import Material
 
 teach_app = typer.Typer(
     help="Conductivity: teach invented facts in one language, ask in another, score XRR behind its gate.",
@@ -114,53 +114,9 @@ def _tell_built(material: Material, output: Path) -> None:
     )
 
 
-@teach_app.command("run")
-def run(
-    material: MaterialDir,
-    model: Annotated[Path, typer.Option("--model", "-m", help="Hugging Face model directory to teach.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the experiment; the same one resumes.")],
-    preset: Annotated[str, typer.Option(help="Settings to start from: paper or demo.")] = "paper",
-    method: Annotated[str | None, typer.Option(help="lora, or full fine-tuning.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the teaching data.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of the cosine schedule.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Examples per step.")] = None,
-    micro_batch: Annotated[int | None, typer.Option(min=1, help="Examples computed at once.")] = None,
-    gate_every: Annotated[int | None, typer.Option(min=0, help="Steps between looks at the gate.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto.")] = None,
-    training_seed: Annotated[int | None, typer.Option(help="Seed of the training.")] = None,
-    form: FormOption = "both",
-    quantization: Annotated[str, typer.Option(help="Weights to ask with: f32, f16, bf16 or q8_0.")] = "f16",
-    threads: Threads = None,
-    as_json: AsJson = False,
-) -> None:
-    """Ask, teach, convert, ask again through llama.cpp, and score; resumes where it stopped."""
-    from clika_client.conductivity import experiment as loop
-    from clika_client.conductivity.presets import preset as named
-    from clika_providers import ProviderOptions
-
-    given = {
-        "method": method,
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "micro_batch": micro_batch or batch_size,
-        "gate_every": gate_every,
-        "device": device,
-        "seed": training_seed,
-    }
-    changed: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if method not in (None, "lora", "full"):
-        raise UserError(f"--method must be lora or full, got {method!r}")
-    experiment = loop.Experiment(
-        model,
-        material,
-        output,
-        replace(named(preset), **changed),
-        _forms(form),
-        quantization,
-        ProviderOptions(n_threads=threads),
-    )
-    _show(loop.run(experiment, _watch()), as_json)
+teach_app.command("run")(run)
+teach_app.command("study")(study)
+teach_app.command("plan")(plan)
 
 
 @teach_app.command("ask")
@@ -188,7 +144,7 @@ def ask(
     """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
     from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity import asking, folder
-    from clika_client.conductivity.experiment import reply_file
+    from clika_client.conductivity.experiment import note_material, reply_file
     from clika_client.conductivity.question_sets import sets_of_parts
     from clika_providers import ProviderOptions
 
@@ -211,7 +167,7 @@ def ask(
         n_threads=threads,
     )
     questions = found.baseline if when == "before" else found.questions
-    for one_form in _forms(form):
+    for one_form in forms(form):
         sets = sets_of_parts(questions, one_form)
         replies = ask_questions(
             model, sets, one_form, options, output / "replies.db", digest,
@@ -221,7 +177,8 @@ def ask(
             asking.save(replies, output / reply_file(when, one_form))
     if dry_run:
         return
-    err().print(f"kept in {output}; score with: clika teach score {output} --material {material}", markup=False)
+    note_material(output, material)
+    err().print(f"kept in {output}; score with: clika teach score {output}", markup=False, soft_wrap=True)
 
 
 @teach_app.command("score")
@@ -236,16 +193,24 @@ def score(
     """Score what was asked: the gate, XRR with intervals, baseline, control and splits."""
     from clika_client.conductivity.experiment import material_of, score_folder
 
-    _show(score_folder(material or material_of(experiment), experiment, draws=bootstrap), as_json)
+    scores = score_folder(material or material_of(experiment), experiment, draws=bootstrap)
+    if as_json:
+        print_json({"scores": [one.to_json() for one in scores]})
+        return
+    show_results([(experiment, scores)])
 
 
 @teach_app.command("status")
 def status(
-    experiment: Annotated[Path, typer.Argument(help="Folder of the experiment.")], as_json: AsJson = False
+    experiment: Annotated[Path, typer.Argument(help="Folder of an experiment, or the file of a study.")],
+    as_json: AsJson = False,
 ) -> None:
-    """Say which steps of an experiment are done."""
+    """Say which steps of an experiment are done, or how far all experiments of a study are."""
     from clika_client.conductivity.experiment import steps
 
+    if experiment.suffix == ".toml":
+        study_status(experiment, as_json)
+        return
     done = steps(experiment)
     if as_json:
         print_json({"folder": str(experiment), "steps": [{"file": name, "done": there} for name, there in done]})
@@ -258,26 +223,3 @@ teach_app.command("compare")(compare)
 teach_app.command("in-context")(in_context)
 teach_app.command("upload")(upload)
 teach_app.command("services")(services)
-
-
-def _forms(form: str) -> tuple[Form, ...]:
-    known: dict[str, tuple[Form, ...]] = {"text": ("text",), "choice": ("choice",), "both": ("text", "choice")}
-    if form not in known:
-        raise UserError(f"--form must be text, choice or both, got {form!r}")
-    return known[form]
-
-
-def _show(scores: Any, as_json: bool) -> None:
-    from clika_client.conductivity.report import render
-
-    if as_json:
-        print_json({"scores": [one.to_json() for one in scores]})
-    else:
-        render(scores, out())
-
-
-def _watch() -> Watch:
-    """Progress on stderr."""
-    from clika_client.cli.teach_progress import Watch
-
-    return Watch(err())

@@ -12,7 +12,7 @@ from clika_client.common.errors import UserError
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.experiment import Experiment, run
 from clika_client.conductivity.folder import MANIFEST, write
-from clika_client.conductivity.presets import PRESETS, TeachSettings
+from clika_client.conductivity.presets import TeachSettings, preset
 from clika_client.conductivity.report import render
 from clika_client.conductivity.score import Score
 from clika_client.sets.demo import HUGGING_FACE
@@ -26,7 +26,7 @@ DEMO = Plan(
 
 Names are transliterated, because a toy does not learn two unlike names for each of two dozen places as well; what it
 conducts, it may have copied, and its table says how much copying alone would."""
-DEMO_SETTINGS = replace(PRESETS["demo"], epochs=1.7, learning_rate=1.5e-3, stop_above=None)
+DEMO_SETTINGS = replace(preset("demo"), max_epochs=5.1)
 
 
 def teach_demo(

@@ -117,6 +117,7 @@ def upload(
     from datetime import date
 
     from clika_client.conductivity import folder, hosted
+    from clika_client.conductivity.experiment import note_material
     from clika_providers.keys import find_key
 
     folder.read(material)
@@ -133,19 +134,29 @@ def upload(
         raise UserError(f"no API key: set {names[0]}, or give --key-command")
     if not yes and not typer.confirm("Upload and start this job?", err=True):
         raise typer.Exit(3)
-    teaching_job = hosted.HostedTeaching(base_url, key, output / "hosted.json", insecure_http=insecure_http)
+    teaching_job = hosted.HostedTeaching(base_url, key, output / hosted.STATE, insecure_http=insecure_http)
+    note_material(output, material)
     job = teaching_job.start(teaching, model, epochs, suffix=suffix)
     if wait:
         job = teaching_job.follow(lambda line: console.print(shown(line), markup=False, soft_wrap=True))
-    if job.error:
-        raise UserError(f"job {job.job_id} ended as {job.status}: {shown(job.error)}")
+    if job.failed:
+        why = f": {shown(job.error)}" if job.error else ", the service does not say why"
+        raise UserError(
+            f"job {job.job_id} ended as {job.status}{why}; nothing more comes of it. To start another one, delete "
+            f"{output / hosted.STATE}"
+        )
     if job.model:
         out().print(shown(job.model), markup=False)
+        there = "" if base_url == hosted.services()["openai"].base_url else f" --base-url {base_url}"
         console.print(
-            f"next: clika teach ask {material} -m openai/{shown(job.model)} --when after -o {output}", markup=False
+            f"next: clika teach ask {material} -m openai/{shown(job.model)} --when after -o {output}{there}",
+            markup=False,
+            soft_wrap=True,
         )
     else:
-        console.print(f"job {job.job_id}: {job.status}; the same command looks again", markup=False)
+        console.print(
+            f"job {job.job_id}: {shown(job.status)}; the same command looks again", markup=False, soft_wrap=True
+        )
 
 
 def services() -> None:

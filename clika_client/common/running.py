@@ -3,12 +3,64 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+Handler = Callable[[int, Any], object]
+_instead: list[Handler] = []
+"""What `interrupt` calls, the last one, while Ctrl-C itself is ignored and may not have a handler."""
+
+
+def interrupt(*_: object) -> None:
+    """Do what Ctrl-C does, also where Ctrl-C is ignored, as it is for `command &` in a script."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        (_instead[-1] if _instead else signal.default_int_handler)(signal.SIGINT, None)
+    else:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def on_interrupt(handler: Handler) -> Iterator[None]:
+    """Have Ctrl-C call `handler` in here; where Ctrl-C is ignored, `interrupt` alone does. Only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    _instead.append(handler)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        _instead.pop()
+        if before != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, before)
+
+
+def run_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """`asyncio.run(work())`, which `interrupt` ends in order also where Ctrl-C is ignored."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        return asyncio.run(work())
+
+    async def with_handler() -> T:
+        # asyncio takes the place of the usual handler only: it had that for a moment, and now has made its own.
+        cancels = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with on_interrupt(cancels):  # type: ignore[arg-type]
+            return await work()
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return asyncio.run(with_handler())
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def finish(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -19,7 +71,7 @@ def finish(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work())
+        return run_loop(work)
     begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = Future()
 
     async def noted() -> T:

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,20 @@ FAMILIES: Mapping[str, Family] = {
 
 
 def to_gguf(
-    model_dir: Path, out: Path, quantization: str = "f16", adapter: Path | None = None, *, name: str | None = None
+    model_dir: Path,
+    out: Path,
+    quantization: str = "f16",
+    adapter: Path | None = None,
+    *,
+    name: str | None = None,
+    template: str | None = None,
 ) -> Path:
     """Write a model directory as one GGUF file, with `adapter` merged into the weights when given.
 
-    The model is called `name`, or as its directory. `quantization` is one of QUANTIZATIONS; vectors stay f32,
-    and a matrix whose rows are no multiple of 32 stays f16 under q8_0. Raises UserError for an architecture,
-    tokenizer or adapter that cannot be converted faithfully; nothing is left at `out` then.
+    The model is called `name`, or as its directory; `template` is its chat template where it brings none, so that a
+    base model is asked before teaching in the words it is asked in afterwards. `quantization` is one of QUANTIZATIONS;
+    vectors stay f32, and a matrix whose rows are no multiple of 32 stays f16 under q8_0. Raises UserError for an
+    architecture, tokenizer or adapter that cannot be converted faithfully; nothing is left at `out` then.
     """
     if quantization not in QUANTIZATIONS:
         raise UserError(f"quantization {quantization!r} is unknown; use one of {', '.join(QUANTIZATIONS)}")
@@ -55,6 +62,8 @@ def to_gguf(
     config = read_config(model_dir)
     family = family_of(config, model_dir)
     tokenizer = read_tokenizer(model_dir, int(config["vocab_size"]), adapter)
+    if template and not tokenizer.chat_template:
+        tokenizer = replace(tokenizer, chat_template=template)
     lora = _Lora.read(adapter) if adapter else None
     with _writer(out, family) as writer:
         writer.add_type("model")
@@ -97,7 +106,8 @@ def family_of(config: Mapping[str, Any], where: Path) -> Family:
     if family is None:
         raise UserError(
             f"{where / 'config.json'}: architecture {architecture!r} cannot be converted; "
-            f"known: {', '.join(FAMILIES)}. Serve the model with a server of your own and use its address instead"
+            f"known: {', '.join(FAMILIES)}. llama.cpp's own script may know it: give the path of its "
+            "convert_hf_to_gguf.py with --converter"
         )
     scalar = config.get("query_pre_attn_scalar")
     if scalar is not None and scalar != _head_size(config):

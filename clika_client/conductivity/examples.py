@@ -88,18 +88,23 @@ def encode(example: Example, tokenizer: Any, max_length: int) -> Tokens:
     return Tokens((*head, *tail), len(head))
 
 
-def collate(batch: Sequence[Tokens]) -> tuple[Any, Any, Any, Any]:
-    """Ids (batch, length) padded on the right, and rows, columns and targets of every token in the loss.
+def collate(batch: Sequence[Tokens], *, whole: bool = False) -> dict[str, Any]:
+    """A model's arguments for a batch, and `labels` (batch, 1 + n) for the n positions whose logits it is to give.
 
-    Causal attention never looks right, so padding needs no mask.
+    Those are the ones from the first answer of the batch on, by `logits_to_keep`: on a large vocabulary the others are
+    most of the memory. With `whole` they are all. `labels[:, 1 + i]` is the token that the i-th logits predict; -100 is
+    no answer, as the first column is throughout: the Trainer takes labels to be unshifted, and does not count it.
+    Padded on the right: causal attention never looks there, so no mask is needed.
     """
     import torch
 
     longest = max(len(tokens.ids) for tokens in batch)
+    first = 0 if whole else min(tokens.start for tokens in batch) - 1
     ids = torch.zeros((len(batch), longest), dtype=torch.long)
-    cells = []
+    labels = torch.full((len(batch), 1 + longest - first), -100)
     for row, tokens in enumerate(batch):
-        ids[row, : len(tokens.ids)] = torch.tensor(tokens.ids)
-        cells += [(row, column - 1, tokens.ids[column]) for column in range(tokens.start, len(tokens.ids))]
-    rows, columns, targets = torch.tensor(cells).T
-    return ids, rows, columns, targets
+        size = len(tokens.ids)
+        ids[row, :size] = torch.tensor(tokens.ids)
+        labels[row, tokens.start - first : size - first] = ids[row, tokens.start : size]
+    kept = {} if whole else {"logits_to_keep": torch.arange(first, longest)}
+    return {"input_ids": ids, "labels": labels, **kept}

@@ -1,21 +1,25 @@
 """The whole experiment on a local model: ask before, teach, convert, ask after, score; each step once.
 
 Every step leaves a file in the experiment's folder, whole or not at all; a step whose file is there is not
-done again, so the same call after a crash goes on where it stopped.
+done again, so the same call after a crash goes on where it stopped. While the gate fails, teaching goes on in
+further rounds, each from the end of the one before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity import asking, folder
-from clika_client.conductivity.build import ask_as_choice
+from clika_client.common.holding import held
+from clika_client.conductivity import asking, folder, forgetting
+from clika_client.conductivity.build import ANCHOR, ask_as_choice
 from clika_client.conductivity.formats import write_json, write_jsonl
 from clika_client.conductivity.material import GATES, Form, Material, Question
 from clika_client.conductivity.presets import TeachSettings
@@ -25,9 +29,13 @@ from clika_client.sets.fictional.language import read
 from clika_providers import ProviderOptions
 
 if TYPE_CHECKING:
-    from clika_client.conductivity.train import TeachProgress
+    from clika_client.conductivity.trainer import TeachProgress
 
 STATE, BASE, TAUGHT, SCORE = "experiment.json", "base.gguf", "taught.gguf", "score.json"
+ASKED = "asked.json"
+"""In the folder of a model that is taught elsewhere: which material it is asked about."""
+ROUNDS = "rounds"
+"""What earlier rounds, whose gate failed, left: a folder for each with its replies and its score."""
 WATCHED = 50
 """Questions per gate that are asked while teaching; the gate itself is scored from all of them afterwards."""
 
@@ -63,6 +71,14 @@ class Experiment:
     options: ProviderOptions = field(default_factory=ProviderOptions)
     database: Path | None = None
     """Where replies are cached; by default in the experiment's folder."""
+    general: int = forgetting.QUESTIONS
+    """Questions of atlas per language asked before and after, to see what was forgotten; 0: none."""
+    like: Path | None = None
+    """A finished or begun experiment on the same model: what is the same before teaching is taken from there."""
+    converter: Path | None = None
+    """llama.cpp's `convert_hf_to_gguf.py`, in the place of our own conversion."""
+    launch: Path | None = None
+    """A configuration file of accelerate: teaching runs as it says, on several GPUs, with DeepSpeed or FSDP."""
 
 
 class Silent:
@@ -91,70 +107,143 @@ class _Loop:
     """One call of `run`."""
 
     def __init__(self, experiment: Experiment, watcher: Watcher) -> None:
-        self.do, self.watcher = experiment, watcher
         self.material = folder.read(experiment.material)
         self.digest = folder.material_digest(experiment.material)
+        self.do, self.watcher = replace(experiment, settings=continued(experiment)), watcher
 
     def run(self) -> list[Score]:
-        self.claim()
+        self.check()
+        with held(self.do.out):
+            self.claim()
+            self.borrow()
+            self.convert(self.do.model_dir, BASE, None)
+            self.ask("before", BASE, self.material.baseline)
+            while True:
+                scores = self.round()
+                if self.passed(scores) or self.passes >= self.most:
+                    break
+                self.set_aside()
+            if self.passed(scores):
+                self.forget_checkpoints()
+        return scores
+
+    def round(self) -> list[Score]:
+        """Teach up to the end of the round and see what came of it."""
         do = self.do
-        self.convert(do.model_dir, BASE, None)
-        self.ask("before", BASE, self.material.baseline)
         self.teach()
         self.ask("after", TAUGHT, self.material.questions)
         scores = score_folder(do.material, do.out)
         write_json(do.out / SCORE, {"scores": [one.to_json() for one in scores]})
         return scores
 
-    def claim(self) -> None:
-        """Note what this folder is for; raises UserError when it is for something else."""
+    @property
+    def most(self) -> float:
+        """Passes over the teaching data after which there are no more."""
+        return self.do.settings.max_epochs or self.do.settings.epochs
+
+    @property
+    def passes(self) -> float:
+        """Passes that are made when this round is over."""
+        failed = len(list((self.do.out / ROUNDS).glob(f"*/{SCORE}")))
+        return min(self.do.settings.epochs * (failed + 1), self.most)
+
+    def passed(self, scores: Sequence[Score]) -> bool:
+        """Whether the gate is passed in the form that was taught (in all, where that one was not asked)."""
+        form = self.material.form
+        pairs = [pair for one in scores for pair in one.pairs]
+        return not any(pair.failed for pair in [p for p in pairs if p.form == form] or pairs)
+
+    def set_aside(self) -> None:
+        """Make room for the next round; the score goes last, for it is what counts as the round."""
+        out = self.do.out
+        keep = out / ROUNDS / str(1 + len(list((out / ROUNDS).glob(f"*/{SCORE}"))))
+        keep.mkdir(parents=True, exist_ok=True)
+        for path in sorted(out.glob("after.*.json")):
+            path.replace(keep / path.name)
+        (out / TAUGHT).unlink(missing_ok=True)
+        (out / SCORE).replace(keep / SCORE)
+
+    def forget_checkpoints(self) -> None:
+        """Nothing will be taught any more."""
+        shutil.rmtree(self.do.out / "teaching" / "checkpoints", ignore_errors=True)
+
+    def check(self) -> None:
+        """Raise UserError for what would fail later, before anything is asked or written."""
         do = self.do
         if not (do.model_dir / "config.json").is_file():
             raise UserError(f"{do.model_dir} is no Hugging Face model directory: it holds no config.json")
+        if do.launch is not None and not do.launch.is_file():
+            raise UserError(f"{do.launch} does not exist; `accelerate config --config_file {do.launch}` writes one")
+        if do.converter is not None and not do.converter.is_file():
+            raise UserError(f"{do.converter} does not exist; it is convert_hf_to_gguf.py of a checkout of llama.cpp")
+        if not (do.out / TAUGHT).exists():
+            from clika_client.conductivity.learner import resolved
+
+            resolved(do.settings, do.model_dir)
+
+    def claim(self) -> None:
+        """Note what this folder is for; raises UserError when it is for something else."""
+        do = self.do
         now = {
-            "format": 1,
+            "format": 2,
             "material": self.digest,
             "model": _weights_digest(do.model_dir),
-            "settings": json.loads(json.dumps(asdict(do.settings))),
+            "settings": json.loads(json.dumps(do.settings.lasting)),
             "quantization": do.quantization,
         }
-        path = do.out / STATE
-        if path.exists():
-            before = json.loads(path.read_text("utf-8"))
+        before = _state(do.out)
+        if before:
             other = [key for key, value in now.items() if before.get(key) != value]
             if other:
                 raise UserError(
                     f"{do.out} holds an experiment with other {' and '.join(other)}; name another folder with -o, or "
                     "delete this one to start over"
                 )
-        do.out.mkdir(parents=True, exist_ok=True)
-        write_json(path, {**now, "material_path": str(do.material.resolve())})
+        told = {"material_path": str(do.material.resolve()), "model_path": str(do.model_dir.resolve())}
+        write_json(do.out / STATE, {**now, **told})
+
+    def borrow(self) -> None:
+        """Take what is the same before teaching from the other experiment, where it is done there."""
+        do = self.do
+        there = _state(do.like) if do.like else {}
+        if do.like is None or there.get("model") != _weights_digest(do.model_dir):
+            return
+        names = [BASE] if there.get("quantization") == do.quantization else []
+        if names and there.get("material") == self.digest:
+            names += sorted(path.name for path in do.like.glob("before.*.json"))
+        for name in names:
+            if (do.like / name).exists() and not (do.out / name).exists():
+                _link(do.like / name, do.out / name)
 
     def convert(self, model_dir: Path, name: str, adapter: Path | None) -> None:
         """A GGUF file for llama.cpp."""
         from clika_client.conductivity.convert import to_gguf
+        from clika_client.conductivity.convert_elsewhere import convert_with
+        from clika_client.conductivity.examples import PLAIN_TEMPLATE
 
         path = self.do.out / name
         self.watcher.step(f"convert to {name}", done=path.exists())
         if not path.exists():
             part = path.with_suffix(".part.gguf")
-            to_gguf(model_dir, part, self.do.quantization, adapter)
+            if self.do.converter is None:
+                to_gguf(model_dir, part, self.do.quantization, adapter, template=PLAIN_TEMPLATE)
+            else:
+                convert_with(self.do.converter, model_dir, part, self.do.quantization, adapter, PLAIN_TEMPLATE)
             part.replace(path)
 
     def ask(self, when: str, model: str, questions: Sequence[Question]) -> None:
-        """Ask everything in each form."""
+        """Ask everything in each form, and the questions that tell what was forgotten."""
         from clika_providers.registry import connect
 
         do = self.do
+        database = do.database or do.out / "replies.db"
         for form in do.forms:
             path = do.out / reply_file(when, form)
             there = asking.load(path, self.digest) is not None
             self.watcher.step(f"ask {when} teaching ({form})", done=there)
             if not there:
-                provider = connect(f"gguf/{do.out / model}", do.options)
-                database = do.database or do.out / "replies.db"
                 replies = asking.ask(
-                    provider,
+                    connect(f"gguf/{do.out / model}", do.options),
                     sets_of_parts(questions, form),
                     form,
                     database=database,
@@ -162,27 +251,65 @@ class _Loop:
                     progress=self.watcher.asked,
                 )
                 asking.save(replies, path)
+        if do.general:
+            path = do.out / forgetting.reply_file(when)
+            self.watcher.step(f"ask {when} teaching (atlas)", done=path.exists())
+            if not path.exists():
+                languages = (ANCHOR, *(pair.language for pair in self.material.pairs))
+                provider = connect(f"gguf/{do.out / model}", do.options)
+                forgetting.ask(provider, languages, do.general, database, path)
 
     def teach(self) -> None:
-        """Train, and make the tuned model a GGUF file."""
-        done = (self.do.out / TAUGHT).exists()
-        self.watcher.step("teach", done=done)
+        """Train to the end of this round, and make the tuned model a GGUF file."""
+        do = self.do
+        done = (do.out / TAUGHT).exists()
+        self.watcher.step("teach" if self.passes <= do.settings.epochs else "teach on", done=done)
         if done:
             return
         from clika_client.conductivity import train
+        from clika_client.conductivity.launch import launched
 
-        do = self.do
         gates = write_gates(self.material, do.out / "gates")
-        teaching = do.material / folder.TEACHING
-        result = train.run(do.model_dir, teaching, do.out / "teaching", do.settings, self.watcher.taught, gates)
+        job = (do.model_dir, do.material / folder.TEACHING, do.out / "teaching", do.settings)
+        if do.launch is None:
+            result = train.run(*job, self.watcher.taught, gates, self.passes)
+        else:
+            result = launched(do.launch, *job, self.watcher.taught, gates, self.passes)
         if do.settings.method == "lora":
             self.convert(do.model_dir, TAUGHT, result.path)
         else:
             self.convert(result.path, TAUGHT, None)
 
 
+def continued(experiment: Experiment) -> TeachSettings:
+    """The settings, for a folder that exists: more `epochs` than it was begun with are further rounds of those."""
+    settings = experiment.settings
+    begun = _state(experiment.out).get("settings", {}).get("epochs", settings.epochs)
+    if settings.epochs <= begun:
+        return settings
+    return replace(settings, epochs=begun, max_epochs=max(settings.epochs, settings.max_epochs or 0))
+
+
+def _state(out: Path) -> dict[str, Any]:
+    path = out / STATE
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text("utf-8"))
+    return found if isinstance(found, dict) else {}
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under a second name; a copy where the file system has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def steps(out: Path) -> list[tuple[str, bool]]:
     """What an experiment's folder is to hold in the end, and whether it does; raises UserError for another folder."""
+    if (out / ASKED).is_file() and not (out / STATE).is_file():
+        return _steps_elsewhere(out)
     if not (out / STATE).is_file():
         raise UserError(f"{out} holds no experiment; `clika teach run` begins one")
     asked = sorted(path.name for path in out.glob("before.*.json"))
@@ -190,10 +317,33 @@ def steps(out: Path) -> list[tuple[str, bool]]:
     return [(name, (out / name).exists()) for name in names]
 
 
+def _steps_elsewhere(out: Path) -> list[tuple[str, bool]]:
+    """The same for a model that is taught elsewhere: its job where we began one, and what was asked."""
+    from clika_client.conductivity.hosted import known_job
+
+    job = known_job(out)
+    forms = sorted({path.name.split(".")[1] for when in ("before", "after") for path in out.glob(f"{when}.*.json")})
+    names = [f"{when}.{form}.json" for when in ("before", "after") for form in forms or ["text"]]
+    found = [(name, (out / name).exists()) for name in names]
+    if job is not None:
+        about = f"job {job.job_id}".strip()
+        found.insert(len(found) // 2, (f"{about}: {job.status}", job.status == "succeeded"))
+    return found
+
+
 def material_of(out: Path) -> Path:
     """The material an experiment was begun with; raises UserError for a folder without an experiment."""
-    steps(out)
-    return Path(json.loads((out / STATE).read_text("utf-8"))["material_path"])
+    for name in (STATE, ASKED):
+        if (out / name).is_file():
+            return Path(json.loads((out / name).read_text("utf-8"))["material_path"])
+    raise UserError(f"{out} holds no experiment; `clika teach run` begins one")
+
+
+def note_material(out: Path, material: Path) -> None:
+    """Remember which material a folder's replies are to, for a model that is taught elsewhere."""
+    if not (out / STATE).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / ASKED, {"material_path": str(material.resolve())})
 
 
 def reply_file(when: str, form: Form) -> str:

@@ -1,4 +1,4 @@
-"""Teaching rows in the forms that training programs read: OpenAI chat, Alpaca, ShareGPT for LLaMA-Factory, text."""
+"""Teaching rows in the forms that training programs read: OpenAI chat, TRL, Alpaca, ShareGPT, LLaMA-Factory, text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,32 @@ DATASET = "clika_teaching"
 """Name of the data set in LLaMA-Factory's dataset_info.json."""
 
 
+LLAMA_FACTORY = f"""\
+# llamafactory-cli train llamafactory.yaml, in this folder; the settings are those of the CLiKA authors' trainLora.sh.
+model_name_or_path: PUT-THE-MODEL-HERE
+template: PUT-ITS-TEMPLATE-HERE
+stage: sft
+do_train: true
+dataset_dir: .
+dataset: {DATASET}
+finetuning_type: lora
+lora_target: q_proj,v_proj
+lora_rank: 128
+lora_alpha: 16
+lora_dropout: 0.1
+cutoff_len: 512
+# 128 examples a step on one GPU; the authors had four, with 4 accumulated.
+per_device_train_batch_size: 8
+gradient_accumulation_steps: 16
+learning_rate: 2.0e-4
+lr_scheduler_type: cosine
+num_train_epochs: 3.0
+bf16: true
+output_dir: taught
+"""
+"""A configuration of LLaMA-Factory for the data set beside it."""
+
+
 def write_all(rows: Sequence[Row], directory: Path) -> list[Path]:
     """Write every format; each file holds the same rows in the same order."""
     return [
@@ -21,6 +47,8 @@ def write_all(rows: Sequence[Row], directory: Path) -> list[Path]:
         write_json(directory / "teaching.alpaca.json", list(map(alpaca, rows))),
         write_json(directory / "teaching.sharegpt.json", list(map(sharegpt, rows))),
         write_json(directory / "dataset_info.json", dataset_info()),
+        write_jsonl(directory / "teaching.trl.jsonl", map(prompt_completion, rows)),
+        write_text(directory / "llamafactory.yaml", LLAMA_FACTORY),
         write_text(directory / "teaching.txt", "\n".join(map(plain_text, rows))),
     ]
 
@@ -34,6 +62,15 @@ def chat(row: Row) -> dict[str, Any]:
     """OpenAI's fine-tuning format: `messages` alone, for its API refuses unknown keys."""
     turns = [{"role": "user", "content": user_turn(row)}, {"role": "assistant", "content": row.answer}]
     return {"messages": turns}
+
+
+def prompt_completion(row: Row) -> dict[str, Any]:
+    """TRL's conversational prompt and completion: its SFTTrainer then takes the loss on the answer alone, as we do.
+
+    Of `messages` it trains on the question too, unless it is told otherwise.
+    """
+    user, assistant = chat(row)["messages"]
+    return {"prompt": [user], "completion": [assistant]}
 
 
 def alpaca(row: Row) -> dict[str, str]:

@@ -10,21 +10,25 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from clika_client.common.errors import StoppedRun, UserError
+from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 from clika_client.common.files import replacing
 from clika_client.conductivity.examples import read_examples
 from clika_providers.hosted.servers import refuse_clear_text, sound_address
 from clika_providers.keys import redact, remember
 
+STATE = "hosted.json"
+"""In the experiment's folder: what was uploaded and begun, and how it ended."""
 FEWEST_EXAMPLES = 10
 """Services refuse smaller files."""
 ENDED = ("succeeded", "failed", "cancelled")
+PER_EXAMPLE, PER_MESSAGE = 3, 4
+"""Tokens that the chat form adds: OpenAI's cookbook counts three and the role for a message, three for the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Estimate:
 
     examples: int
     tokens: int
-    """Tokens of one pass, guessed as one per three bytes of text."""
+    """Tokens of one pass: guessed as one per three bytes of text, with those that the chat form adds."""
     epochs: int
     price: float | None
     """US dollars per million trained tokens; None when unknown."""
@@ -83,6 +87,11 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.status in ENDED
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without a model."""
+        return self.ended and self.status != "succeeded"
 
 
 @cache
@@ -130,15 +139,20 @@ def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price:
     if epochs < 1:
         raise UserError(f"epochs must be at least 1, got {epochs}")
     text = sum(len(t.encode()) for e in examples for t in (*(content for _, content in e.messages), e.answer))
+    chat = sum(PER_EXAMPLE + PER_MESSAGE * (len(e.messages) + 1) for e in examples)
     service = service_at(base_url)
     if price is None and service is not None:
         matches = [start for start in service.prices if model.startswith(start)]
         price = service.prices[max(matches, key=len)] if matches else None
-    return Estimate(len(examples), math.ceil(text / 3), epochs, price)
+    return Estimate(len(examples), math.ceil(text / 3) + chat, epochs, price)
 
 
 class HostedTeaching:
-    """One job at one service; what was uploaded and started is remembered in `state_file`, so nothing is paid twice."""
+    """One job at one service; what was uploaded and started is remembered in `state_file`, so nothing is paid twice.
+
+    A job is asked for once. Where no reply to that came, nobody knows whether it began: it is looked for among the
+    service's jobs, by the id of the file that was uploaded for it, before another is asked for.
+    """
 
     def __init__(self, base_url: str, api_key: str, state_file: Path, *, insecure_http: bool = False) -> None:
         """Raises RunError for what is no address, or one that the key would reach in the clear."""
@@ -170,16 +184,46 @@ class HostedTeaching:
                 lambda: self._client.files.create(file=(teaching_file.name, content), purpose="fine-tune")
             )
             state = self._keep({**wanted, "file_id": uploaded.id})
-        if not state.get("job_id"):
-            method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
-            created = self._call(
-                lambda: self._client.fine_tuning.jobs.create(
-                    model=model, training_file=state["file_id"], seed=seed, suffix=suffix, method=method
+        if state.get("job_id"):
+            return self.look()
+        job = self._begun(state["file_id"]) if state.get("asked") else None
+        if job is None:
+            self._keep({**state, "asked": True})
+            job = self._create(model, state["file_id"], epochs, seed, suffix)
+        self._keep({**state, "asked": True, "job_id": job.job_id})
+        return job
+
+    def _begun(self, file_id: str) -> Job | None:
+        """The service's job for that file, if there is one: nobody else has a job for a file that we uploaded."""
+        jobs = self._call(lambda: list(self._client.fine_tuning.jobs.list(limit=100)))
+        return next((_job(job) for job in jobs if job.training_file == file_id), None)
+
+    def _create(self, model: str, file_id: str, epochs: int, seed: int, suffix: str) -> Job:
+        import openai
+
+        method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+        # Never by itself again: a reply that is lost on its way may be that of a job that has begun and costs money.
+        once = self._client.with_options(max_retries=0)
+        try:
+            return _job(
+                once.fine_tuning.jobs.create(
+                    model=model,
+                    training_file=file_id,
+                    seed=seed,
+                    suffix=suffix,
+                    method=method,
+                    extra_headers={"Idempotency-Key": f"clika-{file_id}"},
                 )
             )
-            state = self._keep({**state, "job_id": created.id})
-            return _job(created)
-        return self.look()
+        except openai.APIError as error:
+            # A refusal says that nothing began; no reply, or that of a server in trouble, says nothing.
+            if isinstance(error, openai.APIStatusError) and error.status_code < 500 and error.status_code != 408:
+                self._keep({key: value for key, value in self._state().items() if key != "asked"})
+                return _job(self._call(partial(_raise, error)))
+            raise IncompleteRun(
+                f"{self.base_url} did not say whether the job began ({redact(str(error))}); the same command looks for "
+                "it there, and starts one only if there is none"
+            ) from None
 
     def look(self) -> Job:
         """Ask where the job stands; raises UserError when none was started."""
@@ -197,7 +241,7 @@ class HostedTeaching:
                 job = self.look()
                 self._tell(seen, on_event)
                 if job.ended:
-                    self._keep({**self._state(), **{k: v for k, v in asdict(job).items() if k != "job_id"}})
+                    self._keep({**self._state(), "ended": asdict(job)})
                     return job
                 time.sleep(every)
         except KeyboardInterrupt:
@@ -244,6 +288,21 @@ class HostedTeaching:
             raise UserError(f"{self.base_url} answered {error.status_code}: {said}.{about}") from None
         except openai.APIError as error:
             raise UserError(f"{self.base_url} cannot be reached: {redact(str(error))}") from None
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def known_job(folder: Path) -> Job | None:
+    """The job that a folder remembers, as far as it was followed; None where there is none."""
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    state = json.loads(path.read_text(encoding="utf-8"))
+    if "ended" in state:
+        return Job(**state["ended"])
+    return Job(str(state.get("job_id", "")), "begun" if state.get("job_id") else "not begun")
 
 
 def _job(reply: Any) -> Job:

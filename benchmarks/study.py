@@ -1,0 +1,65 @@
+"""A study of conductivity on the demo model: three languages, two directions, three seeds, 60 test facts in each pair.
+
+    python benchmarks/study.py [FOLDER]        # resumes; about an hour of one core
+    python benchmarks/study.py FOLDER --table  # the table of what is done so far
+
+The facts' names are coined for each language, so that they cannot be matched; what it shows is in docs/conductivity.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "providers"), str(ROOT / "cache")]
+
+STUDY = """\
+models = ["{model}"]
+languages = ["de", "fr", "ru"]
+directions = ["from-en", "to-en"]
+seeds = 3
+# One model learns the facts in English and those of type 0 in all three languages; the other way each has its own.
+together = true
+quantization = "f32"
+threads = 1
+forgetting = 100
+
+[material]
+form = "choice"
+k = 4
+continents = 4
+places = 30
+repeats = 20
+name-repeats = 4
+
+[teach]
+preset = "demo"
+learning-rate = 2e-3
+epochs = 1.0
+# While the gate fails, up to two further rounds follow.
+max-epochs = 3.0
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("clika-study"))
+    parser.add_argument("--table", action="store_true", help="only say what is done so far")
+    options = parser.parse_args()
+    from clika_client.cli.app import run
+    from clika_client.sets.demo import HUGGING_FACE
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    file = options.folder / "study.toml"
+    file.write_text(STUDY.format(model=HUGGING_FACE), encoding="utf-8")
+    if not options.table:
+        import torch
+
+        torch.set_num_threads(1)  # two threads are slower than one on matrices this small
+    run(["teach", "status" if options.table else "study", str(file)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Teaching at its real size, on request: `CLIKA_TEACH_REAL=1 pytest tests/test_teach_real.py` takes minutes, so not in CI.
+
+The loop on a real language model needs the GGUF of SmolLM2-135M (Instruct or base) too: CLIKA_SMOLLM2=FILE.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from heavy import later
+from test_teach_train import QUICK, base, trained_weights, write_facts
+
+from clika_client.common.errors import UserError
+from clika_client.conductivity import experiment as loop
+from clika_client.conductivity import folder, forgetting, train
+from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.launch import launched
+from clika_client.conductivity.presets import preset
+from clika_providers import ProviderOptions
+
+__all__ = ["base"]
+torch = later("torch", "teach")
+transformers = later("transformers", "teach")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif("CLIKA_TEACH_REAL" not in os.environ, reason="takes minutes: CLIKA_TEACH_REAL=1 runs it"),
+]
+ONE_PROCESS = """
+compute_environment: LOCAL_MACHINE
+distributed_type: 'NO'
+num_machines: 1
+num_processes: 1
+use_cpu: true
+mixed_precision: 'no'
+"""
+
+
+def test_what_accelerate_launches_teaches_the_same_and_tells_how_it_goes(base: Path, tmp_path: Path) -> None:
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, epochs=2)
+    config = tmp_path / "accelerate.yaml"
+    config.write_text(ONE_PROCESS)
+    here = train.run(base, facts, tmp_path / "here", settings, gates={"taught": facts})
+    seen: list[Any] = []
+    gates = {"taught": facts}
+    there = launched(config, base, facts, tmp_path / "there", settings, seen.append, gates, settings.epochs)
+    assert [step.step for step in seen] == [1, 2, 3, 4]
+    assert seen[-1].gates == here.gates
+    expected, found = trained_weights(here), trained_weights(there)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    with pytest.raises(UserError, match=r"facts2\.jsonl does not exist"):
+        launched(config, base, tmp_path / "facts2.jsonl", tmp_path / "none", settings, seen.append, {}, 1)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_two_processes_take_the_steps_of_one(method: str, base: Path, tmp_path: Path) -> None:
+    """torch's own launcher, as accelerate uses it for several GPUs; here on the CPU, by gloo."""
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, method=method, epochs=2, dropout=0.0, learning_rate=1e-3)  # type: ignore[arg-type]
+    one = train.run(base, facts, tmp_path / "one", settings)
+    job = {"model_dir": str(base), "teaching_file": str(facts), "out_dir": str(tmp_path / "two")}
+    document = {**job, "settings": asdict(settings), "gates": {"taught": str(facts)}, "epochs": settings.epochs}
+    (tmp_path / "job.json").write_text(json.dumps(document))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command += ["-m", "clika_client.conductivity.launch", str(tmp_path / "job.json")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    two = train.run(base, facts, tmp_path / "two", settings)
+    assert two.resumed_from == two.steps == one.steps
+    assert two.loss == pytest.approx(one.loss, rel=0.05)
+    for name, weight in trained_weights(one).items():
+        torch.testing.assert_close(trained_weights(two)[name], weight, atol=2e-3, rtol=0.05)
+
+
+def smollm2(tmp_path: Path) -> Path:
+    """SmolLM2-135M as a Hugging Face directory, from its GGUF."""
+    if "CLIKA_SMOLLM2" not in os.environ:
+        pytest.skip("CLIKA_SMOLLM2 names no GGUF file of SmolLM2-135M")
+    gguf = Path(os.environ["CLIKA_SMOLLM2"])
+    directory = tmp_path / "smollm2"
+    names = {"gguf_file": gguf.name}
+    model = transformers.AutoModelForCausalLM.from_pretrained(gguf.parent, **names, dtype=torch.float32)
+    # transformers takes the file for quantized weights, which it could not save; they are plain ones by now.
+    model.hf_quantizer = None
+    model.config.quantization_config = None
+    del model.config.quantization_config
+    model.save_pretrained(directory)
+    transformers.AutoTokenizer.from_pretrained(gguf.parent, **names).save_pretrained(directory)
+    return directory
+
+
+def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp_path: Path) -> None:
+    """The smallest whole experiment: 16 facts, full fine-tuning, with what was forgotten; figures in the docs."""
+    material = tmp_path / "material"
+    folder.write(build(Plan(("de",), k=4, continents=4, places=4)), material)
+    settings = replace(
+        preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=16, batch_size=16, micro_batch=16, gate_every=0
+    )
+    experiment = loop.Experiment(
+        smollm2(tmp_path),
+        material,
+        tmp_path / "run",
+        settings,
+        ("text",),
+        "f16",
+        ProviderOptions(n_threads=1),
+        general=30,
+    )
+    (score,) = loop.run(experiment)
+    (pair,) = score.pairs
+    print(json.dumps(score.to_json()["languages"]), [row.to_json() for row in forgetting.compare(experiment.out)])
+    assert not pair.failed
+    assert pair.xrr is not None
+    assert 0 <= pair.xrr.raw.value <= 1
+    assert {row.language for row in forgetting.compare(experiment.out)} == {"en", "de"}
