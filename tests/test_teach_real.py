@@ -1,4 +1,4 @@
-"""Teaching at its real size, on request: `CLIKA_TEACH_REAL=1 pytest tests/test_teach_real.py` takes minutes, so not in CI.
+"""Teaching at its real size, on request: `CLIKA_TEACH_REAL=1 pytest tests/test_teach_real.py`; minutes, so not in CI.
 
 The loop on a real language model needs the GGUF of SmolLM2-135M (Instruct or base) too: CLIKA_SMOLLM2=FILE.
 """

@@ -12,7 +12,6 @@ from clika_client.cli.common import AsJson, err, out, print_json
 from clika_client.cli.server_options import Threads
 from clika_client.cli.teach_elsewhere_cmd import MaterialDir
 from clika_client.common.errors import UserError
-from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
     from clika_client.conductivity.experiment import Experiment
@@ -132,7 +131,7 @@ def run(
     each = [experiment] if seeds is None else seeded(experiment, seeds)
     results = [(one.out, _run_one(one, several=seeds is not None)) for one in each]
     if as_json:
-        print_json({"scores": [_with_folder(one, folder) for folder, scores in results for one in scores]})
+        print_json({"scores": [{**one.to_json(), "folder": str(at)} for at, scores in results for one in scores]})
         return
     show_results(results)
 
@@ -167,7 +166,7 @@ def _run_one(experiment: Experiment, *, several: bool) -> list[Score]:
 
 
 def show_results(results: list[tuple[Path, list[Score]]]) -> None:
-    """The tables of each experiment, and what was forgotten in it."""
+    """The tables of each experiment."""
     from clika_client.conductivity.report import render
 
     console = out()
@@ -175,31 +174,6 @@ def show_results(results: list[tuple[Path, list[Score]]]) -> None:
         if len(results) > 1:
             console.print(f"\n{folder}", markup=False, highlight=False, soft_wrap=True)
         render(scores, console)
-        show_forgetting(folder)
-
-
-def show_forgetting(folder: Path) -> None:
-    """A line per language: what the model knew of atlas before and after."""
-    from clika_client.conductivity.forgetting import compare
-
-    for row in compare(folder):
-        out().print(
-            f"atlas in {shown(row.language)}: {row.before}/{row.n} right before, {row.after}/{row.n} after "
-            f"({row.lost} lost, {row.gained} gained; p = {row.p:.2g})",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
-def _with_folder(score: Score, folder: Path) -> dict[str, Any]:
-    from clika_client.conductivity.forgetting import compare
-
-    return {
-        **score.to_json(),
-        "folder": str(folder),
-        "forgetting": [row.to_json() for row in compare(folder)],
-    }
 
 
 def _say_differences(settings: TeachSettings, preset: str) -> None:

@@ -38,6 +38,11 @@ def study(file: StudyFile, output: StudyFolder = None, as_json: AsJson = False) 
 
     left = studies.run(found, Watch(console), told)
     _show_status(found, as_json)
+    if not as_json and any(cell.done for cell in cells):
+        from clika_client.conductivity.between import between
+        from clika_client.conductivity.report_between import render
+
+        render(between([found.out]), out())
     if left:
         raise IncompleteRun(
             f"{len(left)} of {len(cells)} experiments are left to another process that is at work in them; "

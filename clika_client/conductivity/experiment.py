@@ -199,7 +199,7 @@ class _Loop:
                     f"{do.out} holds an experiment with other {' and '.join(other)}; name another folder with -o, or "
                     "delete this one to start over"
                 )
-        told = {"material_path": str(do.material.resolve()), "model_path": str(do.model_dir.resolve())}
+        told = {"material_path": str(do.material.resolve()), "model_path": str(do.model_dir.absolute())}
         write_json(do.out / STATE, {**now, **told})
 
     def borrow(self) -> None:
@@ -360,7 +360,7 @@ def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
         after = asking.load(out / reply_file("after", form), digest)
         if after is not None:
             before = asking.load(out / reply_file("before", form), digest)
-            scores.append(score(material, after, before, **options))
+            scores.append(score(material, after, before, forgetting=forgetting.compare(out), **options))
     if not scores:
         raise UserError(
             f"{out} holds no replies after teaching yet; `clika teach run` or `clika teach ask` writes them"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish
 from clika_client.conductivity.formats import write_json
 from clika_client.prompts.catalogue import get_style
+from clika_client.scoring.metrics.significance import mcnemar_exact
 from clika_client.sets import atlas
 from clika_client.store.store import Store
 from clika_providers import Provider
@@ -39,10 +39,8 @@ class Kept:
 
     @property
     def p(self) -> float:
-        """Two-sided exact McNemar test of lost against gained: P of a split as uneven as this one, were both alike."""
-        changed = self.lost + self.gained
-        tail = sum(math.comb(changed, i) for i in range(min(self.lost, self.gained) + 1)) / 2**changed
-        return float(min(1.0, 2 * tail))
+        """McNemar's exact test of lost against gained, two-sided."""
+        return mcnemar_exact(self.lost, self.gained)
 
     def to_json(self) -> dict[str, Any]:
         """One flat row."""

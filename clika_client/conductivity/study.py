@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -148,7 +149,7 @@ def _study(document: dict[str, Any], path: Path, out: Path | None) -> Study:
     _check_keys(material, {f.name for f in fields(Plan)} - {"languages", "reverse"}, "[material]")
     study = Study(
         out or path.with_suffix(""),
-        _named([(path.parent / Path(model).expanduser()).resolve() for model in models]),
+        _named([Path(os.path.abspath(path.parent / Path(model).expanduser())) for model in models]),
         tuple(languages),
         tuple(directions),
         _number(document, "seeds", 1, 1),
