@@ -23,17 +23,15 @@ _PART = re.compile(r"(<!-- begin generated (\S+) -->\n).*?(<!-- end generated --
 
 def cli() -> str:
     """The help text of every command."""
-    import typer.main
+    from clika_client.cli.app import command
 
-    from clika_client.cli.app import app
-
-    def walk(command: object, path: list[str]) -> list[list[str]]:
-        children = getattr(command, "commands", {})
+    def walk(node: object, path: list[str]) -> list[list[str]]:
+        children = getattr(node, "commands", {})
         below = [found for name in children for found in walk(children[name], [*path, name])]
         return [path, *below]
 
     parts = []
-    for path in walk(typer.main.get_command(app), []):
+    for path in walk(command(), []):
         title = " ".join(["clika", *path])
         parts.append(f"## `{title}`\n\n```text\n{_help(path)}\n```\n")
     return "\n".join(parts)
@@ -41,13 +39,13 @@ def cli() -> str:
 
 def _help(path: list[str]) -> str:
     """What a command's --help prints, made in this process: forty processes would take half a minute."""
-    from clika_client.cli.app import app
+    from clika_client.cli.app import command
 
     plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     kept = {name: value for name, value in os.environ.items() if name not in ("CLIKA_DB", "CLIKA_HOME")}
     said = io.StringIO()
     with mock.patch.dict(os.environ, {**kept, **plain}, clear=True), contextlib.redirect_stdout(said):
-        app(args=[*path, "--help"], prog_name="clika", standalone_mode=False)
+        command()(args=[*path, "--help"], prog_name="clika", standalone_mode=False)
     return "\n".join(line.rstrip() for line in said.getvalue().strip().splitlines())
 
 

@@ -108,7 +108,7 @@ app.add_typer(teach_cmd.teach_app, name="teach")
 
 
 @cache
-def _command() -> Callable[..., Any]:
+def command() -> Callable[..., Any]:
     """All commands with their options, made once: reading the types of a thousand options takes a while."""
     return typer.main.get_command(app)
 
@@ -120,7 +120,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     _end_gently()
     try:
-        code = _command()(args=arguments, prog_name="clika", standalone_mode=False)
+        code = command()(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)

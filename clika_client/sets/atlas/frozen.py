@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from clika_client.common.errors import UserError
@@ -36,14 +36,20 @@ def load(
     With `k` = 10 each item offers ten choices, or as many as its relation has. Raises UserError for a language,
     relation or `k` that atlas does not have. Five items of each relation are not asked: they are its examples.
     """
-    manifest = _manifest()
-    wanted = tuple(languages) if languages is not None else tuple(manifest["languages"])
-    _check("language", wanted, manifest["languages"])
+    known = _manifest()["languages"]
+    wanted = tuple(languages) if languages is not None else tuple(known)
+    _check("language", wanted, known)
     _check("relation", relations or (), RELATIONS_OF[name])
     if not K <= k <= MOST:
         raise UserError(f"atlas offers {K} to {MOST} choices, not {k}")
-    chosen = frozenset(relations or RELATIONS_OF[name])
-    known = [row for row in rows() if row.relation in chosen]
+    return _load(name, wanted, frozenset(relations or RELATIONS_OF[name]), k)
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, wanted: Sequence[str], relations: Set[str], k: int) -> ProbeSet:
+    """A set is a value that nobody changes: whoever asks again is given the same one."""
+    manifest = _manifest()
+    known = [row for row in rows() if row.relation in relations]
     about = {f"about:{heading}": text for heading, text in manifest["about"][name].items()}
     examples = _part(f"{name}-examples", [row for row in known if row.reserved], wanted, k)
     return replace(
@@ -84,9 +90,10 @@ def _manifest() -> dict[str, Any]:
     return found
 
 
-def rows() -> list[Row]:
+@cache
+def rows() -> tuple[Row, ...]:
     """Every frozen item, of both sets."""
-    return [from_line(line) for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:]]
+    return tuple(from_line(line) for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:])
 
 
 class Names(dict[str, str]):
