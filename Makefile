@@ -15,7 +15,11 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
 WHEELS ?= $(CACHE)/wheels
 
-.PHONY: help test harnesses check coverage demo demo-model docs lock bench fuzz audit clean
+# Compiled modules are kept, also where the environment says no: every worker and every process that a test starts would
+# compile the tests and the program anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help install test harnesses check coverage demo demo-model docs lock bench fuzz audit clean
 
 help:
 	@echo "make test     install everything and run the whole test suite"
@@ -66,7 +70,9 @@ $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
 	$(PIP) install --require-hashes --no-deps -r requirements/teach.txt
 	@touch $@
 
-test: $(VENV)/.local $(VENV)/.dev $(VENV)/.atlas $(VENV)/.teach $(VENV)/.servers
+install: $(VENV)/.local $(VENV)/.dev $(VENV)/.atlas $(VENV)/.teach $(VENV)/.servers
+
+test: install
 	$(BIN)/python -m pytest $(SHARED)
 
 # The harnesses whose logs are imported, and TRL, which reads what `teach build` writes; each in an environment of its
@@ -90,7 +96,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy tests/typed_api.py
 
 # Lines that no test runs are named; look at them, not at the percentage.
-coverage: $(VENV)/.local $(VENV)/.dev $(VENV)/.atlas $(VENV)/.teach $(VENV)/.servers
+coverage: install
 	$(BIN)/python -m pytest $(SHARED) --cov --cov-report=term-missing:skip-covered
 
 demo: $(VENV)/.local

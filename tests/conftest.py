@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 GUARD = Path(__file__).parent / "guard"
 sys.path.insert(0, str(GUARD))
@@ -19,6 +21,9 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402,F401  installs the guard in this process
 
 ROOT = Path(__file__).parent.parent
+
+# Workers share the cores; threads of torch and of numpy that wait for one another by spinning would take them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts what runs in the background deaf to Ctrl-C, and so would be all processes that tests start.
@@ -95,6 +100,24 @@ _LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; `--no-loadscope-reorder` keeps that order."""
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
+
+_TOGETHER = ("test_teach_loop", "test_teach_train", "test_teach_convert", "test_demo_model")
+"""Files that need torch, which takes seconds to import: one worker imports it for all of them."""
+
+
+class _Files(LoadFileScheduling):
+    """Whole files to a worker, and those of `_TOGETHER` to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _TOGETHER[0] if Path(file).stem in _TOGETHER else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Used with `--dist loadfile`; any other way of sharing is left to xdist."""
+    return _Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 _lacking: list[str] = []

@@ -90,7 +90,7 @@ def chat() -> Iterator[Callable[..., tuple[list[int], str]]]:
 
     def complete(path: Path, messages: Sequence[Message]) -> tuple[list[int], str]:
         if path not in loaded:
-            loaded[path] = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=1, verbose=False)
+            loaded[path] = llama_cpp.Llama(str(path), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
         llm = loaded[path]
         turns = [{"role": m.role, "content": m.content} for m in messages]
         reply = llm.create_chat_completion(turns, max_tokens=1, temperature=0.0)
@@ -142,7 +142,7 @@ def test_a_base_model_gets_the_plain_text_and_its_own_bos(
     models: Callable[..., Path], opened: Callable[..., Session]
 ) -> None:
     recipe = factory.Recipe(template=None)
-    llm = llama_cpp.Llama(str(models(recipe)), n_ctx=1024, n_threads=1, verbose=False)
+    llm = llama_cpp.Llama(str(models(recipe)), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
     expected = llm.tokenize(question(3).encode(), add_bos=True, special=False)
     llm.close()
     one = opened(recipe)
@@ -246,7 +246,7 @@ def test_generating_text_between_scores_changes_nothing(opened: Callable[..., Se
 def test_probabilities_are_those_of_the_logits(models: Callable[..., Path], opened: Callable[..., Session]) -> None:
     one = opened()
     asked = one.prepare(request(question(7)))
-    llm = llama_cpp.Llama(str(models()), n_ctx=1024, n_threads=1, verbose=False, logits_all=True)
+    llm = llama_cpp.Llama(str(models()), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False, logits_all=True)
     llm.eval(asked.tokens)
     logits = llm.scores[len(asked.tokens) - 1].astype(np.float64)
     probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
@@ -263,7 +263,7 @@ def test_labels_of_several_tokens_are_scored_by_the_chain_rule(
     labels = ("أ", "ب", "A", "東")
     one = opened()
     asked = one.prepare(request(question(8), labels=labels))
-    llm = llama_cpp.Llama(str(models()), n_ctx=1024, n_threads=1, verbose=False, logits_all=True)
+    llm = llama_cpp.Llama(str(models()), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False, logits_all=True)
     pieces, _, _ = factory.vocabulary(factory.Recipe())
     expected = []
     for label in labels:
@@ -343,7 +343,13 @@ def test_adapters_change_answers_as_the_library_applies_them(
     taught = opened(lora=adapter)
     prompt = taught.prepare(asked)
     llm = llama_cpp.Llama(
-        str(models()), lora_path=str(adapter), n_ctx=1024, n_threads=1, verbose=False, logits_all=True
+        str(models()),
+        lora_path=str(adapter),
+        n_ctx=1024,
+        n_threads=1,
+        n_threads_batch=1,
+        verbose=False,
+        logits_all=True,
     )
     llm.eval(prompt.tokens)
     row = log_softmax(llm.scores[len(prompt.tokens) - 1])

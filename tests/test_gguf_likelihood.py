@@ -68,29 +68,33 @@ def asked(one: Session, request: Request) -> Any:
     return one.answer(one.prepare(request))
 
 
-def whole_text(path: Path, text: str, continuation: str) -> float:
+@pytest.fixture(scope="module")
+def whole_text(model: Path) -> Iterator[Callable[[str, str], float]]:
     """By the library's own evaluation of the whole text at once: the sum over the continuation's tokens."""
-    llm = llama_cpp.Llama(str(path), n_ctx=512, n_threads=1, logits_all=True, verbose=False)
-    try:
+    llm = llama_cpp.Llama(str(model), n_ctx=512, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
+
+    def score(text: str, continuation: str) -> float:
         tokens = llm.tokenize((text + continuation).encode(), add_bos=True, special=False)
         start = len(llm.tokenize(text.encode(), add_bos=True, special=False))
+        llm.reset()
         llm.eval(tokens)
         rows = [log_softmax(np.asarray(llm.scores[at - 1])) for at in range(start, len(tokens))]
         return float(sum(row[tokens[at]] for row, at in zip(rows, range(start, len(tokens)), strict=True)))
-    finally:
-        llm.close()
+
+    yield score
+    llm.close()
 
 
 def test_an_option_scores_what_the_whole_text_evaluated_at_once_says(
-    model: Path, opened: Callable[[Path], Session]
+    model: Path, opened: Callable[[Path], Session], whole_text: Callable[[str, str], float]
 ) -> None:
     one = opened(model)
     for n in range(4):
         request = question(n)
         found = asked(one, request)
         for option, score, neutral in zip(request.options, found.choice_logprobs, found.neutral_logprobs, strict=True):
-            assert score == pytest.approx(whole_text(model, request.messages[0].content, option), abs=1e-3)
-            assert neutral == pytest.approx(whole_text(model, "Answer:", option), abs=1e-3)
+            assert score == pytest.approx(whole_text(request.messages[0].content, option), abs=1e-3)
+            assert neutral == pytest.approx(whole_text("Answer:", option), abs=1e-3)
         assert found.text == request.options[int(np.argmax(found.choice_logprobs))].strip()
 
 

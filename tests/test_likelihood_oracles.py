@@ -151,7 +151,7 @@ def test_rankc_on_rows_of_bmlama_is_that_of_a_script_that_reads_the_rows_alone(t
     rows = records(clika(*common, "--db", db, "--bootstrap", 0, "--json"))
     (found,) = [row for row in rows if row["language"] == "tr"]
 
-    llm = llama_cpp.Llama(str(base), n_ctx=512, n_threads=1, logits_all=True, verbose=False)
+    llm = llama_cpp.Llama(str(base), n_ctx=512, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
 
     def likelihood(before: str, rest: str) -> float:
         start = before.rstrip()
@@ -205,7 +205,7 @@ def test_a_real_model_scores_options_as_raw_llama_cpp_does(tmp_path: Path, varia
     atlas, db = resolve("atlas"), tmp_path / "c.db"
     asked = ("run", "atlas", "-m", f"gguf/{gguf}", "-l", "en,de", "--limit", n, "--ask", "likelihood")
     found = {r["language"]: r["accuracy"] for r in records(clika(*asked, "--db", db, "--bootstrap", 0, "--json"))}
-    llm = llama_cpp.Llama(str(gguf), n_ctx=128, n_threads=1, logits_all=True, verbose=False)
+    llm = llama_cpp.Llama(str(gguf), n_ctx=128, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False)
     same = total = 0
     right = dict.fromkeys(found, 0)
     with Store(db) as store:

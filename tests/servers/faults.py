@@ -10,6 +10,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from servers.loopback import Answer, chat
@@ -107,6 +108,7 @@ _STATUSES = (400, 408, 409, 413, 418, 422, 425, 500, 501, 502, 503, 504, 520, 52
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
+@cache
 def faults() -> dict[str, Answer]:
     """Name → what is sent. Each ends as a failure, or as a reply that can be kept, of one request."""
     return {name: answer for group in (_replies, _errors, _headers, _connections) for name, answer in group()}
