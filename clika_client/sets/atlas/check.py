@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clika_client.sets.atlas import cldr, curated, sources, wording
@@ -76,7 +76,7 @@ def _same(kind: str, before: str, after: str) -> bool:
     return False
 
 
-def _items(key: str, asked: list[Row]) -> Iterator[str]:
+def _items(key: str, asked: Sequence[Row]) -> Iterator[str]:
     """The items whose subject, country or choices the fact is about."""
     kind, _, code = key.partition(":")
     for row in asked:
