@@ -96,7 +96,7 @@ def _changes(rows: Sequence[Change], field: str, beside: str, title: str, consol
     headers = ("en-CO", "after") if beside else ()
     grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "", *headers)
     for change in rows:
-        estimate: PairedEstimate = getattr(change, field)
+        estimate = change.estimates[field]
         if not estimate.defined and estimate.verdict != NOT_RANKED:
             continue
         mark = " (hollow: " + ", ".join(change.hollow) + ")" if change.hollow else ""

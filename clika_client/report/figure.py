@@ -14,7 +14,7 @@ from clika_client.common.safe_text import shown
 from clika_client.report.colours import step_of, steps
 from clika_client.report.layout import ScoreTable, tables
 from clika_client.report.terminal import FIGURES
-from clika_client.scoring.metrics.catalogue import CELL_FIELDS, TITLES
+from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Record, Scores
 from clika_providers.install import install_hint
 
@@ -189,12 +189,12 @@ def _cell(columns: Sequence[str], lines: Sequence[str], width_mm: float | None) 
 
 def _row(record: Record, field: str, asked: str) -> Square:
     """One square. Names come from outside: control codes are taken out, and drawing escapes the rest."""
-    low, high = (_plain(getattr(record, f"{field}_{end}")) if field in CELL_FIELDS else None for end in ("low", "high"))
+    value, low, high = map(_plain, record.figure(field))
     return {
         **_square(
             shown(f"{record.model} ({asked})"),
             shown(record.language) + (" *" if record.language == record.anchor else ""),
-            _plain(getattr(record, field)),
+            value,
             hollow="degenerate" in record.flags,
         ),
         "interval": "none" if low is None or high is None else f"{low:.3f} to {high:.3f}",

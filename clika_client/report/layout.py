@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clika_client.scoring.records import Record, RowSummary, Scores
 
 RowIdentity = tuple[str, str, str, str, str, str]
-_QUALIFIERS = ("prompt", "ask", "reading", "source", "settings")
+_QUALIFIERS: Mapping[str, Callable[[RowSummary], str]] = {
+    "prompt": lambda row: row.prompt,
+    "ask": lambda row: row.ask,
+    "reading": lambda row: row.reading,
+    "source": lambda row: row.source,
+    "settings": lambda row: row.settings,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ def _table(
     numbered: Sequence[tuple[int, RowSummary]],
     cells: dict[RowIdentity, dict[str, Record]],
 ) -> ScoreTable:
-    values = {q: Counter(getattr(summary, q) for _, summary in numbered) for q in _QUALIFIERS}
+    values = {q: Counter(of(summary) for _, summary in numbered) for q, of in _QUALIFIERS.items()}
     shared = {q: found.most_common(1)[0][0] for q, found in values.items()}
     varying = tuple(q for q, found in values.items() if len(found) > 1)
     rows = [
@@ -110,7 +116,7 @@ def apart(first: TableRow, second: TableRow) -> tuple[str, str]:
 
     In a table a row that was asked like most others needs to say nothing; beside a single other row it does.
     """
-    differ = [q for q in _QUALIFIERS if getattr(first.summary, q) != getattr(second.summary, q)]
+    differ = [q for q, of in _QUALIFIERS.items() if of(first.summary) != of(second.summary)]
     return _beside(first, differ), _beside(second, differ)
 
 
@@ -125,11 +131,11 @@ def _label(summary: RowSummary, shared: dict[str, str]) -> str:
 
 
 def _own(summary: RowSummary, shared: dict[str, str]) -> tuple[str, ...]:
-    return tuple(q for q in _QUALIFIERS if getattr(summary, q) != shared[q])
+    return tuple(q for q, of in _QUALIFIERS.items() if of(summary) != shared[q])
 
 
 def _named(summary: RowSummary, qualifiers: Sequence[str]) -> str:
-    shown = [str(getattr(summary, q)) for q in qualifiers]
+    shown = [_QUALIFIERS[q](summary) for q in qualifiers]
     if summary.unranked:
         shown.append(summary.unranked)
     return summary.model + (f" ({', '.join(shown)})" if shown else "")

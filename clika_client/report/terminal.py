@@ -157,7 +157,7 @@ def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
     mean = _MEANS.get(field, f"other_{field}")
     if mean in ROW_FIELDS:
         return summary.figures[mean]
-    values = [getattr(row.cells[language], field) for language in summary.counted if language in row.cells]
+    values = [row.cells[language].figure(field).value for language in summary.counted if language in row.cells]
     known = [value for value in values if not math.isnan(value)]
     return (sum(known) / len(known) if known else math.nan), math.nan, math.nan
 
@@ -172,7 +172,7 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
     cell = row.cells.get(language)
     if cell is None:
         return Text("")
-    value: float = getattr(cell, field)
+    value = cell.figure(field).value
     anchor = row.cells.get(row.summary.anchor)
     flags = [*cell.flags, *(anchor.flags if field in OF_PAIRS and anchor is not None else ())]
     mark = next(
@@ -199,7 +199,8 @@ def _number(value: float) -> str:
 def _bounds(cell: Record | None, field: str) -> tuple[float, float]:
     if cell is None:
         return math.nan, math.nan
-    return getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")
+    _, low, high = cell.figure(field)
+    return low, high
 
 
 def _ends(low: float, high: float, console: Console) -> Text:

@@ -59,7 +59,7 @@ def answers(findings: Sequence[Finding]) -> list[Answer]:
 def _effects(findings: Sequence[Finding]) -> list[Effect]:
     columns = []
     for target, field in ((True, "ra"), (False, "ra"), (False, CORRECTED)):
-        means = [over_sets([getattr(c, field) for c in _rows(f, target)], None) for f in findings]
+        means = [over_sets([c.estimates[field] for c in _rows(f, target)], None) for f in findings]
         columns.append(judged(means, {True: GAIN, False: LOSS}))
     return [Effect(f, *estimates) for f, *estimates in zip(findings, *columns, strict=True)]
 

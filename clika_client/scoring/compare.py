@@ -237,7 +237,7 @@ def _overall(means: Sequence[Difference]) -> Difference:
     """The mean over the sets, each counting the same."""
     clusters = min((mean.clusters for mean in means if mean.clusters is not None), default=None)
     estimates = {
-        name: judged([over_sets([getattr(mean, name) for mean in means], clusters)], _BETTER)[0] for name in MEASURES
+        name: judged([over_sets([mean.estimates[name] for mean in means], clusters)], _BETTER)[0] for name in MEASURES
     }
     return Difference(
         set=", ".join(dict.fromkeys(mean.set for mean in means)),

@@ -7,7 +7,7 @@ given; the uncertainty is that of the items, resampled together for all models a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from clika_client.scoring.differences import CORRECTED
 from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics.row_figures import RowFigures
 from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate, judged, paired
-from clika_client.scoring.records import plain_value
+from clika_client.scoring.records import plain_value, to_plain
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
 from clika_client.sets.probes import ProbeSet
 
@@ -48,11 +48,16 @@ class Change:
     hollow: tuple[str, ...]
     """Models of either group whose answers say nothing in this language: one letter for nearly everything, or none."""
 
+    @property
+    def estimates(self) -> dict[str, PairedEstimate]:
+        """What is compared, by its name."""
+        return {"ra": self.ra, CORRECTED: self.en_co_chance_corrected, "en_co": self.en_co}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN as None."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in MEASURES}
-        for name in MEASURES:
-            plain |= getattr(self, name).flat(name)
+        plain = {name: value for name, value in to_plain(self).items() if name not in MEASURES}
+        for name, estimate in self.estimates.items():
+            plain |= estimate.flat(name)
         del plain["en_co_p_holm"], plain["en_co_verdict"]
         return {name: plain_value(value) for name, value in plain.items()}
 
@@ -195,7 +200,7 @@ def _with_holm(changes: Sequence[Change]) -> list[Change]:
     """Adjust over two families, single languages and means; what is not ranked is in neither."""
     adjusted = list(changes)
     for name in ("ra", CORRECTED):
-        estimates = [getattr(change, name) for change in adjusted]
+        estimates = [change.estimates[name] for change in adjusted]
         for pooled in (False, True):
             family = [i for i, change in enumerate(adjusted) if (change.language == OTHERS) == pooled]
             estimates = judged(estimates, {True: GAIN, False: LOSS}, family)
@@ -217,7 +222,7 @@ def summary(changes: Sequence[Change]) -> list[str]:
 
 
 def _trade(rows: Sequence[Change], field: str, title: str) -> str:
-    estimates: dict[str, PairedEstimate] = {change.language: getattr(change, field) for change in rows}
+    estimates = {change.language: change.estimates[field] for change in rows}
     gains, losses = ([f"{t} {e.diff:+.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
     unclear = sum(e.verdict == CANNOT_TELL for e in estimates.values())
     hollow = [t for t, e in estimates.items() if e.verdict == NOT_RANKED]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from clika_client.common.tabular import Tabular
 from clika_client.scoring.paired import PairedEstimate
-from clika_client.scoring.records import plain_value
+from clika_client.scoring.records import plain_value, to_plain
 
 CORRECTED = "en_co_chance_corrected"
 MEASURES = ("accuracy", CORRECTED, "en_co")
@@ -36,11 +36,16 @@ class Difference:
     flags_a: tuple[str, ...] = ()
     flags_b: tuple[str, ...] = ()
 
+    @property
+    def estimates(self) -> dict[str, PairedEstimate]:
+        """What is compared, by its name."""
+        return {"accuracy": self.accuracy, CORRECTED: self.en_co_chance_corrected, "en_co": self.en_co}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN as None."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in MEASURES}
-        for name in MEASURES:
-            plain |= getattr(self, name).flat(name)
+        plain = {name: value for name, value in to_plain(self).items() if name not in MEASURES}
+        for name, estimate in self.estimates.items():
+            plain |= estimate.flat(name)
         for part in ("p_value", "p_holm", "verdict"):
             plain[part] = plain.pop(f"accuracy_{part}")
             if part != "p_value":

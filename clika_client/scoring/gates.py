@@ -65,7 +65,7 @@ def _check(scores: Scores, gate: Gate) -> Iterator[Check]:
     found = False
     if gate.field in ROW_FIELDS and gate.field not in CELL_FIELDS:
         for row in scores.rows:
-            yield _judged(f"{row.model} {row.set}", gate, getattr(row, gate.field))
+            yield _judged(f"{row.model} {row.set}", gate, row.figure(gate.field).value)
         return
     for record in scores.records:
         if gate.language not in (None, record.language) or (
@@ -73,7 +73,7 @@ def _check(scores: Scores, gate: Gate) -> Iterator[Check]:
         ):
             continue
         found = True
-        yield _judged(f"{record.model} {record.set} {record.language}", gate, getattr(record, gate.field))
+        yield _judged(f"{record.model} {record.set} {record.language}", gate, record.figure(gate.field).value)
     if not found:
         yield Check(f"{gate.field} {gate.language or ''}".strip(), False, "nobody was asked in this language")
 
@@ -81,7 +81,7 @@ def _check(scores: Scores, gate: Gate) -> Iterator[Check]:
 def _of_pairs(language: str, gate: Gate, scores: Scores) -> bool:
     """The anchor has no figure of a pair with itself, which is no failure."""
     return language == scores.anchor and all(
-        math.isnan(getattr(r, gate.field)) for r in scores.records if r.language == scores.anchor
+        math.isnan(r.figure(gate.field).value) for r in scores.records if r.language == scores.anchor
     )
 
 

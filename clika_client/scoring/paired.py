@@ -80,7 +80,7 @@ def over_sets(estimates: Sequence[PairedEstimate], clusters: int | None) -> Pair
     known = [e for e in estimates if e.defined and e.verdict != NOT_RANKED]
     if not known:
         return PairedEstimate(verdict=NOT_DEFINED)
-    a, b, diff = (float(np.mean([getattr(e, side) for e in known])) for side in ("a", "b", "diff"))
+    a, b, diff = (float(np.mean(side)) for side in zip(*((e.a, e.b, e.diff) for e in known), strict=True))
     below = math.sqrt(sum((e.diff - e.low) ** 2 for e in known)) / len(known)
     above = math.sqrt(sum((e.high - e.diff) ** 2 for e in known)) / len(known)
     low, high = diff - below, diff + above

@@ -37,6 +37,13 @@ class _WithFigures:
                 return self.figures[name_of][index]
         raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
+    def figure(self, name: str) -> Figure:
+        """A figure of the table of metrics with its interval, or a number of another field (`coverage`) without one."""
+        if name in type(self).FIELDS:
+            return self.figures[name]
+        value: float = getattr(self, name)
+        return Figure(value)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values; NaN as None."""
         plain = to_plain(self)

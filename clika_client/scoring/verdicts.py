@@ -86,9 +86,13 @@ def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
         where = [d.language for d in rows if d.en_co_chance_corrected.verdict == side]
         if where:
             clauses.append(f"{better} is more consistent with {comparison.anchor} than {worse} in {', '.join(where)}")
-    for name, flags in ((comparison.a, "flags_a"), (comparison.b, "flags_b")):
-        hollow = [d.language for d in rows if getattr(d, flags)]
+    flagged = (
+        (comparison.a, [(d.language, d.flags_a) for d in rows if d.flags_a]),
+        (comparison.b, [(d.language, d.flags_b) for d in rows if d.flags_b]),
+    )
+    for name, hollow in flagged:
         if hollow:
-            kinds = sorted({flag for d in rows for flag in getattr(d, flags)})
-            clauses.append(f"not ranked in {', '.join(hollow)}: the answers of {name} are {' or '.join(kinds)} there")
+            kinds = sorted({flag for _, flags in hollow for flag in flags})
+            where = [language for language, _ in hollow]
+            clauses.append(f"not ranked in {', '.join(where)}: the answers of {name} are {' or '.join(kinds)} there")
     return clauses

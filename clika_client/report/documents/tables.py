@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clika_client.common.errors import UserError
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.terminal import FIGURES
-from clika_client.scoring.metrics.catalogue import CELL_FIELDS, TITLES
+from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Scores
 
 NAN = float("nan")
@@ -85,9 +85,8 @@ def _of_cell(row: TableRow, tag: str, field: str) -> Entry:
     cell = row.cells.get(tag)
     if cell is None:
         return Entry()
-    ends = (getattr(cell, f"{field}_low"), getattr(cell, f"{field}_high")) if field in CELL_FIELDS else (NAN, NAN)
-    low, high = ends
-    return Entry(getattr(cell, field), low, high, grey=bool(cell.flags) or not row.ranked)
+    value, low, high = cell.figure(field)
+    return Entry(value, low, high, grey=bool(cell.flags) or not row.ranked)
 
 
 def _best(column: Sequence[Entry]) -> list[Entry]:
