@@ -4,7 +4,8 @@ Four ways over the same questions of atlas and over synthetic ones that share 60
 library that is sorted and asks for one token (nothing faster is to be had without reading logits), letters through the
 provider, the options' likelihoods through the provider, and letters packed (`--n-sequences 8`). Figures are questions
 per CPU second; the first question of each is a warm-up and not counted. Models: the demo model and the random model of
-`benchmarks/local.py`, or the GGUF files that are named. Prints a table, and last one JSON line with the ratios.
+`benchmarks/local.py` (which measures letters and text only), or the GGUF files that are named. The goal: at 60 % shared
+four options cost at most 1.5 letters. Prints a table, and last one JSON line with the ratios.
 """
 
 from __future__ import annotations

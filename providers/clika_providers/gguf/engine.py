@@ -32,7 +32,7 @@ from clika_providers.types import Json
 
 Found = TypeVar("Found")
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Changes whenever the same weights and prompt may give other bits or another reading."""
 BLOCK = 32
 LEAST = 8
@@ -317,7 +317,8 @@ class Engine:
         """Evaluate continuations of sequence 0's `at` tokens as one tree; `read` of every node's logits.
 
         `nodes` come depth first; branch b is llama.cpp's sequence b + 1. What is evaluated together depends on the
-        nodes alone, so the bits do too. Only sequence 0 stays in the cache.
+        nodes alone, so the bits do too. Only sequence 0 stays in the cache. Kernels take rows by fours and three cost
+        more than four: one that is missing is a node once more, in a sequence of its own that nothing sees.
         """
         lib, memory, found = self.lib, self._memory, []
         for branch in range(1, n_branches + 1):
@@ -325,22 +326,25 @@ class Engine:
         size = min(MAX_OUTPUTS, self.n_batch)
         for begin in range(0, len(nodes), size):
             self._batch.clear()
-            for node in nodes[begin : begin + size]:
+            part = nodes[begin : begin + size]
+            for node in part:
                 first, *others = (branch + 1 for branch in node.branches)
                 self._batch.add(node.token, at + node.depth, first, True, others)
+            if len(part) % 4 == 3 and n_branches < self._branches:
+                self._batch.add(part[-1].token, at, n_branches + 1, True)
             self._run(self._batch)
-            found += [read(self.logits(index)) for index in range(self._batch.raw.n_tokens)]
-        for branch in range(1, n_branches + 1):
+            found += [read(self.logits(index)) for index in range(len(part))]
+        for branch in range(1, min(n_branches + 1, self._branches) + 1):
             lib.llama_memory_seq_rm(memory, branch, -1, -1)
         return found
 
     def room_for_branches(self, n_branches: int) -> None:
-        """Make the context take this many sequences beside the first; raises ItemError for more than llama.cpp has."""
+        """Make the context take this many sequences and a spare one beside the first; raises ItemError for too many."""
         most = self.lib.llama_max_parallel_sequences() - 1
         if n_branches > most:
             raise ItemError(f"a question with {n_branches} options is too wide: llama.cpp takes {most} at once.")
-        if n_branches > self._branches:
-            self._branches = min(most, max(n_branches, 8))
+        if min(n_branches + 1, most) > self._branches:
+            self._branches = min(most, max(n_branches + 1, 8))
             self._open_context(self.n_ctx)
 
     def forget_after(self, n_tokens: int) -> bool:

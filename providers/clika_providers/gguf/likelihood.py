@@ -62,7 +62,7 @@ def score_options(engine: Engine, asked: Continuations) -> tuple[float, ...]:
     nodes, places = tree(asked.paths)
     if engine.branches:
         engine.room_for_branches(len(asked.paths))
-        engine.room_for(len(asked.prompt) + len(nodes))
+        engine.room_for(len(asked.prompt) + len(nodes) + 1)  # one row may be added to the last four
     else:
         engine.room_for(len(asked.prompt) + deepest)
     engine.evaluate(asked.prompt)
