@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -352,16 +353,18 @@ def test_without_a_terminal_a_run_says_where_it_begins_and_ends(plan: Plan) -> N
 def test_without_a_terminal_a_long_run_speaks_now_and_then(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("clika_client.cli.progress.time.monotonic", lambda: now)
-    shown = Shown(plan)
+    short, long = (replace(cell, prompt_bytes=each * ITEMS) for cell, each in zip(plan.cells, (100, 300), strict=True))
+    shown = Shown(replace(plan, cells=(short, long)))
     with shown.progress:
-        shown.progress.planned([plan])
-        for _ in range(30):
+        shown.progress.planned([shown.plan])
+        for number in range(30):
             now += 1.0
-            shown.event(plan.cells[0], said())
+            shown.event(short if number < ITEMS else long, said())
     spoken = [line.split(",")[0] for line in shown.lines[1:]]
     assert spoken == ["10/40 asked", "20/40 asked", "30/40 asked"]
     assert "1.0/s" in shown.lines[1]
-    assert "about 30 s left" in shown.lines[1]
+    # 1,000 of 8,000 bytes in ten seconds: what is still to come is longer than what was asked.
+    assert "about 70 s left" in shown.lines[1]
 
 
 def test_on_a_terminal_each_model_has_a_line_with_its_language_cost_and_failures(plan: Plan) -> None:

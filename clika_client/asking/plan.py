@@ -107,6 +107,11 @@ class PlannedCell:
     prompt_bytes: int
     """UTF-8 bytes of the missing prompts, from which tokens are estimated."""
 
+    @property
+    def bytes_each(self) -> float:
+        """UTF-8 bytes of a missing prompt on average; at least 1."""
+        return max(1.0, self.prompt_bytes / max(1, len(self.missing)))
+
     def keys_by_position(self) -> dict[int, bytes]:
         """Item position → content key."""
         return {

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from clika_client.asking.plan import Plan
 from clika_client.asking.workers import Event
@@ -25,14 +25,20 @@ class _Line:
 
     task: TaskID
     started: float
+    work: float
+    """Bytes of all prompts that are asked."""
     done: int = 0
+    worked: float = 0.0
+    """Bytes of those that came to their end."""
     failed: int = 0
     tokens: int = 0
     cost: float | None = None
 
     def note(self, language: str) -> str:
         """The language in work, the rate, and what it has cost and lost."""
-        said = [f"[dim]{escape(shown(language))}[/]", f"{self.done / max(time.monotonic() - self.started, 1e-6):.1f}/s"]
+        seconds = max(time.monotonic() - self.started, 1e-6)
+        said = [f"[dim]{escape(shown(language))}[/]", f"{self.done / seconds:.1f}/s"]
+        said += [f"about {_left(self.worked, self.work, seconds):.0f} s left"]
         said += [f"{self.tokens:,} tokens"] if self.tokens else []
         said += [f"${self.cost:.4f}"] if self.cost else []
         said += [f"[red]{self.failed} failed[/]"] if self.failed else []
@@ -50,6 +56,7 @@ class RunProgress:
         self._started = self._said = time.monotonic()
         self._done = self._failed = self._tokens = 0
         self._missing = 0
+        self._work = self._worked = 0.0
         self._spoken = 0
 
     def __enter__(self) -> RunProgress:
@@ -73,6 +80,8 @@ class RunProgress:
         """Add one model's bars."""
         self._plans.append(plan)
         self._missing += plan.missing
+        work = _work(plan)
+        self._work += work
         if not plan.missing:
             return
         if not self._console.is_terminal:
@@ -83,11 +92,12 @@ class RunProgress:
             self._bars.start()
         spec = plan.provider.spec
         task = self._bars.add_task(escape(shown(spec)), total=plan.missing, note="")
-        self._lines[spec] = _Line(task, time.monotonic())
+        self._lines[spec] = _Line(task, time.monotonic(), work)
 
     def event(self, plan: Plan, event: Event) -> None:
         """One request ended: move its model's line."""
         self._done += 1
+        self._worked += event.cell.bytes_each
         line = self._lines.get(plan.provider.spec)
         failed = not event.shared and (event.completion is None or not event.completion.is_answer)
         usage = None if failed or event.shared or event.completion is None else event.completion.usage
@@ -99,6 +109,7 @@ class RunProgress:
                 self._say()
             return
         line.done, line.failed, line.tokens = line.done + 1, line.failed + failed, line.tokens + tokens
+        line.worked += event.cell.bytes_each
         price = plan.provider.cost_of
         if usage is not None:
             line.cost = (line.cost or 0.0) + (price(usage) or 0.0)
@@ -111,7 +122,7 @@ class RunProgress:
     def _say(self) -> None:
         self._said, self._spoken = time.monotonic(), self._done
         seconds = max(self._said - self._started, 1e-6)
-        left = (self._missing - self._done) / max(self._done / seconds, 1e-9)
+        left = _left(self._worked, self._work, seconds)
         ending = f", {self._failed} failed" if self._failed else ""
         self._console.print(
             f"{self._done}/{self._missing} asked, {self._done / seconds:.1f}/s, {self._tokens:,} tokens, "
@@ -120,12 +131,21 @@ class RunProgress:
         )
 
 
+def _work(plan: Plan) -> float:
+    """Bytes of the prompts that a model is asked: languages come one after the other, and one may be twice as long."""
+    return sum(cell.bytes_each * len(cell.missing) for cell in plan.cells)
+
+
+def _left(worked: float, work: float, seconds: float) -> float:
+    """Seconds that the rest takes at the speed so far."""
+    return max(0.0, work - worked) * seconds / max(worked, 1e-9)
+
+
 def _bars(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
         transient=True,
