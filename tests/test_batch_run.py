@@ -40,6 +40,24 @@ def test_a_batch_outlives_the_process_that_sent_it(
     assert KEY.encode() not in db.read_bytes()
 
 
+def test_open_questions_go_in_a_batch_and_are_read_as_open_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    db = tmp_path / "c.db"
+    with llmock_server() as url:
+        address = ("--base-url", url + "/v1")
+        run = ("run", "atlas", "-l", "en,de", "--limit", 2, "--ask", "open", "-m", "openai/gpt-6-luna", *address)
+        sent = json.loads(clika(*run, "--db", db, "--batch", "--json").stdout)["submitted"][0]
+        assert (sent["requests"], sent["batches"]) == (4, 1)
+        clika("batch", "collect", "--wait", "--poll", 0.5, *address, "--db", db)
+        after = clika(*run, "--db", db, "--bootstrap", 0, "--json")
+    assert "nothing to send" in after.stderr
+    found = json.loads(after.stdout)["records"]
+    assert {(r["set"], r["ask"], r["n"]) for r in found} == {("atlas-open", "open", 2)}
+    assert all(sum(r["verdicts"].values()) == 2 for r in found)
+
+
 def test_models_without_batches_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
     probes = write_probes(tmp_path / "mine.jsonl")
     done = clika("run", probes, "-m", "ollama/x", "--batch", "--db", tmp_path / "c.db", check=2)
