@@ -13,6 +13,7 @@ from clika_cache.database import Database
 from clika_cache.keys import KeyMaker, canonical, prompt_text
 from clika_cache.writer import Writer
 from clika_providers import AskMode, Completion, Json, Provider, ProviderError, Request, Usage
+from clika_providers.traffic.retry import before_retry
 
 _ROOM_S = 0.05
 CostOf = Callable[[Usage], "float | None"]
@@ -151,8 +152,6 @@ class CachedProvider:
             return await asyncio.shield(running)
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = future
-        from clika_providers.traffic.retry import before_retry  # with tenacity, which scoring never needs
-
         hook = before_retry.set(self._watching(key))
         try:
             await self._room()
@@ -183,8 +182,6 @@ class CachedProvider:
 
     def _watching(self, key: bytes) -> Callable[[ProviderError], Awaitable[None]]:
         """Keeps what failed attempts were billed, and asks whoever was to be asked before another."""
-        from clika_providers.traffic.retry import before_retry
-
         outer = before_retry.get()
 
         async def failed(error: ProviderError) -> None:

@@ -34,6 +34,7 @@ _LARGE_BODY = 1 << 20
 """Bytes from which a body is handed over as a file: sent at once it would hold up all other replies."""
 _ENVIRONMENT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 """Headers that the SDK takes from the environment."""
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def reaches(address: str) -> bool:
@@ -145,7 +146,7 @@ def _trusted() -> ssl.SSLContext:
 def _encoded(body: Mapping[str, Json] | None) -> bytes | io.BytesIO | None:
     if body is None:
         return None
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    text = _as_json(body).encode("utf-8", "replace")
     return text if len(text) < _LARGE_BODY else io.BytesIO(text)
 
 

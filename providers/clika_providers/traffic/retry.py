@@ -1,4 +1,4 @@
-"""One call from first attempt to verdict: circuit, slot, total time limit, and tenacity's pauses between attempts."""
+"""One call from first attempt to verdict: circuit, slot, total time limit, and the pauses between attempts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
@@ -23,7 +21,6 @@ T = TypeVar("T")
 _SHAPE_ATTEMPTS = 3
 _PATIENT, _MORE_WHEN_THROTTLED = 3, 3
 _LONGEST_PAUSE_S = 30.0
-"""Code of a failure before any server was reached."""
 
 before_retry: ContextVar[Callable[[ProviderError], Awaitable[None]] | None] = ContextVar("before_retry", default=None)
 """Who is told of a failed attempt before the next is made, in the task that asks: it may have been billed, and whoever
@@ -40,14 +37,16 @@ class Reply:
 
 async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions) -> T:
     """An exchange that is no question and safe to repeat (a status, a file), tried as often as a question is."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, RetryableError)),
-        wait=lambda state: pause(state, options),
-        stop=lambda state: enough(state, options),
-        reraise=True,
-        sleep=asyncio.sleep,
-    )
-    return await retrying(ask)
+    attempts = 0
+    while True:
+        try:
+            return await ask()
+        except RetryableError as error:
+            attempts += 1
+            if enough(error, attempts, options):
+                raise
+            seconds = pause(error, attempts, options)
+        await asyncio.sleep(seconds)
 
 
 def _asked_too_much(error: ProviderError) -> bool:
@@ -176,25 +175,22 @@ class Caller:
             self.breaker.bad(error, probe, connected=error.code != "not_connected")
 
 
-def pause(state: RetryCallState, options: ProviderOptions) -> float:
+def pause(error: RetryableError, attempts: int, options: ProviderOptions) -> float:
     """Seconds before the next attempt: exponential with jitter, and never less than the server asked for."""
-    error = state.outcome.exception() if state.outcome else None
-    longest = min(_LONGEST_PAUSE_S, options.backoff_s * 2.0 ** (state.attempt_number - 1))
+    longest = min(_LONGEST_PAUSE_S, options.backoff_s * 2.0 ** (attempts - 1))
     jittered = longest * random.uniform(0.5, 1.0)
-    asked = error.retry_after if isinstance(error, ProviderError) else None
+    asked = error.retry_after
     if asked is None:
         return jittered
     # Spread over a tenth of the wait, so that all who were told the same moment do not come at once.
     spread = asked + random.uniform(0.005, max(0.02, min(0.1 * asked, 1.0)))
-    return spread if state.attempt_number == 1 else max(spread, jittered)
+    return spread if attempts == 1 else max(spread, jittered)
 
 
-def enough(state: RetryCallState, options: ProviderOptions) -> bool:
+def enough(error: RetryableError, attempts: int, options: ProviderOptions) -> bool:
     """Whether these were all the attempts that this failure deserves."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, ProviderError):
-        if error.code == "shape":
-            return state.attempt_number >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
-        if error.status == 429 and options.max_retries >= _PATIENT:
-            return state.attempt_number > options.max_retries + _MORE_WHEN_THROTTLED
-    return state.attempt_number > options.max_retries
+    if error.code == "shape":
+        return attempts >= min(_SHAPE_ATTEMPTS, options.max_retries + 1)
+    if error.status == 429 and options.max_retries >= _PATIENT:
+        return attempts > options.max_retries + _MORE_WHEN_THROTTLED
+    return attempts > options.max_retries
