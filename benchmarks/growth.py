@@ -147,6 +147,8 @@ def main() -> None:
                     )
     runs = [one for one in found if one.what == "run"]
     result: dict[str, object] = {
+        "replies_per_s": {str(one.probes): round(one.per_s) for one in runs},
+        "replies_per_cpu_s": {str(one.probes): round(one.probes / one.cpu_s) for one in runs},
         "peak_mb": {f"{one.probes} {one.what}": round(one.peak_mb) for one in found},
         "under_300_mb": all(one.peak_mb < CEILING_MB for one in found),
     }

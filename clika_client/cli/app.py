@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import Annotated, Any
 
@@ -108,9 +109,22 @@ app.add_typer(teach_cmd.teach_app, name="teach")
 
 
 @cache
-def command() -> Callable[..., Any]:
-    """All commands with their options, made once: reading the types of a thousand options takes a while."""
-    return typer.main.get_command(app)
+def command(name: str | None = None) -> Callable[..., Any]:
+    """The command line with one command, or with all where none is named, made once.
+
+    Reading the types of a thousand options takes longer than many a command.
+    """
+    asked = copy(app)
+    if name is not None:
+        asked.registered_commands = [info for info in app.registered_commands if info.name == name]
+        asked.registered_groups = [info for info in app.registered_groups if info.name == name]
+    return typer.main.get_command(asked)
+
+
+def _named(arguments: list[str]) -> str | None:
+    """The command that a command line begins with; None where it is none of ours."""
+    known = {info.name for info in (*app.registered_commands, *app.registered_groups)}
+    return arguments[0] if arguments and arguments[0] in known else None
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -120,7 +134,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     _end_gently()
     try:
-        code = command()(args=arguments, prog_name="clika", standalone_mode=False)
+        code = command(_named(arguments))(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
