@@ -65,15 +65,20 @@ class Gates:
         if self.github_summary and not os.environ.get("GITHUB_STEP_SUMMARY"):
             raise UserError("--github-summary writes to the file that GITHUB_STEP_SUMMARY names, and it is not set")
 
-    def judge(self, store: Store, scores: Scores, run_id: str | None, options: Options | None = None) -> None:
-        """Say how the checks came out; raises BelowThreshold where one failed."""
+    def refuse_baseline(self) -> None:
+        """Raise UserError where an earlier run is to be compared and no database holds it."""
+        if self.baseline is not None or self.fail_if_worse:
+            raise UserError("shards do not know runs: compare with an earlier run in a database (--db)")
+
+    def judge(self, store: Store | None, scores: Scores, run_id: str | None, options: Options | None = None) -> None:
+        """Say how the checks came out; raises BelowThreshold where one failed. A baseline needs a store."""
         from clika_client.report.documents.checks import github_summary, junit
         from clika_client.scoring.gates import check_baseline, check_gates, parse_gate
         from clika_client.store.named_runs import find_run
 
         checks = check_gates(scores, [parse_gate(text) for text in self.fail_below])
-        baseline = find_run(store, self.baseline).run_id if self.baseline else None
-        compared = check_baseline(store, run_id, baseline, options) if baseline else []
+        baseline = find_run(store, self.baseline).run_id if self.baseline and store else None
+        compared = check_baseline(store, run_id, baseline, options) if baseline and store else []
         for check in compared:
             err().print(check.said, markup=False, soft_wrap=True)
         if self.fail_if_worse:

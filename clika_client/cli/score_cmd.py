@@ -34,6 +34,10 @@ from clika_client.cli.scoring_options import (
 
 
 def score(
+    shards: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Parquet files that `clika export` wrote, to be scored together in place of --db."),
+    ] = None,
     model: Models = None,
     sets: Sets = None,
     set_version: SetVersion = None,
@@ -81,8 +85,14 @@ def score(
     gates.check()
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
-    with opened(database_path(db)) as store:
-        scores = score_store(store, wanted=wanted, options=options)
+    if shards:
+        from clika_client.scoring.shards import score_shards
+
+        gates.refuse_baseline()
+        scores = score_shards(shards, wanted, options)
+    else:
+        with opened(database_path(db)) as store:
+            scores = score_store(store, wanted=wanted, options=options)
     if csv is not None:
         write_text(csv, to_csv(scores))
     if figure is not None:
@@ -93,5 +103,8 @@ def score(
         print_json(scores.to_json())
     else:
         render(scores, out(), intervals=intervals, show=words(show), details=details)
+    if shards:
+        gates.judge(None, scores, run, options)
+        return
     with opened(database_path(db)) as store:
         gates.judge(store, scores, run, options)

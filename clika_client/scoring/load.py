@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.answers.cells import PROBABILITIES, choice_scores, mean_over_orders, read_cell, reading_for, rotate
+from clika_client.answers.cells import (
+    PROBABILITIES,
+    CellAnswers,
+    choice_scores,
+    mean_over_orders,
+    read_cell,
+    reading_for,
+    rotate,
+)
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.answers.open.cell import OPEN, Acceptance
 from clika_client.answers.open.judged import judge_of
@@ -28,6 +36,7 @@ from clika_client.scoring.set_versions import (
 )
 from clika_client.sets.probes import MEASURES, ProbeSet
 from clika_client.store import judgements
+from clika_client.store.schema import CellKey
 from clika_client.store.store import Cell, Store
 
 
@@ -44,6 +53,65 @@ class Wanted:
     prompts: tuple[str, ...] = ()
     set_version: str | None = None
     """Which version of sets that share a name: its number, `all`, or None for the newest (or what the run asked)."""
+
+
+class OfCell(Protocol):
+    """Anything that belongs to a cell."""
+
+    @property
+    def key(self) -> CellKey:
+        """The cell's."""
+        ...
+
+
+C = TypeVar("C", bound=OfCell)
+
+
+class AnswerSource(Protocol[C]):
+    """Where the answers of cells come from: a database, or shards of many."""
+
+    def answers(self, cell: C, reading: str, probe_set: ProbeSet) -> CellAnswers:
+        """Choices and reasons, one per item of the set."""
+        ...
+
+    def asked(self, cell: C) -> npt.NDArray[np.integer]:
+        """Positions of the items that were put to the model."""
+        ...
+
+    def scores(self, cell: C, probe_set: ProbeSet, reading: str) -> Floats:
+        """(items, choices): see `answers.cells.choice_scores`."""
+        ...
+
+    def matches(self, key: RowKey, cells: Sequence[C], probe_set: ProbeSet, languages: Sequence[str]) -> Floats | None:
+        """See AnswerGrid.matches."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswers:
+    """The answers in a database; see AnswerSource."""
+
+    store: Store
+    positions: Mapping[int, npt.NDArray[np.int32]]
+    """Number of a cell → what one run asked of it; a cell that is not here counts whole."""
+
+    def answers(self, cell: Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
+        """From the store when already read, else read now and kept."""
+        return read_cell(self.store, cell, reading, probe_set)
+
+    def asked(self, cell: Cell) -> npt.NDArray[np.integer]:
+        """By the run, or ever."""
+        return self.positions[cell.cell_id] if cell.cell_id in self.positions else cell.asked()
+
+    def scores(self, cell: Cell, probe_set: ProbeSet, reading: str) -> Floats:
+        """See `answers.cells.choice_scores`."""
+        return choice_scores(self.store, cell, probe_set, reading)
+
+    def matches(
+        self, key: RowKey, cells: Sequence[Cell], probe_set: ProbeSet, languages: Sequence[str]
+    ) -> Floats | None:
+        """MKQA's measures."""
+        return _matches(self.store, key, cells, probe_set, languages)
 
 
 class NothingStored(UserError):
@@ -92,14 +160,14 @@ def choose(store: Store, wanted: Wanted) -> Chosen:
         everywhere = store.cells()
         known = store.answered(everywhere)
         everywhere = [cell for cell in everywhere if cell.cell_id in known]
-    names = _display_names(everywhere)
+    names = display_names(everywhere)
     store.name_models(names)
     of = {cell.key.set_id for cell in everywhere}
     versions = versions_of(info for info in store.set_infos() if info.set_id in of)
     sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
     renamed = _renamed(store, wanted.models, {name for pair in names.items() for name in (pair[0][0], pair[1])})
     stored = tuple(dict.fromkeys(renamed.get(model, model) for model in wanted.models))
-    chosen = _chosen(cells, replace(wanted, models=stored), names, sets)
+    chosen = chosen_cells(cells, replace(wanted, models=stored), names, sets)
     if wanted.run_id is None or wanted.set_version is not None:
         ids = chosen_versions({i: versions[i] for i in sets}, wanted.set_version)
         chosen = [cell for cell in chosen if cell.key.set_id in ids]
@@ -143,11 +211,11 @@ def _without_reply(silent: Sequence[Cell], chosen: Sequence[Cell], names: Mappin
     """Languages that a shown row was asked in too, without any reply."""
     shown: dict[RowKey, set[str]] = {}
     for cell in chosen:
-        shown.setdefault(_row_key(cell, names, ""), set()).add(cell.key.language)
+        shown.setdefault(row_key(cell, names, ""), set()).add(cell.key.language)
     found: dict[RowKey, list[str]] = {}
     for cell in silent:
         if (cell.key.model, cell.key.identity) in names:
-            key = _row_key(cell, names, "")
+            key = row_key(cell, names, "")
             if key in shown and cell.key.language not in shown[key]:
                 found.setdefault(key, []).append(cell.key.language)
     return [
@@ -167,23 +235,25 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
         for reading in dict.fromkeys(reading_for(cell.key.ask, name) for name in wanted.readings):
             judge = judge_of(reading)
             if judge is None or judgements.of_cell(store, judge, cell):
-                grouped.setdefault(_row_key(cell, names, reading), []).append(cell)
+                grouped.setdefault(row_key(cell, names, reading), []).append(cell)
     if not grouped:
         known = ", ".join(judgements.judges(store)) or "nobody yet"
         raise UserError(f"no reply was judged by {', '.join(wanted.readings)}; judgements here are by: {known}")
-    blocks = [_block(store, key, rows, sets[key.set_id], positions) for key, rows in grouped.items()]
+    source = StoredAnswers(store, positions)
+    blocks = [block_from(source, key, rows, sets[key.set_id]) for key, rows in grouped.items()]
     identities = {names[(cell.key.model, cell.key.identity)]: cell.key.identity for cell in cells}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
     return Loaded(tuple(blocks), sets, chosen.versions, chosen.notes, models)
 
 
-def _row_key(cell: Cell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:
+def row_key(cell: OfCell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:
+    """The row of a table that a cell's answers belong to; `names` as display_names gives them."""
     key = cell.key
     name = names[(key.model, key.identity)]
     return RowKey(name, key.set_id, key.prompt, key.ask, reading, key.source, key.settings)
 
 
-def _display_names(cells: Iterable[Cell]) -> dict[tuple[str, str], str]:
+def display_names(cells: Iterable[OfCell]) -> dict[tuple[str, str], str]:
     """A name per (spec, identity); one spec with several identities (other weights, other server) gets suffixes."""
     identities: dict[str, list[str]] = {}
     for cell in cells:
@@ -213,9 +283,9 @@ def _short(identity: str) -> str:
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=2).hexdigest()
 
 
-def _chosen(
-    cells: Sequence[Cell], wanted: Wanted, names: Mapping[tuple[str, str], str], sets: Mapping[int, ProbeSet]
-) -> list[Cell]:
+def chosen_cells(
+    cells: Sequence[C], wanted: Wanted, names: Mapping[tuple[str, str], str], sets: Mapping[int, ProbeSet]
+) -> list[C]:
     """The cells that match every filter; a filter word that matches nothing is a mistake worth naming."""
     kept = list(cells)
     filters = (
@@ -236,13 +306,8 @@ def _chosen(
     return kept
 
 
-def _block(
-    store: Store,
-    key: RowKey,
-    cells: Sequence[Cell],
-    probe_set: ProbeSet,
-    run_positions: Mapping[int, npt.NDArray[np.int32]],
-) -> AnswerGrid:
+def block_from(source: AnswerSource[C], key: RowKey, cells: Sequence[C], probe_set: ProbeSet) -> AnswerGrid:
+    """One row's answers, gathered from its cells."""
     order = {language: i for i, language in enumerate(probe_set.languages)}
     languages = sorted(dict.fromkeys(cell.key.language for cell in cells), key=lambda t: order[t])
     shape = (len(languages), probe_set.n)
@@ -254,7 +319,7 @@ def _block(
     again = np.full((2, *shape), MISSING, np.int8)
     for i, language in enumerate(languages):
         mine = sorted((c for c in cells if c.key.language == language), key=lambda c: (c.key.rotation, c.key.repeat))
-        read = [read_cell(store, cell, key.reading, probe_set) for cell in mine]
+        read = [source.answers(cell, key.reading, probe_set) for cell in mine]
         votes = np.stack([r.choices for r in read])
         answers[i] = votes[0] if len(mine) == 1 else plurality(votes, probe_set.k)
         again[: min(len(votes), 2), i] = votes[:2]
@@ -262,11 +327,11 @@ def _block(
             shown[i] = rotate(votes[0], mine[0].key.rotation, probe_set.counts)
         reasons[i] = read[0].reasons
         for cell in mine:
-            asked[i, run_positions[cell.cell_id] if cell.cell_id in run_positions else cell.asked()] = True
+            asked[i, source.asked(cell)] = True
         orders = max(orders, len({c.key.rotation for c in mine}))
         repeats = max(repeats, len({c.key.repeat for c in mine}))
         if scores is not None:
-            scores[i], answers[i] = _from_scores(store, key, mine, probe_set, answers[i])
+            scores[i], answers[i] = _from_scores(source, key, mine, probe_set, answers[i])
     answers = np.where(asked, answers, MISSING).astype(np.int8)
     shown = np.where(asked, shown, MISSING).astype(np.int8)
     return AnswerGrid(
@@ -280,7 +345,7 @@ def _block(
         repeats,
         scores,
         None if orders == repeats == 1 else (again[0], again[1]),
-        _matches(store, key, cells, probe_set, languages),
+        source.matches(key, cells, probe_set, languages),
     )
 
 
@@ -304,10 +369,10 @@ def _matches(
 
 
 def _from_scores(
-    store: Store, key: RowKey, cells: Sequence[Cell], probe_set: ProbeSet, answers: Answers
+    source: AnswerSource[C], key: RowKey, cells: Sequence[C], probe_set: ProbeSet, answers: Answers
 ) -> tuple[Floats, Answers]:
     """(scores, answers) of one language whose replies carry a figure per option; several orders count by their mean."""
-    each = [choice_scores(store, cell, probe_set, key.reading) for cell in cells]
+    each = [source.scores(cell, probe_set, key.reading) for cell in cells]
     if len(each) == 1:
         return each[0], answers
     scores = mean_over_orders(each)

@@ -123,14 +123,19 @@ def score_store(
     # What stopped an earlier run is no news under a later table.
     lasting = dict.fromkeys(note for run in runs for note in run.notes)
     events = (f"Run {run.run_id}: {event}" for run in runs for event in run.events if wanted.run_id is not None)
-    notes = [*lasting, *events]
+    stamps = {name: reading_stamp(name) for name in readings}
+    return replace(scored(loaded, options, (*lasting, *events), stamps), runs=tuple(map(_run, runs)))
+
+
+def scored(loaded: Loaded, options: Options, notes: Sequence[str], stamps: Mapping[str, str]) -> Scores:
+    """The scores of what was loaded; `notes` go below its own, `stamps` are names and versions by reading."""
+    readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     return replace(
         score(loaded.blocks, loaded.sets, options, loaded.versions),
-        runs=tuple(map(_run, runs)),
         notes=(*loaded.notes, *notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
         models=loaded.models,
-        reading_versions={name: reading_stamp(name).partition("@")[2] for name in readings},
+        reading_versions={name: stamps[name].partition("@")[2] for name in readings},
     )
 
 

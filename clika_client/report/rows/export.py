@@ -10,12 +10,14 @@ from typing import IO
 from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
 from clika_client.report.rows.columns import RELATIONS
-from clika_client.report.rows.files import SUFFIXES, write_rows, write_text_rows
+from clika_client.report.rows.files import SUFFIXES, write_parquet, write_rows, write_text_rows
 from clika_client.report.rows.rows import Row, item_rows, reply_rows, run_rows, score_rows
+from clika_client.report.rows.shard import footer_of
 from clika_client.report.rows.sqlite import write_sqlite
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.score import score_store
 from clika_client.scoring.score_sets import Options
+from clika_client.scoring.shard_footer import to_text
 from clika_client.store.store import Store
 
 SQLITE = (".sqlite", ".db")
@@ -45,7 +47,10 @@ def export(
         with replacing(path) as part:
             if suffix in SQLITE:
                 return write_sqlite(store, wanted or Wanted(), score_store(store, wanted=wanted, options=options), part)
-            return write_rows(part, suffix, RELATIONS[checked(what)], relation(store, what, wanted, options))
+            rows = relation(store, what, wanted, options)
+            if suffix == ".parquet" and what == "replies":  # they can be scored by themselves
+                return write_parquet(part, RELATIONS[what], rows, footer=lambda: to_text(footer_of(store, wanted)))
+            return write_rows(part, suffix, RELATIONS[checked(what)], rows)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another file") from error
     except sqlite3.Error as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from clika_client.common.errors import UserError
 from clika_client.report.rows.columns import Column
 from clika_client.report.rows.rows import Row
 from clika_client.report.table import safe_cell
+from clika_client.scoring.shard_footer import NAME
 from clika_providers.install import install_hint
 
 SUFFIXES = (".parquet", ".csv", ".jsonl")
@@ -26,7 +27,7 @@ def write_rows(path: Path, suffix: str, columns: Sequence[Column], rows: Iterabl
     Raises UserError where Parquet is wanted and pyarrow is not installed, OSError.
     """
     if suffix == ".parquet":
-        return _parquet(path, columns, rows)
+        return write_parquet(path, columns, rows)
     with path.open("w", encoding="utf-8", newline="") as file:
         return write_text_rows(file, suffix, columns, rows)
 
@@ -67,7 +68,10 @@ def _encodable(value: Any) -> Any:
     return value
 
 
-def _parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> int:
+def write_parquet(
+    path: Path, columns: Sequence[Column], rows: Iterable[Row], footer: Callable[[], str] | None = None
+) -> int:
+    """Write a Parquet file, `footer` into its metadata once the rows are there; returns the number of rows."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -83,6 +87,8 @@ def _parquet(path: Path, columns: Sequence[Column], rows: Iterable[Row]) -> int:
             ]
             writer.write_table(pa.table(arrays, schema=schema))
             count += len(batch)
+        if footer is not None:
+            writer.add_key_value_metadata({NAME: footer()})
     return count
 
 

@@ -1,0 +1,305 @@
+"""Scores of Parquet shards that many runs exported: read once by DuckDB, shard by shard, then scored like a database.
+
+Of each reply two bytes are kept, and one bit less than a byte says that it was asked: the shards may be larger than the
+memory of the machine by far. DuckDB reads them because it took less CPU and memory than Polars (docs/scale.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_client.answers.cells import PROBABILITIES, REASONS, CellAnswers, reading_for
+from clika_client.answers.likelihood import NORMALISATIONS
+from clika_client.answers.open.judged import judge_of
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Floats
+from clika_client.common.errors import UserError
+from clika_client.scoring.answer_grid import RowKey
+from clika_client.scoring.load import Loaded, Wanted, block_from, chosen_cells, display_names, row_key
+from clika_client.scoring.model_facts import facts_of
+from clika_client.scoring.records import Scores
+from clika_client.scoring.score import Options, scored
+from clika_client.scoring.set_versions import chosen_versions, distinct_names, version_notes, versions_of
+from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text
+from clika_client.sets.packed import set_digest
+from clika_client.sets.probes import MEASURES, ProbeSet
+from clika_client.store.schema import CellKey, SetInfo
+from clika_providers.install import install_hint
+
+_AT_ONCE = 200_000
+"""Rows in memory at a time."""
+_SHARED = ("model", "set", "set_version", "language", "prompt", "ask", "reading", "source", "settings", "rotation",
+           "repeat")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """One cell in one reading, wherever its replies lie."""
+
+    key: CellKey
+    reading: str
+
+
+class _Gathered:
+    """The answers of all cells in flat arrays, and where each cell begins; a reply met first is the one that counts."""
+
+    def __init__(self, cells: Sequence[_Cell], sets: Mapping[int, ProbeSet]) -> None:
+        self._starts: dict[_Cell, slice] = {}
+        total = 0
+        for cell in cells:
+            self._starts[cell] = slice(total, total := total + sets[cell.key.set_id].n)
+        self._choices, self._reasons = np.full(total, MISSING, np.int8), np.zeros(total, np.uint8)
+        self._asked = np.zeros(total, np.bool_)
+        options = max((sets[c.key.set_id].k for c in cells if c.reading == PROBABILITIES), default=0)
+        self._scores = np.full((total, options), np.nan) if options else None
+
+    @property
+    def scores_wanted(self) -> bool:
+        """Whether a cell is read by its probabilities."""
+        return self._scores is not None
+
+    def start(self, cell: _Cell) -> int:
+        """Where a cell begins; -1 for one that is not wanted."""
+        found = self._starts.get(cell)
+        return -1 if found is None else found.start
+
+    def ask(self, cell: _Cell, positions: npt.NDArray[np.int64]) -> None:
+        """Note what was asked."""
+        self._asked[self._starts[cell]][positions] = True
+
+    def put(self, at: npt.NDArray[np.int64], choices: npt.NDArray[Any], reasons: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Keep answers at flat places; returns which of them were new."""
+        new = self._choices[at] == MISSING
+        self._choices[at[new]], self._reasons[at[new]] = choices[new], reasons[new]
+        self._asked[at] = True
+        return np.asarray(new)
+
+    def put_scores(self, at: npt.NDArray[np.int64], scores: Floats) -> None:
+        """Keep figures per option of as many options as `scores` is wide."""
+        assert self._scores is not None
+        self._scores[at, : scores.shape[1]] = scores
+
+    # ---- as load.AnswerSource
+
+    def answers(self, cell: _Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
+        """See load.AnswerSource."""
+        here = self._starts[_Cell(cell.key, reading)]
+        return CellAnswers(self._choices[here], self._reasons[here])
+
+    def asked(self, cell: _Cell) -> npt.NDArray[np.int64]:
+        """See load.AnswerSource."""
+        return np.flatnonzero(self._asked[self._starts[cell]])
+
+    def scores(self, cell: _Cell, probe_set: ProbeSet, reading: str) -> Floats:
+        """See load.AnswerSource."""
+        assert self._scores is not None
+        return self._scores[self._starts[cell], : probe_set.k]
+
+    def matches(
+        self, key: RowKey, cells: Sequence[_Cell], probe_set: ProbeSet, languages: Sequence[str]
+    ) -> Floats | None:
+        """See load.AnswerSource: sets that are measured so are refused."""
+        return None
+
+
+def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: Options | None = None) -> Scores:
+    """Score what `clika export SHARD.parquet` wrote, one file or many, with the same figures as from their databases.
+
+    A question that several shards answer counts once, with the reply of the shard that is named first. Raises UserError
+    for a file that is no such shard, was changed, or holds nothing of what is wanted.
+    """
+    wanted, options = wanted or Wanted(), options or Options()
+    if wanted.run_id is not None:
+        raise UserError("shards do not know runs: export a run by itself (`clika export --run ID`), or score --db")
+    footers = {path: _footer(path) for path in paths}
+    sets, infos, ids = _sets(footers)
+    cells = {
+        path: [_Cell(replace(c.key, set_id=ids[path][c.key.set_id]), c.reading) for c in footer.cells]
+        for path, footer in footers.items()
+    }
+    everything = list(dict.fromkeys(cell for of_path in cells.values() for cell in of_path))
+    names = display_names(everything)
+    versions = versions_of(infos)
+    shown = chosen_versions(versions, wanted.set_version)
+    chosen = [c for c in chosen_cells(everything, wanted, names, sets) if c.key.set_id in shown and _read_so(c, wanted)]
+    if not chosen:
+        held = ", ".join(sorted({cell.reading for cell in everything})) or "none"
+        raise UserError(f"the shards hold no answers read as {', '.join(wanted.readings)}; they hold readings: {held}")
+    _refuse(chosen, sets)
+    gathered = _Gathered(chosen, sets)
+    for path, footer in footers.items():
+        _read(path, footer, cells[path], gathered)
+    grouped: dict[RowKey, list[_Cell]] = {}
+    for cell in chosen:
+        grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
+    blocks = tuple(block_from(gathered, key, rows, sets[key.set_id]) for key, rows in grouped.items())
+    kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
+    identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
+    models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
+    notes = dict.fromkeys(note for footer in footers.values() for note in footer.notes)
+    loaded = Loaded(blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models)
+    return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
+
+
+def _footer(path: Path) -> Footer:
+    try:
+        import duckdb  # noqa: F401  asked for now, before anything is read
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UserError(f"scoring shards needs DuckDB and pyarrow: {install_hint('shards')}") from None
+    try:
+        held = pq.read_metadata(path).metadata or {}
+        return from_text(held[NAME])
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file") from None
+    except KeyError:
+        raise UserError(f"{path} is no shard of replies: write it with `clika export {path.name}`") from None
+    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError) as error:
+        raise UserError(f"{path} cannot be read as a shard of replies: {error}") from None
+
+
+def _sets(footers: Mapping[Path, Footer]) -> tuple[dict[int, ProbeSet], list[SetInfo], dict[Path, list[int]]]:
+    """(sets by number, what versions are told by, the number of each footer's sets); equal content is one set."""
+    found: dict[str, tuple[ProbeSet, float]] = {}
+    digests: dict[Path, list[str]] = {}
+    for path, footer in footers.items():
+        digests[path] = [set_digest(s) for s in footer.sets]
+        for digest, probe_set, since in zip(digests[path], footer.sets, footer.since, strict=True):
+            first = found.get(digest, (probe_set, since))
+            found[digest] = (first[0], min(first[1], since))
+    ordered = sorted(found, key=lambda digest: found[digest][1])
+    number = {digest: i for i, digest in enumerate(ordered, 1)}
+    infos = [SetInfo(number[d], found[d][0].name, found[d][0].n, found[d][1]) for d in ordered]
+    sets = {number[d]: found[d][0] for d in ordered}
+    return sets, infos, {path: [number[d] for d in of_path] for path, of_path in digests.items()}
+
+
+def _read_so(cell: _Cell, wanted: Wanted) -> bool:
+    return cell.reading in {reading_for(cell.key.ask, name) for name in wanted.readings}
+
+
+def _refuse(cells: Sequence[_Cell], sets: Mapping[int, ProbeSet]) -> None:
+    """Raise UserError for readings that need more of a reply than a shard's columns hold."""
+    for cell in cells:
+        measured = sets[cell.key.set_id].meta.get(MEASURES) == "mkqa"
+        if measured or cell.reading in NORMALISATIONS or judge_of(cell.reading) is not None:
+            raise UserError(
+                f"answers of {cell.key.model} to {sets[cell.key.set_id].name} read as {cell.reading!r} need more than "
+                "a shard holds: score their database (`clika score --db`), or choose others with --model or --sets"
+            )
+
+
+def _stamps(footers: Mapping[Path, Footer]) -> dict[str, str]:
+    """Reading → version; raises UserError where shards were read by different versions of one."""
+    found: dict[str, str] = {}
+    for path, footer in footers.items():
+        for reading, stamp in footer.stamps.items():
+            if found.setdefault(reading, stamp) != stamp:
+                raise UserError(
+                    f"{path} was read by {stamp}, other shards by {found[reading]}: their figures are not comparable; "
+                    "export them again with one version of clika"
+                )
+    return found
+
+
+def _read(path: Path, footer: Footer, cells: Sequence[_Cell], gathered: _Gathered) -> None:
+    """One pass over one shard."""
+    for cell, held in zip(cells, footer.cells, strict=True):
+        if gathered.start(cell) >= 0:
+            gathered.ask(cell, held.asked)
+    rows = 0
+    starts = [gathered.start(cell) for cell in cells]
+    for batch in _batches(path, footer, starts, gathered.scores_wanted):
+        rows += len(batch)
+        at = batch["at"].to_numpy()
+        mine = at >= 0
+        new = gathered.put(at[mine], batch["choice"].to_numpy()[mine], batch["reason"].to_numpy()[mine])
+        if gathered.scores_wanted:
+            _keep_scores(gathered, at, np.flatnonzero(mine)[new], batch["logprobs"])
+    expected = _row_count(path)
+    if rows != expected:
+        raise UserError(
+            f"{path}: {expected - rows:,} of {expected:,} rows are of no cell that it speaks of; it was changed or put "
+            "together after it was exported. Give the shards as `clika export` wrote them"
+        )
+
+
+def _row_count(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _keep_scores(gathered: _Gathered, at: npt.NDArray[Any], new: npt.NDArray[Any], column: Any) -> None:
+    """The lists of a batch's new rows, those of one length at a time."""
+    lists = column.take(new)
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    for k in np.unique(lengths[lengths > 0]):
+        those = np.flatnonzero(lengths == k)
+        values = lists.take(those).flatten().fill_null(np.nan).to_numpy()
+        gathered.put_scores(at[new[those]], values.reshape(-1, int(k)))
+
+
+_QUERY = f"""
+    SELECT CASE WHEN c.start < 0 THEN -1 ELSE c.start + i.position END AS at,
+           CAST(CASE WHEN r.choice IS NOT NULL THEN r.choice WHEN r.verdict = 'wrong' THEN {OTHER}
+                     WHEN r.verdict = 'right in another language' THEN {ELSEWHERE} ELSE {NO_ANSWER} END
+                AS TINYINT) AS choice,
+           CAST(CASE WHEN r.choice IS NOT NULL THEN 0
+                     WHEN r.answer_language IS NOT NULL THEN coalesce(list_position(c.languages, r.answer_language), 0)
+                     ELSE coalesce(w.code, 0) END AS UTINYINT) AS reason
+           {{more}}
+    FROM read_parquet($path) r
+    JOIN cells c USING ({", ".join(f'"{name}"' for name in _SHARED)})
+    JOIN items i ON i.of_set = c.of_set AND i.item = r.item
+    LEFT JOIN reasons w ON w.name = r.reason
+"""
+
+
+def _batches(path: Path, footer: Footer, starts: Sequence[int], scores: bool) -> Iterator[Any]:
+    """Record batches of flat place, choice and reason (and figures per option) of a shard's rows."""
+    import duckdb
+    import pyarrow as pa
+
+    with duckdb.connect() as connection:
+        connection.execute("SET preserve_insertion_order = false")
+        connection.register("cells", _cell_table(footer, starts))
+        connection.register("items", _item_table(footer))
+        codes = {name: code for code, name in reversed(list(enumerate(REASONS))) if name}
+        connection.register("reasons", pa.table({"name": list(codes), "code": pa.array(codes.values(), pa.uint8())}))
+        query = _QUERY.format(more=", r.logprobs AS logprobs" if scores else "")
+        try:
+            reader = connection.sql(query, params={"path": str(path)}).to_arrow_reader(_AT_ONCE)
+            yield from reader
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise UserError(f"{path} cannot be read as a shard of replies: {error}") from None
+
+
+def _cell_table(footer: Footer, starts: Sequence[int]) -> Any:
+    import pyarrow as pa
+
+    def shared(cell: ShardCell, name: str) -> Any:
+        return getattr(cell, name) if name in ("model", "set", "set_version", "reading") else getattr(cell.key, name)
+
+    columns = {name: [shared(cell, name) for cell in footer.cells] for name in _SHARED}
+    return pa.table(
+        {
+            **columns,
+            "of_set": [cell.key.set_id for cell in footer.cells],
+            "languages": [list(footer.sets[cell.key.set_id].languages) for cell in footer.cells],
+            "start": pa.array(starts, pa.int64()),
+        }
+    )
+
+
+def _item_table(footer: Footer) -> Any:
+    import pyarrow as pa
+
+    items = [(number, item.item_id, at) for number, s in enumerate(footer.sets) for at, item in enumerate(s.items)]
+    return pa.table({name: [row[i] for row in items] for i, name in enumerate(("of_set", "item", "position"))})
