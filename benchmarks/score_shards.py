@@ -32,7 +32,8 @@ READERS = {
     "DuckDB": f"""
 import sys, duckdb
 files, keys, n = sys.argv[1:], ", ".join('"' + key + '"' for key in {KEYS}), 0
-numbered = "CREATE TABLE {{}} AS SELECT row_number() OVER () AS {{}}, * FROM (SELECT DISTINCT {{}} FROM read_parquet(?))"
+of = "FROM (SELECT DISTINCT {{}} FROM read_parquet(?))"
+numbered = "CREATE TABLE {{}} AS SELECT row_number() OVER () AS {{}}, * " + of
 with duckdb.connect() as c:
     c.execute("SET preserve_insertion_order = false")
     c.execute(numbered.format("cells", "cell", keys), [files])
