@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.loopback import Answer, Loopback, Seen, chat
 
-from clika_cache import CacheError, Database, Migration, StoredAttempt, StoredReply, Writer, storable
+from clika_cache import CacheError, Database, Migration, StoredAttempt, StoredReply, Writer, claims, storable
 from clika_cache import completions as rows
 from clika_cache.claims import Claims
 from clika_client import api
@@ -256,6 +256,47 @@ def test_claims_of_a_killed_process_are_taken_over_at_once_and_of_a_silent_one_l
         assert not watcher.take(keys).mine
         time.sleep(0.3)
         assert watcher.take(keys).mine == set(keys)
+
+
+def test_a_process_that_stores_replies_all_the_time_shows_that_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never waits for replies as long as a beat takes, and must not be taken for dead by those who watch."""
+    monkeypatch.setattr(claims, "BEAT_S", 30.0)
+    now = time.monotonic()
+    with Database(tmp_path / "c.db") as database:
+        writer = Writer(database)
+        writer.claims.take([(99).to_bytes(16)])
+        beats = []
+        for n in range(4):
+            monkeypatch.setattr(claims.time, "monotonic", lambda n=n: now + 20.0 * n)
+            writer.put(reply(n))
+            writer.flush()
+            beats.append(database.connection.execute("SELECT beat FROM claimants").fetchone()[0])
+        monkeypatch.undo()
+        writer.close()
+    assert beats == [0, 0, 1, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that wait for their parent")
+def test_claims_of_a_killed_process_that_nobody_looked_after_are_taken_over_at_once(tmp_path: Path) -> None:
+    """As in a container whose first process does not wait for others."""
+    script = (
+        "import sys, time; from clika_cache import Database, Writer;"
+        f"Writer(Database({str(tmp_path / 'c.db')!r})).claims.take([bytes(16)]); print(flush=True); time.sleep(100)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with Database(tmp_path / "c.db") as database:
+            assert not Claims(database).take([bytes(16)]).mine
+            process.kill()
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            assert Claims(database).take([bytes(16)]).mine
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_processes_with_the_same_questions_share_them(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Claims:
         self._name = secrets.token_hex(8)
         self._known = False
         self._beats: dict[str, tuple[int, float]] = {}
+        self._last_beat = time.monotonic()
 
     @property
     def beat_seconds(self) -> float | None:
@@ -88,14 +89,23 @@ class Claims:
                     self.drop(connection, keys)
 
     def drop(self, connection: sqlite3.Connection, keys: Sequence[bytes]) -> None:
-        """Give up claims inside the caller's transaction, which stores what became of them."""
+        """Give up claims inside the caller's transaction, which stores what became of them; beats when it is due.
+
+        A process that stores replies all the time never waits long enough to beat for its own sake.
+        """
         if self._known:
             connection.executemany("DELETE FROM claims WHERE key = ? AND claimant = ?", [(k, self._name) for k in keys])
+            if time.monotonic() - self._last_beat >= BEAT_S:
+                self._beat(connection)
 
     def beat(self, database: Database) -> None:
         """Show that this process lives; a file that is locked just now is tried at the next beat."""
         with suppress(CacheError), database.writing() as connection:
-            connection.execute("UPDATE claimants SET beat = beat + 1 WHERE name = ?", (self._name,))
+            self._beat(connection)
+
+    def _beat(self, connection: sqlite3.Connection) -> None:
+        self._last_beat = time.monotonic()
+        connection.execute("UPDATE claimants SET beat = beat + 1 WHERE name = ?", (self._name,))
 
     def leave(self, database: Database) -> None:
         """Give up all claims of this process."""
@@ -156,7 +166,11 @@ def _runs(pid: int, started: str) -> bool:
 
 
 def _started(pid: int) -> str:
-    """When a process began, as the kernel counts it, so that a reused number is not taken for it; else empty."""
+    """When a process began, as the kernel counts it, so that a reused number is not taken for it; else empty.
+
+    One that is dead and only waits for its parent to look after it has no beginning any more.
+    """
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()[19].decode()
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
+        return "dead" if fields[0] in (b"Z", b"X") else fields[19].decode()
     return ""

@@ -123,7 +123,7 @@ def command(name: str | None = None) -> Callable[..., Any]:
 
 def _named(arguments: list[str]) -> str | None:
     """The command that a command line begins with; None where it is none of ours."""
-    known = {info.name for info in (*app.registered_commands, *app.registered_groups)}
+    known = {*(info.name for info in app.registered_commands), *(info.name for info in app.registered_groups)}
     return arguments[0] if arguments and arguments[0] in known else None
 
 

@@ -65,24 +65,27 @@ class OfCell(Protocol):
 
 
 C = TypeVar("C", bound=OfCell)
+C_contra = TypeVar("C_contra", bound=OfCell, contravariant=True)
 
 
-class AnswerSource(Protocol[C]):
+class AnswerSource(Protocol[C_contra]):
     """Where the answers of cells come from: a database, or shards of many."""
 
-    def answers(self, cell: C, reading: str, probe_set: ProbeSet) -> CellAnswers:
+    def answers(self, cell: C_contra, reading: str, probe_set: ProbeSet) -> CellAnswers:
         """Choices and reasons, one per item of the set."""
         ...
 
-    def asked(self, cell: C) -> npt.NDArray[np.integer]:
+    def asked(self, cell: C_contra) -> npt.NDArray[np.integer]:
         """Positions of the items that were put to the model."""
         ...
 
-    def scores(self, cell: C, probe_set: ProbeSet, reading: str) -> Floats:
+    def scores(self, cell: C_contra, probe_set: ProbeSet, reading: str) -> Floats:
         """(items, choices): see `answers.cells.choice_scores`."""
         ...
 
-    def matches(self, key: RowKey, cells: Sequence[C], probe_set: ProbeSet, languages: Sequence[str]) -> Floats | None:
+    def matches(
+        self, key: RowKey, cells: Sequence[C_contra], probe_set: ProbeSet, languages: Sequence[str]
+    ) -> Floats | None:
         """See AnswerGrid.matches."""
         ...
 
