@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -70,6 +71,19 @@ def renamed(shard: Path, to: Path, name: str) -> None:
         writer.add_key_value_metadata({NAME: to_text(whole)})
 
 
+def write_shards(folder: Path, count: int) -> bool:
+    """So many shards of PER_MODEL replies each; whether the first has the figures of its database."""
+    database, first = folder / "first.db", folder / "shard-0000.parquet"
+    write_database(database, PER_MODEL)
+    with Store(database) as store:
+        export(store, first)
+    for number in range(1, count):
+        renamed(first, folder / f"shard-{number:04}.parquet", f"openai/m{number}")
+    same = same_figures(database, first)
+    database.unlink()
+    return same
+
+
 def same_figures(database: Path, shard: Path) -> bool:
     """Whether a shard has every figure of its database, to the last digit."""
     options = Options(bootstrap=0)
@@ -94,23 +108,21 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000000,10000000", help="numbers of replies, comma-separated")
     parser.add_argument("--quick", action="store_true", help="100,000 and 300,000 replies")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile: 25 bytes a reply")
+    parser.add_argument("--write", type=Path, help="only write shards for the largest size into this folder")
     given = parser.parse_args()
     sizes = [PER_MODEL, 3 * PER_MODEL] if given.quick else [int(n) for n in given.sizes.split(",")]
+    if given.write:
+        sys.exit(0 if write_shards(given.write, max(sizes) // PER_MODEL) else 1)
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
-        database, first = folder / "first.db", folder / "shard-000.parquet"
-        write_database(database, PER_MODEL)
-        with Store(database) as store:
-            export(store, first)
-        same = same_figures(database, first)
+        # In a process of its own: a child's peak memory counts what its parent had.
+        words = [sys.executable, __file__, "--write", str(folder), "--sizes", str(max(sizes))]
+        same = subprocess.run(words, check=False).returncode == 0
         print(f"every figure of a shard equals its database's: {same}")
         print(f"{'replies':>11}  {'what':<16}{'wall s':>8}{'CPU s':>8}{'CPU s / M':>11}{'peak MB':>9}", flush=True)
-        shards, found = [first], {}
+        shards, found = sorted(map(str, folder.glob("*.parquet"))), {}
         for size in sizes:
-            for number in range(len(shards), size // PER_MODEL):
-                shards.append(folder / f"shard-{number:03}.parquet")
-                renamed(first, shards[-1], f"openai/m{number}")
-            files = [str(shard) for shard in shards]
+            files = shards[: size // PER_MODEL]
             commands = {"clika score": [CLIKA, "score", *files, "--bootstrap", "0", "--json"]}
             commands |= {reader: [sys.executable, "-c", code, *files] for reader, code in READERS.items()}
             for what, command in commands.items():

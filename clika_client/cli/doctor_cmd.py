@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
@@ -40,6 +39,8 @@ def doctor(db: Db = None, as_json: AsJson = False) -> None:
 
 
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 DISTRIBUTION = "clika-alignment"
 """The name in pyproject.toml; on PyPI the name of the import belongs to others."""
 
@@ -15,6 +13,8 @@ def install_hint(extra: str) -> str:
 
 def own_version() -> str:
     """The installed version; `unknown` for a tree that is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(DISTRIBUTION)
     except PackageNotFoundError:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from clika_providers.errors import ProviderError, RunError
 from clika_providers.hosted.servers import Server, known_servers
 from clika_providers.options import ProviderOptions
 from clika_providers.types import Provider
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "clika.providers"
 """Entry-point group; each entry is a Factory."""
@@ -54,6 +56,8 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
 
 def plugins() -> dict[str, EntryPoint]:
     """Providers that other installed distributions bring, by name; a built-in name cannot be taken."""
+    from importlib.metadata import entry_points  # which reads the packaging of everything installed
+
     return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in known_servers()}
 
 

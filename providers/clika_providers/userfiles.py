@@ -74,7 +74,7 @@ def checked(kind: type, row: object, where: str, *, given: Mapping[str, Any] | N
     """
     if not isinstance(row, dict):
         raise RunError(f"{where} must be a table, not {row!r}", code="setup")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     allowed = [f.name for f in fields(kind) if f.name not in (given or {})]
     unknown = sorted(map(str, row.keys() - set(allowed)))
     if unknown:
@@ -83,6 +83,10 @@ def checked(kind: type, row: object, where: str, *, given: Mapping[str, Any] | N
         if not _fits(value, hints[name]):
             raise RunError(f"{where}: {name} must be {_words(hints[name])}, not {value!r}", code="setup")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+_hints = cache(get_type_hints)
+"""A table of a hundred rows asks for the same types a hundred times."""
 
 
 def _fits(value: Any, hint: Any) -> bool:
