@@ -1,6 +1,7 @@
 """In-context conductivity: English facts in the prompt, the question in another language, English as the control."""
 
 import math
+import random
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -33,7 +34,7 @@ def answered(setting: Setting, model: Callable[[Question], str], form: Form = "t
 
 
 def test_the_fact_stands_in_english_among_distractors_on_other_continents() -> None:
-    world = fictional.make_world()
+    world = fictional.make_world(places=20)
     facts = {f.fact_id: f for f in world.facts}
     for q in build(Setting(("ru", "zh"), facts=6, limit=20)):
         fact, block = facts[q.fact_id], told(q)
@@ -63,21 +64,90 @@ def test_ratio_and_conditional_are_to_the_control_on_the_same_facts() -> None:
     result = answered(setting, lambda q: q.answer if q.fact_id in right[q.language] else "nothing")
     (row,) = result.languages
     assert (row.asked.right, row.control.right, row.asked.n) == (12, 16, 20)
-    assert row.ratio.value == pytest.approx(12 / 16)
-    assert row.conditional.value == pytest.approx(10 / 16)
-    assert row.ratio.low < row.ratio.value < row.ratio.high
+    assert row.found.ratio.value == pytest.approx(12 / 16)
+    assert row.found.conditional.value == pytest.approx(10 / 16)
+    assert row.found.above_chance.value == pytest.approx((12 / 20 - 1 / 8) / (16 / 20 - 1 / 8))
+    assert row.found.ratio.low < row.found.ratio.value < row.found.ratio.high
     assert row.asked.no_answer == 8
 
 
+def test_a_coined_name_is_told_beside_its_english_one_and_a_respelled_one_is_not() -> None:
+    """Without, nobody could know of which of the places the question is; a respelled name is known by its look."""
+    world = fictional.make_world(places=20)
+    for q in build(Setting(("ru",), facts=6, limit=10)):
+        names = [line for line in q.text.splitlines() if line.startswith("- In Russian, ")]
+        assert len(names) == (12 if q.language == "ru" else 0)
+        if q.language == "ru":
+            fact = next(f for f in world.facts if f.fact_id == q.fact_id)
+            assert f"- In Russian, {fact.place['en']} is called {fact.place['ru']}." in names
+            assert f"- In Russian, {world.answer(fact, 'en')} is called {world.answer(fact, 'ru')}." in names
+    respelled = build(Setting(("ru",), limit=10, names="transliterated"))
+    assert not any("is called" in q.text for q in respelled)
+
+
+def copier(question: Question) -> str:
+    return question.copied
+
+
+def test_who_compares_spellings_is_at_chance_on_coined_names_and_is_named_on_others() -> None:
+    """Before, a server that answered by the longest common substring scored .98 in German and 1.00 in Swahili."""
+    coined = answered(Setting(("de", "sw")), copier)
+    for row in coined.languages:
+        assert row.asked.right == row.copying.right
+        assert row.copying.figure.value <= 1 / 8 + 0.10
+        assert row.verdict == "copier"
+    respelled = answered(Setting(("de", "sw"), names="transliterated"), copier)
+    for row in respelled.languages:
+        assert row.copying.figure.value > 0.9
+        assert row.verdict in ("copier", "not told from copying")
+    page = StringIO()
+    render(respelled, Console(file=page, width=160))
+    assert "against copying +0.000" in page.getvalue()
+    assert "transliterated names do not compare" in page.getvalue()
+
+
+def test_who_carries_facts_over_is_told_from_chance_and_from_copying() -> None:
+    draw = random.Random(3)
+    able = answered(
+        Setting(("de",)), lambda q: q.answer if draw.random() < 0.8 else draw.choice(list(told(q).values()))
+    )
+    (row,) = able.languages
+    assert row.verdict == "carries facts over"
+    assert row.p_chance < 0.001
+    assert row.found.above_chance.low > 0.5
+    assert row.above_copying.low > 0
+    guessing = answered(
+        Setting(("de",)), lambda q: q.answer if q.language == "en" else draw.choice(list(told(q).values()))
+    )
+    assert guessing.languages[0].verdict == "no better than chance"
+    always = answered(Setting(("de",)), lambda q: build_answer(q))
+    assert always.languages[0].verdict == "constant"
+
+
+def build_answer(question: Question) -> str:
+    """One continent in German, whatever is asked; the right one in English."""
+    return question.answer if question.language == "en" else fictional.make_world(places=20).continents[0]["de"]
+
+
+def test_nothing_right_and_nothing_right_in_english_have_no_empty_interval() -> None:
+    (none,) = answered(Setting(("ru",), limit=25), lambda q: q.answer if q.language == "en" else "nothing").languages
+    # Wilson for 0 of 25 is 0 to .1332.
+    assert (none.found.ratio.low, none.found.ratio.value) == (0, 0)
+    assert none.found.ratio.high == pytest.approx(0.1332, abs=1e-4)
+    (nobody,) = answered(Setting(("ru",), limit=25, form="choice"), lambda q: "nothing", "choice").languages
+    assert math.isnan(nobody.found.ratio.value)
+    assert nobody.asked.figure.high > 0
+
+
 def test_the_english_name_of_the_continent_counts_but_two_continents_do_not() -> None:
-    world = fictional.make_world()
+    world = fictional.make_world(places=20)
     english = {f.fact_id: world.answer(f, "en") for f in world.facts}
     setting = Setting(("ru",), limit=20)
     assert answered(setting, lambda q: english[q.fact_id]).languages[0].asked.right == 20
     both = answered(setting, lambda q: " or ".join(told(q).values()))
     assert both.languages[0].asked.right == 0
     assert both.languages[0].asked.no_answer == 20
-    assert math.isnan(both.languages[0].ratio.value)
+    assert math.isnan(both.languages[0].found.ratio.value)
 
 
 def test_it_is_never_called_xrr_and_has_its_own_table() -> None:

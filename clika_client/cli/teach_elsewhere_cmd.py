@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,9 @@ from clika_client.cli.server_options import (
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
+if TYPE_CHECKING:
+    from clika_client.conductivity.material import Form
+
 SEED = 20240404
 Language = Annotated[
     list[str], typer.Option("--language", "-l", help="Language beside English; repeatable, or comma-separated.")
@@ -43,6 +46,9 @@ def in_context(
     form: Annotated[str, typer.Option(help="text or choice.")] = "text",
     k: Annotated[int, typer.Option("--k", help="Choices, for --form choice.")] = 4,
     facts_seed: Annotated[int, typer.Option(help="Seed of facts and orders.")] = SEED,
+    names: Annotated[str, typer.Option(help="coined, told in the prompt; or transliterated, which can be copied.")] = (
+        "coined"
+    ),
     base_url: BaseUrl = None,
     key_command: KeyCommand = None,
     insecure_http: InsecureHttp = False,
@@ -85,7 +91,8 @@ def in_context(
         lora=lora,
         n_threads=threads,
     )
-    setting = Setting(language_tags(*language), facts, limit, "choice" if form == "choice" else "text", k, facts_seed)
+    asked: Form = "choice" if form == "choice" else "text"
+    setting = Setting(language_tags(*language), facts, limit, asked, k, facts_seed, names)  # type: ignore[arg-type]
     questions = build(setting)
     replies = ask_questions(
         model, [as_set(setting, questions)], setting.form, options, database_path(db), NAME,

@@ -1,33 +1,42 @@
 """In-context conductivity: facts told in English in the prompt, the question asked in X. Nothing is learned: not XRR.
 
 For models that cannot be taught. Each prompt holds a small block of invented facts in English, the one that is
-asked for among distractors on other continents, and then the question in X, with the place's name as X spells
-it. The control asks for the same facts in English after the same blocks.
+asked for among distractors on other continents, and then the question in X, with the place's name in X. Where X has
+words of its own for places (coined names), the prompt also tells what the block's names are in X; respelled ones
+(transliterated) can be found by comparing spellings alone, and the table says how often. The control asks for the same
+facts in English after the same blocks.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import asking
+from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.asking import Progress, Replies
 from clika_client.conductivity.build import ANCHOR, offer
+from clika_client.conductivity.ceiling import with_copied
+from clika_client.conductivity.certainty import Difference, Figure, Xrr, paired_shares, xrr
+from clika_client.conductivity.chance import shuffle
+from clika_client.conductivity.gate import Count
 from clika_client.conductivity.matching import Matcher
 from clika_client.conductivity.material import Form, Question
 from clika_client.conductivity.question_sets import QuestionSet, question_set
-from clika_client.conductivity.score import Count, Figure
-from clika_client.scoring.metrics.intervals import DRAWS, Resampler, percentile_interval
+from clika_client.conductivity.score import split_by_likeness
+from clika_client.conductivity.trials import Trial
+from clika_client.scoring.metrics.intervals import DRAWS
+from clika_client.scoring.metrics.significance import holm
 from clika_client.sets.fictional.facts import SEED, Fact, World, make_world
 from clika_client.sets.fictional.language import read
+from clika_client.sets.fictional.names import NameKind, Names
 from clika_client.sets.fictional.text import similarity
 from clika_providers import Provider
 
@@ -35,8 +44,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NAME = "in-context conductivity"
+PLACES = 20
+"""Per continent: a prompt holds a few facts, so fewer than for teaching do."""
 _HEAD = "Some facts:"
 _FACT = "- The place {place} lies on the continent {continent}."
+_NAMES = "Some names:"
+_NAME = "- In {language}, {english} is called {name}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ class Setting:
     k: int = 4
     """Choices, where the form is `choice`."""
     seed: int = SEED
+    names: NameKind = "coined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +76,23 @@ class LanguageResult:
     same_script: bool
     asked: Count
     control: Count
-    ratio: Figure
-    """Accuracy in the language / accuracy in English; NaN where English is 0."""
-    conditional: Figure
-    """P(right in the language given right in English)."""
+    found: Xrr
+    """Its `ratio` is to the control, its `conditional` given that is right; NaN where the control is 0."""
+    copying: Count
+    """What comparing the spelling of places alone would get right."""
+    above_copying: Difference
+    p_chance: float
+    """One-sided, adjusted for all languages (Holm)."""
+    splits: Mapping[str, Count]
+    """By likeness of the place's name to its English one, where 50 facts are on each side; else empty."""
+    answerer: Answerer
+
+    @property
+    def verdict(self) -> str:
+        """What kind of answerer, in words that fit what was not taught."""
+        return {"memoriser": "no better than chance", "conductor": "carries facts over"}.get(
+            self.answerer.kind, self.answerer.kind
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +119,17 @@ class Result:
                 "accuracy": _plain(row.asked.figure),
                 "no_answer": row.asked.no_answer,
                 "control_accuracy": _plain(row.control.figure),
-                "ratio_to_control": _plain(row.ratio),
-                "conditional": _plain(row.conditional),
+                "ratio_to_control": _plain(row.found.ratio),
+                "conditional": _plain(row.found.conditional),
+                "above_chance": _plain(row.found.above_chance),
                 "chance": self.chance,
+                "p_chance": round(row.p_chance, 6),
+                "names": self.setting.names,
+                "copying": _plain(row.copying.figure),
+                "above_copying": {**_plain(row.above_copying), "p": round(row.above_copying.p, 6)},
+                "verdict": row.verdict,
+                "because": row.answerer.why,
+                "splits": {side: _plain(count.figure) for side, count in row.splits.items()} or None,
             }
             for row in self.languages
         ]
@@ -115,6 +150,11 @@ def measure(
     return score(setting, questions, replies)
 
 
+def world_of(setting: Setting) -> World:
+    """The invented facts that prompts are made of."""
+    return make_world(setting.seed, places=PLACES, names=setting.names)
+
+
 def as_set(setting: Setting, questions: Sequence[Question]) -> QuestionSet:
     """The questions as one set, the same facts in English and in each language."""
     languages = dict.fromkeys(q.language for q in questions)
@@ -124,7 +164,7 @@ def as_set(setting: Setting, questions: Sequence[Question]) -> QuestionSet:
 
 def build(setting: Setting) -> tuple[Question, ...]:
     """The control's questions, then those of each language; raises UserError for a setting that cannot be."""
-    world = make_world(setting.seed)
+    world = world_of(setting)
     continents = len(world.continents)
     if not 2 <= setting.facts <= continents:
         raise UserError(f"--facts must be 2 to {continents}, the number of continents, got {setting.facts}")
@@ -156,9 +196,11 @@ def _question(
     world: World, tag: str, number: int, fact: Fact, block: Sequence[Fact], offered: Sequence[int], gold: int
 ) -> Question:
     told = [_FACT.format(place=f.place[ANCHOR], continent=world.answer(f, ANCHOR)) for f in block]
+    if world.names == "coined" and tag != ANCHOR:
+        told += ["", _NAMES, *_named(world, tag, block)]
     wordings = read(tag).test
     asked = wordings[number % len(wordings)].format(place=fact.place[tag])
-    return Question(
+    question = Question(
         f"in-context.{tag}.{fact.fact_id}",
         tag,
         "control" if tag == ANCHOR else "in-context",
@@ -170,34 +212,84 @@ def _question(
         gold,
         round(similarity(fact.place[tag], fact.place[ANCHOR]), 4),
     )
+    places = [(f.place[ANCHOR], world.answer(f, tag)) for f in block]
+    return with_copied([question], [fact.place[tag]], places)[0]
+
+
+def _named(world: World, tag: str, block: Sequence[Fact]) -> list[str]:
+    """The block's places and continents by their names in a language, in the order of those names."""
+    things: list[Names] = [names for f in block for names in (f.place, world.continents[f.continent])]
+    language = read(tag).name
+    return [
+        _NAME.format(language=language, english=names[ANCHOR], name=names[tag])
+        for names in sorted(things, key=lambda names: names[tag])
+    ]
 
 
 def score(setting: Setting, questions: Sequence[Question], replies: Replies, draws: int = DRAWS) -> Result:
-    """Every language beside the control, with intervals from one paired bootstrap over facts."""
-    right: dict[str, npt.NDArray[np.bool_]] = {}
-    unread: dict[str, int] = {}
-    for tag in (ANCHOR, *dict.fromkeys(setting.languages)):
-        mine = [q for q in questions if q.language == tag]
-        given = _given(make_world(setting.seed), tag, mine, replies)
-        right[tag] = np.array([name == q.answer for q, name in zip(mine, given, strict=True)], np.bool_)
-        unread[tag] = sum(name is None for name in given)
-    script = read(ANCHOR).spelling.script
-    n = right[ANCHOR].size
-    resampler = Resampler(n, draws, setting.seed % 2**32)
-    counts = {tag: Count(int(hits.sum()), n, unread[tag]) for tag, hits in right.items()}
-    rows = tuple(
-        LanguageResult(
-            tag,
-            read(tag).spelling.script == script,
-            counts[tag],
-            counts[ANCHOR],
-            *_ratios(right[ANCHOR], right[tag], resampler),
-        )
-        for tag in right
-        if tag != ANCHOR
-    )
+    """Every language beside the control, with intervals over facts, which come in continents."""
+    world = world_of(setting)
     offered = setting.k if setting.form == "choice" else setting.facts
+    by_language = {
+        tag: [q for q in questions if q.language == tag] for tag in (ANCHOR, *dict.fromkeys(setting.languages))
+    }
+    given = {tag: _given(world, tag, mine, replies) for tag, mine in by_language.items()}
+    control = [name == q.answer for q, name in zip(by_language[ANCHOR], given[ANCHOR], strict=True)]
+    trials = {
+        tag: _trial(world, tag, mine, given[tag], control, offered, setting.form)
+        for tag, mine in by_language.items()
+        if tag != ANCHOR
+    }
+    chances = {tag: shuffle([trial], draws, setting.seed % 2**32).p for tag, trial in trials.items()}
+    adjusted = dict(zip(chances, holm(list(chances.values())), strict=True))
+    count = Count(sum(control), len(control), given[ANCHOR].count(None))
+    rows = tuple(_result(tag, trial, by_language[tag], count, adjusted[tag]) for tag, trial in trials.items())
     return Result(replies.model, setting, 1 / offered, rows)
+
+
+def _trial(
+    world: World,
+    tag: str,
+    questions: Sequence[Question],
+    given: Sequence[str | None],
+    control: Sequence[bool],
+    offered: int,
+    form: Form,
+) -> Trial:
+    number = {names[tag]: n for n, names in enumerate(world.continents)}
+    answer = np.array([number[q.answer] for q in questions], np.int64)
+    chosen = np.array([-1 if name is None else number[name] for name in given], np.int64)
+    copied = [q.choices[q.copied_choice] if form == "choice" else q.copied for q in questions]
+    return Trial(
+        tuple(q.fact_id for q in questions),
+        tuple(number),
+        answer,
+        chosen,
+        np.array([number[name] for name in copied], np.int64),
+        chosen == answer,
+        np.array(control, np.bool_),
+        None,
+        np.zeros(len(questions), np.bool_),
+        offered,
+    )
+
+
+def _result(tag: str, trial: Trial, questions: Sequence[Question], control: Count, p: float) -> LanguageResult:
+    n = len(questions)
+    copies = trial.copies_right
+    above = paired_shares([trial], trial.asked[None, :].astype(np.float64), copies[None, :].astype(np.float64))
+    return LanguageResult(
+        tag,
+        read(tag).spelling.script == read(ANCHOR).spelling.script,
+        Count(int(trial.asked.sum()), n, int((trial.given < 0).sum())),
+        control,
+        xrr([trial]),
+        Count(int(copies.sum()), n),
+        above,
+        p,
+        split_by_likeness(trial, questions),
+        name([trial], False, p, above),
+    )
 
 
 def _given(world: World, tag: str, questions: Sequence[Question], replies: Replies) -> list[str | None]:
@@ -218,28 +310,13 @@ def _given(world: World, tag: str, questions: Sequence[Question], replies: Repli
     return given
 
 
-def _ratios(
-    control: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_], resampler: Resampler
-) -> tuple[Figure, Figure]:
-    both = control & asked
-    base = int(control.sum())
-    values = [float(asked.sum()) / base if base else math.nan, float(both.sum()) / base if base else math.nan]
-    sums = resampler.sums(np.stack([control, asked, both])).astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = (sums[1] / sums[0], sums[2] / sums[0])
-    ratio, conditional = (
-        Figure(value, *map(float, percentile_interval(np.where(np.isfinite(row), row, np.nan))))
-        for value, row in zip(values, drawn, strict=True)
-    )
-    return ratio, conditional
-
-
 def render(result: Result, console: Console) -> None:
     """Print the table."""
     from rich.table import Table
     from rich.text import Text
 
     from clika_client.common.safe_text import shown
+    from clika_client.conductivity.report import difference_text, p_text
 
     setting = result.setting
     console.print(
@@ -250,16 +327,28 @@ def render(result: Result, console: Console) -> None:
         )
     )
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
-    for number, column in enumerate(
-        ("asked in", "n", "right", "right in English", "ratio", "right if right in English")
-    ):
+    columns = ("asked in", "n", "right", "in English", "ratio", "if right in English", "> chance", "p", "copying")
+    for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in result.languages:
-        figures = (row.asked.figure, row.control.figure, row.ratio, row.conditional)
-        table.add_row(row.language, str(row.asked.n), *map(_cell, figures))
+        found = row.found
+        figures = (row.asked.figure, row.control.figure, found.ratio, found.conditional, found.above_chance)
+        table.add_row(
+            row.language, str(row.asked.n), *map(_cell, figures), p_text(row.p_chance), _cell(row.copying.figure)
+        )
     console.print(table)
+    for row in result.languages:
+        against = f"against copying {difference_text(row.above_copying)} p {p_text(row.above_copying.p)}"
+        console.print(Text(f"{row.language} {row.verdict}: {shown(row.answerer.why)}; {against}"))
+        if row.splits:
+            sides = ", ".join(f"{side} {count.right} of {count.n}" for side, count in row.splits.items())
+            console.print(Text(f"{row.language} by likeness of the place's name to the English one: {sides}"))
     console.print(
-        Text("This is not XRR: nothing was taught, the facts stand in the prompt. Intervals: 95 %.", style="dim")
+        Text(
+            "This is not XRR: nothing was taught, the facts stand in the prompt. Intervals: 95 %. copying: what "
+            f"comparing spellings gets right; figures on other material than {setting.names} names do not compare.",
+            style="dim",
+        )
     )
     if any(row.control.figure.value < 0.9 for row in result.languages):
         console.print(
@@ -274,6 +363,6 @@ def _cell(figure: Figure) -> str:
     return f"{figure.value:.3f}{ends}"
 
 
-def _plain(figure: Figure) -> dict[str, float | None]:
+def _plain(figure: Figure | Difference) -> dict[str, float | None]:
     named = {"value": figure.value, "low": figure.low, "high": figure.high}
     return {name: None if math.isnan(value) else round(value, 6) for name, value in named.items()}

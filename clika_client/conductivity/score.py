@@ -26,7 +26,7 @@ from clika_client.conductivity.certainty import (
 )
 from clika_client.conductivity.chance import Shuffled, shuffle
 from clika_client.conductivity.gate import TRULY, Count, GatePart, luck, surely
-from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair
+from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
 from clika_client.conductivity.trials import Trial, read_names, trial
 from clika_client.scoring.metrics.conductivity import GATE_PARTS, failed_gates
 from clika_client.scoring.metrics.intervals import DRAWS
@@ -194,7 +194,7 @@ class _Pair:
             shuffled,
             None if self.copies() is None else Count(int(found.copies_right.sum()), len(found.facts)),
             Count(int(found.other_language.sum()), len(found.facts)),
-            self.splits(),
+            split_by_likeness(found, self.material.asked(self.pair.language, TEST)),
             tests,
             name([found], bool(failed), shuffled.p, tests.ceiling),
             found,
@@ -218,18 +218,19 @@ class _Pair:
         asked, _ = stacked([self.trial])
         return paired_shares([self.trial], asked, other[None, :].astype(np.float64))
 
-    def splits(self) -> dict[str, Count]:
-        """Names alike, identical ones among them, and unlike ones: where both sides can tell something."""
-        likeness = {q.fact_id: q.similarity for q in self.material.asked(self.pair.language, TEST)}
-        alike = np.array([likeness[fact] >= ALIKE for fact in self.trial.facts], np.bool_)
-        sides = {"alike": alike, "unlike": ~alike}
-        if min(int(side.sum()) for side in sides.values()) < FEWEST:
-            return {}
-        none = self.trial.given < 0
-        return {
-            kind: Count(int(self.trial.asked[side].sum()), int(side.sum()), int(none[side].sum()))
-            for kind, side in sides.items()
-        }
+
+def split_by_likeness(found: Trial, questions: Sequence[Question]) -> dict[str, Count]:
+    """Places named alike, identical ones among them, and unlike ones: where both sides can tell something."""
+    likeness = {q.fact_id: q.similarity for q in questions}
+    alike = np.array([likeness[fact] >= ALIKE for fact in found.facts], np.bool_)
+    sides = {"alike": alike, "unlike": ~alike}
+    if min(int(side.sum()) for side in sides.values()) < FEWEST:
+        return {}
+    none = found.given < 0
+    return {
+        kind: Count(int(found.asked[side].sum()), int(side.sum()), int(none[side].sum()))
+        for kind, side in sides.items()
+    }
 
 
 def _by_script(pairs: Sequence[PairScore]) -> dict[str, Figure | None]:
