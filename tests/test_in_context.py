@@ -129,6 +129,17 @@ def build_answer(question: Question) -> str:
     return question.answer if question.language == "en" else fictional.make_world(places=20).continents[0]["de"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_choices_at_chance_in_both_languages_have_finite_intervals(seed: int) -> None:
+    """Before, one undefined draw of a bootstrap made the whole interval nan where English was at chance, too."""
+    draw = random.Random(seed)
+    setting = Setting(("de",), limit=12, form="choice")
+    (row,) = answered(setting, lambda q: draw.choice(q.choices), "choice").languages
+    if row.control.right:
+        for figure in (row.found.raw, row.found.ratio, row.found.conditional):
+            assert 0 <= figure.low < figure.high < math.inf
+
+
 def test_nothing_right_and_nothing_right_in_english_have_no_empty_interval() -> None:
     (none,) = answered(Setting(("ru",), limit=25), lambda q: q.answer if q.language == "en" else "nothing").languages
     # Wilson for 0 of 25 is 0 to .1332.

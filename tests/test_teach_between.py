@@ -248,6 +248,10 @@ def test_folders_are_found_below_the_ones_named_and_their_models_by_their_direct
     assert "seed-3" in told
     document = json.loads(clika("teach", "compare", tmp_path / "study", "--json").stdout)
     assert [one["teaching_seed"] for one in document["rows"][0]["experiments"]] == [1, 2]
+    (alone,) = json.loads(clika("teach", "score", tmp_path / "study" / "seed-2", "--json").stdout)["scores"]
+    assert alone["model"] == "Tiny-1M"
+    assert (alone["about"]["teaching_seed"], alone["about"]["material"]) == (2, digest)
+    assert alone["about"]["settings"] == {"method": "lora"}
     with pytest.raises(UserError, match="was asked after teaching"):
         between([tmp_path / "material"])
     assert "is no folder" in clika("teach", "compare", tmp_path / "nowhere", check=2).stderr

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from clika_client.common.errors import UserError
+from clika_client.conductivity.about import STATE, About
 from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.certainty import Difference, Xrr, difference, paired_shares, stacked, xrr
 from clika_client.conductivity.chance import shuffle
-from clika_client.conductivity.experiment import STATE, material_of, score_folder
-from clika_client.conductivity.folder import material_digest
+from clika_client.conductivity.experiment import material_of, score_folder
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.material import Form, Pair
 from clika_client.conductivity.score import PairScore, Score
@@ -32,33 +32,6 @@ from clika_client.scoring.metrics.significance import holm
 FAMILIES = ("language", "direction", "model", "way")
 PASSED_OVER = "rounds"
 """Folder of an experiment that holds what was asked before its gate was passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """Which teaching a score is of."""
-
-    folder: Path
-    model: str
-    """Its own name, as that of its directory."""
-    weights: str
-    """Digest of the untaught weights, or of what else tells the model apart."""
-    settings: Mapping[str, Any]
-    """Of teaching, without its seed; empty for a model that was taught elsewhere."""
-    seed: int | None
-    material: str
-    """Digest of the material's folder."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
-        return {
-            "folder": str(self.folder),
-            "model": self.model,
-            "weights": self.weights,
-            "settings": dict(self.settings),
-            "teaching_seed": self.seed,
-            "material": self.material,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +125,8 @@ def between(paths: Sequence[Path], *, draws: int = DRAWS, seed: int = 0) -> Betw
         raise UserError(f"no experiment in {listed} was asked after teaching; `clika teach run` does all that")
     scored: list[tuple[About, Score]] = []
     for folder in finished:
-        material = material_of(folder)
-        scored += [(about(folder, score), score) for score in score_folder(material, folder, draws=100)]
+        scores = score_folder(material_of(folder), folder, draws=100)
+        scored += [(score.about, score) for score in scores if score.about]
     return table(scored, unfinished, draws=draws, seed=seed)
 
 
@@ -164,7 +137,8 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for path in paths:
         if not path.is_dir():
             raise UserError(f"{path} is no folder; give those of experiments, or one that holds them")
-        for folder in sorted({path, *(state.parent for state in path.rglob(STATE))}):
+        names = (STATE, "after.text.json", "after.choice.json")
+        for folder in sorted({path, *(file.parent for each in names for file in path.rglob(each))}):
             if PASSED_OVER in folder.relative_to(path).parts or folder in (*finished, *unfinished):
                 continue
             if any(folder.glob("after.text.json")) or any(folder.glob("after.choice.json")):
@@ -172,24 +146,6 @@ def find(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             elif (folder / STATE).is_file():
                 unfinished.append(folder)
     return finished, unfinished
-
-
-def about(folder: Path, score: Score | None = None) -> About:
-    """Which teaching a folder holds; a model that was taught elsewhere is known by what it was asked as."""
-    path = folder / STATE
-    state = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    settings = dict(state.get("settings", {}))
-    seed = settings.pop("seed", None)
-    spec = score.model if score else folder.name
-    where = state.get("model_path")
-    return About(
-        folder,
-        Path(where).name if where else spec,
-        str(state.get("model", spec)),
-        settings,
-        seed,
-        str(state.get("material") or material_digest(material_of(folder))),
-    )
 
 
 def table(

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clika_client.common.errors import UserError
 from clika_client.common.holding import held
 from clika_client.conductivity import asking, folder, forgetting
+from clika_client.conductivity.about import STATE as STATE
+from clika_client.conductivity.about import about
 from clika_client.conductivity.build import ANCHOR, ask_as_choice
 from clika_client.conductivity.formats import write_json, write_jsonl
 from clika_client.conductivity.material import GATES, Form, Material, Question
@@ -31,7 +33,7 @@ from clika_providers import ProviderOptions
 if TYPE_CHECKING:
     from clika_client.conductivity.trainer import TeachProgress
 
-STATE, BASE, TAUGHT, SCORE = "experiment.json", "base.gguf", "taught.gguf", "score.json"
+BASE, TAUGHT, SCORE = "base.gguf", "taught.gguf", "score.json"
 ASKED = "asked.json"
 """In the folder of a model that is taught elsewhere: which material it is asked about."""
 ROUNDS = "rounds"
@@ -326,8 +328,8 @@ def _steps_elsewhere(out: Path) -> list[tuple[str, bool]]:
     names = [f"{when}.{form}.json" for when in ("before", "after") for form in forms or ["text"]]
     found = [(name, (out / name).exists()) for name in names]
     if job is not None:
-        about = f"job {job.job_id}".strip()
-        found.insert(len(found) // 2, (f"{about}: {job.status}", job.status == "succeeded"))
+        told = f"job {job.job_id}".strip()
+        found.insert(len(found) // 2, (f"{told}: {job.status}", job.status == "succeeded"))
     return found
 
 
@@ -360,7 +362,8 @@ def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
         after = asking.load(out / reply_file("after", form), digest)
         if after is not None:
             before = asking.load(out / reply_file("before", form), digest)
-            scores.append(score(material, after, before, forgetting=forgetting.compare(out), **options))
+            which = about(out, after.model, digest)
+            scores.append(score(material, after, before, about=which, forgetting=forgetting.compare(out), **options))
     if not scores:
         raise UserError(
             f"{out} holds no replies after teaching yet; `clika teach run` or `clika teach ask` writes them"

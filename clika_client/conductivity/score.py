@@ -11,6 +11,7 @@ import numpy as np
 
 from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
+from clika_client.conductivity.about import About
 from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.asking import Replies
 from clika_client.conductivity.certainty import (
@@ -98,8 +99,8 @@ class Score:
     notes: tuple[str, ...] = ()
     by_script: Mapping[str, Figure | None] = field(default_factory=dict)
     """Mean XRR over the interpretable languages written in the script of teaching, and in another; None without any."""
-    about: Mapping[str, Any] = field(default_factory=dict)
-    """Which experiment this is: model, weights, settings, seed of teaching, digest of the material."""
+    about: About | None = None
+    """Which teaching this is; None for replies that came without a folder."""
     world: str = ""
     """What was invented; see `Material.world`."""
     forgetting: tuple[Any, ...] = ()
@@ -113,7 +114,7 @@ class Score:
         """Everything, ready for JSON."""
         return {
             "model": self.model,
-            "about": dict(self.about),
+            "about": self.about.to_json() if self.about else None,
             "world": self.world,
             "seed": self.seed,
             "draws": self.draws,
@@ -131,7 +132,7 @@ def score(
     *,
     draws: int = DRAWS,
     seed: int = 0,
-    about: Mapping[str, Any] | None = None,
+    about: About | None = None,
     forgetting: Sequence[Any] = (),
 ) -> Score:
     """Score one model's replies; `before` are those of the untaught model.
@@ -143,7 +144,7 @@ def score(
     pairs = [_Pair(material, pair, after, before, draws, seed).score() for pair in material.pairs]
     adjusted = holm([pair.tests.chance_p for pair in pairs])
     pairs = [_judged(pair, p) for pair, p in zip(pairs, adjusted, strict=True)]
-    model = str((about or {}).get("model") or after.model)
+    model = about.model if about else after.model
     return Score(
         model,
         seed,
@@ -151,7 +152,7 @@ def score(
         tuple(pairs),
         material.notes,
         _by_script(pairs),
-        about or {},
+        about,
         material.world,
         tuple(forgetting),
     )
