@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clika import COMMAND, clika, records, write_probes
+from clika import clika, records, write_probes
 from servers.asking import question
 
 from clika_providers import Completion, ItemError, MockProvider, Provider, RetryableError, RunError, connect
@@ -163,24 +163,32 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
 ) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 4)
 
-    def command(*words: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *map(str, words)],
-            capture_output=True, text=True, env={**os.environ, **other_distribution}, check=False,
-        )  # fmt: skip
-
-    done = command("run", probes, "-m", "house/big", "--db", tmp_path / "c.db", "--bootstrap", 0, "--json")
-    assert done.returncode == 0, done.stderr
-    assert {(row["model"], row["accuracy"]) for row in json.loads(done.stdout)["records"]} == {("house/big", 0.25)}
-    for spec, said in (
-        ("half/m", "object lacks spec, identity"),
-        ("broken/m", "'broken' of clika-house failed: KeyError"),
-        ("hause/m", "did you mean house/m"),
-    ):
-        refused = command("run", probes, "-m", spec, "--db", tmp_path / "d.db")
-        assert refused.returncode == 2
-        assert said in " ".join(refused.stderr.split())
-    listed = command("models", "list", "--json").stdout
+    refusals = {
+        "half/m": "object lacks spec, identity",
+        "broken/m": "'broken' of clika-house failed: KeyError",
+        "hause/m": "did you mean house/m",
+    }
+    commands = [
+        ["run", str(probes), "-m", "house/big", "--db", str(tmp_path / "c.db"), "--bootstrap", "0", "--json"],
+        ["models", "list", "--json"],
+        *(["run", str(probes), "-m", spec, "--db", str(tmp_path / "d.db")] for spec in refusals),
+    ]
+    # One process that has the other distribution; it runs the commands as `clika` does in these tests.
+    program = (
+        "import json, sys\nfrom clika import clika\nfor words in json.loads(sys.argv[1]):\n"
+        "    done = clika(*words, check=None)\n    print(json.dumps([done.returncode, done.stdout, done.stderr]))"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), other_distribution["PYTHONPATH"]])
+    ran = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(commands)],
+        capture_output=True, text=True, env={**os.environ, **other_distribution, "PYTHONPATH": paths}, check=True,
+    )  # fmt: skip
+    (code, printed, said), (_, listed, _), *refused = map(json.loads, ran.stdout.splitlines())
+    assert code == 0, said
+    assert {(row["model"], row["accuracy"]) for row in json.loads(printed)["records"]} == {("house/big", 0.25)}
+    for (code, _, said), why in zip(refused, refusals.values(), strict=True):
+        assert code == 2
+        assert why in " ".join(said.split())
     assert [row["note"] for row in json.loads(listed)["providers"] if row["name"] == "house"] == ["from clika-house"]
 
 

@@ -13,8 +13,9 @@ from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.sets.probes import Probe
-    from clika_providers import Message
+    from clika_client.prompts.style import Style
+    from clika_client.sets.probes import Probe, ProbeSet
+    from clika_providers import Message, Request
 
 
 def prompt(
@@ -38,54 +39,34 @@ def prompt(
 ) -> None:
     """Show the prompts of a set in one style; without a set, the styles there are."""
     from clika_client.prompts.catalogue import builtin_styles, get_style
-    from clika_client.prompts.style import render, style_digest, style_notes
+    from clika_client.prompts.style import style_digest, style_notes
 
     if name is None:
         _list([(s.name, s.about, style_digest(s)) for s in builtin_styles()], as_json)
         return
     from clika_client.cli.prompt_tokens import print_tokens, tokens_for
-    from clika_client.prompts.likelihood import render_options
-    from clika_client.prompts.open import open_notes, render_open
+    from clika_client.prompts.open import open_notes
     from clika_client.sets.catalogue import resolve
     from clika_client.sets.open_form import open_form, refuse_options
-    from clika_providers import Request
 
+    if ask not in ("logprobs", "likelihood", "open"):
+        raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood, open")
     chosen = get_style(str(template.resolve()) if template is not None else style, shots)
     probe_set = resolve(name).select(language_tags(language))
     if ask == "open":
         probe_set = open_form(probe_set)
-    ids = [i.item_id for i in probe_set.items]
-    if item is not None and item not in ids:
-        raise UserError(f"set {probe_set.name!r} has no item {item!r}; its first items: {', '.join(ids[:5])}")
-    start = 0 if item is None else ids.index(item)
-    if ask not in ("logprobs", "likelihood", "open"):
-        raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood, open")
-    if probe_set.open and ask != "open":
+    elif probe_set.open:
         refuse_options(probe_set)
+    start = 0 if item is None else _place(item, probe_set)
     rows: list[dict[str, Any]] = []
     asked: list[Request] = []
     for tag in probe_set.languages:
         for probe, its in zip(probe_set.probes[tag][start : start + limit], probe_set.items[start:], strict=False):
             if probe.absent:
                 continue
-            if ask == "open":
-                messages = render_open(probe, chosen, probe_set, tags=its.tags)
-                asked.append(Request(messages, max_tokens=32))
-                rows.append(_row(probe, messages))
-                continue
-            rendered = render(probe, chosen, probe_set, rotation=rotation, tags=its.tags)
-            asked.append(Request(rendered.messages, "logprobs", rendered.labels))
-            if ask == "likelihood":
-                bare = render_options(probe, chosen, probe_set, tags=its.tags)
-                asked[-1] = Request(bare.messages, "likelihood", options=bare.options, neutral=bare.neutral)
-            rows.append(
-                {
-                    **_row(probe, rendered.messages),
-                    "labels": list(rendered.labels),
-                    "choice_order": list(rendered.choice_order),
-                    "gold_label": rendered.labels[rendered.choice_order.index(probe.gold)],
-                }
-            )
+            request, row = _asked(probe, chosen, probe_set, its.tags, ask, rotation)
+            asked.append(request)
+            rows.append(row)
     if model is not None:
         tokens_for(model, rows, asked)
     notes = (open_notes if ask == "open" else style_notes)(chosen, probe_set)
@@ -96,6 +77,39 @@ def prompt(
         _print(row) if model is None else print_tokens(row)
     for note in notes:
         typer.echo(f"note: {shown(note)}", err=True)
+
+
+def _place(item: str, probe_set: ProbeSet) -> int:
+    """Where an item stands in its set."""
+    ids = [i.item_id for i in probe_set.items]
+    if item not in ids:
+        raise UserError(f"set {probe_set.name!r} has no item {item!r}; its first items: {', '.join(ids[:5])}")
+    return ids.index(item)
+
+
+def _asked(
+    probe: Probe, style: Style, probe_set: ProbeSet, tags: Mapping[str, str], ask: str, rotation: int
+) -> tuple[Request, dict[str, Any]]:
+    """The request that puts a question, and what is shown of it."""
+    from clika_client.prompts.likelihood import render_options
+    from clika_client.prompts.open import render_open
+    from clika_client.prompts.style import render
+    from clika_providers import Request
+
+    if ask == "open":
+        messages = render_open(probe, style, probe_set, tags=tags)
+        return Request(messages, max_tokens=32), _row(probe, messages)
+    rendered = render(probe, style, probe_set, rotation=rotation, tags=tags)
+    row = {
+        **_row(probe, rendered.messages),
+        "labels": list(rendered.labels),
+        "choice_order": list(rendered.choice_order),
+        "gold_label": rendered.labels[rendered.choice_order.index(probe.gold)],
+    }
+    if ask == "likelihood":
+        bare = render_options(probe, style, probe_set, tags=tags)
+        return Request(bare.messages, "likelihood", options=bare.options, neutral=bare.neutral), row
+    return Request(rendered.messages, "logprobs", rendered.labels), row
 
 
 def _row(probe: Probe, messages: Sequence[Message]) -> dict[str, Any]:

@@ -128,14 +128,7 @@ def clean(text: str) -> str:
     if _PLAIN.fullmatch(text):
         return text
     if "<" in text or "[" in text or "▁" in text:
-        cut = _END_TOKEN.search(text)
-        while cut and not text[: cut.start()].strip():
-            text = text[cut.end() :]
-            cut = _END_TOKEN.search(text)
-        if cut:
-            text = text[: cut.start()]
-        text = _STRUCK.sub(" ", text)
-        text = _BREAK.sub("\n", _TAG.sub(" ", _TOKEN.sub(" ", text)))
+        text = _untagged(text)
     elif "~~" in text:
         text = _STRUCK.sub(" ", text)
     if "\\" in text:
@@ -156,6 +149,17 @@ def clean(text: str) -> str:
     elif not text.isprintable():
         text = text.translate(_TABLE)
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()
+
+
+def _untagged(text: str) -> str:
+    """Up to the first end token that has something before it (`<s>B</s>`), without tags, tokens and what is struck."""
+    cut = _END_TOKEN.search(text)
+    while cut and not text[: cut.start()].strip():
+        text = text[cut.end() :]
+        cut = _END_TOKEN.search(text)
+    if cut:
+        text = text[: cut.start()]
+    return _BREAK.sub("\n", _TAG.sub(" ", _TOKEN.sub(" ", _STRUCK.sub(" ", text))))
 
 
 def lower(text: str) -> str:

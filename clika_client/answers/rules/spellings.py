@@ -56,30 +56,32 @@ def _spellings(texts: Mapping[str, int]) -> dict[str, int]:
     return {spelling: index for spelling, index in found.items() if spelling in own or len(taken[spelling]) == 1}
 
 
+_WRITTEN_ALSO = (
+    ("-", " ", None),  # `Guinea Bissau` for Guinea-Bissau
+    (" of the ", " of ", None),  # `Democratic Republic of Congo`
+    (" of ", " of the ", " of the "),  # `Republic of the Congo` for Republic of Congo
+    (" & ", " and ", None),  # `Trinidad and Tobago` for Trinidad & Tobago
+    (" and ", " & ", None),
+)
+"""What stands in a name, what is written for it, and what the name may not hold already."""
+_BEGUN_ALSO = (
+    *((kind, (f"{kind} ",)) for kind in _KINDS),  # `ประเทศ **ไทย**` without its marks
+    ("the ", ("",)),  # `Bahamas` for The Bahamas
+    ("st. ", ("saint ", "st ")),  # `Saint Lucia` for St. Lucia
+    ("saint ", ("st. ", "st ")),
+)
+"""How a name begins, and what is written for it."""
+
+
 def _variants(text: str) -> set[str]:
     found = {plain_letters(text)}
     for form in (text, plain_letters(text)):
-        if "-" in form:
-            found.add(form.replace("-", " "))  # `Guinea Bissau` for Guinea-Bissau
-        if len(form.split(" ")) == 2 and form.isascii():
-            found.add(form.replace(" ", "-"))
-        for kind in _KINDS:
-            if form.startswith(kind) and len(form) > len(kind) + 1:
-                found.add(f"{kind} {form[len(kind) :]}")  # `ประเทศ **ไทย**` without its marks
-        if " of the " in form:
-            found.add(form.replace(" of the ", " of "))  # `Democratic Republic of Congo`
-        elif " of " in form:
-            found.add(form.replace(" of ", " of the "))
-        if form.startswith("the "):
-            found.add(form[4:])
-        if " & " in form:
-            found.add(form.replace(" & ", " and "))
-        if " and " in form:
-            found.add(form.replace(" and ", " & "))
-        if form.startswith("st. "):
-            found |= {"saint " + form[4:], "st " + form[4:]}
-        elif form.startswith("saint "):
-            found |= {"st. " + form[6:], "st " + form[6:]}
+        found |= {form.replace(old, new) for old, new, unless in _WRITTEN_ALSO
+                  if old in form and (unless is None or unless not in form)}  # fmt: skip
+        found |= {new + form[len(old) :] for old, written in _BEGUN_ALSO
+                  if form.startswith(old) and len(form) > len(old) + 1 for new in written}  # fmt: skip
+        if form.count(" ") == 1 and form.isascii():
+            found.add(form.replace(" ", "-"))  # `Cote-Divoire`
     return {spelling for spelling in found if len(spelling) > 1}
 
 
