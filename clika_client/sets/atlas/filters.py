@@ -51,7 +51,7 @@ def readable(subject: str, answer: str) -> bool:
         return False
     if _holds(whole_subject, whole_answer) or _holds(whole_answer, whole_subject):
         return True
-    return any(_alike(a, b) for a in {whole_subject, *_words(subject)} for b in {whole_answer, *_words(answer)})
+    return any(_alike(a, b) for a in _parts(subject) for b in _parts(answer))
 
 
 def borrowed(name: str, own: str) -> bool:
@@ -98,8 +98,9 @@ def _is_han(text: str) -> bool:
 
 
 @cache
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word for word in map(normalise, _BREAK.split(text)) if len(word) >= PREFIX)
+def _parts(text: str) -> frozenset[str]:
+    """A name as a whole and its longer words."""
+    return frozenset((normalise(text), *(word for word in map(normalise, _BREAK.split(text)) if len(word) >= PREFIX)))
 
 
 @cache
@@ -110,21 +111,21 @@ def _alike(a: str, b: str) -> bool:
         return any(short[i : i + 2] in long for i in range(len(short) - 1))
     if len(short) < PREFIX:
         return False
-    shared = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(short))
-    if shared >= PREFIX and shared >= 0.6 * len(short):
-        return True
     if _holds(long, short):
         return True
-    # Names are read from the start: Mexique and Amérique share an ending, not a name.
-    near = len(short) > PREFIX and a[:2] == b[:2]
-    needed = SIMILAR_FROM_THE_START if near else SIMILAR if a[0] == b[0] else SIMILAR_FROM_ELSEWHERE
+    needed = SIMILAR_FROM_ELSEWHERE
+    if a[0] == b[0]:
+        shared = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(short))
+        if shared >= PREFIX and shared >= 0.6 * len(short):
+            return True
+        # Names are read from the start: Mexique and Amérique share an ending, not a name.
+        needed = SIMILAR_FROM_THE_START if len(short) > PREFIX and shared >= 2 else SIMILAR
     # No two words are more alike than their letters are shared; most pairs end here, before the costly comparison.
-    if 2 * _shared_letters(short, long) < needed * (len(short) + len(long)):
+    if 2 * sum(map(_letters(long).__contains__, short)) < needed * (len(short) + len(long)):
         return False
     return SequenceMatcher(None, short, long, autojunk=False).ratio() >= needed
 
 
-def _shared_letters(short: str, long: str) -> int:
-    """Letters of the shorter word that the longer one has as well; an upper bound of any matching."""
-    letters = set(long)
-    return sum(c in letters for c in short)
+@cache
+def _letters(word: str) -> frozenset[str]:
+    return frozenset(word)
