@@ -13,7 +13,7 @@ import pytest
 from servers.asking import QUICK, question
 from servers.loopback import Answer, Loopback, Seen, chat
 
-from clika_providers import ProviderError, ProviderOptions, RunError, connect
+from clika_providers import ProviderError, ProviderOptions, RunError, connect, model_check
 from clika_providers.batches import batch_door
 from clika_providers.keys import find_key, redact
 from clika_providers.model_check import check
@@ -66,6 +66,7 @@ def test_no_error_of_any_kind_tells_the_key(
     spec: str, variable: str, heard: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, KEY)
+    monkeypatch.setattr(model_check, "_PATIENCE_S", 0.4)  # what a silent server is given when a model is checked
     texts: list[str] = []
 
     async def meet(url: str) -> None:
