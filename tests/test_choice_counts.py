@@ -132,7 +132,13 @@ def test_questions_with_one_choice_spoil_no_other_score_of_a_database(tmp_path: 
     assert len(single) == 6
     # Blind guessing is always right there, or better than the best: then there is no accuracy above chance.
     assert {record["ra"] for record in together if record["set"] in ("single", "low")} == {None}
-    some = ("score", "--reference", "m", "--sets", "sound,single", "--bootstrap", "0")
+    every = ("score", "--reference", "0.6", "--bootstrap", "0")
+    said = " ".join(clika(*every, "--db", db).stdout.split())
+    assert "1 at 60.0%, the reference you gave" in said
+    assert "the reference you gave does not lie above chance here" in said
+    for refused in ("0.2", "1.5", "nobody"):
+        assert "--reference" in clika("score", "--sets", "sound", "--reference", refused, "--db", db, check=2).stderr
+    some = ("score", "--reference", "m", "--bootstrap", "0")
     for command in some, ("compare", "m", "n"), ("items", "single"):
         clika(*command, "--db", db)
     clika("score", "--db", db, "--bootstrap", "0", "--csv", tmp_path / "all.csv")

@@ -11,6 +11,7 @@ from clika_client.report.open_verdicts import is_open
 from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
 from clika_client.scoring.records import Record, Scores
+from clika_client.scoring.score_sets import NOT_ASKED, TOO_LOW
 
 _MOST = 6
 
@@ -88,6 +89,9 @@ def _reference(table: ScoreTable, scores: Scores) -> str:
         return f"{span}, the reference that is stored with this set."
     if kind == "given":
         return f"{span}, the reference you gave."
+    if kind in (TOO_LOW, NOT_ASKED):
+        why = "does not lie above chance here" if kind == TOO_LOW else "was not asked this set"
+        return f"{span}: the reference you gave {why}."
     return f"{span}: this set has no published reference; name one with --reference."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from clika_client.scoring.set_versions import SetVersion
 from clika_client.sets.filters import check_tags, kept_items, split_items
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import REFERENCES
+
+TOO_LOW, NOT_ASKED = "not above chance", "not asked"
+"""Why a set cannot use the reference that was given, which other sets can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,11 @@ def make_parts(
     if options.split is not None:
         check_tags([sets[i] for i in present], [options.split], "--split")
     left_empty: list[str] = []
+    rows_of = {set_id: [block for block in blocks if block.key.set_id == set_id] for set_id in present}
+    references = {set_id: _reference(sets[set_id], rows_of[set_id], options) for set_id in present}
+    _check_reference([sets[i] for i in present], {kind for _, kind in references.values()}, options)
     for set_id in present:
-        probe_set = sets[set_id]
-        rows = [block for block in blocks if block.key.set_id == set_id]
-        reference, kind = _reference(probe_set, rows, options)
+        probe_set, rows, (reference, kind) = sets[set_id], rows_of[set_id], references[set_id]
         questions, kept = questions_of(probe_set), kept_items(probe_set, options.drop, options.only)
         if not len(kept):
             left_empty.append(probe_set.name)
@@ -132,22 +136,30 @@ def _reference(probe_set: ProbeSet, rows: Sequence[AnswerGrid], options: Options
         return 1.0, "none"
     if isinstance(options.reference, str):
         value = _accuracy_of(options.reference, probe_set, rows, options.anchor)
+        if value is None:
+            return 1.0, NOT_ASKED
+    elif not 0 < options.reference <= 1:
+        raise UserError(f"--reference {options.reference:g} is not an accuracy above 0 and not above 1")
     else:
         value = options.reference
-    if not probe_set.chance < value <= 1:
-        raise UserError(
-            f"--reference {value:g} cannot be used for set {probe_set.name!r}: it must lie above chance "
-            f"({probe_set.chance:g}) and not above 1"
-        )
-    return value, "given"
+    return (value, "given") if value > probe_set.chance else (1.0, TOO_LOW)
 
 
-def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerGrid], anchor: str) -> float:
+def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerGrid], anchor: str) -> float | None:
     for block in rows:
         index = block.row(anchor)
         if block.key.model == model and index is not None:
             return float(performance.accuracy(block.answers[index], gold_of(probe_set)))
-    raise UserError(
-        f"--reference {model!r}: no stored answers of a model of this name to set {probe_set.name!r} in {anchor!r}; "
-        "give a fraction, or the name of a model that has been asked"
-    )
+    return None
+
+
+def _check_reference(sets: Sequence[ProbeSet], kinds: Set[str], options: Options) -> None:
+    """A reference that one set cannot use is noted beside that set; raises UserError for one that none can use."""
+    if kinds == {NOT_ASKED}:
+        raise UserError(
+            f"--reference {options.reference!r}: no stored answers of a model of this name in {options.anchor!r}; "
+            "give a fraction, or the name of a model that has been asked"
+        )
+    if kinds and kinds <= {NOT_ASKED, TOO_LOW}:
+        chances = ", ".join(f"{one.chance:g} for set {one.name!r}" for one in sets)
+        raise UserError(f"--reference {options.reference} cannot be used: it must lie above chance ({chances})")
