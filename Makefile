@@ -27,7 +27,7 @@ help:
 	@echo "make check    ruff and mypy"
 	@echo "make coverage the test suite, and the lines it does not run"
 	@echo "make docs     regenerate docs made from the program"
-	@echo "make bench    run the benchmarks, quick sizes"
+	@echo "make bench    run the benchmarks that have a quick size (the others take hours or need models of your own)"
 	@echo "make fuzz     damaged files of every kind for most of a minute (FUZZ_SECONDS=600 FUZZ_SEED=1 for more)"
 	@echo "make audit    a bill of materials, and known vulnerabilities of what the locks install"
 	@echo "make lock     resolve the requirement files again (needs uv)"

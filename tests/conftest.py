@@ -71,6 +71,17 @@ def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return model
 
 
+@pytest.fixture(scope="session")
+def three_asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of three models' replies; to be read: a test that writes copies it."""
+    from asked_models import LANGUAGES, N, ask_three
+    from clika import write_probes
+
+    folder = tmp_path_factory.mktemp("three")
+    ask_three(folder / "c.db", write_probes(folder / "mine.jsonl", N, LANGUAGES))
+    return folder / "c.db"
+
+
 @pytest.fixture
 def official_data() -> Path:
     """The authors' release, where the user has it; it has no licence and is never part of this repo."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked_models import HOSTILE, LANGUAGES, STRONG, WEAK, N, ask_three
-from clika import clika, write_probes
+from asked_models import HOSTILE, LANGUAGES, STRONG, WEAK, N
+from clika import clika
 
 import clika_client
 from clika_client.common.errors import UserError
@@ -23,10 +24,8 @@ REPLIES = 3 * N * len(LANGUAGES)
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("rows")
-    ask_three(folder / "c.db", write_probes(folder / "mine.jsonl", N, LANGUAGES))
-    return folder / "c.db"
+def db(three_asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copy(three_asked, tmp_path_factory.mktemp("rows") / "c.db")
 
 
 @pytest.fixture(scope="module", params=["the database itself", "exported"])

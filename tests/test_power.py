@@ -80,3 +80,19 @@ def test_a_plan_is_printed_before_anything_is_asked(tmp_path: Path) -> None:
     assert "A difference of 5 points in the mean would be found" in text
     document = json.loads(clika("power", "atlas", "-l", "en,de", "--limit", 50, "--json", **home).stdout)
     assert (document["items"], document["languages"], document["stored"]) == (50, 2, 0)
+
+
+def test_the_models_that_were_asked_say_what_else_could_be_told(three_asked: Path, tmp_path: Path) -> None:
+    """The set itself is known from the answers alone; its power comes from how its models answered."""
+    done = clika("power", "mine", "--db", three_asked, "--json")
+    document = json.loads(done.stdout)
+    assert (document["set"], document["items"], document["languages"]) == ("mine", 24, 4)
+    assert document["stored"] == 3
+    said = " ".join(clika("power", "mine", "-l", "de", "--db", three_asked).stdout.split())
+    assert "From 3 rows of stored answers" in said
+    assert "1 language." in said
+    assert "after Holm" not in said
+    refused = clika("power", "mine", "--db", three_asked, "--only", "relation=none", check=2).stderr
+    assert "no item" in refused
+    unknown = clika("power", "nothing", "--db", tmp_path / "none.db", check=2).stderr
+    assert "nothing" in unknown

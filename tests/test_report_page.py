@@ -6,12 +6,13 @@ import base64
 import gzip
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asked_models import HOSTILE, LANGUAGES, MIDDLING, STRONG, WEAK, N, ask_three
+from asked_models import HOSTILE, LANGUAGES, MIDDLING, STRONG, WEAK, N
 from clika import clika, write_probes
 from heavy import later
 from servers.browser import chromium, window
@@ -26,10 +27,8 @@ later("jinja2", "report")
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    ask_three(folder / "c.db", write_probes(folder / "mine.jsonl", N, LANGUAGES))
-    return folder / "c.db"
+def db(three_asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copy(three_asked, tmp_path_factory.mktemp("page") / "c.db")
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from asked_models import LANGUAGES, STRONG, WEAK, N, ask_three
+from asked_models import STRONG, WEAK
 from clika import clika, count, write_probes
 
 import clika_client
@@ -26,10 +27,8 @@ def db(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("three")
-    ask_three(folder / "c.db", write_probes(folder / "mine.jsonl", N, LANGUAGES))
-    return folder / "c.db"
+def three(three_asked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copy(three_asked, tmp_path_factory.mktemp("three") / "c.db")
 
 
 def listed(db: Path) -> list[dict[str, object]]:
