@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 from pathlib import Path
 
+import gguf_factory
 import pytest
 from clika import clika, count, records
 
@@ -150,3 +153,19 @@ def test_a_judge_stops_before_its_budget_and_failures_leave_replies_unjudged(db:
         odd = judge(store, MockProvider(speak, name="odd", concurrency=1), all_cases(store))  # type: ignore[arg-type]
         assert (len(odd.cases), odd.unclear, odd.failed.total()) == (1, 1, 2)
         assert judgements.judges(store) == ["mock/odd"]
+
+
+@pytest.mark.parametrize("variable", ["", "CLIKA_SMOLLM2"])
+def test_a_local_model_judges_too(db: Path, tmp_path: Path, variable: str) -> None:
+    """One of random weights says none of a judge's words; a real one is asked where its file is named."""
+    pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
+    found = os.environ.get(variable, "") if variable else ""
+    if variable and not found:
+        pytest.skip(f"{variable} names no GGUF file")
+    gguf = found or gguf_factory.make(tmp_path / "judge.gguf", gguf_factory.Recipe(template=None, seed=5, n_ctx=4096))
+    done = clika("judge", f"gguf/{gguf}", "--db", db)
+    left_out = re.search(r"(\d+) of the judge's replies say none of its words", done.stdout + done.stderr)
+    with Store(db, read_only=True) as store:
+        (judge,) = judgements.judges(store) or (None,)
+        said = sum(len(judgements.of_cell(store, judge, cell)) for cell in store.cells()) if judge else 0
+    assert said + int(left_out[1] if left_out else 0) == 4

@@ -201,7 +201,7 @@ def test_a_real_model_scores_options_as_raw_llama_cpp_does(tmp_path: Path, varia
     import llama_cpp
     import numpy as np
 
-    gguf, n = real(variable), 15
+    gguf, n = real(variable), 5
     atlas, db = resolve("atlas"), tmp_path / "c.db"
     asked = ("run", "atlas", "-m", f"gguf/{gguf}", "-l", "en,de", "--limit", n, "--ask", "likelihood")
     found = {r["language"]: r["accuracy"] for r in records(clika(*asked, "--db", db, "--bootstrap", 0, "--json"))}
@@ -231,6 +231,6 @@ def test_a_real_model_scores_options_as_raw_llama_cpp_does(tmp_path: Path, varia
                 total += 1
     llm.close()
     assert total == 2 * n
-    assert same >= total - 3
+    assert same >= total - 1
     for language, accuracy in found.items():
         assert abs(accuracy * n - right[language]) <= 2
