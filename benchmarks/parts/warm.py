@@ -174,13 +174,13 @@ def _child(wish: dict[str, Any]) -> None:
 def _import_everything() -> None:
     """Do once what every command does, so that its modules are there, and build the command line itself."""
     import aiohttp  # noqa: F401
-    import typer.main
     from clika import clika, write_probes
 
     import clika_providers.hosted.openai_chat  # noqa: F401
     from clika_client.cli import app
 
-    app.app = typer.main.get_command(app.app)  # type: ignore[assignment]
+    for name in ("run", "score", "cache", "import", "batch", "teach"):
+        app.command(name)
     with tempfile.TemporaryDirectory() as name:
         probes, db = write_probes(Path(name) / "warm.jsonl"), Path(name) / "warm.db"
         clika("run", probes, "-m", "mock/say:A", "--bootstrap", 0, "--db", db)

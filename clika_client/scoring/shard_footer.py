@@ -7,6 +7,7 @@ scored like the database that it came from.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -67,14 +68,25 @@ def to_text(footer: Footer) -> str:
     )
 
 
-def from_text(text: bytes) -> Footer:
-    """The inverse of `to_text`; raises ValueError, KeyError or TypeError for anything else."""
+def from_text(text: bytes, known: dict[str, ProbeSet] | None = None) -> Footer:
+    """The inverse of `to_text`; raises ValueError, KeyError or TypeError for anything else.
+
+    `known` are sets by the digest of their blocks: a set that many shards share is held once.
+    """
+    known = {} if known is None else known
     held = json.loads(text)
     if held["version"] != _VERSION:
         raise ValueError(f"it is of version {held['version']!r}; upgrade clika")
-    sets = [from_blocks(base64.b64decode(block) for block in blocks) for blocks in held["sets"]]
+    sets = [_read_set(blocks, known) for blocks in held["sets"]]
     cells = [_read_cell(cell, sets) for cell in held["cells"]]
     return Footer(sets, [float(at) for at in held["since"]], cells, dict(held["stamps"]), list(held["notes"]))
+
+
+def _read_set(blocks: list[str], known: dict[str, ProbeSet]) -> ProbeSet:
+    digest = hashlib.blake2b(" ".join(blocks).encode(), digest_size=16).hexdigest()
+    if digest not in known:
+        known[digest] = from_blocks(base64.b64decode(block) for block in blocks)
+    return known[digest]
 
 
 def _cell(cell: ShardCell, n: int) -> dict[str, Any]:

@@ -116,7 +116,8 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     wanted, options = wanted or Wanted(), options or Options()
     if wanted.run_id is not None:
         raise UserError("shards do not know runs: export a run by itself (`clika export --run ID`), or score --db")
-    footers = {path: _footer(path) for path in paths}
+    known: dict[str, ProbeSet] = {}
+    footers = {path: _footer(path, known) for path in paths}
     sets, infos, ids = _sets(footers)
     cells = {
         path: [_Cell(replace(c.key, set_id=ids[path][c.key.set_id]), c.reading) for c in footer.cells]
@@ -146,7 +147,7 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
 
 
-def _footer(path: Path) -> Footer:
+def _footer(path: Path, known: dict[str, ProbeSet]) -> Footer:
     try:
         import duckdb  # noqa: F401  asked for now, before anything is read
         import pyarrow as pa
@@ -155,7 +156,7 @@ def _footer(path: Path) -> Footer:
         raise UserError(f"scoring shards needs DuckDB and pyarrow: {install_hint('shards')}") from None
     try:
         held = pq.read_metadata(path).metadata or {}
-        return from_text(held[NAME])
+        return from_text(held[NAME], known)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file") from None
     except KeyError:
@@ -168,8 +169,11 @@ def _sets(footers: Mapping[Path, Footer]) -> tuple[dict[int, ProbeSet], list[Set
     """(sets by number, what versions are told by, the number of each footer's sets); equal content is one set."""
     found: dict[str, tuple[ProbeSet, float]] = {}
     digests: dict[Path, list[str]] = {}
+    digest_of = {id(s): "" for footer in footers.values() for s in footer.sets}
     for path, footer in footers.items():
-        digests[path] = [set_digest(s) for s in footer.sets]
+        for probe_set in footer.sets:
+            digest_of[id(probe_set)] = digest_of[id(probe_set)] or set_digest(probe_set)
+        digests[path] = [digest_of[id(s)] for s in footer.sets]
         for digest, probe_set, since in zip(digests[path], footer.sets, footer.since, strict=True):
             first = found.get(digest, (probe_set, since))
             found[digest] = (first[0], min(first[1], since))
