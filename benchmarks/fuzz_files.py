@@ -241,11 +241,6 @@ def attempt(kind: Kind, source: Path, data: bytes, folder: Path) -> list[str]:
 
 def fuzz(folder: Path, seconds: float, seed: int, only: str | None = None) -> tuple[Counter[str], list[str]]:
     """Inputs tried by kind within the time, and every failure with the place of its input."""
-    import typer.main
-
-    from clika_client.cli import app
-
-    app.app = typer.main.get_command(app.app)  # type: ignore[assignment]
     os.environ.setdefault("OPENAI_API_KEY", "sk-none")
     chance = random.Random(seed)
     table = {name: kind for name, kind in kinds(folder).items() if only in (None, name)}
