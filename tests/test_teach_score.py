@@ -4,16 +4,20 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity.asking import Form, Replies, Reply
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.chance import shuffle
+from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import luck, surely
 from clika_client.conductivity.material import TEST, Material, Question
+from clika_client.conductivity.report import render
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, GatePart, PairScore, score
 from clika_client.conductivity.trials import Trial, trial
 
@@ -290,6 +294,25 @@ def before_as_after(before: Replies, material: Material) -> Replies:
     taught = replies(material, lambda q: q.answer)
     tests = {q.question_id for q in material.questions if q.part == TEST}
     return replace(taught, by_id={key: (before if key in tests else taught).by_id[key] for key in taught.by_id})
+
+
+def test_the_report_tells_what_was_forgotten_and_what_xrr_differs_from(german: Material) -> None:
+    rows = [Kept("en", 60, 40, 29, 15, 4), Kept("de", 60, 20, 21, 1, 2)]
+    before = replies(german, lambda q: q.choices[0])
+    scored = score(german, replies(german, published_example(german, spread=True)), before, forgetting=rows)
+    page = StringIO()
+    render([scored], Console(file=page, width=200))
+    told = page.getvalue()
+    # McNemar for 15 lost and 4 gained: .019211.
+    assert "atlas in en: 40 of 60 right before teaching, 29 after, -0.183" in told
+    assert "p .019: forgetful" in told
+    assert "atlas in de: 20 of 60 right before teaching, 21 after, +0.017" in told
+    assert told.count("nothing seen to be forgotten") == 1
+    assert "en→de conductor" in told
+    assert "against chance p <.001, copying +0." in told
+    assert "Figures on different materials do not compare" in told
+    assert "The gate of these sizes passes" in told
+    assert [row["language"] for row in scored.to_json()["forgetting"]] == ["en", "de"]
 
 
 def test_p_values_of_several_languages_are_adjusted_together() -> None:

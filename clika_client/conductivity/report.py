@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.safe_text import shown
-from clika_client.conductivity.answerer import ALPHA
 from clika_client.conductivity.certainty import Difference
 from clika_client.conductivity.chance import Shuffled
+from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import TRULY, luck, surely
+from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, Figure, PairScore, Score
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
 
@@ -144,8 +144,8 @@ def _verdicts(score: Score) -> list[Text]:
                     f"its name in {row.pair.taught}; they count as wrong"
                 )
             )
-    for row in score.forgetting:
-        lines.append(Text(*_forgotten(row)))
+    for kept in score.forgetting:
+        lines.append(Text(*_forgotten(kept)))
     return lines
 
 
@@ -164,12 +164,13 @@ def difference_text(found: Difference) -> str:
     return f"{found.value:+.3f}{ends}"
 
 
-def _forgotten(row: Any) -> tuple[str, str]:
+def _forgotten(row: Kept) -> tuple[str, str]:
     """What of the real world was known before and after, and whether that is a loss."""
-    lost = row.after < row.before and row.p < ALPHA
+    found = change(row.lost, row.gained, row.n)
+    lost = forgetful(found)
     word = "forgetful" if lost else "nothing seen to be forgotten"
-    line = f"atlas in {row.language}: {row.before} of {row.n} right before teaching, {row.after} after"
-    return f"{line} (lost {row.lost}, gained {row.gained}, p {p_text(row.p)}): {word}", "yellow" if lost else ""
+    line = f"atlas in {row.language}: {row.before} of {row.n} right before teaching, {row.after} after, "
+    return f"{line}{difference_text(found)} p {p_text(found.p)}: {word}", "yellow" if lost else ""
 
 
 def _percent(value: float) -> str:

@@ -26,6 +26,7 @@ from clika_client.conductivity.certainty import (
     xrr,
 )
 from clika_client.conductivity.chance import Shuffled, shuffle
+from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import TRULY, Count, GatePart, luck, surely
 from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
 from clika_client.conductivity.trials import Trial, read_names, trial
@@ -103,7 +104,7 @@ class Score:
     """Which teaching this is; None for replies that came without a folder."""
     world: str = ""
     """What was invented; see `Material.world`."""
-    forgetting: tuple[Any, ...] = ()
+    forgetting: tuple[Kept, ...] = ()
     """Per language, what of the real world was known before and after; empty when that was not asked."""
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -133,7 +134,7 @@ def score(
     draws: int = DRAWS,
     seed: int = 0,
     about: About | None = None,
-    forgetting: Sequence[Any] = (),
+    forgetting: Sequence[Kept] = (),
 ) -> Score:
     """Score one model's replies; `before` are those of the untaught model.
 
