@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from clika_client.common.errors import UserError
+from clika_client.report.comparison import render_changes, render_comparison
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.compare import compare, compare_languages
 from clika_client.scoring.compare_groups import group_changes, parse_groups
@@ -184,6 +189,27 @@ def test_the_mean_over_sets_adds_errors_of_sets_that_share_no_item() -> None:
     one = PairedEstimate(0.5, 0.6, 0.1, 0.04, 0.18, 0.01)
     both = over_sets([one, one], None)
     assert (both.diff, both.low, both.high) == pytest.approx((0.1, 0.1 - 0.06 / 2**0.5, 0.1 + 0.08 / 2**0.5))
+
+
+def test_of_many_languages_the_tables_show_those_that_differ_unless_all_are_asked_for() -> None:
+    sets = {i: a_set(f"s{i}") for i in range(10)}
+    rows = [[replace(m, key=replace(m.key, set_id=i)) for i in sets] for m in (POOR, GOOD)]
+    result = compare(*rows, sets, QUICK)
+    changes = group_changes([*rows[0], *rows[1]], sets, {"base": ("poor",), "tuned": ("good",)}, QUICK)
+    for render in (
+        lambda console, details: render_comparison(result, console, details),
+        lambda console, details: render_changes(changes, console, "jaccard", details),
+    ):
+        texts = []
+        for details in (False, True):
+            console = Console(file=io.StringIO(), width=120)
+            render(console, details)
+            texts.append(console.file.getvalue())  # type: ignore[attr-defined]
+        short, whole = texts
+        assert short.count("\nzh ") < whole.count("\nzh ")
+        assert short.count("\nde ") >= 10
+        assert "--details has them all" in short
+        assert "--details" not in whole
 
 
 def test_what_has_a_verdict_already_weakens_no_other_test() -> None:

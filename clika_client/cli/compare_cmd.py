@@ -52,6 +52,9 @@ def compare(
     drop: Drop = None,
     split: Split = None,
     reference: Reference = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Every language, also where many leave only those with a difference.")
+    ] = False,
     db: Db = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,12 +72,12 @@ def compare(
     with opened(database_path(db)) as store:
         loaded = load(store, wanted)
     if group:
-        _groups(loaded, group, options, as_json)
+        _groups(loaded, group, options, as_json, details)
     else:
-        _models(loaded, named, options, as_json)
+        _models(loaded, named, options, as_json, details)
 
 
-def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool) -> None:
+def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool, details: bool) -> None:
     from clika_client.report.comparison import render_comparison
     from clika_client.scoring.compare import compare as compare_models
     from clika_client.scoring.compare import compare_languages
@@ -91,17 +94,17 @@ def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool) -
     if as_json:
         print_json(result.to_json())
     else:
-        render_comparison(result, out())
+        render_comparison(result, out(), details)
 
 
-def _groups(loaded: Loaded, text: str, options: Options, as_json: bool) -> None:
+def _groups(loaded: Loaded, text: str, options: Options, as_json: bool, details: bool) -> None:
     from clika_client.report.comparison import render_changes
     from clika_client.scoring.compare_groups import group_changes, parse_groups, summary
 
     groups = parse_groups(text)
     changes = group_changes(loaded.blocks, loaded.sets, groups, options)
     if not as_json:
-        render_changes(changes, out(), options.variant)
+        render_changes(changes, out(), options.variant, details)
         return
     document: dict[str, Any] = {
         "groups": {name: list(members) for name, members in groups.items()},

@@ -10,16 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.report.terminal import cleaned
-from clika_client.scoring.compare_groups import Change
+from clika_client.scoring.compare_groups import OTHERS, Change
 from clika_client.scoring.compare_groups import summary as group_summary
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate
 
 _FAINT = {CANNOT_TELL: "dim", NOT_RANKED: "grey46 italic", NOT_DEFINED: "dim"}
+_WHOLE = 24
+"""Languages, over all tables, up to which each has its lines; of more only those in which something can be told."""
 
 
-def render_comparison(comparison: Comparison, console: Console) -> None:
-    """What can be said in words, then two tables per set: accuracy and consistency."""
+def render_comparison(comparison: Comparison, console: Console, details: bool = False) -> None:
+    """What can be said in words, then two tables per set: accuracy and consistency.
+
+    With many languages and sets the tables have only those in which something can be told, unless `details`.
+    """
+    everything = details or len(comparison.differences) <= _WHOLE
     first, *others = comparison.summary
     console.print(Text(cleaned(first, console), style="bold"))
     for sentence in others:
@@ -29,19 +35,29 @@ def render_comparison(comparison: Comparison, console: Console) -> None:
         title = f"{mean.set} · {mean.split}" if mean.split else mean.set
         console.print()
         console.print(Text(cleaned(f"{title}: A = {comparison.a}, B = {comparison.b}", console), style="bold"))
-        console.print(_accuracy([*rows, mean], console))
+        console.print(_accuracy([d for d in rows if everything or _told(d.accuracy)] + [mean], console))
         if any(d.en_co.defined for d in rows):
             console.print(
                 Text(f"Consistency, corrected for chance; beside it en-CO ({comparison.variant})", style="bold")
             )
-            console.print(_consistency([*rows, mean], console))
+            told = [d for d in rows if everything or _told(d.en_co_chance_corrected)]
+            console.print(_consistency([*told, mean], console))
     console.print()
-    for note in (*comparison.notes, *_method(comparison)):
+    for note in (*comparison.notes, *_method(comparison), *([] if everything else [_LEFT_OUT])):
         console.print(Text(cleaned(note, console), style="dim"))
 
 
-def render_changes(changes: Sequence[Change], console: Console, variant: str) -> None:
-    """What can be said in words, then one table per set and pair of groups."""
+_LEFT_OUT = "The tables leave out languages in which the data cannot tell or that are not ranked: --details has them all."
+
+
+def _told(estimate: PairedEstimate) -> bool:
+    """Whether a difference is stated."""
+    return estimate.verdict not in _FAINT
+
+
+def render_changes(changes: Sequence[Change], console: Console, variant: str, details: bool = False) -> None:
+    """What can be said in words, then one table per set and pair of groups; `details` as in `render_comparison`."""
+    everything = details or len(changes) <= _WHOLE
     for sentence in group_summary(changes):
         console.print(Text(cleaned(sentence, console)))
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
@@ -52,8 +68,11 @@ def render_changes(changes: Sequence[Change], console: Console, variant: str) ->
         for title, field, beside in (("RA", "ra", ""), ("consistency", "en_co_chance_corrected", "en_co")):
             if beside:
                 console.print(Text("Consistency, corrected for chance; beside it en-CO", style="bold"))
-            console.print(_changes(rows, field, beside, title, console))
+            told = [c for c in rows if everything or c.language == OTHERS or _told(getattr(c, field))]
+            console.print(_changes(told, field, beside, title, console))
     console.print()
+    if not everything:
+        console.print(Text(cleaned(_LEFT_OUT, console), style="dim"))
     method = (
         "Means over each group's models, RA not cut off at 0; 95 % intervals and p-values by jackknife over items or "
         f"their clusters; Holm over all languages and sets of a pair of groups; en-CO ({variant}) stands beside its "

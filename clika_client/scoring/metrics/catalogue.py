@@ -73,7 +73,7 @@ def _right_anywhere(c: LanguageCounts) -> Estimate:
 
 
 def _top_choice(c: LanguageCounts) -> Estimate:
-    return Estimate(position.top_share(c.shown), c.shown.sum(-2))
+    return Estimate(position.top_share(c.shown), c.shown.sum(-2), largest_of=c.shown.shape[-2])
 
 
 def _position_bias(c: LanguageCounts) -> Estimate:
@@ -141,7 +141,8 @@ def _capa(c: PairCounts) -> Estimate:
 
 def _ac3_pair(c: PairCounts) -> Estimate:
     accuracy, agree = divide(c.table.anchor + c.table.other, 2 * c.table.n), divide(c.agree, c.table.n)
-    return Estimate(divide(2 * accuracy * agree, accuracy + agree, empty=0.0), c.table.n, counted=False)
+    # Made of counts, but not one itself: its error is the jackknife's, as that of a figure with a floor.
+    return Estimate(divide(2 * accuracy * agree, accuracy + agree, empty=0.0), c.table.n, np.zeros(agree.shape))
 
 
 def _transfer(c: PairCounts) -> Estimate:

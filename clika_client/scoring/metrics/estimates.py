@@ -35,6 +35,8 @@ class Estimate:
     """The share that counts as 1."""
     counted: bool = True
     """The share is a count of items over a count of items; False where items contribute parts."""
+    largest_of: int = 1
+    """The share is the largest of so many that add up to 1."""
     parts: Floats | None = None
     """(..., choices, 1 + G): what the share is half the absolute sum of, for a distance between distributions."""
 
@@ -65,54 +67,80 @@ def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float =
     if robust.parts is not None:
         df = math.inf if by_unit is None else robust.parts.shape[-1] - 2
         return Interval(by_item.value[..., 0], *distance_ends(robust.parts, level, df))
-    units = robust.share.shape[-1] - 1
     share, n = by_item.share[..., 0], by_item.n[..., 0]
     floor, top = (np.asarray(end)[..., 0] if np.ndim(end) else end for end in (by_item.floor, by_item.top))
-    scale = np.subtract(top, floor)
-    z, t = quantile(level), z_or_t(level, units if by_unit is not None else None)
-    items = by_item.share.shape[-1] - 1
-    # Where nothing varies, a cluster tells no more than one item of it.
-    unknown_effect = items / max(units, 1)
-    if by_item.exact and by_unit is None:
-        effective = n
-    elif by_item.exact:
-        effect = divide(variance(robust.value), variance(by_item.value))
-        effect = np.where(np.isnan(effect), unknown_effect, np.minimum(effect, unknown_effect))
-        effective = n / np.maximum(1.0, effect * (t / z) ** 2)
-    else:
-        error = variance(by_item.value)
-        if by_unit is not None:
-            error = np.fmax(error, variance(robust.value))
-        told = divide(share * (1 - share), error * scale**2)
-        sure = np.isnan(told) | (told <= 0) | (share <= 0) | (share >= 1)
-        effective = np.where(sure, n / unknown_effect, np.minimum(told, _MOST * n))
-        small = np.asarray(quantile(level, units - 1) if units > 1 else math.inf, np.float64)
-        if not isinstance(by_item.floor, float):
-            small = np.maximum(small, _few(level, n * (1 - share), np.asarray(floor)))
-        effective = effective * (z / small) ** 2
+    scale, z = np.subtract(top, floor), quantile(level)
+    effective = n if by_item.exact and by_unit is None else _effective(by_item, by_unit, level, scale)
     low, high = wilson_ends(share, effective, z)
+    # An overlap of nothing with nothing is 0 by agreement, and says nothing.
+    nothing = (n == 0) & ~np.isnan(share)
+    low, high = np.where(nothing, 0.0, low), np.where(nothing, 1.0, high)
+    if by_item.largest_of > 1:
+        low = _largest_low(share, effective, by_item.largest_of, level)
     value = by_item.value[..., 0]
     ends = divide(low - floor, scale), divide(high - floor, scale)
     undefined = np.isnan(value)
     return Interval(value, *(np.where(undefined, np.nan, end) for end in ends))
 
 
+def _effective(by_item: Estimate, by_unit: Estimate | None, level: float, scale: Floats) -> Floats:
+    """How many independent items would tell the figure as well."""
+    share, n = by_item.share[..., 0], by_item.n[..., 0]
+    z, wider, most = quantile(level), 1.0, np.ones(n.shape)
+    if by_unit is not None:
+        wider = z_or_t(level, by_unit.share.shape[-1] - 1) / z
+        # Items that all go with their cluster tell as much as one of it: no design effect is larger than this.
+        inside = by_unit.n[..., :1] - by_unit.n[..., 1:]
+        most = np.fmax(1.0, divide((inside**2).sum(-1), n))
+    if by_item.exact and by_unit is not None:
+        effect = divide(variance(by_unit.value), variance(by_item.value))
+        # Where nothing varies, a cluster tells no more than one item of it.
+        effect = np.where(np.isnan(effect), most, np.minimum(effect, most))
+        return np.asarray(n / np.maximum(1.0, effect * wider**2))
+    error, items = variance(by_item.value), by_item.share.shape[-1] - 1
+    high_floor = np.asarray(by_item.floor)[..., 0] >= _HIGH if np.ndim(by_item.floor) else np.zeros(n.shape, np.bool_)
+    if by_unit is not None:
+        robust = variance(by_unit.value)
+        # Few errors lie apart by luck: that is no sign that clusters tell more than their items.
+        error = np.where(np.isnan(robust) | (high_floor & (error > robust)), error, robust)
+    elif not by_item.counted:
+        wider = (quantile(level, items - 1) if items > 1 else math.inf) / z
+    told = divide(share * (1 - share), error * scale**2)
+    sure = np.isnan(told) | (told <= 0) | (share <= 0) | (share >= 1)
+    widest = np.maximum(wider, np.where(high_floor, _few(level, n * (1 - share)) / z, 1.0))
+    return np.where(sure, n / most, np.minimum(told, _MOST * n)) / widest**2
+
+
+def _largest_low(share: Floats, n: Floats, of: int, level: float) -> Floats:
+    """Lower end for the largest of several shares: so many may be as large that one of them came out largest by luck.
+
+    A true largest share s leaves room for 1 / s of that size; s is kept unless one of so many would be as large as the
+    one found in less than half of what may be missed (Bonferroni).
+    """
+    low = np.ones(np.shape(share))
+    for many in range(1, of + 1):
+        end, _ = wilson_ends(share, n, quantile(1 - (1 - level) / many))
+        least = 1 / (many + 1) if many < of else 0.0
+        low = np.where(end <= 1 / many, np.minimum(low, np.maximum(end, least)), low)
+    return np.minimum(np.maximum(low, 1 / of), share)
+
+
 _MANY = 60
 """Errors from which on Student's t is left out."""
 
 
-def _few(level: float, errors: Floats, floor: Floats) -> Floats:
-    """Student's t where a rescaled figure rests on few errors: where most of the share is expected anyway.
+def _few(level: float, errors: Floats) -> Floats:
+    """Student's t, one degree of freedom for each error but the first, where most of the share is expected anyway.
 
     What is left of a share above a high floor is told by the items that are not right in both alone.
     """
-    counts = np.where(np.isnan(errors) | (floor < _HIGH), _MANY, np.clip(np.round(errors), 1, _MANY)).astype(np.int64)
-    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), 0.0], np.float64)
+    counts = np.where(np.isnan(errors), _MANY, np.clip(np.round(errors) - 1, 1, _MANY)).astype(np.int64)
+    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), quantile(level)], np.float64)
     return np.asarray(np.take(table, counts), np.float64)
 
 
-_HIGH = 0.5
-"""A floor above which less than half of the share is left to tell."""
+_HIGH = 0.6
+"""A floor above which little of the share is left to tell."""
 _MOST = 4.0
 """An effective n never exceeds the real one by more: a small sample can vary too little by luck."""
 
