@@ -91,6 +91,7 @@ def main() -> None:
     parser.add_argument("gguf", nargs="*", type=Path, help="GGUF files; without any there is nothing to do")
     parser.add_argument("--languages", default="en")
     parser.add_argument("--items", type=int, default=30)
+    parser.add_argument("--relations", help="comma-separated; all where nothing is said")
     parser.add_argument("--db", type=Path, help="keep the replies here, so that an interrupted benchmark goes on")
     given = parser.parse_args()
     if not given.gguf:
@@ -99,7 +100,9 @@ def main() -> None:
     columns: dict[str, Mapping[str, tuple[int, int]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for language in given.languages.split(","):
-            parts: Sequence[ProbeSet] = [atlas.load([language], name=name) for name in ("atlas", "atlas-names")]
+            only = given.relations.split(",") if given.relations else None
+            names = ("atlas", "atlas-names") if only is None else ("atlas",)
+            parts: Sequence[ProbeSet] = [atlas.load([language], relations=only, name=name) for name in names]
             for gguf in given.gguf:
                 column: dict[str, tuple[int, int]] = {}
                 for part in parts:

@@ -69,7 +69,9 @@ def figures(anchor: np.ndarray, other: np.ndarray, size: int) -> dict[str, tuple
 @lru_cache
 def truth(accuracy: float, correlation: float, items: int = 100_000) -> dict[str, float]:
     """Every figure on so many items that no interval is needed."""
-    both = answers(np.random.default_rng(5), items // 400, 400, anchor_and_other(accuracy), correlation, 5 if correlation else 1)
+    both = answers(
+        np.random.default_rng(5), items // 400, 400, anchor_and_other(accuracy), correlation, 5 if correlation else 1
+    )
     questions = Questions(np.tile(gold(400), items // 400), np.full(items, K))
     flat = both.reshape(2, -1)
     total = lambda columns: columns.astype(float).sum(-1, keepdims=True)  # noqa: E731

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -230,3 +231,17 @@ def test_more_shared_with_other_models_than_within_one_is_all_of_it() -> None:
 
     assert "; 75% of that is shared by other models" in with_share(0.75)
     assert "; all of that is shared by other models" in with_share(1.02)
+
+
+def test_a_figure_that_chance_explains_makes_nobody_the_most_consistent() -> None:
+    halves = [[g if i % 3 else (g + 1) % 4 for i, g in enumerate(GOLD)]]
+    others = [[g if i % 5 < 3 else (g + 1) % 4 for i, g in enumerate(GOLD)]] * 9
+    rows = [block_of(RowKey(name, 1, "plain", "text", "standard"), LANGUAGES, halves + others) for name in ("a", "b")]
+    text = " ".join(shown(*rows, width=200).split())
+    assert "None is shown to be more consistent than chance and letter habits make it" in text
+
+
+def test_the_mean_over_a_single_other_language_is_said_to_be_that_language() -> None:
+    two = ("en", "de")
+    text = " ".join(shown(model("m", 36, two), probe_set=a_set(two), width=200).split())
+    assert re.search(r"m: RA 0\.90 \[[^]]*\] in en, 0\.90 \[[^]]*\] in de;", text)

@@ -47,7 +47,9 @@ def render_comparison(comparison: Comparison, console: Console, details: bool = 
         console.print(Text(cleaned(note, console), style="dim"))
 
 
-_LEFT_OUT = "The tables leave out languages in which the data cannot tell or that are not ranked: --details has them all."
+_LEFT_OUT = (
+    "The tables leave out languages in which the data cannot tell or that are not ranked: --details has them all."
+)
 
 
 def _told(estimate: PairedEstimate) -> bool:

@@ -53,7 +53,9 @@ def known(figure: Figure) -> bool:
 
 def _one(row: TableRow, scores: Scores) -> str:
     figures = row.summary.figures
-    others = f"{_spell(figures['other_ra'])} in the mean over {len(row.summary.counted)} others"
+    counted = row.summary.counted
+    others = f"{_spell(figures['other_ra'])} in "
+    others += counted[0] if len(counted) == 1 else f"the mean over {len(counted)} others"
     said = f"{row.label}: RA {_spell(figures['anchor_ra'])} in {scores.anchor}, {others}"
     if not known(figures["anchor_ra"]):
         said = f"{row.label}: RA {others}"
@@ -84,10 +86,14 @@ def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> lis
     corrected = [row for row in rows if known(row.summary.figures["other_en_co_chance_corrected"])]
     if corrected:
         best = max(corrected, key=lambda row: row.summary.figures["other_en_co_chance_corrected"].value)
-        sentences.append(
-            f"Most consistent beyond chance: {best.label}, "
-            f"{_spell(best.summary.figures['other_en_co_chance_corrected'])}{_shared(corrected)}."
-        )
+        figure = best.summary.figures["other_en_co_chance_corrected"]
+        if figure.low > 0:
+            sentences.append(f"Most consistent beyond chance: {best.label}, {_spell(figure)}{_shared(corrected)}.")
+        else:
+            sentences.append(
+                f"None is shown to be more consistent than chance and letter habits make it: {best.label} has the "
+                f"highest figure, {_spell(figure)}."
+            )
     return sentences
 
 
