@@ -44,15 +44,22 @@ def test_the_spreads_put_in_are_found_without_bias() -> None:
     assert np.mean([fit.interaction_sd for fit in fits]) == pytest.approx(0.7, abs=0.15)
 
 
-def test_language_effects_are_found_with_intervals_that_hold_them() -> None:
+def test_language_effects_are_found_with_intervals_that_hold_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of small sets, so that many can be fitted; errors are as large as said, neither half nor twice."""
+    monkeypatch.setattr("test_item_difficulty.ITEMS", 60)
+    monkeypatch.setattr("test_item_difficulty.MODELS", 6)
     random = np.random.default_rng(2)
-    held, values = [], []
-    for seed in range(5):
+    held, errors, values = [], [], []
+    for seed in range(6):
         found = item_difficulty(a_part(drawn(random)), "en", seed)
-        held += [e.low <= true <= e.high for e, true in zip(found.effects, EFFECTS[1:], strict=True)]
+        for effect, true in zip(found.effects, EFFECTS[1:], strict=True):
+            held.append(effect.low <= true <= effect.high)
+            # Student's t with as many degrees of freedom as there are simulations behind the interval, less one.
+            errors.append((effect.effect - true) / ((effect.high - effect.low) / 2 / 2.093))
         values.append([e.effect for e in found.effects])
-    assert np.mean(values, axis=0).tolist() == pytest.approx(EFFECTS[1:].tolist(), abs=0.2)
-    assert sum(held) >= 8
+    assert np.mean(values, axis=0).tolist() == pytest.approx(EFFECTS[1:].tolist(), abs=0.25)
+    assert 0.6 < float(np.sqrt(np.mean(np.square(errors)))) < 1.4
+    assert sum(held) >= 10
 
 
 def test_questions_spoilt_in_one_language_are_named_and_called_suspicious() -> None:

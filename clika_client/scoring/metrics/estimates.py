@@ -108,7 +108,7 @@ def _effective(by_item: Estimate, by_unit: Estimate | None, level: float, scale:
     told = divide(share * (1 - share), error * scale**2)
     sure = np.isnan(told) | (told <= 0) | (share <= 0) | (share >= 1)
     widest = np.maximum(wider, np.where(high_floor, _few(level, n * (1 - share)) / z, 1.0))
-    return np.where(sure, n / most, np.minimum(told, _MOST * n)) / widest**2
+    return np.asarray(np.where(sure, n / most, np.minimum(told, _MOST * n)) / widest**2)
 
 
 def _largest_low(share: Floats, n: Floats, of: int, level: float) -> Floats:

@@ -10,6 +10,7 @@ from clika_client.sets.atlas.candidates import Candidate, Known, cities
 from clika_client.sets.atlas.draw import hashed
 
 TIERS = ("hard", "medium", "easy")
+MIDDLE = "medium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Scale:
     """Tier → least and greatest lead of the first over the second."""
     lead: Callable[[float, float], float]
     """How far the first value leads the second."""
+    confirmed: bool
+    """Whether a model was right more often where the lead is larger; else every item is of the middle tier."""
     widest: float
     """Nothing that lies further behind is offered beside it: an island beside a continent is no question."""
 
@@ -37,9 +40,11 @@ def _gap(first: float, second: float) -> float:
 
 _RATIOS = {"hard": (1.25, 1.6), "medium": (1.6, 3.0), "easy": (3.0, 8.0)}
 SCALES = (
-    Scale("largest-area", "area", _RATIOS, _ratio, 40.0),
-    Scale("largest-population", "population", _RATIOS, _ratio, 40.0),
-    Scale("farthest-north", "latitude", {"hard": (2.0, 4.0), "medium": (4.0, 9.0), "easy": (9.0, 30.0)}, _gap, 60.0),
+    Scale("largest-area", "area", _RATIOS, _ratio, True, 40.0),
+    Scale("largest-population", "population", _RATIOS, _ratio, False, 40.0),
+    Scale(
+        "farthest-north", "latitude", {"hard": (2.0, 4.0), "medium": (4.0, 9.0), "easy": (9.0, 30.0)}, _gap, True, 60.0
+    ),
 )
 """A ratio of 1.25 is wider than what sources differ by; 2° are 220 km."""
 
@@ -81,7 +86,7 @@ def _of_scale(scale: Scale, known: Known, fit: Callable[[str], bool], seed: str)
             place = known.curated.countries[code]
             item_id = f"{scale.relation}:{key.partition(':')[2]}"
             candidate = Candidate(item_id, scale.relation, "", key, (wrong,), place, code, code)
-            yield Compared(candidate, wrong, tier)
+            yield Compared(candidate, wrong, tier if scale.confirmed else MIDDLE)
             break
 
 
