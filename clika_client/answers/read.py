@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clika_client.answers.rules.compare import Difference, Differences, UnreadGroup, group_unread
+from clika_client.answers.rules.compare import Differences, UnreadGroup, group_unread
 from clika_client.answers.rules.compare import differences as compare_answers
 from clika_client.answers.rules.option_free import forget_option_free, read_option_free
 from clika_client.answers.rules.question import question
@@ -30,7 +30,6 @@ __all__ = [
     "REASONS",
     "RULES",
     "Answer",
-    "Difference",
     "Differences",
     "ReadAnswers",
     "Reading",

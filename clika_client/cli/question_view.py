@@ -15,14 +15,14 @@ from clika_client.common.safe_text import shown
 from clika_client.report.terminal import cleaned
 
 if TYPE_CHECKING:
-    from clika_client.report.rows.questions import Question
+    from clika_client.report.rows.questions import QuestionView
     from clika_client.report.rows.rows import Row
 
 _REPLY = 160
 _MARKS = {True: ("right", "green"), False: ("wrong", "red"), None: ("no answer", "yellow")}
 
 
-def show_questions(found: Iterator[Question], limit: int, as_json: bool, how: str) -> None:
+def show_questions(found: Iterator[QuestionView], limit: int, as_json: bool, how: str) -> None:
     """Print questions, or all of them as JSON; `how` says which they are."""
     if as_json:
         print_json({"questions": [_plain(asdict(question)) for question in found]})
@@ -40,7 +40,7 @@ def show_questions(found: Iterator[Question], limit: int, as_json: bool, how: st
         console.print(f"and {more:,} more questions {how}; --limit shows more, --json all", markup=False)
 
 
-def _lines(question: Question) -> Iterator[Text]:
+def _lines(question: QuestionView) -> Iterator[Text]:
     tags = next(iter(question.asked.values()))["tags"]
     said = ", ".join(f"{name}={value}" for name, value in tags.items())
     yield Text(f"{question.set} · {question.item}", style="bold")

@@ -12,7 +12,7 @@ from clika_client.report.layout import tables
 from clika_client.report.notes import shared_notes
 from clika_client.report.overview import overview_notes, overviews
 from clika_client.report.terminal import cleaned
-from clika_client.scoring.answers_to_paper import Answer, Effect, answers
+from clika_client.scoring.answers_to_paper import Effect, PaperAnswer, answers
 from clika_client.scoring.compare_groups import GAIN, LOSS
 from clika_client.scoring.paired import PairedEstimate
 from clika_client.scoring.reproduce import CONDUCTIVITY, Reproduction
@@ -47,7 +47,7 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
         console.print(Text(cleaned(line, console), style="dim"))
 
 
-def _steps(answer: Answer, console: Console) -> Table:
+def _steps(answer: PaperAnswer, console: Console) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for header in ("from", "to", "RA, target", "RA, others", "consistency"):
         grid.add_column(header, no_wrap=header.startswith(("RA", "cons")), overflow="fold")

@@ -39,7 +39,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PaperAnswer:
     """The answer to one question, with the effects it rests on."""
 
     question: str
@@ -47,12 +47,12 @@ class Answer:
     effects: tuple[Effect, ...]
 
 
-def answers(findings: Sequence[Finding]) -> list[Answer]:
+def answers(findings: Sequence[Finding]) -> list[PaperAnswer]:
     """One answer per question; Holm's correction over the steps of a question."""
     found = []
     for question in dict.fromkeys(finding.question for finding in findings):
         effects = _effects([finding for finding in findings if finding.question == question])
-        found.append(Answer(question, _text(effects), tuple(effects)))
+        found.append(PaperAnswer(question, _text(effects), tuple(effects)))
     return found
 
 

@@ -23,7 +23,7 @@ _NONE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FoundRow:
     """One checked row."""
 
     place: str
@@ -108,7 +108,7 @@ class Gathered:
         self._counted = False
         self._from_zero = False
 
-    def add(self, row: Row, file: int = 0) -> None:
+    def add(self, row: FoundRow, file: int = 0) -> None:
         """Take one row of the file of that number; raises UserError for a repeated id, or other choices elsewhere."""
         probe = row.probe
         self._word, _, number = row.place.rpartition(" ")
@@ -139,7 +139,7 @@ class Gathered:
         file, number = place >> _FILE_BITS, place & ((1 << _FILE_BITS) - 1)
         return f"{self._word} {number}" + (f" of {self.paths[file]}" if len(self.paths) > 1 else "")
 
-    def _check(self, row: Row, language: _Language, item: int, file: int) -> None:
+    def _check(self, row: FoundRow, language: _Language, item: int, file: int) -> None:
         probe = row.probe
         before = language.find(item)
         if before >= 0:

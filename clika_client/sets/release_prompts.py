@@ -23,7 +23,7 @@ _CHECKED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class PublishedWording:
     """What the published prompts of one set say around its questions."""
 
     meta: Mapping[str, str]
@@ -32,7 +32,7 @@ class Wording:
     """x_copa: `cause` or `effect` → the English sentence that asks for it."""
 
 
-def published_wording(folder: Path, name: str, probes: Mapping[str, Sequence[Probe]]) -> Wording:
+def published_wording(folder: Path, name: str, probes: Mapping[str, Sequence[Probe]]) -> PublishedWording:
     """The templates of `paper-zero-shot` and `paper-one-shot` for each language of one set.
 
     `probes` is in the order of the files.
@@ -54,7 +54,7 @@ def published_wording(folder: Path, name: str, probes: Mapping[str, Sequence[Pro
                     problem = f"{name}/{sub.name}/{file.name} of the checkout: {odd}"
             else:
                 meta[problem_key(style, language)] = problem
-    return Wording(meta, sentences)
+    return PublishedWording(meta, sentences)
 
 
 class _Odd(Exception):

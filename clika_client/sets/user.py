@@ -21,7 +21,7 @@ from clika_client.common.errors import UserError
 from clika_client.common.languages import canonical
 from clika_client.common.task_names import language_of_file
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
-from clika_client.sets.gather import Gathered, Row
+from clika_client.sets.gather import FoundRow, Gathered
 from clika_client.sets.mapping import Mapped, Missing, from_json_text, gold_part, parse_mapping, part_of
 from clika_client.sets.open_form import KINDS
 from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, EXAMPLE_TAG, OPEN, Probe, ProbeSet
@@ -104,7 +104,7 @@ class _Pool:
         return self._tags.setdefault(tuple(tags.items()), tags)
 
 
-def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoken: str | None) -> Row:
+def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoken: str | None) -> FoundRow:
     tags = _texts_of(part_of(raw, "tags", mapped), "tags")
     fields = _texts_of(part_of(raw, "fields", mapped), "fields")
     answers = _answers(part_of(raw, "answers", mapped)) if is_open(raw, mapped) else ()
@@ -135,7 +135,7 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoke
     if cluster is not None and not isinstance(cluster, str):
         raise _Bad(f"`cluster` must be a text, got {cluster!r}")
     reserved = _reserved(part_of(raw, "reserved", mapped), tags)
-    return Row(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted, reserved)
+    return FoundRow(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted, reserved)
 
 
 def _reserved(value: object, tags: Mapping[str, str]) -> str | bool:

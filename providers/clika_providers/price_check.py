@@ -34,7 +34,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PriceCompared:
     """One price beside the other table's."""
 
     model: str
@@ -100,7 +100,7 @@ def _dollars(value: Any) -> float | None:
     return float(value) if known else None
 
 
-def compare(published: Mapping[str, Published], user_file: Path | None = None) -> list[Compared]:
+def compare(published: Mapping[str, Published], user_file: Path | None = None) -> list[PriceCompared]:
     """Every price of ours beside theirs, then the dated names that are priced as their family and should not be."""
     rows = known_prices(user_file)
     compared = [_compared(price, published) for price in rows]
@@ -114,17 +114,17 @@ def compare(published: Mapping[str, Published], user_file: Path | None = None) -
     return compared
 
 
-def _compared(price: Price, published: Mapping[str, Published]) -> Compared:
+def _compared(price: Price, published: Mapping[str, Published]) -> PriceCompared:
     server, _, name = price.model.partition("/")
     theirs = published.get(price.model) or published.get(name)
     if theirs is None or theirs.server != server:
-        return Compared(price.model, price.input, price.output, price.as_of, "not listed")
+        return PriceCompared(price.model, price.input, price.output, price.as_of, "not listed")
     return _beside(price, theirs, price.model, None)
 
 
-def _beside(price: Price, theirs: Published, model: str, family: str | None) -> Compared:
+def _beside(price: Price, theirs: Published, model: str, family: str | None) -> PriceCompared:
     verdict: Verdict = "same" if _alike(price, theirs) else "differs"
-    return Compared(model, price.input, price.output, price.as_of, verdict, theirs.input, theirs.output, family)
+    return PriceCompared(model, price.input, price.output, price.as_of, verdict, theirs.input, theirs.output, family)
 
 
 def _alike(price: Price, theirs: Published) -> bool:

@@ -59,7 +59,7 @@ KINDS = ("recovered", "withdrawn", "changed", "reason")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReadOtherwise:
     """One reply that two readings read differently."""
 
     at: int
@@ -78,7 +78,7 @@ class Difference:
 class Differences:
     """Where two readings of the same replies disagree."""
 
-    rows: tuple[Difference, ...]
+    rows: tuple[ReadOtherwise, ...]
     total: int
     """Replies compared."""
 
@@ -109,7 +109,7 @@ def differences(
         if a.choice == b.choice and (a.choice is not None or a.reason == b.reason):
             continue
         gain = None if right is None else (b.choice == right) - (a.choice == right)
-        rows.append(Difference(at, text or "", a, b, _kind(a, b), gain))
+        rows.append(ReadOtherwise(at, text or "", a, b, _kind(a, b), gain))
     return Differences(tuple(rows), len(texts))
 
 

@@ -20,7 +20,7 @@ _HOW = ("model", "prompt", "ask", "reading", "source", "settings", "rotation", "
 
 
 @dataclass(slots=True)
-class Question:
+class QuestionView:
     """One item: how it was asked in each language, and the replies to it."""
 
     set: str
@@ -46,7 +46,7 @@ class Wish:
     anchor: str = "en"
 
 
-def questions(store: Store, wanted: Wanted, wish: Wish) -> Iterator[Question]:
+def questions(store: Store, wanted: Wanted, wish: Wish) -> Iterator[QuestionView]:
     """The questions of a wish, in the sets' order. Raises UserError for an unknown item or language."""
     parts = list(reply_cells(store, wanted))
     _check(parts, wish)
@@ -56,7 +56,9 @@ def questions(store: Store, wanted: Wanted, wish: Wish) -> Iterator[Question]:
         yield from _of_set(store, of_set, found, wish)
 
 
-def _of_set(store: Store, parts: Sequence[CellRows], found: Sequence[CellAnswers], wish: Wish) -> Iterator[Question]:
+def _of_set(
+    store: Store, parts: Sequence[CellRows], found: Sequence[CellAnswers], wish: Wish
+) -> Iterator[QuestionView]:
     probe_set = parts[0].probe_set
     gold = gold_of(probe_set)
     replied = [_among(part, answers.choices != MISSING) for part, answers in zip(parts, found, strict=True)]
@@ -93,9 +95,9 @@ def _lost(parts: Sequence[CellRows], replied: Sequence[Bools], right: Sequence[B
 
 def _question(
     store: Store, parts: Sequence[CellRows], found: Sequence[CellAnswers], position: int, lost_by: tuple[str, ...]
-) -> Question:
+) -> QuestionView:
     first = parts[0]
-    made = Question(
+    made = QuestionView(
         first.shared["set"], first.shared["set_version"], first.probe_set.items[position].item_id, lost_by=lost_by
     )
     for part, answers in zip(parts, found, strict=True):

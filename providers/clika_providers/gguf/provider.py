@@ -19,7 +19,7 @@ from clika_providers.types import AskMode, Completion, Json, Request
 
 if TYPE_CHECKING:
     from clika_providers.gguf.engine import Settings
-    from clika_providers.gguf.runner import Prompt, Session
+    from clika_providers.gguf.runner import Session, Tokenized
 
 _READY = 4
 """Requests in flight that keep the thread from ever waiting, and give it a choice."""
@@ -30,7 +30,7 @@ class _Job:
     request: Request
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Completion]
-    prompt: Prompt | None = None
+    prompt: Tokenized | None = None
 
     def settle(self, outcome: Completion | Exception) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -193,7 +193,7 @@ class GgufProvider:
                 job.settle(completion)
         return failed + [job for job, _ in chosen]
 
-    def _prepare(self, session: Session, waiting: list[_Job]) -> tuple[list[tuple[_Job, Prompt]], list[_Job]]:
+    def _prepare(self, session: Session, waiting: list[_Job]) -> tuple[list[tuple[_Job, Tokenized]], list[_Job]]:
         ready, failed = [], []
         for job in waiting:
             try:
@@ -204,7 +204,7 @@ class GgufProvider:
                 failed.append(job)
         return ready, failed
 
-    def _choose(self, session: Session, ready: list[tuple[_Job, Prompt]]) -> list[tuple[_Job, Prompt]]:
+    def _choose(self, session: Session, ready: list[tuple[_Job, Tokenized]]) -> list[tuple[_Job, Tokenized]]:
         """The request that shares most with the cache, with others where packing is on and they fit."""
         best = max(ready, key=lambda one: session.engine.shared(one[1].tokens))
         most = self._settings.n_sequences

@@ -20,7 +20,7 @@ from clika_providers.types import Completion, Request, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
+class Tokenized:
     """A request as the model sees it."""
 
     request: Request
@@ -55,7 +55,7 @@ class Session:
             self._beside.close()
         self.engine.close()
 
-    def prepare(self, request: Request) -> Prompt:
+    def prepare(self, request: Request) -> Tokenized:
         """Render and tokenize; raises ItemError.
 
         Likelihoods are those of plain text whatever the model: what a chat template adds is no part of the language.
@@ -63,16 +63,16 @@ class Session:
         if request.mode == "likelihood":
             text = PlainText().render(request.messages, thinking=False).text
             asked = tokenize(self.engine, text, request.options)
-            return Prompt(request, asked.prompt, continuations=asked)
+            return Tokenized(request, asked.prompt, continuations=asked)
         rendered = self._template.render(request.messages, thinking=request.thinking)
         if request.mode == "logprobs" or request.grammar:
             rendered = rendered.answering()
         tokens = self.engine.tokenize(
             rendered.text, add_special=rendered.add_special, parse_special=rendered.parse_special
         )
-        return Prompt(request, tuple(tokens), rendered.marks, rendered.inside)
+        return Tokenized(request, tuple(tokens), rendered.marks, rendered.inside)
 
-    def answer(self, prompt: Prompt) -> Completion:
+    def answer(self, prompt: Tokenized) -> Completion:
         """Answer one prompt by itself; raises ItemError or RunError."""
         began, before = time.perf_counter(), self._evaluated()
         request = prompt.request
@@ -109,13 +109,13 @@ class Session:
             fingerprint=self._fingerprint,
         )
 
-    def can_pack(self, prompt: Prompt) -> bool:
+    def can_pack(self, prompt: Tokenized) -> bool:
         """Whether a prompt is answered by one evaluation, so that others can ride along; raises ItemError."""
         if prompt.request.mode != "logprobs":
             return False
         return all(len(path) == 1 for ways in self._labels.of(prompt.request.labels) for path in ways)
 
-    def answer_packed(self, prompts: Sequence[Prompt]) -> list[Completion]:
+    def answer_packed(self, prompts: Sequence[Tokenized]) -> list[Completion]:
         """Answer several prompts that can be packed, in one go; raises ItemError or RunError for all of them."""
         began, before = time.perf_counter(), self._evaluated()
         rows = first_token_logprobs(self.engine, [prompt.tokens for prompt in prompts])
@@ -126,7 +126,7 @@ class Session:
             for prompt, row in zip(prompts, rows, strict=True)
         ]
 
-    def _likelihood(self, prompt: Prompt, asked: Continuations, began: float, before: int) -> Completion:
+    def _likelihood(self, prompt: Tokenized, asked: Continuations, began: float, before: int) -> Completion:
         request = prompt.request
         figures = score_options(self.engine, asked)
         neutral, n_tokens = None, asked.n_tokens
@@ -152,7 +152,7 @@ class Session:
     def _evaluated(self) -> int:
         return self.engine.evaluated + (self._beside.evaluated if self._beside is not None else 0)
 
-    def _choice(self, prompt: Prompt, figures: tuple[float, ...], seconds: float, evaluated: int) -> Completion:
+    def _choice(self, prompt: Tokenized, figures: tuple[float, ...], seconds: float, evaluated: int) -> Completion:
         best = max(range(len(figures)), key=figures.__getitem__)
         return Completion(
             text=prompt.request.labels[best],

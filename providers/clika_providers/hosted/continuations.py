@@ -27,7 +27,7 @@ _EXAMPLE = "One, two, three, four, five"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TokensTold:
     """A text as the server took it apart."""
 
     tokens: tuple[Hashable, ...]
@@ -67,7 +67,7 @@ class NotTold(Exception):
 # --- servers that tell a whole text -----------------------------------------------------------------
 
 
-async def _prompt_logprobs(server: Asked, text: str) -> Told:
+async def _prompt_logprobs(server: Asked, text: str) -> TokensTold:
     """vLLM: one mapping per token of the prompt, from its id to what is known of it."""
     body: dict[str, Json] = {
         "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0
@@ -84,7 +84,7 @@ async def _prompt_logprobs(server: Asked, text: str) -> Told:
     return _told(pairs, data)
 
 
-async def _echo(server: Asked, text: str) -> Told:
+async def _echo(server: Asked, text: str) -> TokensTold:
     """The completions API of old: the prompt said again, with a probability beside every token."""
     body: dict[str, Json] = {
         "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1
@@ -120,7 +120,7 @@ def _written(choice: dict[str, Any], data: dict[str, Any]) -> int:
     return counted if isinstance(counted, int) else int(choice.get("finish_reason") == "length")
 
 
-async def _generate(server: Asked, text: str) -> Told:
+async def _generate(server: Asked, text: str) -> TokensTold:
     """SGLang's own door: triples of log-probability, id and text."""
     body: dict[str, Json] = {
         "text": text,
@@ -136,14 +136,14 @@ async def _generate(server: Asked, text: str) -> Told:
     return _told([(row[1], _number(row[0])) for row in listed], {"usage": meta})
 
 
-def _told(pairs: Sequence[tuple[Hashable, float | None]], data: dict[str, Any]) -> Told:
+def _told(pairs: Sequence[tuple[Hashable, float | None]], data: dict[str, Any]) -> TokensTold:
     usage = data.get("usage")
     counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
     evaluated = counted if isinstance(counted, int) else len(pairs)
-    return Told(tuple(token for token, _ in pairs), tuple(value for _, value in pairs), evaluated)
+    return TokensTold(tuple(token for token, _ in pairs), tuple(value for _, value in pairs), evaluated)
 
 
-def _whole(tell: Callable[[Asked, str], Awaitable[Told]]) -> Form:
+def _whole(tell: Callable[[Asked, str], Awaitable[TokensTold]]) -> Form:
     async def figures(server: Asked, text: str, options: Sequence[str]) -> Figures:
         alone = await tell(server, text) if text else None
         wholes = [await tell(server, text + option) for option in options]
