@@ -235,7 +235,7 @@ def test_the_gold_of_every_built_in_question_is_read_as_right_in_its_language(na
     missed = []
     for language in asked.languages[:: 4 if name == "fictional" else 3]:
         accepts = Acceptance(asked, language)
-        for position in range(0, asked.n, 7):
+        for position in range(0, asked.n, 21 if name == "fictional" else 7):
             probe = asked.probes[language][position]
             if not read_open(probe.choices[probe.gold], accepts.at(position)).right:
                 missed.append((language, probe.item_id, probe.choices[probe.gold]))
