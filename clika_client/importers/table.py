@@ -26,7 +26,7 @@ from clika_client.sets.mapping import (
     parse_mapping,
 )
 from clika_client.sets.spreadsheets import read_rows
-from clika_client.sets.user import by_label
+from clika_client.sets.user_cells import by_label
 from clika_providers import Message
 from clika_providers.types import Role
 
