@@ -18,7 +18,6 @@ import asyncio
 import ctypes
 import json
 import os
-import random
 import resource
 import subprocess
 import sys
@@ -35,31 +34,19 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import gguf_factory as factory  # noqa: E402
+from parts.local_prompts import Prompts, letter_request, real, synthetic  # noqa: E402
 
-from clika_providers import Message, ProviderOptions, Request  # noqa: E402
+from clika_providers import ProviderOptions, Request  # noqa: E402
 from clika_providers.gguf import connect  # noqa: E402
 from clika_providers.gguf import llama_cpp as native  # noqa: E402
 
 CACHE = Path(platformdirs.user_cache_dir("clika-client")) / "benchmark"
-LABELS = ("A", "B", "C", "D", "E")
 MODEL = factory.Recipe(
     name="random", n_embd=768, n_layer=10, n_head=12, n_ff=2048, merges=4, n_vocab=20000, half=True, n_ctx=2048
 )
 DEMO = ROOT / "clika_client" / "data" / "demo"
 TOKENS_OF_ANSWER = 16
 CONTEXT = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Prompts:
-    """Requests by language: `by_language[l][i]` asks item i in language l."""
-
-    name: str
-    by_language: tuple[tuple[Request, ...], ...]
-
-    def by_item(self) -> list[Request]:
-        """The set's own order: an item in every language, then the next item."""
-        return [request for item in zip(*self.by_language, strict=True) for request in item]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +73,7 @@ class Row:
         return self.ours / self.sorted_loop
 
 
-# --- models and prompts -------------------------------------------------------------------------------
+# --- models -------------------------------------------------------------------------------
 
 
 def random_model(kind: str) -> Path:
@@ -112,53 +99,6 @@ def demo_model(path: Path | None) -> Path | None:
         return path
     found = sorted(DEMO.glob("*.gguf")) if DEMO.is_dir() else []
     return found[0] if found else None
-
-
-def synthetic(share: float, items: int, count: Callable[[str], int]) -> Prompts:
-    """Two languages' worth of prompts of which about `share` of the tokens is a common beginning.
-
-    As with real prompts, a larger share means shorter questions rather than endless instructions.
-    """
-    words, letters = (6, 8) if share < 0.8 else (3, 3)
-    languages = []
-    for language in ("first", "second"):
-        rng = random.Random(language)
-        tails = [_question(rng, words, letters) for _ in range(items)]
-        own = sum(map(count, tails)) / items + 8  # 8: what a chat template closes a prompt with
-        head = ""
-        while count(head) < share / (1 - share) * own - 4:
-            head += " ".join(_word(rng, 8) for _ in range(4)) + ".\n"
-        languages.append(tuple(_request(f"{head}Question:{tail}") for tail in tails))
-    return Prompts(f"synthetic {share:.0%}", tuple(languages))
-
-
-def _word(rng: random.Random, letters: int) -> str:
-    return "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, letters)))
-
-
-def _question(rng: random.Random, words: int, letters: int) -> str:
-    options = "".join(f"{label}. {_word(rng, letters)}\n" for label in LABELS)
-    return f"{' '.join(_word(rng, letters) for _ in range(words))}?\n{options}Answer:"
-
-
-def _request(text: str) -> Request:
-    return Request((Message("user", text),), mode="logprobs", labels=LABELS)
-
-
-def real(style: str, items: int) -> Prompts:
-    """Prompts of the authors' release if the user has it, else of the built-in atlas."""
-    from clika_client.prompts.catalogue import get_style
-    from clika_client.prompts.style import render
-    from clika_client.sets.catalogue import resolve
-    from clika_client.sets.release import read_release
-
-    where = os.environ.get("CLIKA_OFFICIAL_DATA")
-    probe_set = read_release(Path(where), "x_geo") if where else resolve("atlas")
-    languages = []
-    for language in ("en", "de"):
-        prompts = [render(probe, get_style(style), probe_set) for probe in probe_set.probes[language][:items]]
-        languages.append(tuple(Request(p.messages, mode="logprobs", labels=p.labels) for p in prompts))
-    return Prompts(f"{probe_set.name} {style}", tuple(languages))
 
 
 # --- the three ways -----------------------------------------------------------------------------------
@@ -247,8 +187,8 @@ def measure(path: Path, sets: Sequence[Callable[[Callable[[str], int]], Prompts]
 
     llm = llama_cpp.Llama(str(path), n_ctx=CONTEXT, n_threads=threads, n_threads_batch=threads, verbose=False)
     ours = Ours(path, threads)
-    loop(llm, _request("warm"))
-    ours.runner.run(ours.complete(_request("warm")))
+    loop(llm, letter_request("warm"))
+    ours.runner.run(ours.complete(letter_request("warm")))
     rows = [
         compare(path.stem, llm, ours, make(lambda text: len(llm.tokenize(text.encode(), add_bos=False))))
         for make in sets
