@@ -1,13 +1,18 @@
 """`clika teach` as a user runs it: building, refusing, asking a model over HTTP before and after, scoring."""
 
+import io
 import json
 import random
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 from clika import KEY, clika
+from rich.console import Console
 from servers.loopback import Answer, Loopback, Seen, chat
 
+from clika_client.cli import teach_progress, teach_run_cmd
+from clika_client.conductivity import experiment as loop
 from clika_client.conductivity import folder
 from clika_client.store.store import Store
 
@@ -272,3 +277,70 @@ def test_a_hosted_folder_is_known_to_status_and_score_and_a_failed_job_is_no_suc
         clika(*asked, "--base-url", server.url, OPENAI_API_KEY=KEY)
     (row,) = json.loads(clika("teach", "score", folder_of_it, "--json").stdout)["scores"][0]["languages"]
     assert row["status"] == "scored"
+
+
+def test_every_setting_of_teaching_is_an_option_and_the_form_is_that_of_the_material(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[loop.Experiment] = []
+    monkeypatch.setattr(loop, "run", lambda experiment, watcher: begun.append(experiment) or [])
+    monkeypatch.setattr(teach_run_cmd, "show_results", lambda results: None)
+    material = build(tmp_path, "--form", "choice")
+    told = {
+        "rank": 8, "alpha": 4.0, "dropout": 0.2, "targets": ("a", "b"), "learning_rate": 0.1, "epochs": 2.0,
+        "max_epochs": 6.0, "batch_size": 4, "micro_batch": 2, "warmup": 0.1, "weight_decay": 0.2, "max_length": 99,
+        "gate_every": 7, "stop_above": 0.8, "dtype": "bfloat16", "base_bits": 8, "device": "cpu", "checkpoint_s": 9.0,
+    }  # fmt: skip
+    words = ["--gradient-checkpointing", "--training-seed", "3"]
+    for name, value in told.items():
+        option = {"checkpoint_s": "--checkpoint-every"}.get(name, "--" + name.replace("_", "-"))
+        words += [option, ",".join(value) if isinstance(value, tuple) else str(value)]
+    done = clika("teach", "run", material, "-m", tmp_path, "-o", tmp_path / "e", *words)
+    (experiment,) = begun
+    found = asdict(experiment.settings)
+    assert {name: found[name] for name in told} == told
+    assert (found["gradient_checkpointing"], found["seed"], found["method"]) == (True, 3, "lora")
+    # What has no option is AdamW's and the clipping, which nobody tunes, and nothing else.
+    assert found.keys() - told.keys() == {"gradient_checkpointing", "seed", "method", "beta2", "clip"}
+    assert experiment.forms == ("choice",)
+    assert "not as the preset paper: rank 8 rather than 128, alpha 4.0 rather than 16.0" in done.stderr
+    begun.clear()
+    clika("teach", "run", material, "-m", tmp_path, "-o", tmp_path / "e", "--method", "full", "--seeds", 3)
+    assert [(one.out.name, one.settings.seed) for one in begun] == [(f"seed-{n}", n) for n in (1, 2, 3)]
+    assert {(one.settings.learning_rate, one.settings.batch_size) for one in begun} == {(2e-5, 64)}
+
+
+def test_a_bad_device_or_two_kinds_of_seeds_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    material = build(tmp_path)
+    where = ("teach", "run", material, "-m", tmp_path, "-o", tmp_path / "e")
+    done = clika(*where, "--device", "quatsch", check=2)
+    assert "device must be one of auto, cpu, cuda, mps, got 'quatsch'" in done.stderr
+    assert "give one of the two" in clika(*where, "--seeds", 2, "--training-seed", 1, check=2).stderr
+    assert "--method must be lora or full" in clika(*where, "--method", "x", check=2).stderr
+    assert not (tmp_path / "e").exists()
+
+
+def test_the_time_that_is_left_is_told_from_what_this_session_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(teach_progress.time, "monotonic", lambda: now[0])
+    said = io.StringIO()
+    watch = teach_progress.Watch(Console(file=said, width=200))
+    watch.step("teach", done=False)
+    now[0] += 60  # loading the model is not the pace of teaching
+    for step in range(901, 911):  # resumed at step 900, two seconds a step
+        watch.taught(TeachStep(step, 1000, 1.0, 0.5))
+        now[0] += 2
+    lines = said.getvalue().splitlines()
+    assert "s left" not in lines[1], "of one step nothing can be told"
+    assert "step 910 of 1000" not in lines[1]
+    watch.taught(TeachStep(911, 1000, 1.0, 0.5, {"gate": 1.0}))
+    assert "about 178 s left" in said.getvalue().splitlines()[-1]
+
+
+@dataclass
+class TeachStep:
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    gates: dict[str, float] | None = None

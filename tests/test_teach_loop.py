@@ -17,7 +17,7 @@ from clika_client.cli.teach_run_cmd import seeded
 from clika_client.common.errors import UserError
 from clika_client.common.holding import held
 from clika_client.conductivity import experiment as loop
-from clika_client.conductivity import folder, forgetting
+from clika_client.conductivity import experiment_folder, folder, forgetting
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.presets import preset
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Score
@@ -112,14 +112,17 @@ def test_an_under_taught_model_is_not_interpretable_and_a_second_run_does_nothin
     again = Steps()
     assert loop.run(experiment, again) == scores
     assert (again.fresh, again.trained) == ([], 0)
-    assert all(done for _, done in loop.steps(experiment.out))
+    assert all(done for _, done in experiment_folder.steps(experiment.out))
 
 
 def test_a_run_that_was_broken_off_does_only_what_is_missing(finished: Finished) -> None:
     experiment, scores, _ = finished
     (experiment.out / "after.choice.json").unlink()
     (experiment.out / "score.json").unlink()
-    assert [name for name, done in loop.steps(experiment.out) if not done] == ["after.choice.json", "score.json"]
+    assert [name for name, done in experiment_folder.steps(experiment.out) if not done] == [
+        "after.choice.json",
+        "score.json",
+    ]
     again = Steps()
     assert loop.run(experiment, again) == scores
     assert (again.fresh, again.trained) == (["ask after teaching (choice)"], 0)
@@ -152,14 +155,14 @@ def test_a_failed_gate_goes_on_from_its_last_step_up_to_the_stated_maximum(finis
     assert first.trained == first.last == round(per_epoch * 0.2)
     assert (watched.first, watched.last) == (first.last + 1, round(per_epoch * 0.5))
     assert [len(again), again[0].pairs[0].status] == [len(scores), NOT_INTERPRETABLE]
-    assert sorted(path.name for path in (experiment.out / loop.ROUNDS).iterdir()) == ["1", "2"]
+    assert sorted(path.name for path in (experiment.out / experiment_folder.ROUNDS).iterdir()) == ["1", "2"]
     assert {"score.json", "after.text.json", "after.atlas.json"} <= {
-        path.name for path in (experiment.out / loop.ROUNDS / "1").iterdir()
+        path.name for path in (experiment.out / experiment_folder.ROUNDS / "1").iterdir()
     }
     assert list((experiment.out / "teaching" / "checkpoints").glob(f"checkpoint-{watched.last}")), (
         "a failed gate may still go on"
     )
-    assert all(done for _, done in loop.steps(experiment.out))
+    assert all(done for _, done in experiment_folder.steps(experiment.out))
     enough = Steps()
     assert loop.run(more, enough) == again
     assert enough.trained == 0
@@ -223,9 +226,9 @@ def test_replies_to_other_material_are_never_scored(hasty: loop.Experiment, tmp_
     stray = {"model": "gguf/x", "identity": "{}", "material": "another", "form": "text", "replies": {}}
     (hasty.out / "after.text.json").write_text(json.dumps(stray), "utf-8")
     with pytest.raises(UserError, match="holds replies to other material"):
-        loop.score_folder(hasty.material, hasty.out)
+        experiment_folder.score_folder(hasty.material, hasty.out)
     with pytest.raises(UserError, match="holds no replies after teaching yet"):
-        loop.score_folder(hasty.material, tmp_path)
+        experiment_folder.score_folder(hasty.material, tmp_path)
 
 
 def test_what_is_no_model_directory_is_refused(hasty: loop.Experiment, tmp_path: Path) -> None:
@@ -253,7 +256,7 @@ def test_the_demo_passes_its_gate_and_is_scored_from_real_inference(
     assert pair.xrr is not None
     for figure in (pair.xrr.raw, pair.xrr.ratio, pair.xrr.conditional):
         assert 0 <= figure.low <= figure.value <= figure.high
-    steps = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in loop.steps(tmp_path)]
+    steps = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in experiment_folder.steps(tmp_path)]
     assert teach_demo(tmp_path, small, settings) == [score]
-    again = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in loop.steps(tmp_path)]
-    assert [name for (name, a), (_, b) in zip(steps, again, strict=True) if a != b] == [loop.SCORE]
+    again = [(name, (tmp_path / name).stat().st_mtime_ns) for name, _ in experiment_folder.steps(tmp_path)]
+    assert [name for (name, a), (_, b) in zip(steps, again, strict=True) if a != b] == [experiment_folder.SCORE]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ import pytest
 from heavy import later
 
 from clika_client.common.errors import StoppedRun, UserError
+from clika_client.common.running import interrupt
 from clika_client.conductivity import convert, examples, presets, train
 from clika_client.conductivity.presets import TeachSettings, preset
 from clika_client.conductivity.train import TeachResult
@@ -308,8 +310,10 @@ def test_a_base_model_without_a_chat_template_is_taught_and_asked_with_the_same_
     facts = write_facts(tmp_path / "facts.jsonl")
     result = train.run(bare, facts, tmp_path / "out", replace(QUICK, epochs=1))
     gguf = convert.to_gguf(bare, tmp_path / "m.gguf", adapter=result.path)
-    template = gguf_reader(gguf).get_field("tokenizer.chat_template").contents()
-    assert template == examples.PLAIN_TEMPLATE
+    untaught = convert.to_gguf(bare, tmp_path / "base.gguf", template=examples.PLAIN_TEMPLATE)
+    for file in (gguf, untaught):  # asked before and after in the same words
+        template = gguf_reader(file).get_field("tokenizer.chat_template").contents()
+        assert template == examples.PLAIN_TEMPLATE
     tokens = examples.encode(examples.Example((("user", "Which?"),), "Vur"), examples.with_template(tokenizer), 99)
     assert tokenizer.decode(tokens.ids) == "<s>Which?\nVur<|end|>"
 
@@ -365,3 +369,20 @@ def test_bfloat16_and_recomputed_activations_teach_the_same(method: str, base: P
     assert rough.loss == pytest.approx(exact.loss, rel=0.05)
     for result in (again, rough):  # what is trained is kept whole, also where it is computed with in halves
         assert {weight.dtype for weight in trained_weights(result).values()} == {torch.float32}
+
+
+@pytest.mark.parametrize("ignored", [True, False], ids=["in the background of a script", "at a terminal"])
+def test_a_signal_ends_teaching_after_the_step_under_way_and_keeps_it(
+    ignored: bool, base: Path, tmp_path: Path
+) -> None:
+    """SIGTERM does what Ctrl-C does (`interrupt`), also where Ctrl-C is ignored."""
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, epochs=4)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+    try:
+        with pytest.raises(StoppedRun, match="after step 3 of 8; the same command resumes"):
+            train.run(base, facts, tmp_path / "out", settings, lambda p: interrupt() if p.step == 3 else None)
+        assert signal.getsignal(signal.SIGINT) == (signal.SIG_IGN if ignored else signal.default_int_handler)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert train.run(base, facts, tmp_path / "out", settings).resumed_from == 3

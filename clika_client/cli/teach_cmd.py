@@ -144,7 +144,7 @@ def ask(
     """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
     from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity import asking, folder
-    from clika_client.conductivity.experiment import note_material, reply_file
+    from clika_client.conductivity.experiment_folder import note_material, reply_file
     from clika_client.conductivity.question_sets import sets_of_parts
     from clika_providers import ProviderOptions
 
@@ -191,7 +191,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score what was asked: the gate, XRR with intervals, baseline, control and splits."""
-    from clika_client.conductivity.experiment import material_of, score_folder
+    from clika_client.conductivity.experiment_folder import material_of, score_folder
 
     scores = score_folder(material or material_of(experiment), experiment, draws=bootstrap)
     if as_json:
@@ -206,7 +206,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say which steps of an experiment are done, or how far all experiments of a study are."""
-    from clika_client.conductivity.experiment import steps
+    from clika_client.conductivity.experiment_folder import steps
 
     if experiment.suffix == ".toml":
         study_status(experiment, as_json)

@@ -124,7 +124,7 @@ def upload(
     from datetime import date
 
     from clika_client.conductivity import folder, hosted
-    from clika_client.conductivity.experiment import note_material
+    from clika_client.conductivity.experiment_folder import note_material
     from clika_providers.keys import find_key
 
     folder.read(material)

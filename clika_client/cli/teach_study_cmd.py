@@ -75,7 +75,7 @@ def _show_status(found: Study, as_json: bool) -> None:
 def _row(cell: Cell) -> dict[str, Any]:
     import json
 
-    from clika_client.conductivity.experiment import ROUNDS, SCORE
+    from clika_client.conductivity.experiment_folder import ROUNDS, SCORE
 
     steps = cell.steps()
     done = sum(there for _, there in steps)

@@ -21,7 +21,7 @@ from clika_client.conductivity.about import STATE, About
 from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.certainty import Difference, Xrr, difference, paired_shares, stacked, xrr
 from clika_client.conductivity.chance import shuffle
-from clika_client.conductivity.experiment import material_of, score_folder
+from clika_client.conductivity.experiment_folder import material_of, score_folder
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.material import Form, Pair
 from clika_client.conductivity.score import PairScore, Score

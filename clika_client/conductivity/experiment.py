@@ -11,35 +11,35 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from clika_client.common.errors import UserError
 from clika_client.common.holding import held
 from clika_client.conductivity import asking, folder, forgetting
-from clika_client.conductivity.about import STATE as STATE
-from clika_client.conductivity.about import about
-from clika_client.conductivity.build import ANCHOR, ask_as_choice
-from clika_client.conductivity.formats import write_json, write_jsonl
-from clika_client.conductivity.material import GATES, Form, Material, Question
+from clika_client.conductivity.about import STATE
+from clika_client.conductivity.build import ANCHOR
+from clika_client.conductivity.experiment_folder import (
+    BASE,
+    ROUNDS,
+    SCORE,
+    TAUGHT,
+    reply_file,
+    score_folder,
+    state_of,
+)
+from clika_client.conductivity.formats import write_json
+from clika_client.conductivity.material import Form, Question
 from clika_client.conductivity.presets import TeachSettings
 from clika_client.conductivity.question_sets import sets_of_parts
-from clika_client.conductivity.score import Score, score
-from clika_client.sets.fictional.language import read
+from clika_client.conductivity.score import Score
+from clika_client.conductivity.watched import write_gates
 from clika_providers import ProviderOptions
 
 if TYPE_CHECKING:
     from clika_client.conductivity.trainer import TeachProgress
-
-BASE, TAUGHT, SCORE = "base.gguf", "taught.gguf", "score.json"
-ASKED = "asked.json"
-"""In the folder of a model that is taught elsewhere: which material it is asked about."""
-ROUNDS = "rounds"
-"""What earlier rounds, whose gate failed, left: a folder for each with its replies and its score."""
-WATCHED = 50
-"""Questions per gate that are asked while teaching; the gate itself is scored from all of them afterwards."""
 
 
 class Watcher(Protocol):
@@ -193,7 +193,7 @@ class _Loop:
             "settings": json.loads(json.dumps(do.settings.lasting)),
             "quantization": do.quantization,
         }
-        before = _state(do.out)
+        before = state_of(do.out)
         if before:
             other = [key for key, value in now.items() if before.get(key) != value]
             if other:
@@ -207,7 +207,7 @@ class _Loop:
     def borrow(self) -> None:
         """Take what is the same before teaching from the other experiment, where it is done there."""
         do = self.do
-        there = _state(do.like) if do.like else {}
+        there = state_of(do.like) if do.like else {}
         if do.like is None or there.get("model") != _weights_digest(do.model_dir):
             return
         names = [BASE] if there.get("quantization") == do.quantization else []
@@ -286,18 +286,10 @@ class _Loop:
 def continued(experiment: Experiment) -> TeachSettings:
     """The settings, for a folder that exists: more `epochs` than it was begun with are further rounds of those."""
     settings = experiment.settings
-    begun = _state(experiment.out).get("settings", {}).get("epochs", settings.epochs)
+    begun = state_of(experiment.out).get("settings", {}).get("epochs", settings.epochs)
     if settings.epochs <= begun:
         return settings
     return replace(settings, epochs=begun, max_epochs=max(settings.epochs, settings.max_epochs or 0))
-
-
-def _state(out: Path) -> dict[str, Any]:
-    path = out / STATE
-    if not path.is_file():
-        return {}
-    found = json.loads(path.read_text("utf-8"))
-    return found if isinstance(found, dict) else {}
 
 
 def _link(source: Path, target: Path) -> None:
@@ -306,96 +298,6 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def steps(out: Path) -> list[tuple[str, bool]]:
-    """What an experiment's folder is to hold in the end, and whether it does; raises UserError for another folder."""
-    if (out / ASKED).is_file() and not (out / STATE).is_file():
-        return _steps_elsewhere(out)
-    if not (out / STATE).is_file():
-        raise UserError(f"{out} holds no experiment; `clika teach run` begins one")
-    asked = sorted(path.name for path in out.glob("before.*.json"))
-    names = [BASE, *(asked or ["before.text.json"]), TAUGHT, *(n.replace("before", "after") for n in asked), SCORE]
-    return [(name, (out / name).exists()) for name in names]
-
-
-def _steps_elsewhere(out: Path) -> list[tuple[str, bool]]:
-    """The same for a model that is taught elsewhere: its job where we began one, and what was asked."""
-    from clika_client.conductivity.hosted import known_job
-
-    job = known_job(out)
-    forms = sorted({path.name.split(".")[1] for when in ("before", "after") for path in out.glob(f"{when}.*.json")})
-    names = [f"{when}.{form}.json" for when in ("before", "after") for form in forms or ["text"]]
-    found = [(name, (out / name).exists()) for name in names]
-    if job is not None:
-        told = f"job {job.job_id}".strip()
-        found.insert(len(found) // 2, (f"{told}: {job.status}", job.status == "succeeded"))
-    return found
-
-
-def material_of(out: Path) -> Path:
-    """The material an experiment was begun with; raises UserError for a folder without an experiment."""
-    for name in (STATE, ASKED):
-        if (out / name).is_file():
-            return Path(json.loads((out / name).read_text("utf-8"))["material_path"])
-    raise UserError(f"{out} holds no experiment; `clika teach run` begins one")
-
-
-def note_material(out: Path, material: Path) -> None:
-    """Remember which material a folder's replies are to, for a model that is taught elsewhere."""
-    if not (out / STATE).is_file():
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / ASKED, {"material_path": str(material.resolve())})
-
-
-def reply_file(when: str, form: Form) -> str:
-    """Name of the file that keeps the replies of one step."""
-    return f"{when}.{form}.json"
-
-
-def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
-    """Score every form that was asked after teaching; raises UserError when there is none."""
-    material = folder.read(material_dir)
-    digest = folder.material_digest(material_dir)
-    scores = []
-    for form in asking.FORMS:
-        after = asking.load(out / reply_file("after", form), digest)
-        if after is not None:
-            before = asking.load(out / reply_file("before", form), digest)
-            which = about(out, after.model, digest)
-            scores.append(score(material, after, before, about=which, forgetting=forgetting.compare(out), **options))
-    if not scores:
-        raise UserError(
-            f"{out} holds no replies after teaching yet; `clika teach run` or `clika teach ask` writes them"
-        )
-    return scores
-
-
-def write_gates(material: Material, directory: Path) -> Mapping[str, Path] | None:
-    """Gate questions in the form the answers are taught in, for watching the training; None where there is no one
-    form (the authors' rows answer in ten)."""
-    if material.source != "fictional":
-        return None
-    directory.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for pair in material.pairs:
-        for part in GATES:
-            questions = material.asked(pair.language, part)
-            some = questions[:: max(1, len(questions) // WATCHED)]
-            path = directory / f"{pair.language}.{part}.jsonl"
-            files[f"{pair.language} {part}"] = write_jsonl(path, [_as_taught(material, q) for q in some])
-    return files
-
-
-def _as_taught(material: Material, question: Question) -> dict[str, Any]:
-    answer = question.answer
-    prompt = question.text
-    if material.form == "choice":
-        prompt, labels = ask_as_choice(question.text, question.language, question.choices)
-        answer = labels[question.gold]
-    elif question.part != "translation":
-        answer = read(question.language).answer.format(continent=answer)
-    return {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]}
 
 
 def _weights_digest(model_dir: Path) -> str:

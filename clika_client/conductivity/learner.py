@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,9 @@ def load_learner(model_dir: Path, settings: TeachSettings) -> Any:
     if settings.gradient_checkpointing:
         model.enable_input_require_grads()  # frozen embeddings would cut the path that is computed again
     try:
-        return peft.get_peft_model(model, lora)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks transformers
+            return peft.get_peft_model(model, lora)
     except ValueError as error:
         raise UserError(f"LoRA targets {', '.join(settings.targets)} do not fit {model_dir}: {error}") from None
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.common.holding import Busy
+from clika_client.conductivity import about, experiment_folder, folder, forgetting
 from clika_client.conductivity import experiment as loop
-from clika_client.conductivity import folder, forgetting
 from clika_client.conductivity.build import Plan, build
 from clika_client.conductivity.formats import write_json
 from clika_client.conductivity.material import Form
@@ -112,7 +112,7 @@ class Cell:
 
     def steps(self) -> list[tuple[str, bool]]:
         """What its folder is to hold, and whether it does; empty where it was not begun."""
-        return loop.steps(self.out) if (self.out / loop.STATE).is_file() else []
+        return experiment_folder.steps(self.out) if (self.out / about.STATE).is_file() else []
 
     @property
     def done(self) -> bool:

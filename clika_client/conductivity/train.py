@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -85,7 +86,8 @@ def run(
     teacher.add_callback(watching)
     checkpoint = trainer.last_checkpoint(folder)
     first = int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
-    with trainer.finishing_steps(watching):
+    with trainer.finishing_steps(watching), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # peft asks transformers
         teacher.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = teacher.state.global_step
     if watching.interrupted and step < steps:
