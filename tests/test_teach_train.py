@@ -386,3 +386,18 @@ def test_a_signal_ends_teaching_after_the_step_under_way_and_keeps_it(
     finally:
         signal.signal(signal.SIGINT, before)
     assert train.run(base, facts, tmp_path / "out", settings).resumed_from == 3
+
+
+@pytest.mark.parametrize(
+    ("model_type", "targets"),
+    [("llama", ("q_proj", "v_proj")), ("bloom", ("query_key_value",)), ("baichuan", ("W_pack",))],
+)
+def test_lora_adapts_the_layers_that_the_authors_named_for_the_family(
+    model_type: str, targets: tuple[str, ...], tmp_path: Path
+) -> None:
+    from clika_client.conductivity.learner import resolved
+
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+    assert resolved(replace(preset("paper"), device="cpu"), tmp_path).targets == targets
+    assert resolved(replace(preset("paper"), device="cpu", targets=("x",)), tmp_path).targets == ("x",)
+    assert resolved(replace(preset("paper", "full"), device="cpu"), tmp_path).targets == ()
