@@ -1,7 +1,7 @@
 """Scores of Parquet shards that many runs exported: read once by DuckDB, shard by shard, then scored like a database.
 
-Of each reply two bytes are kept, and one bit less than a byte says that it was asked: the shards may be larger than the
-memory of the machine by far. DuckDB reads them because it took less CPU and memory than Polars (docs/scale.md).
+Of each reply three bytes are kept: the choice, the reason for none, and that it was asked. Shards may be larger than
+the memory of the machine by far. DuckDB reads them because it took less CPU and memory than Polars (docs/scale.md).
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     for cell in chosen:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
     blocks = tuple(block_from(gathered, key, rows, sets[key.set_id]) for key, rows in grouped.items())
+    del gathered  # its answers are in the blocks now
     kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
     identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
