@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import multiprocessing
 import sqlite3
 import threading
@@ -281,3 +282,16 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             fail()
         assert database.connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
+
+
+def test_statistics_tell_models_of_one_name_apart_as_scores_do(tmp_path: Path) -> None:
+    from clika import clika
+
+    with Database(tmp_path / "c.db") as database, database.writing() as connection:
+        for number, weights in enumerate(("tiny Q4_0", "tiny Q8_0"), 1):
+            identity = json.dumps({"provider": "gguf", "model": weights})
+            connection.execute("INSERT INTO models VALUES (?, 'gguf/tiny', ?)", (number, identity))
+            rows.insert(connection, [StoredReply(bytes([number]) * 16, number, "[]", Completion("A"))])
+    told = json.loads(clika("cache", "stats", "--json", "--db", tmp_path / "c.db").stdout)["models"]
+    assert [row["model"] for row in told] == ["gguf/tiny Q4_0", "gguf/tiny Q8_0"]
+    assert [row["replies"] for row in told] == [1, 1]

@@ -20,8 +20,9 @@ _STATS = """
                sum(cost) AS cost_usd, min(created_at) AS first_at, max(created_at) AS last_at
         FROM completions NOT INDEXED GROUP BY model_id, source
     )
-    SELECT m.spec AS model, c.source, c.replies, c.input_tokens, c.output_tokens, c.cost_usd, c.first_at, c.last_at
-    FROM per_model c JOIN models m ON m.id = c.model_id ORDER BY m.spec, c.source
+    SELECT m.spec AS model, m.identity, c.source,
+           c.replies, c.input_tokens, c.output_tokens, c.cost_usd, c.first_at, c.last_at
+    FROM per_model c JOIN models m ON m.id = c.model_id ORDER BY m.spec, m.id, c.source
 """
 _LATEST = 4e9
 _FIGURES: dict[str, type[int] | type[float]] = {
@@ -40,7 +41,7 @@ class Stats:
     attempts: dict[str, int]
     """Requests without an answer, by kind."""
     models: tuple[dict[str, Any], ...]
-    """Per model and source: replies, tokens, US dollars, first and last time (Unix seconds)."""
+    """Per model and source: identity, replies, tokens, US dollars, first and last time (Unix seconds)."""
 
 
 def stats(database: Database) -> Stats:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +28,7 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
 
     with Database(database_path(db), read_only=True) as database:
         found = maintenance.stats(database)
+    _tell_apart(found.models)
     if as_json:
         print_json(dataclasses.asdict(found))
         return
@@ -48,6 +50,22 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
         table.add_row(escape(row["model"]), escape(row["source"]), *counts, cost, last)
     if found.models:
         console.print(table)
+
+
+def _tell_apart(rows: Sequence[dict[str, Any]]) -> None:
+    """Give models of one spec the names that scores show: two quantizations, or two servers."""
+    identities: dict[str, list[str]] = {}
+    for row in rows:
+        known = identities.setdefault(row["model"], [])
+        if row["identity"] not in known:
+            known.append(row["identity"])
+    names: dict[tuple[str, str], str] = {}
+    if any(len(known) > 1 for known in identities.values()):
+        from clika_client.scoring.load import told_apart
+
+        names = {(s, i): n for s, known in identities.items() for i, n in zip(known, told_apart(s, known), strict=True)}
+    for row in rows:
+        row["model"] = names.get((row["model"], row.pop("identity")), row["model"])
 
 
 @app.command("export")

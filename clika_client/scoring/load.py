@@ -266,11 +266,11 @@ def display_names(cells: Iterable[OfCell]) -> dict[tuple[str, str], str]:
     return {
         (spec, identity): name
         for spec, known in identities.items()
-        for identity, name in zip(known, _told_apart(spec, known), strict=True)
+        for identity, name in zip(known, told_apart(spec, known), strict=True)
     }
 
 
-def _told_apart(spec: str, identities: Sequence[str]) -> list[str]:
+def told_apart(spec: str, identities: Sequence[str]) -> list[str]:
     """The names of what was asked under one name: by quantization where that differs, else by a digest."""
     if len(identities) == 1:
         return [spec]

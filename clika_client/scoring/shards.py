@@ -1,7 +1,7 @@
 """Scores of Parquet shards that many runs exported: read once by DuckDB, shard by shard, then scored like a database.
 
 Of each reply three bytes are kept: the choice, the reason for none, and that it was asked. Shards may be larger than
-the memory of the machine by far. DuckDB reads them because it took less CPU and memory than Polars (docs/scale.md).
+the memory of the machine by far. DuckDB reads them, as it took less CPU and memory than Polars (docs/benchmarks.md).
 """
 
 from __future__ import annotations
