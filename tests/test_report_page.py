@@ -172,6 +172,10 @@ def test_a_file_that_holds_no_conductivity_is_told(tmp_path: Path, db: Path) -> 
 def test_a_phone_does_not_scroll_sideways(browser: Any, page_file: Path) -> None:
     with window(browser, page_file, width=390) as opened:
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        edges = "[...document.querySelectorAll('svg')].map(s => s.getBoundingClientRect()).filter(r => r.width)"
+        right = opened.page.evaluate(f"{edges}.map(r => r.right)")
+        assert len(right) == 3  # levels, languages, comparison: the drawings for a phone alone
+        assert max(right) <= 390
 
 
 def test_it_is_used_by_keyboard_and_changes_its_theme(browser: Any, page_file: Path) -> None:

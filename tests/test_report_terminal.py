@@ -6,10 +6,12 @@ import csv
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import clika_client
 from clika_client.common.answer_codes import MISSING
 from clika_client.report.conclusions import conclusions
 from clika_client.report.layout import tables
@@ -189,15 +191,22 @@ def test_colours_can_be_read_on_dark_and_on_light_terminals() -> None:
     from rich.color import Color
     from rich.style import Style
 
+    from clika_client.common.ink import FAINT, GOOD, WARNING
     from clika_client.report.colours import contrast
     from clika_client.report.terminal import _GREY, _SHADES
 
-    for style in (*_SHADES, _GREY):
+    for style in (*_SHADES, _GREY, FAINT, GOOD, WARNING):
         colour: Color | None = Style.parse(style).color
         if colour is not None:
             assert (
                 min(contrast(tuple(colour.get_truecolor()), ground) for ground in ((0, 0, 0), (255, 255, 255))) >= 4.5
             )
+
+
+def test_no_style_is_named_that_a_light_or_a_dark_terminal_makes_unreadable() -> None:
+    source = Path(clika_client.__file__).parent
+    poor = re.compile(r"""style=["'](bold )?(dim|red|green|yellow|cyan|white|black)|\[(dim|red|green|yellow|cyan)\]""")
+    assert [str(file) for file in source.rglob("*.py") if poor.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_the_note_on_intervals_counts_the_clusters_of_the_items_asked() -> None:

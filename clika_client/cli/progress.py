@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from clika_client.asking.plan import Plan
 from clika_client.asking.workers import Event
+from clika_client.common.ink import FAINT, WARNING
 from clika_client.common.safe_text import shown
 
 LINE_SECONDS = 10.0
@@ -37,11 +38,11 @@ class _Line:
     def note(self, language: str) -> str:
         """The language in work, the rate, and what it has cost and lost."""
         seconds = max(time.monotonic() - self.started, 1e-6)
-        said = [f"[dim]{escape(shown(language))}[/]", f"{self.done / seconds:.1f}/s"]
+        said = [f"[{FAINT}]{escape(shown(language))}[/]", f"{self.done / seconds:.1f}/s"]
         said += [f"about {_left(self.worked, self.work, seconds):.0f} s left"]
         said += [f"{self.tokens:,} tokens"] if self.tokens else []
         said += [f"${self.cost:.4f}"] if self.cost else []
-        said += [f"[red]{self.failed} failed[/]"] if self.failed else []
+        said += [f"[{WARNING}]{self.failed} failed[/]"] if self.failed else []
         return ", ".join(said)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from clika_client.cli.common import out, print_json
+from clika_client.common.ink import FAINT, GOOD, WARNING
 from clika_client.common.safe_text import shown
 from clika_client.report.terminal import cleaned
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from clika_client.report.rows.rows import Row
 
 _REPLY = 160
-_MARKS = {True: ("right", "green"), False: ("wrong", "red"), None: ("no answer", "yellow")}
+_MARKS = {True: ("right", GOOD), False: ("wrong", WARNING), None: ("no answer", FAINT)}
 
 
 def show_questions(found: Iterator[QuestionView], limit: int, as_json: bool, how: str) -> None:
@@ -45,7 +46,7 @@ def _lines(question: QuestionView) -> Iterator[Text]:
     said = ", ".join(f"{name}={value}" for name, value in tags.items())
     yield Text(f"{question.set} · {question.item}", style="bold")
     if said:
-        yield Text(said, style="dim")
+        yield Text(said, style=FAINT)
     if question.lost_by:
         yield Text(f"lost by {', '.join(question.lost_by)}")
     for language, row in question.asked.items():
@@ -56,7 +57,7 @@ def _lines(question: QuestionView) -> Iterator[Text]:
             f"{chr(65 + place)} {option}{' <- right' if place == row['gold'] else ''}"
             for place, option in enumerate(row["options"])
         )
-        yield Text(f"      {options}", style="dim")
+        yield Text(f"      {options}", style=FAINT)
         yield from (_reply(reply) for reply in question.replies.get(language, ()))
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clika_client.common.errors import UserError
+from clika_client.common.ink import FAINT, WARNING
 from clika_client.conductivity import asking
 from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.asking import Progress, Replies
@@ -347,12 +348,12 @@ def render(result: Result, console: Console) -> None:
         Text(
             "This is not XRR: nothing was taught, the facts stand in the prompt. Intervals: 95 %. copying: what "
             f"comparing spellings gets right; figures on other material than {setting.names} names do not compare.",
-            style="dim",
+            style=FAINT,
         )
     )
     if any(row.control.figure.value < 0.9 for row in result.languages):
         console.print(
-            Text("The control is below 90 %: the model does not use the prompt well even in English.", style="yellow")
+            Text("The control is below 90 %: the model does not use the prompt well even in English.", style=WARNING)
         )
 
 

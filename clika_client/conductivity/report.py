@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clika_client.common.ink import FAINT, GOOD, WARNING
 from clika_client.common.safe_text import shown
 from clika_client.conductivity.certainty import Difference
 from clika_client.conductivity.chance import Shuffled
@@ -41,7 +42,7 @@ def render(scores: Sequence[Score], console: Console) -> None:
         for line in _verdicts(score):
             console.print(line)
         for note in (*_legend(score), *score.notes):
-            console.print(Text(shown(note), style="dim"))
+            console.print(Text(shown(note), style=FAINT))
 
 
 def part_name(row: PairScore, part: str) -> str:
@@ -58,13 +59,13 @@ def _gates(score: Score) -> Table:
     made = table("gate", *columns)
     for row in score.pairs:
         cells = [_gate_cell(part.count, part.passed) for part in row.gate]
-        verdict = Text("passed", style="green") if not row.failed else Text("failed", style="red")
+        verdict = Text("passed", style=GOOD) if not row.failed else Text("failed", style=WARNING)
         made.add_row(_direction(row), *cells, verdict, surely(row.gate))
     return made
 
 
 def _gate_cell(count: Count, passed: bool) -> Text:
-    return Text(_percent(count.figure.value), style="" if passed else "red")
+    return Text(_percent(count.figure.value), style="" if passed else WARNING)
 
 
 def _results(score: Score) -> Table:
@@ -130,10 +131,10 @@ def _verdicts(score: Score) -> list[Text]:
         if row.failed:
             parts = {part.part: part.count.figure.value for part in row.gate}
             failed = ", ".join(f"{part_name(row, part)} {_percent(parts[part])}" for part in row.failed)
-            lines.append(Text(f"{way} {NOT_INTERPRETABLE}: {failed}", style="yellow"))
+            lines.append(Text(f"{way} {NOT_INTERPRETABLE}: {failed}", style=WARNING))
         elif surely(row.gate) == "open":
             unsure = ", ".join(part_name(row, part.part) for part in row.gate if part.surely == "open")
-            lines.append(Text(f"{way}: too few questions to be sure of the gate: {unsure}", style="yellow"))
+            lines.append(Text(f"{way}: too few questions to be sure of the gate: {unsure}", style=WARNING))
         if row.answerer.kind != "under-taught":
             told = "" if row.failed else f"; {_differs(row)}"
             lines.append(Text(f"{way} {row.answerer.kind}: {shown(row.answerer.why)}{told}"))
@@ -170,7 +171,7 @@ def _forgotten(row: Kept) -> tuple[str, str]:
     lost = forgetful(found)
     word = "forgetful" if lost else "nothing seen to be forgotten"
     line = f"atlas in {row.language}: {row.before} of {row.n} right before teaching, {row.after} after, "
-    return f"{line}{difference_text(found)} p {p_text(found.p)}: {word}", "yellow" if lost else ""
+    return f"{line}{difference_text(found)} p {p_text(found.p)}: {word}", WARNING if lost else ""
 
 
 def _percent(value: float) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.conductivity.answerer import ALPHA
 from clika_client.conductivity.between import FAMILIES, Between, Compared, Row
@@ -40,7 +41,7 @@ def render(found: Between, console: Console) -> None:
             for line in lines:
                 console.print(Text(line))
     for note in _legend(found, len(worlds)):
-        console.print(Text(shown(note), style="dim"))
+        console.print(Text(shown(note), style=FAINT))
 
 
 def _rows(rows: list[Row]) -> Table:

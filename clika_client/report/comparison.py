@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clika_client.common.ink import FAINT
 from clika_client.report.terminal import cleaned
 from clika_client.scoring.compare_groups import OTHERS, Change
 from clika_client.scoring.compare_groups import summary as group_summary
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate
 
-_FAINT = {CANNOT_TELL: "dim", NOT_RANKED: "grey46 italic", NOT_DEFINED: "dim"}
+_FAINT = {CANNOT_TELL: FAINT, NOT_RANKED: f"{FAINT} italic", NOT_DEFINED: FAINT}
 _WHOLE = 24
 """Languages, over all tables, up to which each has its lines; of more only those in which something can be told."""
 
@@ -44,7 +45,7 @@ def render_comparison(comparison: Comparison, console: Console, details: bool = 
             console.print(_consistency([*told, mean], console))
     console.print()
     for note in (*comparison.notes, *_method(comparison), *([] if everything else [_LEFT_OUT])):
-        console.print(Text(cleaned(note, console), style="dim"))
+        console.print(Text(cleaned(note, console), style=FAINT))
 
 
 _LEFT_OUT = (
@@ -74,13 +75,13 @@ def render_changes(changes: Sequence[Change], console: Console, variant: str, de
             console.print(_changes(told, field, beside, title, console))
     console.print()
     if not everything:
-        console.print(Text(cleaned(_LEFT_OUT, console), style="dim"))
+        console.print(Text(cleaned(_LEFT_OUT, console), style=FAINT))
     method = (
         "Means over each group's models, RA not cut off at 0; 95 % intervals and p-values by jackknife over items or "
         f"their clusters; Holm over all languages and sets of a pair of groups; en-CO ({variant}) stands beside its "
         "chance-corrected form and is not judged."
     )
-    console.print(Text(cleaned(method, console), style="dim"))
+    console.print(Text(cleaned(method, console), style=FAINT))
 
 
 def _accuracy(rows: Sequence[Difference], console: Console) -> Table:

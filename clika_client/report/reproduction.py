@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from clika_client.common.ink import FAINT
 from clika_client.report.layout import tables
 from clika_client.report.notes import shared_notes
 from clika_client.report.overview import overview_notes, overviews
@@ -44,11 +45,11 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
     if result.absent:
         lines.append(f"Not in this checkout: {'; '.join(result.absent)}.")
     for line in lines:
-        console.print(Text(cleaned(line, console), style="dim"))
+        console.print(Text(cleaned(line, console), style=FAINT))
 
 
 def _steps(answer: PaperAnswer, console: Console) -> Table:
-    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=FAINT)
     for header in ("from", "to", "RA, target", "RA, others", "consistency"):
         grid.add_column(header, no_wrap=header.startswith(("RA", "cons")), overflow="fold")
     for effect in answer.effects:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.errors import UserError
+from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
@@ -73,15 +74,15 @@ def render(
         for languages in blocks:
             console.print(_grid(table, languages, scores, console, show, with_intervals))
         if left:
-            console.print(_line(left, console, "dim"))
+            console.print(_line(left, console, FAINT))
         if is_open(table) and (details or short_enough(table)):
             console.print(verdict_table(table))
         if details:
             render_details(table, console)
         for note in notes(table, scores):
-            console.print(_line(note, console, "dim"))
+            console.print(_line(note, console, FAINT))
     for note in (*reading_notes(scores), *scores.notes):
-        console.print(_line(note, console, "dim"))
+        console.print(_line(note, console, FAINT))
 
 
 def _render_overview(found: Sequence[ScoreTable], scores: Scores, console: Console) -> None:
@@ -94,7 +95,7 @@ def _render_overview(found: Sequence[ScoreTable], scores: Scores, console: Conso
     for grid in overviews(found, console.width):
         console.print(grid)
     for note in (*overview_notes(found), *shared_notes(found, scores), *reading_notes(scores), *scores.notes):
-        console.print(_line(note, console, "dim"))
+        console.print(_line(note, console, FAINT))
 
 
 def _title(table: ScoreTable) -> str:
@@ -141,7 +142,7 @@ def _add(
         _extend(columns, [Text(TITLES.get(field, field)), *values, last])
         if intervals and field in CELL_FIELDS:
             ends = [_ends(*_bounds(row.cells.get(language), field), console) for language in languages]
-            _extend(columns, [Text("95 %", style="dim"), *ends, _ends(low, high, console)])
+            _extend(columns, [Text("95 %", style=FAINT), *ends, _ends(low, high, console)])
     name = Text(shown(row.label), style="" if row.ranked else _GREY)
     grid.add_row(name, *(Text("\n").join(lines) for lines in columns))
 
@@ -185,7 +186,7 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
 
 def _shade(value: float) -> str:
     if math.isnan(value):
-        return "dim"
+        return FAINT
     return _SHADES[min(max(int(value * len(_SHADES)), 0), len(_SHADES) - 1)]
 
 
@@ -208,7 +209,7 @@ def _ends(low: float, high: float, console: Console) -> Text:
     if math.isnan(low):
         return Text("")
     text = "–".join(f"{end:.2f}".replace("0.", ".", 1) for end in (low, high))
-    return Text(_encodable(text, console), style="dim")
+    return Text(_encodable(text, console), style=FAINT)
 
 
 def _blocks(

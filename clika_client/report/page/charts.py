@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -24,10 +24,12 @@ _SHAPES = ("circle", "square", "triangle-up", "diamond")
 _ONE_BY_ONE = len(SERIES)
 """Models that a chart tells apart by colour and shape; of more it shows the mean and all of them in one colour."""
 _ROW = 24
+_PAGE = 800
+"""Pixels above which a drawing does not fit on what is left of a printed page."""
 # Labels are measured in another font than the reader's: room for wider ones.
 _PADDING = {"left": 10, "right": 10, "top": 4, "bottom": 4}
 _FONT = "system-ui, sans-serif"
-_CONFIG = {
+_CONFIG: dict[str, Any] = {
     "background": None,
     "font": _FONT,
     "view": {"stroke": None},
@@ -43,8 +45,19 @@ _CONFIG = {
 }  # fmt: skip
 
 
-def levels_chart(facts: TableFacts) -> str:
-    """Every row on the levels that are measured, with intervals."""
+Draw = Callable[[TableFacts, bool], str]
+
+
+def for_both(draw: Draw, facts: TableFacts) -> str:
+    """A chart twice: as wide as a desk's screen takes, and for a phone's; the style sheet shows one of them."""
+    drawn = draw(facts, False)
+    height = re.search(r'<svg[^>]* height="([\d.]+)"', drawn)
+    tall = " tall" if height and float(height[1]) > _PAGE else ""
+    return f'<div class="on-wide{tall}">{drawn}</div><div class="on-narrow">{draw(facts, True)}</div>' if drawn else ""
+
+
+def levels_chart(facts: TableFacts, narrow: bool) -> str:
+    """Every row on the levels that are measured, with intervals; one panel below another where it is narrow."""
     labels = [shown(row.label) for row in facts.table.rows]
     panels: list[Spec] = []
     for field, title in LEVELS:
@@ -54,12 +67,12 @@ def levels_chart(facts: TableFacts) -> str:
             if row.summary.figures[field].value == row.summary.figures[field].value
         ]
         if rows:
-            panels.append(_panel(rows, labels, title, with_names=not panels))
-    return _svg({"hconcat": panels, "spacing": 24}) if panels else ""
+            panels.append(_panel(rows, labels, title, with_names=narrow or not panels))
+    return _svg({"vconcat" if narrow else "hconcat": panels, "spacing": 24}, narrow) if panels else ""
 
 
 def _panel(rows: Sequence[Spec], labels: Sequence[str], title: str, with_names: bool) -> Spec:
-    names = {"title": None, "labelLimit": 260} if with_names else None
+    names = {"title": None} if with_names else None
     y = {**_rows("model", labels, names), "scale": {"domain": list(labels)}}
     domain = [min([0.0, *(row["low"] for row in rows)]), 1]
     x = {"type": "quantitative", "scale": {"domain": domain}, "axis": {"title": None, "tickCount": 5, "format": ".1f"}}
@@ -72,7 +85,7 @@ def _panel(rows: Sequence[Spec], labels: Sequence[str], title: str, with_names: 
     }
 
 
-def languages_chart(facts: TableFacts) -> str:
+def languages_chart(facts: TableFacts, narrow: bool) -> str:
     """Languages from best to worst: one mark per model where they are few, else their range and mean."""
     lines = facts.languages
     labels = list(dict.fromkeys(label for line in lines for label in line.cells))
@@ -97,7 +110,8 @@ def languages_chart(facts: TableFacts) -> str:
             {"mark": bar, "data": means, "encoding": {"y": y, "x": {**x, "field": "mean"}}},
         ]
         step = _ROW
-    return _svg({"width": 520, "height": {"step": step, "for": "position"}, "data": {"values": rows}, "layer": layers})
+    height = {"step": step, "for": "position"}
+    return _svg({"width": _width(narrow), "height": height, "data": {"values": rows}, "layer": layers}, narrow)
 
 
 def _told_apart(labels: Sequence[str]) -> Mapping[str, Spec]:
@@ -108,7 +122,7 @@ def _told_apart(labels: Sequence[str]) -> Mapping[str, Spec]:
     return {"color": {**of_model, "scale": scale}, "shape": {**of_model, "scale": shapes}}
 
 
-def comparison_chart(facts: TableFacts) -> str:
+def comparison_chart(facts: TableFacts, narrow: bool) -> str:
     """The difference between the first two rows in each language, with its interval and a line at no difference."""
     if facts.comparison is None:
         return ""
@@ -119,7 +133,8 @@ def comparison_chart(facts: TableFacts) -> str:
         _point((100 * d.accuracy.diff, 100 * d.accuracy.low, 100 * d.accuracy.high), language=_spoken(d.language))
         for d in told
     ]
-    title = f"points of accuracy: {shown(facts.comparison.b)} minus {shown(facts.comparison.a)}"
+    named = f"points of accuracy: {shown(facts.comparison.b)} minus {shown(facts.comparison.a)}"
+    title = "points of accuracy, B minus A" if narrow else named
     x = {"type": "quantitative", "axis": {"title": title}}
     zero = {
         "mark": {"type": "rule", "color": _INK, "strokeDash": [4, 3]},
@@ -127,7 +142,11 @@ def comparison_chart(facts: TableFacts) -> str:
         "encoding": {"x": {"datum": 0, "type": "quantitative"}},
     }
     layers = [zero, *_intervals({"y": _rows("language", [_spoken(d.language) for d in told])}, x)]
-    return _svg({"width": 520, "height": {"step": _ROW}, "data": {"values": rows}, "layer": layers})
+    height = {"step": _ROW}
+    return _svg({"width": _width(narrow), "height": height, "data": {"values": rows}, "layer": layers}, narrow)
+
+
+DRAWN: tuple[Draw, ...] = (levels_chart, languages_chart, comparison_chart)
 
 
 def _intervals(where: Mapping[str, Any], x: Spec, told: Mapping[str, Spec] | None = None) -> list[Spec]:
@@ -162,21 +181,25 @@ def _spoken(tag: str) -> str:
     return shown(f"{language_name(tag)} ({tag})")
 
 
-def _svg(spec: Spec) -> str:
+def _width(narrow: bool) -> int:
+    return 190 if narrow else 520
+
+
+def _svg(spec: Spec, narrow: bool) -> str:
     """The drawing, without what would set a size or a colour against the page's own."""
     try:
         import vl_convert
     except ImportError as error:
         raise UserError(f"the page needs {error.name}: {install_hint('report')}") from error
-    svg = str(
-        vl_convert.vegalite_to_svg(
-            {"config": _CONFIG, "padding": {"left": 10, "right": 10, "top": 4, "bottom": 4}, **spec}
-        )
-    )
+    config = _CONFIG
+    if narrow:
+        axis, legend = {**_CONFIG["axis"], "labelLimit": 130}, {**_CONFIG["legend"], "columns": 1}
+        config = {**_CONFIG, "axis": axis, "legend": legend}
+    svg = str(vl_convert.vegalite_to_svg({"config": config, "padding": _PADDING, **spec}))
     for sentinel, variable in _COLOURS.items():
         svg = svg.replace(f'"{sentinel}"', f'"var({variable})"')
     # Described by the heading and the table beside it; read out mark by mark it would be noise.
     svg = re.sub(r' (role|aria-[a-z]+)="[^"]*"', "", svg)
     width = re.search(r'<svg[^>]* width="([\d.]+)"', svg)
-    least = f' style="min-width:{min(float(width[1]), 680):.0f}px"' if width else ""
+    least = f' style="min-width:{min(float(width[1]), 680):.0f}px"' if width and not narrow else ""
     return svg.replace("<svg", f'<svg aria-hidden="true" focusable="false"{least}', 1)

@@ -46,7 +46,7 @@
     const lines = held.values.map((row, i) => make("tr", {}, make("th", { scope: "row", text: held.languages[i] }), ...row.map((v, j) => cell(v, i === j))));
     const label = "Matrix of " + node.querySelector("summary").textContent;
     node.append(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
-      make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...lines))));
+      make("table", { class: held.languages.length > 14 ? "heat wide" : "heat" }, make("thead", {}, head), make("tbody", {}, ...lines))));
     node.dataset.full = "1";
   }
   document.querySelectorAll("details.pairs").forEach(node => node.addEventListener("toggle", () => {

@@ -96,7 +96,7 @@ def page(
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "version": own_version(),
         "anchor": scores.anchor,
-        "chapters": [(f, charts.levels_chart(f), charts.languages_chart(f), charts.comparison_chart(f)) for f in facts],
+        "chapters": [(f, *(charts.for_both(draw, f) for draw in charts.DRAWN)) for f in facts],
         "overall": overall(found, loaded, options),
         "heat": HEAT,
         "levels": LEVELS,
