@@ -58,7 +58,8 @@ def printed(
             raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
     turned = len(table.rows) < len(table.languages) if transpose is None else transpose
     name = table.set if table.split is None else f"{table.set}, {table.split}"
-    summary = _summary(table, f"{name}: {table.items} items, {len(table.languages)} languages, anchor {scores.anchor}.")
+    about = f"{name}: {table.items} items, {len(table.languages)} languages, anchor {scores.anchor}"
+    summary = _summary(table, f"{about}; others: mean over the other languages.")
     by_language = [_languages(table, field, f"{name}: {TITLES.get(field, field)} by language.") for field in show]
     made = [part for part in (summary, *by_language) if any(e.value == e.value for _, line in part.lines for e in line)]
     return [_turned(part) if turned and part is not summary else part for part in made]
