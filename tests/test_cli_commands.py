@@ -91,7 +91,7 @@ def test_both_readings_can_be_scored_side_by_side(replies: Path) -> None:
 
 
 def test_scoring_needs_no_provider_package(replies: Path) -> None:
-    packages = ("openai", "httpx", "httpx2", "llama_cpp", "aiohttp")
+    packages = ("openai", "httpx", "httpx2", "llama_cpp", "aiohttp", "tenacity")
     code = (
         "import sys\n"
         f"for name in {packages!r}: sys.modules[name] = None\n"
