@@ -129,7 +129,9 @@ class CircuitBreaker:
             self.give_up(
                 UnreachableError(f"{error}; is the server running, and is --base-url right?", code="unreachable")
             )
-        elif self._open and now - since >= patience_s:
+        elif (
+            self._open and now - since >= patience_s and self._failures > 1
+        ):  # one failure, however slow, is no silence
             self.give_up(self._silent(error, now - since))
         elif not self._open and self._failures >= _FAILURES and now - since >= self._quiet_s:
             self._open = self._tripped = True
