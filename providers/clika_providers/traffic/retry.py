@@ -38,7 +38,7 @@ class Reply:
 async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions) -> T:
     """An exchange that is safe to repeat, tried as often as its failures deserve; raises ProviderError.
 
-    The first attempt is made bare: nearly all succeed, and tenacity's hooks would be a third of our share of their cost.
+    The first attempt is made bare: nearly all succeed, and tenacity's hooks are a third of our cost of one.
     """
     try:
         return await ask()
