@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
-from clika_client.asking.run import RunConfig, Silent, evaluate
+from clika_client.asking.run import Silent, evaluate
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.load import Wanted, load
 from clika_client.sets import atlas

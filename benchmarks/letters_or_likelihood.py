@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.answers.likelihood import NORMALISATIONS
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
-from clika_client.asking.run import RunConfig, Silent, evaluate
+from clika_client.asking.run import Silent, evaluate
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.metrics.intervals import wilson

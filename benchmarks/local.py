@@ -9,6 +9,8 @@ Models: a demo model if there is one, and a random-weight model of about 100 mil
 kept in the cache folder, as Q8_0 and Q4_K_M. Prompts: synthetic ones that share 60 % and 84 % of their tokens,
 and those of a real set with one example and plain (the authors' release where CLIKA_OFFICIAL_DATA names it,
 the built-in atlas otherwise). Prints a table, and last one JSON line.
+
+With `--gpu-layers all` it measures a GPU instead (see parts/gpu.py): `benchmarks/local.py --gpu-layers all`.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import gguf_factory as factory  # noqa: E402
+from parts import gpu  # noqa: E402
 from parts.local_prompts import Prompts, letter_request, real, synthetic  # noqa: E402
 
 from clika_providers import ProviderOptions, Request  # noqa: E402
@@ -276,10 +279,28 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few prompts: under a minute")
     parser.add_argument("--demo", type=Path, help="the demo model's GGUF file")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--gpu-layers",
+        metavar="N|all",
+        help="layers on the GPU: measures that device, and its answers beside the CPU's",
+    )
+    parser.add_argument(
+        "--n-sequences", default="1,8,32", help="with --gpu-layers: sequences per batch, such as 1,8,32"
+    )
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="with --gpu-layers: GGUF files to ask")
     parser.add_argument("--child", nargs=2, metavar=("WAY", "MODEL"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         child(options.child[0], Path(options.child[1]))
+        return
+    if options.gpu_layers is not None:
+        layers = -1 if options.gpu_layers == "all" else int(options.gpu_layers)
+        found = options.models or [random_model("Q4_K_M"), *filter(None, [demo_model(options.demo)])]
+        items = 20 if options.quick else 200
+        asked = [request for language in real("plain", items).by_language for request in language]
+        rows = gpu.measure(found, asked, layers, [int(n) for n in options.n_sequences.split(",")])
+        gpu.show(rows)
+        print(json.dumps({"gpu": [asdict(row) for row in rows]}))
         return
     models = [random_model(kind) for kind in ("Q8_0", "Q4_K_M")]
     demo = demo_model(options.demo)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Usage,
         connect,
     )
+    from clika_providers.cluster.settings import ClusterOptions
 
 _HOME = {
     "Accepted": "clika_client.answers.open.answer",
@@ -47,6 +48,7 @@ _HOME = {
     "Asking": "clika_client.asking.plan",
     "CacheError": "clika_cache",
     "ClikaError": "clika_client.common.errors",
+    "ClusterOptions": "clika_providers.cluster.settings",
     "Comparison": "clika_client.scoring.differences",
     "Completion": "clika_providers",
     "Difference": "clika_client.scoring.differences",
@@ -98,6 +100,7 @@ __all__ = [
     "Asking",
     "CacheError",
     "ClikaError",
+    "ClusterOptions",
     "Comparison",
     "Completion",
     "Difference",

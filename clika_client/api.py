@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
 from clika_client.asking.repeatable import repeatable
-from clika_client.asking.run import PreparedRun, RunConfig, RunResult, Silent
+from clika_client.asking.run import PreparedRun, RunResult, Silent
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
 from clika_client.common.running import finish, in_thread
@@ -28,6 +29,7 @@ from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
 from clika_providers import Provider, ProviderOptions
+from clika_providers.cluster.settings import ClusterOptions
 
 OneSet: TypeAlias = str | Path | ProbeSet
 Sets: TypeAlias = OneSet | Sequence[OneSet]
@@ -74,6 +76,7 @@ def run(
     refresh: bool = False,
     max_cost: float | None = None,
     fallback: str | Provider | None = None,
+    cluster: ClusterOptions | None = None,
     scoring: Options | None = None,
 ) -> RunReport:
     """Ask `models` the questions of `sets` and score the answers; waits until all is done, in a notebook too.
@@ -81,14 +84,16 @@ def run(
     A model is a spec (`openai/…`) or a Provider of your own, which is closed at the end. `limit` asks so
     many items, `items` says more about which; the same ones in every language. `shots` worked examples of the set's own
     reserved questions stand before each question. `max_cost` is in US dollars.
+    With `cluster`, models named by a spec are asked through the actors of a Ray cluster (docs/scale.md).
     How a model is asked is decided by `asking.ask`: with `auto`, the default, hosted models are asked for
     text, local ones as a short probe of each advises. A run whose requests partly failed is returned, not raised: see
     `result.status` and each record's `coverage`. Raises UserError for bad input, ProviderError for a model that cannot
     be set up, CacheError for the file; all are ClikaError.
     """
     config = _config(
-        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback
-    )
+        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
+        cluster,
+    )  # fmt: skip
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
         result = finish(lambda: prepared.ask(Silent()))
@@ -110,12 +115,14 @@ async def arun(
     refresh: bool = False,
     max_cost: float | None = None,
     fallback: str | Provider | None = None,
+    cluster: ClusterOptions | None = None,
     scoring: Options | None = None,
 ) -> RunReport:
     """As `run`, in the running event loop: other tasks go on while models are asked. Cancelling keeps what arrived."""
     config = _config(
-        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback
-    )
+        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
+        cluster,
+    )  # fmt: skip
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
         result = await prepared.ask(Silent())
@@ -189,6 +196,7 @@ def _config(
     refresh: bool,
     max_cost: float | None,
     fallback: str | Provider | None,
+    cluster: ClusterOptions | None,
 ) -> RunConfig:
     several_sets: Sequence[OneSet] = (sets,) if isinstance(sets, str | Path | ProbeSet) else sets
     several_models = (models,) if isinstance(models, str) or not isinstance(models, Sequence) else tuple(models)
@@ -210,5 +218,6 @@ def _config(
         refresh=refresh,
         max_cost=max_cost,
         fallback=fallback,
+        cluster=cluster,
         settings=settings,
     )

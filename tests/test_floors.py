@@ -30,6 +30,7 @@ PROVIDERS = (
     ("traffic",),
     ("hosted", "gguf", "mock"),
     ("registry",),
+    ("cluster",),
     ("batches", "prices", "model_check"),
     ("price_check",),
 )

@@ -89,6 +89,12 @@ class CachedProvider:
         """The wrapped model's useful number of requests in flight."""
         return self.provider.concurrency
 
+    async def prepare(self) -> None:
+        """Find out what only the model's servers can tell, before anything is asked; raises RunError."""
+        check: Callable[[], Awaitable[None]] | None = getattr(self.provider, "prepare", None)
+        if check is not None:
+            await check()
+
     async def release(self) -> None:
         """Give the memory of a model in this process back until it is asked again."""
         give_back: Callable[[], Awaitable[None]] | None = getattr(self.provider, "release", None)

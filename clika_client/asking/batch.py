@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from clika_cache import StoredAttempt, StoredReply, Writer, entry_for, prompt_text
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Plan, missing_requests
 from clika_client.asking.price import price_of
-from clika_client.asking.run import PreparedRun, RunConfig
+from clika_client.asking.run import PreparedRun
 from clika_client.asking.workers import most_tokens
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish

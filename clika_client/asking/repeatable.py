@@ -49,6 +49,8 @@ def repeatable(
         for field, name in names.items():
             if getattr(held, field) != getattr(usual, field):
                 found[name] = getattr(held, field)
+    if options.more_urls:
+        found["base_url"] = [options.base_url, *options.more_urls]
     if asking.permute:
         found["permute"] = "cyclic"
     if options.extra_body:

@@ -2,80 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import LetterProbe, probe_letters
+from clika_client.asking.config import RunConfig, as_asked
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
-from clika_client.asking.plan import Asking, Items, Plan, make_plan, missing_requests, select, store_plan
+from clika_client.asking.outcome_notes import about_the_answers, about_this_run
+from clika_client.asking.plan import Asking, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.price import price_of
-from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, Stopped, ask
+from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
+from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
 from clika_client.prompts.open import open_notes
-from clika_client.prompts.style import Style, style_digest, style_notes
-from clika_client.sets.open_form import open_form, refuse_options
-from clika_client.sets.probes import ProbeSet
+from clika_client.prompts.style import style_notes
 from clika_client.store import batches as batch_store
 from clika_client.store.store import Store
-from clika_providers import AskMode, Json, Provider, ProviderOptions, RetryableError, RunError
+from clika_providers import AskMode, Provider, RetryableError, RunError
 from clika_providers.registry import as_provider, connect, parse_spec
+
+if TYPE_CHECKING:
+    from clika_providers.cluster.session import Session
 
 _QUOTA = "quota"
 _LATER = ("circuit", "wait", "unreachable")
 """Codes of a RunError that may be gone the next time: the server is down, or asks to wait for long."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunConfig:
-    """Everything an invocation needs; stored with the run, without anything secret."""
-
-    sets: tuple[ProbeSet, ...]
-    models: tuple[str | Provider, ...]
-    """Specs, or providers made elsewhere; the run closes them at its end, as it does its own."""
-    style: Style
-    asking: Asking = field(default_factory=Asking)
-    languages: tuple[str, ...] | None = None
-    items: Items = field(default_factory=Items)
-    options: ProviderOptions = field(default_factory=ProviderOptions)
-    refresh: bool = False
-    max_cost: float | None = None
-    fallback: str | Provider | None = None
-    prices: Path | None = None
-    """The user's own price table, which goes before the built-in one."""
-
-    settings: Mapping[str, Json] = field(default_factory=dict)
-    """What the command line or a script set, in the command's words, so that the run can be repeated."""
-
-    def record(self) -> dict[str, Json]:
-        """What the database keeps of it."""
-        return {
-            "sets": [s.name for s in self.sets],
-            "models": [spec_of(model) for model in self.models],
-            "prompt": self.style.name,
-            "prompt_digest": style_digest(self.style),
-            "ask": self.asking.ask,
-            "languages": None if self.languages is None else list(self.languages),
-            "limit": self.items.limit,
-            "limit_by": self.items.by,
-            "seed": self.items.seed,
-            "only": list(self.items.only),
-            "drop": list(self.items.drop),
-            "permute": self.asking.permute,
-            "repeats": self.asking.repeats,
-            "max_tokens": self.asking.max_tokens,
-            "fallback": None if self.fallback is None else spec_of(self.fallback),
-            **({"settings": dict(self.settings)} if self.settings else {}),
-        }
-
-
-def spec_of(model: str | Provider) -> str:
-    """The name of a model that is given as a spec or as a provider."""
-    return model if isinstance(model, str) else model.spec
 
 
 class Listener(Protocol):
@@ -136,10 +92,12 @@ class PreparedRun:
 
     def __init__(self, store: Store, config: RunConfig) -> None:
         for model in (*config.models, *([config.fallback] if config.fallback else [])):
+            if config.cluster is not None and not isinstance(model, str):
+                raise UserError(f"{model.spec} is an object of this process; a cluster needs its name, PROVIDER/MODEL")
             # A slip in the last name is told before the first model is set up.
             parse_spec(model) if isinstance(model, str) else as_provider(model, "a model that is not named by a spec")
         self.store = store
-        config = self.config = replace(config, **_as_asked(config))
+        config = self.config = as_asked(config)
         of_style = open_notes if config.asking.ask == "open" else style_notes
         self.notes = [note for s in config.sets for note in of_style(config.style, s)]
         self.events: list[str] = []
@@ -148,6 +106,7 @@ class PreparedRun:
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
         self._writer = Writer(store.database, tell=lambda sentence: self._say(sentence))
         self._providers: list[Provider] = []
+        self._cluster: Session | None = None
         try:
             self._selections = [select(s, config.languages, config.items) for s in config.sets]
             self.plans = tuple(self._plan(self._connected(model)) for model in config.models)
@@ -167,6 +126,8 @@ class PreparedRun:
         try:
             for provider in providers:
                 await provider.aclose()
+            if self._cluster is not None:
+                await asyncio.to_thread(self._cluster.close)
         finally:
             self._writer.close()
 
@@ -182,7 +143,7 @@ class PreparedRun:
         self._say = listener.say
         try:
             self._mention_batches()
-            await self._find_likelihood_forms()
+            await self._check_servers()
             return await self._ask_all(self.begin(), listener)
         finally:
             await self.aclose()
@@ -200,21 +161,32 @@ class PreparedRun:
                 self.events.append(sentence)
                 self._say(sentence)
 
-    async def _find_likelihood_forms(self) -> None:
-        """Find out before anything is noted whether the servers tell likelihoods; raises RunError where one does not.
+    async def _check_servers(self) -> None:
+        """Find out before anything is noted what only the servers can tell; raises RunError where it is not so.
 
         A server that cannot be reached now is found out by asking, as with every other question.
         """
         for plan in self.plans:
+            if plan.missing:
+                await plan.provider.prepare()
             find = plan.provider.likelihood_form
             if plan.asking.mode == "likelihood" and plan.missing and find is not None:
                 with suppress(RetryableError):
                     await find()
 
     def _connected(self, model: str | Provider) -> Provider:
-        provider = connect(model, self.config.options) if isinstance(model, str) else model
+        provider = self._found(model) if isinstance(model, str) else model
         self._providers.append(provider)
         return provider
+
+    def _found(self, spec: str) -> Provider:
+        if self.config.cluster is None:
+            return connect(spec, self.config.options)
+        if self._cluster is None:
+            from clika_providers.cluster.session import Session
+
+            self._cluster = Session(self.config.cluster, lambda sentence: self._say(sentence))
+        return self._cluster.connect(spec, self.config.options)
 
     def _plan(self, provider: Provider) -> Plan:
         cached = CachedProvider(
@@ -268,6 +240,7 @@ class PreparedRun:
         finally:
             for plan in self.plans:
                 self.notes += [f"{plan.provider.spec}: {note}" for note in plan.provider.notes]
+            self.events += self._cluster.events() if self._cluster else []
             self._writer.flush()
             self.store.finish_run(run_id, status, self.notes, self.events)
         stops = [o.stop for o in outcomes if isinstance(o.stop, RunError)]
@@ -291,32 +264,8 @@ class PreparedRun:
                 await ask(plan, on_event, self.budget, price_at, tell=listener.say, outcome=outcome)
             finally:
                 await plan.provider.release()
-                self._note_outcome(outcome, before)
-
-    def _note_outcome(self, outcome: Outcome, before: str | None) -> None:
-        """`before` is the model that served the latest reply of an earlier run."""
-        if outcome.cost:
-            counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
-            useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
-            self.events.append(
-                f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}"
-            )
-        if len(outcome.served) > 1:
-            listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common(5))
-            self.notes.append(f"{outcome.spec}: the model behind the name changed during the run: {listed}")
-        elif before and outcome.served and before[:80] not in outcome.served:
-            self.notes.append(
-                f"{outcome.spec}: the model behind the name changed since the last run: {before[:80]} then, "
-                f"{next(iter(outcome.served))} now; a row may hold answers of both"
-            )
-        if outcome.shared:
-            self.events.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
-        if isinstance(outcome.stop, BudgetReached):
-            self.events.append(
-                f"{outcome.spec}: stopped before exceeding --max-cost ({outcome.stop}); the row is partial"
-            )
-        elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):
-            self.events.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+                self.notes += about_the_answers(outcome, before)
+                self.events += about_this_run(outcome)
 
     async def _fall_back(self, run_id: str, outcomes: list[Outcome], listener: Listener) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
@@ -341,18 +290,3 @@ def _status(outcomes: Sequence[Outcome]) -> str:
     if any(o.stop is not None or o.lost for o in outcomes):
         return "incomplete"
     return "done"
-
-
-def _as_asked(config: RunConfig) -> dict[str, Any]:
-    """Sets and asking of a run that asks openly: each set in its open form, and `auto` decided for open sets.
-
-    Raises UserError for a set that cannot be asked in the way that was chosen.
-    """
-    asking = config.asking
-    if asking.ask == "auto" and config.sets and all(s.open for s in config.sets):
-        asking = replace(asking, ask="open")
-    if asking.ask != "open":
-        for probe_set in config.sets:
-            refuse_options(probe_set)
-        return {"asking": asking}
-    return {"asking": asking, "sets": tuple(open_form(s) for s in config.sets)}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, out, print_json
 from clika_client.common.paths import home
@@ -13,14 +16,21 @@ from clika_providers.install import install_hint, own_version
 _EXTRAS = {
     "local": ("llama-cpp-python",),
     "parquet": ("pyarrow",),
+    "ray": ("ray",),
     "report": ("altair", "vl-convert-python"),
     "teach": ("torch", "transformers", "peft", "gguf"),
 }
 
 
-def doctor(db: Db = None, as_json: AsJson = False) -> None:
+def doctor(
+    ray: Annotated[
+        str | None, typer.Option(help="Look at the machines of this Ray cluster too: HOST:PORT, auto, or local.")
+    ] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what this installation can do and what is missing."""
-    found = {
+    found: dict[str, Any] = {
         "clika": own_version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -30,6 +40,8 @@ def doctor(db: Db = None, as_json: AsJson = False) -> None:
         "keys_set": _keys(),
         "local": _local(),
     }
+    if ray is not None:
+        found["ray"] = _cluster(ray)
     if as_json:
         print_json(found)
         return
@@ -69,6 +81,13 @@ def _local() -> dict[str, Any]:
     return dict(describe_build())
 
 
+def _cluster(address: str) -> dict[str, Any]:
+    from clika_providers.cluster.survey import survey
+
+    nodes, problems = survey(address)
+    return {"nodes": [dataclasses.asdict(node) for node in nodes], "missing": problems}
+
+
 def _lines(found: dict[str, Any]) -> list[str]:
     lines = [
         f"clika {found['clika']}, Python {found['python']}, {found['platform']}",
@@ -86,6 +105,14 @@ def _lines(found: dict[str, Any]) -> list[str]:
             lines += [f"  advice: {advice}" for advice in values]
         else:
             lines.append(f"  {name.replace('_', ' ')}: {', '.join(_said(name, v) for v in values) or 'nothing'}")
+    for node in found.get("ray", {}).get("nodes", ()):
+        lines.append(
+            f"node {node['address']} {node['node'][:6]}: {node['cpus']:g} CPUs, {node['gpus']:g} GPUs, clika "
+            f"{node['clika'] or 'missing'}, llama-cpp-python {node['llama'] or 'missing'} ({node['build']}), API keys "
+            f"set: {', '.join(node['keys_set']) or 'none'}"
+        )
+    if "ray" in found:
+        lines += [f"missing: {problem}" for problem in found["ray"]["missing"]] or ["the cluster lacks nothing"]
     return lines
 
 

@@ -13,8 +13,9 @@ from clika_client.cli.common import err, out, print_json, write_text
 from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 
 if TYPE_CHECKING:
+    from clika_client.asking.config import RunConfig
     from clika_client.asking.plan import Plan
-    from clika_client.asking.run import PreparedRun, RunConfig, RunResult
+    from clika_client.asking.run import PreparedRun, RunResult
     from clika_client.cli.gate_options import Gates
     from clika_client.judging.judge import Judged
     from clika_client.scoring.records import Scores

@@ -21,7 +21,7 @@ from clika_client.cli.server_options import (
     LOCAL,
     MONEY,
     SERVER,
-    BaseUrl,
+    BaseUrls,
     Concurrency,
     DryRun,
     InsecureHttp,
@@ -32,11 +32,16 @@ from clika_client.cli.server_options import (
     ModelsDir,
     Patience,
     Prices,
+    Ray,
+    RayActors,
+    RayGpus,
     Rpm,
     Threads,
     Timeout,
     Tpm,
+    addresses,
     check_above_zero,
+    cluster_options,
 )
 from clika_client.cli.study import given_settings
 from clika_client.common.errors import UserError
@@ -105,7 +110,7 @@ def run(
     thinking: Annotated[bool, in_asking("--thinking", help="Let reasoning models think.")] = False,
     no_cache: Annotated[bool, in_asking("--no-cache", help="Neither read nor keep stored replies.")] = False,
     refresh: Annotated[bool, in_asking("--refresh", help="Ask again and replace stored replies.")] = False,
-    base_url: BaseUrl = None,
+    base_url: BaseUrls = None,
     key_command: KeyCommand = None,
     insecure_http: InsecureHttp = False,
     concurrency: Concurrency = None,
@@ -130,6 +135,9 @@ def run(
     sequences: Annotated[int | None, in_local("--n-sequences", min=1, help="Local sequences per batch.")] = None,
     lora: Lora = None,
     models_dir: ModelsDir = None,
+    ray: Ray = None,
+    ray_actors: RayActors = None,
+    ray_gpus: RayGpus = None,
     max_cost: MaxCost = None,
     prices: Prices = None,
     batch: Annotated[bool, in_money("--batch", help="Submit as a half-price batch; see `clika batch`.")] = False,
@@ -156,8 +164,8 @@ def run(
     clika run study.toml --max-cost 2
     clika run mine.jsonl -m ollama/qwen3:4b --map question=q,gold=answer
     """
+    from clika_client.asking.config import RunConfig
     from clika_client.asking.plan import Asking, Items
-    from clika_client.asking.run import RunConfig
     from clika_client.prompts.catalogue import get_style
     from clika_client.store.store import Store
     from clika_providers import ProviderOptions
@@ -166,7 +174,7 @@ def run(
     _check_word("--permute", permute, ("none", "cyclic"))
     check_above_zero(rpm=rpm, tpm=tpm, timeout=timeout, max_cost=max_cost, patience=patience)
     options = ProviderOptions(
-        base_url=base_url,
+        **addresses(base_url),
         key_command=key_command,
         concurrency=concurrency,
         rpm=rpm,
@@ -196,6 +204,8 @@ def run(
     )
     if judge is not None and (ask != "open" or batch):
         raise UserError("--judge judges the replies of --ask open, as they come; of batches later: clika judge JUDGE")
+    if ray is not None and batch:
+        raise UserError("--batch and --ray do not go together: a batch is asked by the vendor's machines")
     config = RunConfig(
         sets=_sets(sets, columns or [], reference, k),
         models=tuple(dict.fromkeys(model)),
@@ -207,6 +217,7 @@ def run(
         refresh=refresh,
         max_cost=max_cost,
         fallback=fallback,
+        cluster=cluster_options(ray, ray_actors, ray_gpus),
         prices=prices,
         settings=given_settings(context),
     )

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.answers.cells import read_cell
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
-from clika_client.asking.run import PreparedRun, RunConfig, Silent
+from clika_client.asking.run import PreparedRun, Silent
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish
 from clika_client.conductivity.formats import write_json

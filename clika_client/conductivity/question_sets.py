@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
-from clika_client.asking.run import RunConfig
 from clika_client.conductivity.material import Form, Question
 from clika_client.prompts.catalogue import get_style
 from clika_client.prompts.layout import Layout

@@ -13,6 +13,8 @@ class ProviderOptions:
     """How to reach and run a model. Fields that do not apply to a provider are ignored by it."""
 
     base_url: str | None = None
+    more_urls: tuple[str, ...] = ()
+    """Further addresses of the same model; the row is named by `base_url`."""
     key_command: str | None = None
     """A shell command that prints the API key, for those who keep keys in a vault."""
     need_key: bool = True

@@ -49,6 +49,10 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
     name, model = parse_spec(spec)
     options = options or ProviderOptions()
     server = known_servers().get(name)
+    if options.more_urls and server is not None and server.kind in ("openai", "anthropic"):
+        from clika_providers.hosted.several import connect_several
+
+        return connect_several(spec, options, lambda one: connect(spec, one))
     if server is None:
         return _from_plugin(plugins()[name], model, options)
     return _BUILT_IN[server.kind](server, model, options)

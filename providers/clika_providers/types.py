@@ -98,10 +98,11 @@ class Completion:
 class Provider(Protocol):
     """One model behind one door. A new vendor is a class with these members.
 
-    It may have five more, each with a default for those that lack it: `runs_here` (the model computes in this process,
+    It may have six more, each with a default for those that lack it: `runs_here` (the model computes in this process,
     so models take turns; False), `usual_ask` (what `auto` stands for; "text"), `most_output(request)` (tokens a reply
-    can be billed for; the request's), `notes` (sentences for the user; none), and `likelihood_form()` (a coroutine: in
-    which form a server tells the likelihood of options, RunError where it does not; it never does).
+    can be billed for; the request's), `notes` (sentences for the user; none), `likelihood_form()` (a coroutine: in
+    which form a server tells the likelihood of options, RunError where it does not; it never does), and `prepare()` (a
+    coroutine: what has to be known of the servers before the first question, RunError where it is not so; nothing).
     """
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
@@ -17,7 +17,7 @@ from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import Where, quoted
 from clika_providers.traffic.limiter import RateLimiter, shared_flow
-from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.traffic.retry import Caller, Flow, Reply
 from clika_providers.types import Completion, Json, Request
 
 _LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
@@ -45,6 +45,10 @@ class Adapter(ABC):
     async def _attempt(self, request: Request) -> Reply:
         """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
 
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections."""
+
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""
 
@@ -52,6 +56,14 @@ class Adapter(ABC):
             return await self._attempt(request)
 
         return await self.caller.call(attempt, estimated_tokens(request))
+
+    async def attempt(self, request: Request) -> Reply:
+        """One try, for those who keep pace, retries and circuit themselves; raises ProviderError."""
+        return await self._attempt(request)
+
+    def share(self, flow: Callable[[], Flow]) -> None:
+        """Take the pace from a limiter that other machines share."""
+        self.caller = Caller(flow, self.caller.breaker, self.options)
 
     @property
     def spec(self) -> str:
@@ -89,11 +101,14 @@ class Adapter(ABC):
         """What the user should know about how this model was asked."""
         return self.lessons.notes
 
+    def flow_name(self) -> str:
+        """What all models behind this address and key have in common."""
+        digest = hashlib.blake2b((self._key or "").encode(), digest_size=8).hexdigest()
+        return f"{self._server.name} {self.address} {digest}"
+
     def _flow(self) -> RateLimiter:
         """The flow shared by all models behind this address and key."""
-        digest = hashlib.blake2b((self._key or "").encode(), digest_size=8).hexdigest()
-        name = f"{self._server.name} {self.address} {digest}"
-        return shared_flow(name, self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+        return shared_flow(self.flow_name(), self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
 
 
 def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import THROTTLE_STATUS, quoted
-from clika_providers.traffic.limiter import RateLimiter
+from clika_providers.traffic.limiter import Ticket
 from clika_providers.types import Completion
 
 T = TypeVar("T")
@@ -33,6 +33,26 @@ class Reply:
 
     completion: Completion
     headers: Mapping[str, str]
+
+
+class Flow(Protocol):
+    """Who says when a call may start, and learns what became of it: a RateLimiter, or one far away."""
+
+    def slot(self, tokens: float = 0.0) -> AbstractAsyncContextManager[Ticket]:
+        """Wait for permission to start, then hold a slot."""
+        ...
+
+    def succeeded(self, ticket: Ticket, headers: Mapping[str, str], tokens: int | None) -> None:
+        """A reply arrived."""
+        ...
+
+    def refused_by_server(self, ticket: Ticket, retry_after: float | None, headers: Mapping[str, str]) -> None:
+        """The server was asked too much."""
+        ...
+
+    def start_again(self) -> None:
+        """Forget what refusals taught."""
+        ...
 
 
 async def persistently(ask: Callable[[], Awaitable[T]], options: ProviderOptions) -> T:
@@ -82,7 +102,7 @@ def _asked_too_much(error: ProviderError) -> bool:
 class Caller:
     """Makes calls to one model with everything that is the same for every vendor."""
 
-    def __init__(self, flow: Callable[[], RateLimiter], breaker: CircuitBreaker, options: ProviderOptions) -> None:
+    def __init__(self, flow: Callable[[], Flow], breaker: CircuitBreaker, options: ProviderOptions) -> None:
         self._flow = flow
         self.breaker = breaker
         self._options = options

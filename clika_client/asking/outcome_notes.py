@@ -1,0 +1,37 @@
+"""What is noted of how a model was asked: what it cost, which model answered behind the name, why asking ended."""
+
+from __future__ import annotations
+
+from clika_client.asking.workers import BudgetReached, Outcome, Stopped
+
+_SHOWN = 80
+"""Characters of a served model's name that are kept."""
+
+
+def about_the_answers(outcome: Outcome, before: str | None) -> list[str]:
+    """What belongs under every later table; `before` is the model that served the latest reply of an earlier run."""
+    if len(outcome.served) > 1:
+        listed = ", ".join(f"{name} {count} times" for name, count in outcome.served.most_common(5))
+        return [f"{outcome.spec}: the model behind the name changed during the run: {listed}"]
+    if before and outcome.served and before[:_SHOWN] not in outcome.served:
+        return [
+            f"{outcome.spec}: the model behind the name changed since the last run: {before[:_SHOWN]} then, "
+            f"{next(iter(outcome.served))} now; a row may hold answers of both"
+        ]
+    return []
+
+
+def about_this_run(outcome: Outcome) -> list[str]:
+    """What is no news under a later table."""
+    told = []
+    if outcome.cost:
+        counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
+        useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
+        told.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}")
+    if outcome.shared:
+        told.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
+    if isinstance(outcome.stop, BudgetReached):
+        told.append(f"{outcome.spec}: stopped before exceeding --max-cost ({outcome.stop}); the row is partial")
+    elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):
+        told.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
+    return told

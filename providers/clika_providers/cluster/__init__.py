@@ -1,0 +1,1 @@
+"""Models asked on many machines through Ray; nothing of it is imported before a cluster is named."""
