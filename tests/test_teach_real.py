@@ -68,7 +68,7 @@ def test_two_processes_take_the_steps_of_one(method: str, base: Path, tmp_path: 
     job = {"model_dir": str(base), "teaching_file": str(facts), "out_dir": str(tmp_path / "two")}
     document = {**job, "settings": asdict(settings), "gates": {"taught": str(facts)}, "epochs": settings.epochs}
     (tmp_path / "job.json").write_text(json.dumps(document))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "clika_client.conductivity.launch", str(tmp_path / "job.json")]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
