@@ -108,6 +108,10 @@ app.command("doctor")(doctor_cmd.doctor)
 app.add_typer(teach_cmd.teach_app, name="teach")
 
 
+_GIVES_TO = {"runs": ("run",)}
+"""Commands that hand their work to another one: a run is repeated and resumed by `run`."""
+
+
 @cache
 def command(name: str | None = None) -> Callable[..., Any]:
     """The command line with one command, or with all where none is named, made once.
@@ -116,8 +120,9 @@ def command(name: str | None = None) -> Callable[..., Any]:
     """
     asked = copy(app)
     if name is not None:
-        asked.registered_commands = [info for info in app.registered_commands if info.name == name]
-        asked.registered_groups = [info for info in app.registered_groups if info.name == name]
+        wanted = (name, *_GIVES_TO.get(name, ()))
+        asked.registered_commands = [info for info in app.registered_commands if info.name in wanted]
+        asked.registered_groups = [info for info in app.registered_groups if info.name in wanted]
     return typer.main.get_command(asked)
 
 
