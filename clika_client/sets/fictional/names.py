@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, get_args
@@ -27,6 +26,7 @@ SYLLABLES = 3
 SHORTEST = 3
 """Shorter answers would be found by accident inside other words."""
 
+_SYLLABLES = [consonant + vowel for consonant in CONSONANTS for vowel in VOWELS]
 Names = Mapping[str, str]
 """Language tag → the name in that language."""
 NameKind = Literal["coined", "transliterated"]
@@ -111,17 +111,19 @@ class Coiner:
             by_script.setdefault(language.spelling.script, []).append(language.tag)
         self.share = {tag: (n, len(tags)) for tags in by_script.values() for n, tag in enumerate(tags)}
         self.answers: set[str] = set()
+        self.begun: dict[str, set[str]] = {}
+        """Language → beginnings of its continents, of which no place is an inflected form."""
 
     def continents(self, number: int) -> dict[str, list[str]]:
         """Language → its continents' names; they begin unlike one another, whatever becomes of their ends."""
         words: dict[str, list[str]] = {}
         for tag in self.languages:
-            begun: set[str] = set()
+            begun = self.begun.setdefault(tag, set())
             words[tag] = []
             draw = self.words(tag, "continent")
             while len(words[tag]) < number:
                 sounds, word, form = next(draw)
-                beginning = "".join(part[:2] for part in sounds.split("-")[:2])
+                beginning = _beginning(sounds)
                 inside = any(form in other or other in form for other in self.answers)
                 if beginning not in begun and not inside:
                     begun.add(beginning)
@@ -134,8 +136,8 @@ class Coiner:
         draw = self.words(tag, "place")
         words: list[str] = []
         while len(words) < number:
-            _, word, form = next(draw)
-            if not _contains(form, self.answers):
+            sounds, word, form = next(draw)
+            if _beginning(sounds) not in self.begun[tag] and not _contains(form, self.answers):
                 words.append(word)
         return words
 
@@ -145,14 +147,26 @@ class Coiner:
         spelling, (own, of) = self.languages[tag].spelling, self.share[tag]
         seen: set[str] = set()
         while True:
-            sounds = _sounds(rng)
-            if zlib.crc32(sounds.encode()) % of != own:
-                continue
+            sounds = _own_sounds(rng, own, of)
             word = spell(sounds, spelling, kind)
             form = skeleton(word)
             if form not in seen and len(form) >= SHORTEST and plain(word) not in self.real:
                 seen.add(form)
                 yield sounds, word, form
+
+
+def _own_sounds(rng: random.Random, own: int, of: int) -> str:
+    """Sounds that only one of `of` languages draws: divided by that, the sum of its syllables' numbers leaves `own`."""
+    first = [int(rng.random() * len(_SYLLABLES)) for _ in range(SYLLABLES - 1)]
+    rest = (own - sum(first)) % of
+    last = rest + of * int(rng.random() * ((len(_SYLLABLES) - rest - 1) // of + 1))
+    closed = [_SYLLABLES[n] + (rng.choice(CODAS) if rng.random() < CODA_SHARE else "") for n in first]
+    return "-".join([*closed, _SYLLABLES[last]])
+
+
+def _beginning(sounds: str) -> str:
+    """The first two syllables without what closes them."""
+    return "".join(part[:2] for part in sounds.split("-")[:2])
 
 
 def _sounds(rng: random.Random) -> str:
