@@ -21,6 +21,7 @@ import gguf_factory
 import pytest
 from clika import COMMAND, KEY, clika, count, write_probes
 from servers.loopback import Answer, Loopback, Seen
+from test_server_likelihood import echoing
 
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Plan
@@ -30,8 +31,9 @@ from clika_client.prompts.catalogue import get_style
 from clika_client.sets.catalogue import resolve
 from clika_client.store.store import Store
 from clika_providers import ProviderOptions, RunError
+from clika_providers.cluster.actors import Actor, Shape
 from clika_providers.cluster.flow import Limiter
-from clika_providers.cluster.pool import Pool, Shape, _Actor
+from clika_providers.cluster.pool import Pool
 from clika_providers.cluster.settings import ClusterOptions
 from clika_providers.cluster.worker import Facts
 
@@ -121,11 +123,15 @@ class At(Silent):
 
 
 def run(
-    nodes: Nodes, db: Path, probes: Path, model: str, listener: Silent | None = None, ask: str = "auto", **options: Any
-) -> RunResult:
+    nodes: Nodes | None, db: Path, probes: Path, model: str, listener: Silent | None = None, ask: str = "auto",
+    money: tuple[float, Path] | None = None, **options: Any,
+) -> RunResult:  # fmt: skip
+    """On this machine where there are no `nodes`; `money` is the most that may be spent, and the prices."""
+    most, prices = money or (None, None)
     config = RunConfig(
         sets=(resolve(str(probes)),), models=(model,), style=get_style("plain"), asking=Asking(ask=ask),  # type: ignore[arg-type]
-        cluster=ClusterOptions(nodes.address), options=ProviderOptions(**options),
+        cluster=ClusterOptions(nodes.address) if nodes else None, options=ProviderOptions(**options),
+        max_cost=most, prices=prices,
     )  # fmt: skip
     with Store(db) as store:
         return evaluate(store, config, listener or Silent())
@@ -191,6 +197,38 @@ def test_a_lost_worker_loses_no_reply_and_its_questions_are_asked_once_more(node
     assert max(asked.values()) <= 2
     assert sum(asked.values()) - 80 <= 8, "more was asked again than was in flight"
     assert any("was lost" in sentence for sentence in killing.said)
+
+
+def test_no_ceiling_is_passed_though_a_worker_is_lost_and_the_same_command_asks_what_is_missing(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    """What was lost with its worker may have been billed: the server's bill holds it, and so does the ceiling."""
+    probes, prices, db = write_probes(tmp_path / "mine.jsonl", 40), tmp_path / "prices.toml", tmp_path / "c.db"
+    prices.write_text('[[price]]\nmodel = "openai/dear"\ninput = 100\noutput = 400\nsource = "a test"\n')
+    each = (50 * 100 + 1 * 400) / 1e6
+    with Loopback(slowly) as server:
+        given = {"base_url": server.url, "concurrency": 4}
+        killing = At(8, lambda: os.kill(nodes.workers()[-1], signal.SIGKILL))
+        stopped = run(nodes, db, probes, "openai/dear", killing, money=(0.3, prices), **given)
+        first, kept = questions(server.seen), count(db)
+        assert (stopped.status, any("was lost" in sentence for sentence in killing.said)) == ("stopped", True)
+        assert sum(first.values()) * each <= 0.3
+        assert 8 < kept < 80
+        done = run(nodes, db, probes, "openai/dear", money=(5.0, prices), **given)
+        asked = questions(server.seen)
+    assert (done.status, done.outcomes[0].asked, count(db), len(asked)) == ("done", 80 - kept, 80, 80)
+    assert sum(asked.values()) - sum(first.values()) == 80 - kept, "more than what was missing was asked"
+
+
+def test_a_server_tells_the_same_likelihoods_through_the_cluster(nodes: Nodes, tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    with Loopback(echoing) as server:
+        given = {"base_url": server.url, "ask": "likelihood"}
+        here = run(None, tmp_path / "here.db", probes, "openai/m", **given)
+        there = run(nodes, tmp_path / "there.db", probes, "openai/m", **given)
+    assert here.status == there.status == "done"
+    assert replies(tmp_path / "there.db") == replies(tmp_path / "here.db")
+    assert count(tmp_path / "there.db") == 6
 
 
 def test_a_killed_driver_leaves_what_it_had_received_and_the_same_command_asks_the_rest(
@@ -272,6 +310,6 @@ def test_machines_that_would_answer_differently_are_refused_in_a_sentence() -> N
     pool = Pool(shape, asyncio.new_event_loop(), lambda _: None)
     try:
         with pytest.raises(RunError, match=r"build is a at 10\.0\.0\.1 aaaaaa and b at 10\.0\.0\.1 bbbbbb"):
-            pool._agree([_Actor(None, one) for one in facts])
+            pool._agree([Actor(None, one) for one in facts])
     finally:
         pool._loop.close()

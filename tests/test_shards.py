@@ -14,8 +14,10 @@ from clika import clika
 import clika_client
 from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
-from clika_client.scoring.load import Wanted
-from clika_client.scoring.score import score_store
+from clika_client.scoring import shards
+from clika_client.scoring.load import Loaded, Wanted
+from clika_client.scoring.records import Scores
+from clika_client.scoring.score import score_store, scored
 from clika_client.scoring.score_sets import Options
 from clika_client.scoring.shards import score_shards
 from clika_client.sets.probes import Item, Probe, ProbeSet
@@ -130,6 +132,25 @@ def test_a_question_in_two_shards_counts_once_with_the_reply_of_the_first(tmp_pa
     two = sharded(asked(tmp_path / "two.db", MockProvider("B", name="m")))
     assert figures(score_shards([one, two], options=OPTIONS)) == figures(score_shards([one], options=OPTIONS))
     assert figures(score_shards([two, one], options=OPTIONS)) == figures(score_shards([two], options=OPTIONS))
+
+
+def test_of_each_reply_two_bytes_are_held_and_rows_that_were_asked_the_same_share_one_array_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Loaded] = []
+
+    def keep(loaded: Loaded, options: Options, **more: Any) -> Scores:
+        held.append(loaded)
+        return scored(loaded, options, **more)
+
+    monkeypatch.setattr(shards, "scored", keep)
+    given = [sharded(asked(tmp_path / f"{name}.db", model(name, wrong))) for name, wrong in (("a", 5), ("b", 3))]
+    score_shards(given, options=OPTIONS)
+    arrays = [a for block in held[0].blocks for a in (block.answers, block.reasons, block.asked)]
+    owners = {id(owner): owner.nbytes for a in arrays for owner in (a if a.base is None else a.base,)}
+    replies = sum(block.answers.size for block in held[0].blocks)
+    assert len(held[0].blocks) == 2
+    assert sum(owners.values()) == 2 * replies + replies / 2
 
 
 def test_what_is_no_shard_or_was_changed_is_told(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from clika_client.scoring.metrics.catalogue import CELL_METRICS, SUMMARY_METRICS
 from clika_client.scoring.metrics.confidence import DESCRIBED as CONFIDENCE
 from clika_client.scoring.metrics.confidence import confidence
 from clika_client.scoring.metrics.row_figures import BesideOthers
-from clika_client.scoring.model_scores import row_summary
+from clika_client.scoring.model_scores import beside, row_summary
 from clika_client.scoring.score_sets import Options, make_parts
 from clika_client.sets.probes import Item, Probe, ProbeSet
 
@@ -64,7 +64,7 @@ def _measured(
     part = next(make_parts([block], {0: probe_set}, options))
     measured = measure(part, block, options)
     cells = {field: float(found.value[1]) for field, found in measured.figures.figures.items()}
-    summary = row_summary(part, block, measured, BESIDE, options)
+    summary = beside(row_summary(part, block, measured, options), BESIDE)
     return cells, {field: figure.value for field, figure in summary.figures.items()}
 
 

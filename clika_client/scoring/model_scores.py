@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,22 +24,18 @@ from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
 _FEWEST_CLUSTERS = 3
+_RANKED = "ra_unclipped"
+"""What rows are ranked by."""
 POWER_Z = 0.8416212335729143
 """Normal quantile of .8: a difference is to be found four times out of five."""
 
 
 def row_summary(
-    part: ScoredSet,
-    block: AnswerGrid,
-    measured: Measured,
-    beside: BesideOthers | None,
-    options: Options,
-    unranked: str = "",
+    part: ScoredSet, block: AnswerGrid, measured: Measured, options: Options, unranked: str = ""
 ) -> RowSummary:
-    """What needs several languages at once."""
+    """What needs several languages at once; without `beside`, which needs the other rows too."""
     row = measured.figures
     found = {metric.field: metric.function(row) for metric in MEAN_METRICS} | dict(measured.row)
-    found |= {m.field: NOTHING if beside is None else m.function(beside) for m in BESIDE_METRICS}
     pairs = consistency.all_pairs(block.answers, part.gold, options.variant)
     return RowSummary(
         model=block.key.model,
@@ -51,7 +48,7 @@ def row_summary(
         settings=block.key.settings,
         anchor=options.anchor,
         languages=block.languages,
-        counted=tuple(block.languages[i] for i in row.counted("ra_unclipped")),
+        counted=tuple(block.languages[i] for i in row.counted(_RANKED)),
         items=len(part.positions),
         clusters=part.clusters_of(block),
         pairs=tuple(tuple(float(v) for v in line) for line in pairs),
@@ -64,6 +61,18 @@ def row_summary(
     )
 
 
+def beside(summary: RowSummary, others: BesideOthers | None) -> RowSummary:
+    """A row's summary with what is told of it beside other models."""
+    found = {m.field: NOTHING if others is None else m.function(others) for m in BESIDE_METRICS}
+    return replace(summary, figures={**summary.figures, **{f: Figure(*map(float, told)) for f, told in found.items()}})
+
+
+def for_ranks(measured: Measured) -> Measured:
+    """A row without the replicates that only its own summary needs: of forty bytes a reply, eight stay."""
+    row = measured.figures
+    return replace(measured, figures=replace(row, replicates={f: row.replicates[f] for f in (_RANKED,)}))
+
+
 def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list[tuple[int, int, Figure]]:
     """Rows that follow each other in mean RA of the others, (higher, lower, the paired difference with its interval).
 
@@ -73,7 +82,7 @@ def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list
     order = sorted(ranked, key=lambda i: -rows[i].other_ra)
     found = []
     for higher, lower in pairwise(order):
-        difference = mean_difference(measured[lower], measured[higher], "ra_unclipped")
+        difference = mean_difference(measured[lower], measured[higher], _RANKED)
         if rows[higher].model != rows[lower].model and difference is not None:
             found.append((higher, lower, difference))
     return found

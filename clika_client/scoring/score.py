@@ -15,10 +15,10 @@ from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.language_scores import cell_records
 from clika_client.scoring.load import Loaded, NothingStored, Wanted, load
-from clika_client.scoring.measure import measure
+from clika_client.scoring.measure import Measured, measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided
-from clika_client.scoring.model_scores import find_ties, neighbours, row_summary, smallest_detectable
+from clika_client.scoring.model_scores import beside, find_ties, for_ranks, neighbours, row_summary, smallest_detectable
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
@@ -84,15 +84,15 @@ def _score_part(
     part: ScoredSet, options: Options, first_row: int
 ) -> tuple[list[Record], list[RowSummary], list[Tie], float]:
     """Scores of one table, and the smallest difference it shows; `first_row` is the number its first row will have."""
-    measured = [measure(part, block, options) for block in part.blocks]
-    records = [
-        record
-        for block, m in zip(part.blocks, measured, strict=True)
-        for record in cell_records(part, block, m, options)
-    ]
-    beside = beside_others(part, measured, options)
-    each = zip(part.blocks, measured, beside, part.compared.unranked, strict=True)
-    rows = [row_summary(part, block, m, other, options, unranked) for block, m, other, unranked in each]
+    measured: list[Measured] = []
+    records: list[Record] = []
+    alone: list[RowSummary] = []
+    for block, unranked in zip(part.blocks, part.compared.unranked, strict=True):
+        whole = measure(part, block, options)
+        records += cell_records(part, block, whole, options)
+        alone.append(row_summary(part, block, whole, options, unranked))
+        measured.append(for_ranks(whole))
+    rows = list(map(beside, alone, beside_others(part, measured, options)))
     pairs = neighbours(rows, measured) if options.bootstrap else []
     return records, rows, find_ties(rows, pairs, first_row), smallest_detectable(rows, pairs)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clika_client.common.answer_codes import Bools
 from clika_client.sets.packed import from_blocks, to_blocks
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.schema import CellKey
@@ -37,8 +38,8 @@ class ShardCell:
     """As its rows call it."""
     set: str
     set_version: int
-    asked: npt.NDArray[np.int64]
-    """Positions of the items that were put to the model."""
+    asked: bytes
+    """Which items were put to the model, as `packed` gives them: thousands of cells are held until the last is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ class Footer:
     notes: Sequence[str]
 
 
+def packed(asked: npt.NDArray[np.integer], n: int) -> bytes:
+    """Positions among `n` items, small: as compressed bits."""
+    bits = np.zeros(n, np.bool_)
+    bits[asked] = True
+    return zlib.compress(np.packbits(bits).tobytes())
+
+
+def unpacked(asked: bytes, n: int) -> Bools:
+    """Per item whether it is among the positions that were `packed`; a text that unfolds to more is cut off."""
+    bits = zlib.decompressobj().decompress(asked, n // 8 + 1)
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=n).astype(np.bool_)
+
+
 def to_text(footer: Footer) -> str:
     """As it stands in the file."""
     return json.dumps(
@@ -61,7 +75,7 @@ def to_text(footer: Footer) -> str:
             "version": _VERSION,
             "sets": [[base64.b64encode(block).decode() for block in to_blocks(s)] for s in footer.sets],
             "since": list(footer.since),
-            "cells": [_cell(cell, footer.sets[cell.key.set_id].n) for cell in footer.cells],
+            "cells": [_cell(cell) for cell in footer.cells],
             "stamps": dict(footer.stamps),
             "notes": list(footer.notes),
         }
@@ -89,22 +103,19 @@ def _read_set(blocks: list[str], known: dict[str, ProbeSet]) -> ProbeSet:
     return known[digest]
 
 
-def _cell(cell: ShardCell, n: int) -> dict[str, Any]:
-    bits = np.zeros(n, np.bool_)
-    bits[cell.asked] = True
+def _cell(cell: ShardCell) -> dict[str, Any]:
     return {
         "key": {field.name: getattr(cell.key, field.name) for field in fields(cell.key)},
         "reading": cell.reading,
         "model": cell.model,
         "set": cell.set,
         "set_version": cell.set_version,
-        "asked": base64.b64encode(zlib.compress(np.packbits(bits).tobytes())).decode(),
+        "asked": base64.b64encode(cell.asked).decode(),
     }
 
 
 def _read_cell(held: dict[str, Any], sets: Sequence[ProbeSet]) -> ShardCell:
     key = CellKey(**held["key"])
-    n = sets[key.set_id].n
-    packed = zlib.decompressobj().decompress(base64.b64decode(held["asked"]), n // 8 + 1)
-    asked = np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8), count=n))
+    asked = base64.b64decode(held["asked"])
+    unpacked(asked, sets[key.set_id].n)  # a footer that was damaged is told of before anything is read
     return ShardCell(key, held["reading"], held["model"], held["set"], int(held["set_version"]), asked)

@@ -1,7 +1,7 @@
 """Scores of Parquet shards that many runs exported: read once by DuckDB, shard by shard, then scored like a database.
 
-Of each reply three bytes are kept: the choice, the reason for none, and that it was asked. Shards may be larger than
-the memory of the machine by far. DuckDB reads them, as it took less CPU and memory than Polars (docs/benchmarks.md).
+Of each reply two bytes are kept: the choice, and the reason for none. Shards may be larger than the memory of the
+machine by far. DuckDB reads them, as it took less CPU and memory than Polars (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import numpy.typing as npt
 from clika_client.answers.cells import PROBABILITIES, REASONS, CellAnswers, reading_for
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.answers.open.judged import judge_of
-from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Floats
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Bools, Floats
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import RowKey
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.load import Loaded, Wanted, block_from, chosen_cells, display_names, row_key
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
 from clika_client.scoring.set_versions import chosen_versions, distinct_names, version_notes, versions_of
-from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text
+from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text, unpacked
 from clika_client.sets.packed import set_digest
 from clika_client.sets.probes import MEASURES, ProbeSet
 from clika_client.store.schema import CellKey, SetInfo
@@ -46,7 +46,10 @@ class _Cell:
 
 
 class _Gathered:
-    """The answers of all cells in flat arrays, and where each cell begins; a reply met first is the one that counts."""
+    """The answers of all cells in flat arrays, and where each cell begins; a reply met first is the one that counts.
+
+    The cells of a row lie together, so that the row's block can take their place.
+    """
 
     def __init__(self, cells: Sequence[_Cell], sets: Mapping[int, ProbeSet]) -> None:
         self._starts: dict[_Cell, slice] = {}
@@ -54,7 +57,9 @@ class _Gathered:
         for cell in cells:
             self._starts[cell] = slice(total, total := total + sets[cell.key.set_id].n)
         self._choices, self._reasons = np.full(total, MISSING, np.int8), np.zeros(total, np.uint8)
-        self._asked = np.zeros(total, np.bool_)
+        self._asked: dict[_Cell, list[bytes]] = {}
+        self._grids: dict[bytes, Bools] = {}
+        """Most rows were asked the same, and hold one array of it."""
         options = max((sets[c.key.set_id].k for c in cells if c.reading == PROBABILITIES), default=0)
         self._scores = np.full((total, options), np.nan) if options else None
 
@@ -68,21 +73,33 @@ class _Gathered:
         found = self._starts.get(cell)
         return -1 if found is None else found.start
 
-    def ask(self, cell: _Cell, positions: npt.NDArray[np.int64]) -> None:
-        """Note what was asked."""
-        self._asked[self._starts[cell]][positions] = True
+    def ask(self, cell: _Cell, asked: bytes) -> None:
+        """Note what one shard says was asked."""
+        known = self._asked.setdefault(cell, [])
+        if asked not in known:
+            known.append(asked)
 
     def put(self, at: npt.NDArray[np.int64], choices: npt.NDArray[Any], reasons: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Keep answers at flat places; returns which of them were new."""
         new = self._choices[at] == MISSING
         self._choices[at[new]], self._reasons[at[new]] = choices[new], reasons[new]
-        self._asked[at] = True
         return np.asarray(new)
 
     def put_scores(self, at: npt.NDArray[np.int64], scores: Floats) -> None:
         """Keep figures per option of as many options as `scores` is wide."""
         assert self._scores is not None
         self._scores[at, : scores.shape[1]] = scores
+
+    def block(self, key: RowKey, cells: Sequence[_Cell], probe_set: ProbeSet) -> AnswerGrid:
+        """One row's answers. They are written over what was gathered of its cells, which are done with."""
+        block = block_from(self, key, cells, probe_set)
+        start, shape = min(self._starts[cell].start for cell in cells), block.answers.shape
+        here = slice(start, start + block.answers.size)
+        answers, reasons = self._choices[here].reshape(shape), self._reasons[here].reshape(shape)
+        answers[:], reasons[:] = block.answers, block.reasons
+        name = np.packbits(block.asked).tobytes() + repr(shape).encode()
+        asked = self._grids.setdefault(name, block.asked)
+        return replace(block, answers=answers, reasons=reasons, asked=asked)
 
     # ---- as load.AnswerSource
 
@@ -93,7 +110,11 @@ class _Gathered:
 
     def asked(self, cell: _Cell) -> npt.NDArray[np.int64]:
         """See load.AnswerSource."""
-        return np.flatnonzero(self._asked[self._starts[cell]])
+        here = self._starts[cell]
+        asked = self._choices[here] != MISSING
+        for held in self._asked.get(cell, ()):
+            asked |= unpacked(held, here.stop - here.start)
+        return np.flatnonzero(asked)
 
     def scores(self, cell: _Cell, probe_set: ProbeSet, reading: str) -> Floats:
         """See load.AnswerSource."""
@@ -132,14 +153,14 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
         held = ", ".join(sorted({cell.reading for cell in everything})) or "none"
         raise UserError(f"the shards hold no answers read as {', '.join(wanted.readings)}; they hold readings: {held}")
     _refuse(chosen, sets)
-    gathered = _Gathered(chosen, sets)
-    for path, footer in footers.items():
-        _read(path, footer, cells[path], gathered)
     grouped: dict[RowKey, list[_Cell]] = {}
     for cell in chosen:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
-    blocks = tuple(block_from(gathered, key, rows, sets[key.set_id]) for key, rows in grouped.items())
-    del gathered  # its answers are in the blocks now
+    gathered = _Gathered([cell for row in grouped.values() for cell in row], sets)
+    for path, footer in footers.items():
+        _read(path, footer, cells[path], gathered)
+    blocks = tuple(gathered.block(key, row, sets[key.set_id]) for key, row in grouped.items())
+    del gathered  # its answers are the blocks' now
     kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
     identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}

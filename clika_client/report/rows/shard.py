@@ -9,7 +9,7 @@ import numpy as np
 from clika_client.answers.cells import reading_stamp
 from clika_client.report.rows.rows import reply_cells
 from clika_client.scoring.load import Wanted, choose
-from clika_client.scoring.shard_footer import Footer, ShardCell
+from clika_client.scoring.shard_footer import Footer, ShardCell, packed
 from clika_client.store.store import Store
 
 
@@ -26,7 +26,7 @@ def footer_of(store: Store, wanted: Wanted | None = None) -> Footer:
             part.shared["model"],
             part.shared["set"],
             part.shared["set_version"],
-            np.array(part.positions, np.int64),
+            packed(np.asarray(part.positions, np.int64), chosen.sets[part.cell.key.set_id].n),
         )
         for part in reply_cells(store, wanted, chosen)
     ]

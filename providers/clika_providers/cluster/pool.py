@@ -10,57 +10,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from clika_providers.cluster.flow import RemoteFlow
-from clika_providers.cluster.worker import Facts, Outcome, What, Worker
-from clika_providers.errors import ErrorCode, ItemError, ProviderError, RetryableError, RunError
-from clika_providers.options import ProviderOptions
+from clika_providers.cluster.actors import (
+    NO_ROOM,
+    Actor,
+    Job,
+    Shape,
+    cut_off,
+    difference,
+    kill,
+    no_actor,
+    nodes,
+    settle,
+    started,
+)
+from clika_providers.cluster.worker import Facts, Outcome, What
+from clika_providers.errors import ItemError, ProviderError, RunError
 from clika_providers.traffic.retry import Reply
-from clika_providers.types import Json, Request
+from clika_providers.types import Request
 
-_OPEN_S = 300.0
-"""How long an actor may take to start and to name its weights."""
 _MOST_DEATHS = 3
 """Actors that a question may take with it before it is given up."""
 _PATIENCE_S = 120.0
 _PAUSE_S = 1.0, 10.0
-_NO_ROOM: ErrorCode = "circuit"
-"""Code of an actor that could not be had, which may be another time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a model is asked through."""
-
-    spec: str
-    options: ProviderOptions
-    actors: int
-    cpus: float
-    gpus: float
-    flow: RemoteFlow | None = None
-    block: bool = False
-    """Deal out runs of neighbours, which share the beginnings of their prompts."""
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    what: What
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Reply]
-    deaths: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Actor:
-    handle: Any
-    facts: Facts
-    jobs: dict[int, _Job] = field(default_factory=dict)
-    given: int = 0
 
 
 class Pool:
@@ -81,8 +56,8 @@ class Pool:
         self.answered: dict[str, int] = {}
         """Machine → replies."""
         self._loop, self._say, self._make_room = loop, say, make_room
-        self._actors: list[_Actor] = []
-        self._queue: deque[_Job] = deque()
+        self._actors: list[Actor] = []
+        self._queue: deque[Job] = deque()
         self._number = 0
         self._dealing = self._closing = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -97,25 +72,25 @@ class Pool:
     def submit(self, what: What, request: Request) -> asyncio.Future[Reply]:
         """Ask from any event loop; the future belongs to the one that is running."""
         loop = asyncio.get_running_loop()
-        job = _Job(what, request, loop, loop.create_future())
+        job = Job(what, request, loop, loop.create_future())
         self._loop.call_soon_threadsafe(self._queued, job)
         return job.future
 
     async def start(self) -> Facts:
         """Make the actors; raises RunError where none can be had or where they would not give the same answers."""
-        nodes = _nodes()
-        places = [nodes[n % len(nodes)] for n in range(self.shape.actors)]
-        made = await asyncio.gather(*map(self._make, places), return_exceptions=True)
-        actors = [one for one in made if isinstance(one, _Actor)]
-        failed = [one for one in made if not isinstance(one, _Actor)]
+        machines = nodes()
+        places = [machines[n % len(machines)] for n in range(self.shape.actors)]
+        made = await asyncio.gather(*map(self._start, places), return_exceptions=True)
+        actors = [one for one in made if isinstance(one, Actor)]
+        failed = [one for one in made if not isinstance(one, Actor)]
         try:
-            wrong = [one for one in failed if getattr(one, "code", None) != _NO_ROOM]
+            wrong = [one for one in failed if getattr(one, "code", None) != NO_ROOM]
             if wrong or not actors:
                 raise (wrong or failed)[0]
             self._agree(actors)
         except BaseException:
             for actor in actors:
-                _kill(actor.handle)
+                kill(actor.handle)
             raise
         if failed:
             self._say(f"{self.shape.spec}: {len(actors)} of {self.shape.actors} Ray actors could be started")
@@ -123,10 +98,10 @@ class Pool:
             self._take_in(actor)
         return actors[0].facts
 
-    def _agree(self, actors: list[_Actor]) -> None:
+    def _agree(self, actors: list[Actor]) -> None:
         first = self.facts = self.facts or actors[0].facts
         for actor in actors:
-            differs = _difference(first.identity, actor.facts.identity)
+            differs = difference(first.identity, actor.facts.identity)
             if differs:
                 name, one, other = differs
                 raise RunError(
@@ -140,7 +115,7 @@ class Pool:
         """End the actors; the next question starts them again."""
         actors, self._actors = self._actors, []
         for actor in actors:
-            _kill(actor.handle)
+            kill(actor.handle)
 
     async def close(self) -> None:
         """End everything; what still waits is told so."""
@@ -148,7 +123,7 @@ class Pool:
         jobs = [*self._queue, *(job for actor in self._actors for job in actor.jobs.values())]
         self._queue.clear()
         self.stop()
-        _settle([(job, RunError(f"{self.shape.spec} has been closed")) for job in jobs])
+        settle([(job, RunError(f"{self.shape.spec} has been closed")) for job in jobs])
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,11 +138,11 @@ class Pool:
 
     # -- dealing ----------------------------------------------------------------------------------------------------
 
-    def _queued(self, job: _Job) -> None:
+    def _queued(self, job: Job) -> None:
         self._queue.append(job)
         self.idle = False
         if self._closing:
-            _settle([(self._queue.pop(), RunError(f"{self.shape.spec} has been closed"))])
+            settle([(self._queue.pop(), RunError(f"{self.shape.spec} has been closed"))])
         elif not self._actors:
             self._grow()
         elif not self._dealing:
@@ -177,7 +152,7 @@ class Pool:
     def _deal(self) -> None:
         """Give waiting questions to the actors with most room: in runs of neighbours, or one by one."""
         self._dealing = False
-        parcels: dict[_Actor, list[tuple[int, What, Request]]] = {}
+        parcels: dict[Actor, list[tuple[int, What, Request]]] = {}
         while self._queue and self._actors:
             actor = min(self._actors, key=lambda one: (len(one.jobs), one.given))
             room = self.capacity - len(actor.jobs)
@@ -194,7 +169,7 @@ class Pool:
         for actor, parcel in parcels.items():
             actor.handle.post.remote(parcel)  # if it is lost, so is the call that collects
 
-    def _take_in(self, actor: _Actor) -> None:
+    def _take_in(self, actor: Actor) -> None:
         self._actors.append(actor)
         self._task(self._gather(actor))
         self._deal()
@@ -205,7 +180,7 @@ class Pool:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _gather(self, actor: _Actor) -> None:
+    async def _gather(self, actor: Actor) -> None:
         import ray
 
         try:
@@ -213,7 +188,7 @@ class Pool:
                 done: list[tuple[int, Outcome]] = await actor.handle.collect.remote()
                 settled = [(actor.jobs.pop(number), outcome) for number, outcome in done if number in actor.jobs]
                 self.answered[actor.facts.place] = self.answered.get(actor.facts.place, 0) + len(settled)
-                _settle(settled)
+                settle(settled)
                 self._deal()
         except ray.exceptions.RayError:
             if actor in self._actors:
@@ -221,16 +196,16 @@ class Pool:
 
     # -- losing and replacing ---------------------------------------------------------------------------------------
 
-    def _lose(self, actor: _Actor) -> None:
+    def _lose(self, actor: Actor) -> None:
         self.lost += 1
         self._actors.remove(actor)
-        _kill(actor.handle)  # one that is only cut off must not go on asking
+        kill(actor.handle)  # one that is only cut off must not go on asking
         for job in reversed(actor.jobs.values()):
             job.deaths += 1
             if job.what == "attempt":  # it may have been billed: whoever keeps the money has to agree to another
-                _settle([(job, _cut_off(actor.facts.place))])
+                settle([(job, cut_off(actor.facts.place))])
             elif job.deaths >= _MOST_DEATHS:
-                _settle([(job, ItemError(f"{job.deaths} Ray actors were lost while they had this question"))])
+                settle([(job, ItemError(f"{job.deaths} Ray actors were lost while they had this question"))])
             else:
                 self._queue.appendleft(job)
         self._say(
@@ -252,7 +227,7 @@ class Pool:
             error: Exception
             try:
                 here = [one.facts.node for one in self._actors]
-                actor = await self._make(min(_nodes(), key=here.count))
+                actor = await self._start(min(nodes(), key=here.count))
                 self._agree([actor])
                 self._take_in(actor)
                 since, pause_s = time.monotonic(), _PAUSE_S[0]
@@ -262,92 +237,14 @@ class Pool:
             if self._actors and not self._queue and not any(one.jobs for one in self._actors):
                 return
             if not self._actors and (isinstance(error, ProviderError) or time.monotonic() - since > _PATIENCE_S):
-                told = error if isinstance(error, RunError) else _no_actor(self.shape.spec, error)
+                told = error if isinstance(error, RunError) else no_actor(self.shape.spec, error)
                 jobs, self._queue = list(self._queue), deque()
-                _settle([(job, told) for job in jobs])
+                settle([(job, told) for job in jobs])
                 return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _PAUSE_S[1])
 
-    async def _make(self, node: str) -> _Actor:
-        """One more actor, at `node` if there is room, with its model set up; raises ProviderError."""
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        shape = self.shape
+    async def _start(self, node: str) -> Actor:
+        """One more actor, with room made for it; raises ProviderError."""
         self._make_room(self)
-        handle = (
-            ray.remote(Worker)
-            .options(
-                num_cpus=shape.cpus, num_gpus=shape.gpus, max_concurrency=10_000, max_restarts=0,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=True),
-            )
-            .remote()
-        )  # fmt: skip
-        try:
-            said = await asyncio.wait_for(handle.open.remote(shape.spec, shape.options, shape.flow), _OPEN_S)
-        except BaseException as error:
-            _kill(handle)
-            if isinstance(error, TimeoutError | ray.exceptions.RayError):
-                raise _no_actor(shape.spec, error) from error
-            raise
-        if isinstance(said, ProviderError):
-            _kill(handle)
-            raise said
-        return _Actor(handle, said)
-
-
-def _no_actor(spec: str, error: Exception) -> RunError:
-    reason = str(error).strip().splitlines()[-1:] if not isinstance(error, TimeoutError) else ["no room in time"]
-    words = reason[0][:300] if reason else type(error).__name__
-    missing = " (is clika installed on every machine of the cluster?)" if "No module named" in words else ""
-    return RunError(
-        f"{spec}: no Ray actor could be started: {words}{missing}. Everything that arrived is kept; `clika doctor "
-        "--ray` says what the cluster offers",
-        code=_NO_ROOM,
-    )
-
-
-def _cut_off(place: str) -> RetryableError:
-    error = RetryableError(f"the machine that asked was lost ({place})", code="connection")
-    error.sent = True
-    return error
-
-
-def _nodes() -> list[str]:
-    """The machines that are there, by Ray's names."""
-    import ray
-
-    return [str(node["NodeID"]) for node in ray.nodes() if node["Alive"]]
-
-
-def _difference(one: Mapping[str, Json], other: Mapping[str, Json]) -> tuple[str, Json, Json] | None:
-    names = [*one, *(name for name in other if name not in one)]
-    return next(((n, one.get(n), other.get(n)) for n in names if one.get(n) != other.get(n)), None)
-
-
-def _kill(handle: Any) -> None:
-    import ray
-
-    with suppress(Exception):
-        ray.kill(handle, no_restart=True)
-
-
-def _settle(settled: list[tuple[_Job, Outcome]]) -> None:
-    """Hand outcomes to those who wait, with one wake-up per event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, Outcome]]] = {}
-    for job, outcome in settled:
-        by_loop.setdefault(job.loop, []).append((job, outcome))
-    for loop, pairs in by_loop.items():
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_hand_over, pairs)
-
-
-def _hand_over(pairs: list[tuple[_Job, Outcome]]) -> None:
-    for job, outcome in pairs:
-        if job.future.done():
-            continue
-        if isinstance(outcome, BaseException):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome)
+        return await started(self.shape, node)

@@ -17,8 +17,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from clika_providers.cluster.actors import Shape
 from clika_providers.cluster.flow import NAMESPACE, RemoteFlow, flow_name
-from clika_providers.cluster.pool import Pool, Shape
+from clika_providers.cluster.pool import Pool
 from clika_providers.cluster.provider import RayHosted, RayModel
 from clika_providers.cluster.settings import ClusterOptions
 from clika_providers.errors import RunError
