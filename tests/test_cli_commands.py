@@ -238,8 +238,8 @@ def test_an_experiment_is_scored_by_its_own_command_and_no_option_is_passed_over
 def test_the_options_of_a_run_stand_under_headings_each_once() -> None:
     text = clika("run", "--help", COLUMNS="200").stdout
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    named = ["Arguments", "Questions", "Asking", "Server", "Local model", "Money", "Output", "Checks", "Options"]
-    assert headings == [f"{name}:" for name in named]
+    named = ["Arguments", "Questions", "Asking", "Server", "Local model", "Cluster", "Money", "Output", "Checks"]
+    assert headings == [f"{name}:" for name in [*named, "Options"]]
     options = re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
     assert len(options) == len(set(options)) > 40
 

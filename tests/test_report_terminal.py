@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import clika_client
+from clika_client.cli.words import WordConsole
 from clika_client.common.answer_codes import MISSING
 from clika_client.report.conclusions import conclusions
 from clika_client.report.layout import tables
@@ -254,3 +255,24 @@ def test_the_mean_over_a_single_other_language_is_said_to_be_that_language() -> 
     two = ("en", "de")
     text = " ".join(shown(model("m", 36, two), probe_set=a_set(two), width=200).split())
     assert re.search(r"m: RA 0\.90 \[[^]]*\] in en, 0\.90 \[[^]]*\] in de;", text)
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_line_ends_at_a_word_on_a_screen_and_nowhere_in_a_pipe() -> None:
+    sentence = "nothing here is cut within a word :x: " * 6
+    on_screen, in_pipe = Screen(), io.StringIO()
+    for file in (on_screen, in_pipe):
+        WordConsole(file=file, width=40, color_system=None, emoji=False).print(sentence, markup=False, soft_wrap=True)
+    assert on_screen.getvalue().split() == in_pipe.getvalue().split() == sentence.split()
+    assert len(on_screen.getvalue().splitlines()) > 1 == len(in_pipe.getvalue().splitlines())
+    assert max(map(len, on_screen.getvalue().splitlines())) <= 40
+
+
+def test_an_address_wider_than_the_screen_stays_whole() -> None:
+    screen, address = Screen(), "http://127.0.0.1/?token=" + "x" * 60
+    WordConsole(file=screen, width=40, color_system=None, highlight=False).print(address, markup=False, soft_wrap=True)
+    assert screen.getvalue() == address + "\n"

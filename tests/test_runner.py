@@ -383,6 +383,26 @@ def test_on_a_terminal_each_model_has_a_line_with_its_language_cost_and_failures
     assert "2 failed" in note
 
 
+def test_where_80_columns_must_hold_it_a_line_keeps_count_time_and_the_end_of_the_name(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(plan.provider), "spec", "gguf/" + "a-very-long-name-of-a-model-" * 2 + "q8_0.gguf")
+    shown = Shown(plan, terminal=True)
+    shown.progress._console.width = 80
+    with shown.progress:
+        shown.progress.planned([plan])
+        shown.event(plan.cells[0], said())
+        bars = shown.progress._bars
+        assert bars is not None
+        buffer = Console(file=io.StringIO(), width=80)
+        buffer.print(bars.get_renderable())
+    (line,) = buffer.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert line.startswith("…")
+    assert "q8_0.gguf" in line
+    assert " 1/40 " in line
+    assert "left" in line
+
+
 def test_nothing_is_said_when_nothing_is_asked(plan: Plan) -> None:
     shown = Shown(plan)
     with shown.progress:

@@ -193,4 +193,10 @@ def _explain(error: Exception) -> tuple[int, str]:
 
 def _say(message: str) -> None:
     """Write to stderr as plain text: what an error quotes is never markup or a control code."""
-    sys.stderr.write(shown(message, lines=True) + "\n")
+    said = shown(message, lines=True)
+    if sys.stderr.isatty():
+        from clika_client.cli.common import err
+
+        err().print(said, markup=False, soft_wrap=True)
+        return
+    sys.stderr.write(said + "\n")

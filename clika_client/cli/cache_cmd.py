@@ -41,11 +41,12 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
     table = Table()
     for name in ("model", "source"):
         table.add_column(name, overflow="fold")
-    for name in ("replies", "input tokens", "output tokens", "US$", "last"):
+    for name in ("replies", "input tokens", "output tokens", "US$"):
         table.add_column(name, justify="right")
+    table.add_column("last", justify="right", no_wrap=True)
     for row in found.models:
         cost = "" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}"
-        last = datetime.datetime.fromtimestamp(row["last_at"], datetime.UTC).strftime("%Y-%m-%d %H:%M")
+        last = datetime.datetime.fromtimestamp(row["last_at"], datetime.UTC).strftime("%Y-%m-%d")
         counts = (f"{row[n]:,}" for n in ("replies", "input_tokens", "output_tokens"))
         table.add_row(escape(row["model"]), escape(row["source"]), *counts, cost, last)
     if found.models:

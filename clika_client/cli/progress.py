@@ -19,6 +19,12 @@ from clika_client.common.safe_text import shown
 LINE_SECONDS = 10.0
 """How often a run without a terminal says how far it is."""
 
+_WIDE = 110
+"""Columns from which on a bar and the tokens have room."""
+
+_NAME = 22
+"""Characters of a model's name on a narrow terminal: its end, which tells models apart."""
+
 
 @dataclass(slots=True)
 class _Line:
@@ -35,12 +41,12 @@ class _Line:
     tokens: int = 0
     cost: float | None = None
 
-    def note(self, language: str) -> str:
-        """The language in work, the rate, and what it has cost and lost."""
+    def note(self, language: str, brief: bool) -> str:
+        """The language in work, the rate, and what it has cost and lost; `brief` where 80 columns must hold it."""
         seconds = max(time.monotonic() - self.started, 1e-6)
         said = [f"[{FAINT}]{escape(shown(language))}[/]", f"{self.done / seconds:.1f}/s"]
-        said += [f"about {_left(self.worked, self.work, seconds):.0f} s left"]
-        said += [f"{self.tokens:,} tokens"] if self.tokens else []
+        said += [f"about {_lasting(_left(self.worked, self.work, seconds))} left"]
+        said += [f"{self.tokens:,} tokens"] if self.tokens and not brief else []
         said += [f"${self.cost:.4f}"] if self.cost else []
         said += [f"[{WARNING}]{self.failed} failed[/]"] if self.failed else []
         return ", ".join(said)
@@ -89,10 +95,13 @@ class RunProgress:
             self._console.print(f"{escape(plan.provider.spec)}: asking {plan.missing} of {plan.total}", highlight=False)
             return
         if self._bars is None:
-            self._bars = _bars(self._console)
+            self._bars = _bars(self._console, self._narrow)
             self._bars.start()
         spec = plan.provider.spec
-        task = self._bars.add_task(escape(shown(spec)), total=plan.missing, note="")
+        name = shown(spec)
+        if self._narrow and len(name) > _NAME:
+            name = "…" + name[1 - _NAME :]
+        task = self._bars.add_task(escape(name), total=plan.missing, note="")
         self._lines[spec] = _Line(task, time.monotonic(), work)
 
     def event(self, plan: Plan, event: Event) -> None:
@@ -114,7 +123,11 @@ class RunProgress:
         price = plan.provider.cost_of
         if usage is not None:
             line.cost = (line.cost or 0.0) + (price(usage) or 0.0)
-        self._bars.update(line.task, advance=1, note=line.note(event.cell.language))
+        self._bars.update(line.task, advance=1, note=line.note(event.cell.language, self._narrow))
+
+    @property
+    def _narrow(self) -> bool:
+        return self._console.width < _WIDE
 
     def say(self, sentence: str) -> None:
         """A sentence for the user, above the bars where there are any."""
@@ -127,7 +140,7 @@ class RunProgress:
         ending = f", {self._failed} failed" if self._failed else ""
         self._console.print(
             f"{self._done}/{self._missing} asked, {self._done / seconds:.1f}/s, {self._tokens:,} tokens, "
-            f"about {left:.0f} s left{ending}",
+            f"about {_lasting(left)} left{ending}",
             highlight=False,
         )
 
@@ -142,12 +155,21 @@ def _left(worked: float, work: float, seconds: float) -> float:
     return max(0.0, work - worked) * seconds / max(worked, 1e-9)
 
 
-def _bars(console: Console) -> Progress:
-    return Progress(
+def _lasting(seconds: float) -> str:
+    """Seconds in the two words that a person waits by."""
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _bars(console: Console, narrow: bool) -> Progress:
+    # A bar is the first thing that a narrow terminal can do without: the counts beside it say the same.
+    columns = [
         TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
+        *([] if narrow else [BarColumn(bar_width=28)]),
         MofNCompleteColumn(),
         TextColumn("{task.fields[note]}"),
-        console=console,
-        transient=True,
-    )
+    ]
+    return Progress(*columns, console=console, transient=True)

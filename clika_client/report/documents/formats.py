@@ -23,6 +23,8 @@ _LAST_KNOWN = 0x17F
 """pdfLaTeX knows Latin letters up to here without further packages."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 _HEAD = "% Needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} with pdfLaTeX."
+_LINE = 40
+"""Characters of a name that a column of a printed table has room for."""
 
 
 def markdown(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None) -> str:
@@ -57,9 +59,10 @@ def _markdown_table(table: Printed) -> str:
 
 
 def _latex_table(table: Printed) -> str:
-    heads = " & ".join(for_latex(head) for head in table.heads)
+    heads = " & ".join(_latex_name(head) for head in table.heads)
     lines = [
-        " & ".join([for_latex(label), *(_latex_figure(e) for e in entries)]) + r" \\" for label, entries in table.lines
+        " & ".join([_latex_name(label), *(_latex_figure(e) for e in entries)]) + r" \\"
+        for label, entries in table.lines
     ]
     columns = "l" + "r" * (len(table.heads) - 1)
     top = [f"\\begin{{tabular}}{{{columns}}}", r"\toprule", heads + r" \\", r"\midrule"]
@@ -67,6 +70,14 @@ def _latex_table(table: Printed) -> str:
     caption = for_latex(f"{table.caption} {BEST}")
     setting = "\\centering\\small\\setlength{\\tabcolsep}{4pt}"
     return f"\\begin{{table}}\n{setting}\n\\caption{{{caption}}}\n{body}\n\\end{{table}}"
+
+
+def _latex_name(text: str) -> str:
+    """A name in a table; a long one, such as a row that says why it is not ranked, takes several lines."""
+    if len(text) <= _LINE:
+        return for_latex(text)
+    broken = r"\allowbreak{}".join(for_latex(part) for part in re.split(r"(?<=[/_.:-])", text))
+    return f"\\parbox[t]{{3.2cm}}{{\\raggedright {broken}\\strut}}"
 
 
 def _latex_figure(entry: Entry) -> str:
