@@ -16,7 +16,8 @@ from clika_client import api
 from clika_client.asking.plan import Asking
 from clika_providers import ProviderOptions
 
-QUICK = ProviderOptions(backoff_s=0.001, timeout_s=10.0, max_retries=1, concurrency=8)
+QUICK = ProviderOptions(backoff_s=0.001, timeout_s=10.0, max_retries=1, concurrency=8, patience_s=120.0)
+"""Patient: most of these servers only fail at first, and a busy machine is slow to get past it."""
 
 
 def number_of(seen: Seen) -> int:

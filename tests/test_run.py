@@ -371,6 +371,12 @@ def test_a_dry_run_leaves_nothing_behind_in_later_scores(tmp_path: Path) -> None
     assert count(db, "runs") == 1
 
 
+def as_a_shell_leaves_them(in_background: bool) -> None:
+    """The signals of a command; under `nohup` the tests themselves would hand on an ignored SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if in_background else signal.default_int_handler)
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 @pytest.mark.parametrize(("name", "in_background"), [("SIGTERM", False), ("SIGHUP", False), ("SIGTERM", True)], ids=str)
 def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(
@@ -384,7 +390,7 @@ def test_a_closed_terminal_and_a_job_manager_stop_a_run_as_gently_as_ctrl_c(
             [*command, "--db", str(tmp_path / "c.db"), "--bootstrap", "0"],
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if in_background else None,
+            preexec_fn=lambda: as_a_shell_leaves_them(in_background),
         )
         until = time.monotonic() + 60
         while len(server.seen) < 8 and time.monotonic() < until:
