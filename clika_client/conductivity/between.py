@@ -19,7 +19,7 @@ import numpy as np
 from clika_client.common.errors import UserError
 from clika_client.conductivity.about import STATE, About
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.certainty import Difference, Xrr, difference, paired_shares, stacked, xrr
+from clika_client.conductivity.certainty import Difference, Xrr, difference, json_number, paired_shares, stacked, xrr
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.experiment_folder import material_of, score_folder
 from clika_client.conductivity.gate import Count
@@ -104,11 +104,11 @@ class Between:
                 {
                     "family": one.family,
                     "rows": [one.one, one.other],
-                    "difference": _number(one.found.value),
-                    "low": _number(one.found.low),
-                    "high": _number(one.found.high),
-                    "p": _number(one.found.p),
-                    "p_adjusted": _number(one.adjusted),
+                    "difference": json_number(one.found.value),
+                    "low": json_number(one.found.low),
+                    "high": json_number(one.found.high),
+                    "p": json_number(one.found.p),
+                    "p_adjusted": json_number(one.adjusted),
                 }
                 for one in self.compared
             ],
@@ -262,10 +262,10 @@ def _record(number: int, row: Row) -> dict[str, Any]:
     found = row.xrr
 
     def figure(one: Any) -> dict[str, float | None] | None:
-        return None if one is None else {key: _number(getattr(one, key)) for key in ("value", "low", "high")}
+        return None if one is None else {key: json_number(getattr(one, key)) for key in ("value", "low", "high")}
 
     def differs(one: Difference | None) -> dict[str, float | None] | None:
-        return None if one is None else {**(figure(one) or {}), "p": _number(one.p)}
+        return None if one is None else {**(figure(one) or {}), "p": json_number(one.p)}
 
     return {
         "row": number,
@@ -285,16 +285,16 @@ def _record(number: int, row: Row) -> dict[str, Any]:
         "conditional": figure(found.conditional if found else None),
         "above_chance": figure(found.above_chance if found else None),
         "chance": row.trials[0].chance,
-        "p_chance": _number(row.p_chance),
+        "p_chance": json_number(row.p_chance),
         "ceiling": figure(row.ceiling.figure if row.ceiling else None),
         "above_ceiling": differs(row.above_ceiling),
         "above_before": differs(row.above_before),
         "experiments": [
-            {**one.to_json(), "passed": not score.failed, "xrr": _number(score.xrr.ratio.value) if score.xrr else None}
+            {
+                **one.to_json(),
+                "passed": not score.failed,
+                "xrr": json_number(score.xrr.ratio.value) if score.xrr else None,
+            }
             for one, score in row.teachings
         ],
     }
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else round(value, 6)

@@ -225,3 +225,8 @@ def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure]) -> Di
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)
     return Difference(value, low, high, p_value(value, low, high))
+
+
+def json_number(value: float) -> float | None:
+    """A figure as JSON holds it: six decimals, null where there is none."""
+    return None if math.isnan(value) else round(value, 6)

@@ -25,7 +25,7 @@ from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.asking import Progress, Replies
 from clika_client.conductivity.build import ANCHOR, offer
 from clika_client.conductivity.ceiling import with_copied
-from clika_client.conductivity.certainty import Difference, Figure, Xrr, paired_shares, xrr
+from clika_client.conductivity.certainty import Difference, Figure, Xrr, json_number, paired_shares, xrr
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.matching import Matcher
@@ -366,4 +366,4 @@ def _cell(figure: Figure) -> str:
 
 def _plain(figure: Figure | Difference) -> dict[str, float | None]:
     named = {"value": figure.value, "low": figure.low, "high": figure.high}
-    return {name: None if math.isnan(value) else round(value, 6) for name, value in named.items()}
+    return {name: json_number(value) for name, value in named.items()}

@@ -19,6 +19,7 @@ from clika_client.conductivity.certainty import (
     Figure,
     Part,
     Xrr,
+    json_number,
     paired_shares,
     parts_of_mean,
     share_ends,
@@ -269,7 +270,7 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
             "language": part.language,
             "right": part.count.right,
             "n": part.count.n,
-            "accuracy": _number(part.count.figure.value),
+            "accuracy": json_number(part.count.figure.value),
             "passed": part.passed,
             "surely": part.surely,
         }
@@ -289,22 +290,22 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
         "failed_gates": list(row.failed),
         "gate": gate,
         "gate_surely": surely(row.gate),
-        "gate_passed_by_luck": {f"{truly:.2f}": _number(luck(row.gate, truly)) for truly in TRULY},
+        "gate_passed_by_luck": {f"{truly:.2f}": json_number(luck(row.gate, truly)) for truly in TRULY},
         "raw": _plain(found.raw if found else None),
         "xrr": _plain(found.ratio if found else None),
         "conditional": _plain(found.conditional if found else None),
         "above_chance": _plain(found.above_chance if found else None),
         "chance": row.chance,
-        "p_chance": _number(row.tests.chance_p),
+        "p_chance": json_number(row.tests.chance_p),
         "ceiling": _plain_count(row.ceiling),
         "above_ceiling": _plain_difference(row.tests.ceiling),
         "baseline": _plain_count(row.baseline),
         "baseline_taught": _plain_count(row.baseline_taught),
         "above_baseline": _plain_difference(row.tests.before),
         "shuffled": {
-            "mean": _number(row.shuffled.mean),
-            "low": _number(row.shuffled.low),
-            "high": _number(row.shuffled.high),
+            "mean": json_number(row.shuffled.mean),
+            "low": json_number(row.shuffled.low),
+            "high": json_number(row.shuffled.high),
             "deals": row.shuffled.deals,
         },
         "no_answer": int((row.trial.given < 0).sum()),
@@ -316,21 +317,17 @@ def _record(model: str, row: PairScore) -> dict[str, Any]:
 def _plain(figure: Figure | None) -> dict[str, float | None] | None:
     if figure is None:
         return None
-    return {"value": _number(figure.value), "low": _number(figure.low), "high": _number(figure.high)}
+    return {"value": json_number(figure.value), "low": json_number(figure.low), "high": json_number(figure.high)}
 
 
 def _plain_difference(found: Difference | None) -> dict[str, float | None] | None:
     if found is None:
         return None
     ends = {"value": found.value, "low": found.low, "high": found.high, "p": found.p}
-    return {key: _number(value) for key, value in ends.items()}
+    return {key: json_number(value) for key, value in ends.items()}
 
 
 def _plain_count(count: Count | None) -> dict[str, Any] | None:
     if count is None:
         return None
     return {"right": count.right, "n": count.n, "no_answer": count.no_answer, **(_plain(count.figure) or {})}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 6)
