@@ -16,7 +16,7 @@ from pathlib import Path
 
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
-from clika_client.asking.run import Silent, evaluate
+from clika_client.asking.run import SilentListener, evaluate
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.load import Wanted, load
 from clika_client.sets import atlas
@@ -61,7 +61,7 @@ def right(gguf: Path, asked: ProbeSet, db: Path) -> Mapping[str, tuple[int, int]
         options=ProviderOptions(n_threads=1),
     )
     with Store(db) as store:
-        result = evaluate(store, config, Silent())
+        result = evaluate(store, config, SilentListener())
         loaded = load(store, Wanted(run_id=result.run_id, readings=("sum",)))
     (block,) = loaded.blocks
     kept = loaded.sets[block.key.set_id]

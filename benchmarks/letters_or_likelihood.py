@@ -18,7 +18,7 @@ from typing import Any
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
-from clika_client.asking.run import Silent, evaluate
+from clika_client.asking.run import SilentListener, evaluate
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.load import Wanted
 from clika_client.scoring.metrics.intervals import wilson
@@ -47,7 +47,7 @@ def rows(db: Path, gguf: Path, languages: tuple[str, ...], limit: int, shots: tu
                 options=ProviderOptions(n_threads=1),
             )
             with Store(db) as store:
-                result = evaluate(store, config, Silent())
+                result = evaluate(store, config, SilentListener())
                 readings = tuple(NORMALISATIONS) if ask == "likelihood" else ("standard",)
                 scores = score_store(store, run_id=result.run_id, wanted=Wanted(readings=readings), bootstrap=0)
             for record in scores.records:

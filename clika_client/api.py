@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
 from clika_client.asking.repeatable import repeatable
-from clika_client.asking.run import PreparedRun, RunResult, Silent
+from clika_client.asking.run import PreparedRun, RunResult, SilentListener
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
 from clika_client.common.running import finish, in_thread
@@ -96,7 +96,7 @@ def run(
     )  # fmt: skip
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
-        result = finish(lambda: prepared.ask(Silent()))
+        result = finish(lambda: prepared.ask(SilentListener()))
         return RunReport(result, score_store(store, run_id=result.run_id, options=scoring))
 
 
@@ -125,7 +125,7 @@ async def arun(
     )  # fmt: skip
     with Store(_path(db)) as store:
         prepared = PreparedRun(store, config)
-        result = await prepared.ask(Silent())
+        result = await prepared.ask(SilentListener())
         return await in_thread(lambda: RunReport(result, score_store(store, run_id=result.run_id, options=scoring)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from clika_client.scoring.metrics.catalogue import LANGUAGE_METRICS, PAIR_METRICS
 from clika_client.scoring.metrics.consistency import chance_corrected, strata_of, table_of
-from clika_client.scoring.metrics.counts import Questions, language_counts, pair_counts
+from clika_client.scoring.metrics.counts import ScoredItems, language_counts, pair_counts
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
 from clika_client.scoring.metrics.jackknife import leave_out
 from clika_client.scoring.metrics.significance import discordant, mcnemar_exact
@@ -54,7 +54,7 @@ def size_of(n: int, correlation: float) -> int:
 def figures(anchor: np.ndarray, other: np.ndarray, size: int) -> dict[str, tuple[Estimate, Estimate | None]]:
     """Field → the estimate by item and, with clusters, by cluster; answers are (sets, items)."""
     n = anchor.shape[-1]
-    questions, units = Questions(gold(n), np.full(n, K)), np.arange(n) // size
+    questions, units = ScoredItems(gold(n), np.full(n, K)), np.arange(n) // size
     ways = [leave_out] if size == 1 else [leave_out, lambda columns: leave_out(columns, units)]
     found: list[dict[str, Estimate]] = []
     for way in ways:
@@ -72,7 +72,7 @@ def truth(accuracy: float, correlation: float, items: int = 100_000) -> dict[str
     both = answers(
         np.random.default_rng(5), items // 400, 400, anchor_and_other(accuracy), correlation, 5 if correlation else 1
     )
-    questions = Questions(np.tile(gold(400), items // 400), np.full(items, K))
+    questions = ScoredItems(np.tile(gold(400), items // 400), np.full(items, K))
     flat = both.reshape(2, -1)
     total = lambda columns: columns.astype(float).sum(-1, keepdims=True)  # noqa: E731
     alone = language_counts(flat[1], flat[1], questions, 1.0, total)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.conductivity.answerer import Kind, name
-from clika_client.conductivity.certainty import Figure, difference, paired_shares, stacked, xrr
+from clika_client.conductivity.certainty import difference, paired_shares, stacked, xrr
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.trials import Trial
+from clika_client.scoring.records import Figure
 
 CONTINENTS, PLACES = 20, 30
 """Continents, and facts of the test on each."""

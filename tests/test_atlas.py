@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from clika_client.common.errors import UserError
 from clika_client.sets import atlas, probes
 from clika_client.sets.atlas import baselines, counts, curated, filters, frozen
-from clika_client.sets.atlas.row import Row, literal
+from clika_client.sets.atlas.row import AtlasItem, literal
 from clika_client.sets.atlas.wording import CONTROLS, FACTS, NAMELESS
 from clika_client.sets.fictional.text import similarity
 from clika_client.sets.probes import Item, Probe, ProbeSet
@@ -39,7 +39,7 @@ def controls() -> ProbeSet:
 
 
 @cache
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, AtlasItem]:
     return {row.item_id: row for row in frozen.rows()}
 
 
@@ -244,8 +244,8 @@ def test_no_length_of_a_choice_tells_the_answer_in_any_relation_and_language() -
                     assert sum(hits) / len(hits) <= BLIND, (relation, tag, longest)
 
 
-def by_relation(probe_set: ProbeSet, language: str) -> dict[str, list[baselines.Asked]]:
-    found: dict[str, list[baselines.Asked]] = {}
+def by_relation(probe_set: ProbeSet, language: str) -> dict[str, list[baselines.BlindItem]]:
+    found: dict[str, list[baselines.BlindItem]] = {}
     for one in baselines.asked(probe_set, language):
         found.setdefault(one.relation, []).append(one)
     return found
@@ -274,7 +274,7 @@ def not_above_chance(hits: list[float]) -> bool:
 def test_a_blind_answerer_is_scored_as_by_hand() -> None:
     """Four items: a is right in two, b and c in one. Each is answered from the other three, ties by lot."""
     made = [
-        baselines.Asked("r", "x", "y", choices, choices.index(right))
+        baselines.BlindItem("r", "x", "y", choices, choices.index(right))
         for choices, right in ((("a", "b"), "a"), (("a", "c"), "a"), (("b", "a"), "b"), (("c", "b"), "c"))
     ]
     by_relation = baselines.GROUPS["majority of the relation"]
@@ -282,7 +282,7 @@ def test_a_blind_answerer_is_scored_as_by_hand() -> None:
     assert baselines.majority(made, by_relation, 0) == [0.5, 0.5, 0.0, 0.0]
     # Halves (1, 3) and (2, 4): from a, c → right; from a, b → right; from a, c → wrong; from a, b → wrong
     assert baselines.majority(made, by_relation, 2) == [1.0, 1.0, 0.0, 0.0]
-    assert baselines.by_length([baselines.Asked("r", "", "", ("aa", "b", "cc"), 0)], longest=True) == [0.5]
+    assert baselines.by_length([baselines.BlindItem("r", "", "", ("aa", "b", "cc"), 0)], longest=True) == [0.5]
 
 
 def test_names_are_written_out_and_are_those_of_nothing_else() -> None:

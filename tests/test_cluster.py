@@ -25,7 +25,7 @@ from test_server_likelihood import echoing
 
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Plan
-from clika_client.asking.run import RunResult, Silent, evaluate
+from clika_client.asking.run import RunResult, SilentListener, evaluate
 from clika_client.asking.workers import Event
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.catalogue import resolve
@@ -106,7 +106,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-class At(Silent):
+class At(SilentListener):
     """Does something once so many replies have arrived; keeps what was said."""
 
     def __init__(self, number: int, then: Callable[[], None]) -> None:
@@ -123,7 +123,7 @@ class At(Silent):
 
 
 def run(
-    nodes: Nodes | None, db: Path, probes: Path, model: str, listener: Silent | None = None, ask: str = "auto",
+    nodes: Nodes | None, db: Path, probes: Path, model: str, listener: SilentListener | None = None, ask: str = "auto",
     money: tuple[float, Path] | None = None, **options: Any,
 ) -> RunResult:  # fmt: skip
     """On this machine where there are no `nodes`; `money` is the most that may be spent, and the prices."""
@@ -134,7 +134,7 @@ def run(
         max_cost=most, prices=prices,
     )  # fmt: skip
     with Store(db) as store:
-        return evaluate(store, config, listener or Silent())
+        return evaluate(store, config, listener or SilentListener())
 
 
 def replies(db: Path) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import duration, retry_after
 from clika_providers.traffic.limit_headers import read_allowances
 from clika_providers.traffic.limiter import RateLimiter
-from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.traffic.retry import Caller, TransportReply
 
 Clock = Callable[[], float]
 Answering = Callable[[int, float], "Completion | Exception | tuple[Completion, dict[str, str]]"]
@@ -45,7 +45,7 @@ class Simulated:
         self.arrived: list[float] = []
         self.most_in_flight = self._in_flight = 0
 
-    async def attempt(self) -> Reply:
+    async def attempt(self) -> TransportReply:
         self.arrived.append(self.clock())
         self._in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self._in_flight)
@@ -57,7 +57,7 @@ class Simulated:
         if isinstance(found, Exception):
             raise found
         completion, headers = found if isinstance(found, tuple) else (found, {})
-        return Reply(completion, headers)
+        return TransportReply(completion, headers)
 
     async def ask(self, count: int, workers: int, tokens: float = 10) -> list[Completion | ProviderError]:
         numbers = iter(range(count))

@@ -19,7 +19,7 @@ from clika_providers.gguf import connect
 from clika_providers.gguf.engine import BLOCK, LEAST, Engine
 from clika_providers.gguf.files import open_model
 from clika_providers.gguf.model_setup import _settings
-from clika_providers.gguf.runner import Session
+from clika_providers.gguf.runner import ModelSession
 from clika_providers.gguf.scorer import log_softmax
 
 llama_cpp = later("llama_cpp", "local")
@@ -48,16 +48,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return make
 
 
-def session(path: Path, **options: object) -> Session:
+def session(path: Path, **options: object) -> ModelSession:
     model = open_model(path)
-    return Session(model, _settings(model, ProviderOptions(n_threads=1, **options)), "test")  # type: ignore[arg-type]
+    return ModelSession(model, _settings(model, ProviderOptions(n_threads=1, **options)), "test")  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def opened(models: Callable[..., Path]) -> Iterator[Callable[..., Session]]:
-    sessions: list[Session] = []
+def opened(models: Callable[..., Path]) -> Iterator[Callable[..., ModelSession]]:
+    sessions: list[ModelSession] = []
 
-    def make(recipe: factory.Recipe | None = None, **options: object) -> Session:
+    def make(recipe: factory.Recipe | None = None, **options: object) -> ModelSession:
         sessions.append(session(models(recipe), **options))
         return sessions[-1]
 
@@ -79,7 +79,7 @@ def request(*contents: str, mode: str = "logprobs", **fields: object) -> Request
     return Request(messages, mode=mode, **{"labels": LABELS, **fields})  # type: ignore[arg-type]
 
 
-def answer(one: Session, asked: Request) -> Completion:
+def answer(one: ModelSession, asked: Request) -> Completion:
     return one.answer(one.prepare(asked))
 
 
@@ -106,7 +106,7 @@ def chat() -> Iterator[Callable[..., tuple[list[int], str]]]:
 @pytest.mark.parametrize("system", [(), ("You are a geographer.",)], ids=["user only", "system"])
 def test_both_paths_give_the_tokens_of_chat_completion(
     models: Callable[..., Path],
-    opened: Callable[..., Session],
+    opened: Callable[..., ModelSession],
     chat: Callable[..., tuple[list[int], str]],
     name: str,
     system: tuple[str, ...],
@@ -128,7 +128,7 @@ def test_both_paths_give_the_tokens_of_chat_completion(
 @pytest.mark.parametrize("template", [factory.NO_SYSTEM, factory.DROPS_SYSTEM], ids=["refuses", "drops"])
 def test_a_system_role_the_template_does_not_take_moves_into_the_user_turn(
     models: Callable[..., Path],
-    opened: Callable[..., Session],
+    opened: Callable[..., ModelSession],
     chat: Callable[..., tuple[list[int], str]],
     template: str,
 ) -> None:
@@ -139,7 +139,7 @@ def test_a_system_role_the_template_does_not_take_moves_into_the_user_turn(
 
 
 def test_a_base_model_gets_the_plain_text_and_its_own_bos(
-    models: Callable[..., Path], opened: Callable[..., Session]
+    models: Callable[..., Path], opened: Callable[..., ModelSession]
 ) -> None:
     recipe = factory.Recipe(template=None)
     llm = llama_cpp.Llama(str(models(recipe)), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False)
@@ -156,7 +156,7 @@ def test_a_base_model_gets_the_plain_text_and_its_own_bos(
 @pytest.mark.parametrize("template", [factory.WITH_BOS, factory.WITHOUT_BOS], ids=["with BOS", "without"])
 def test_greedy_text_chat_completion_and_scores_name_the_same_answer(
     models: Callable[..., Path],
-    opened: Callable[..., Session],
+    opened: Callable[..., ModelSession],
     chat: Callable[..., tuple[list[int], str]],
     template: str,
 ) -> None:
@@ -213,7 +213,9 @@ def test_scores_are_the_same_bits_in_any_order_and_after_any_interruption(
         assert run([n])[n] == whole[n]
 
 
-def test_reuse_of_the_prefix_really_happens(opened: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reuse_of_the_prefix_really_happens(
+    opened: Callable[..., ModelSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = opened()
     evaluated: list[int] = []
     plain = Engine.decode
@@ -234,7 +236,7 @@ def test_reuse_of_the_prefix_really_happens(opened: Callable[..., Session], monk
     assert sum(evaluated) <= len(second.tokens) - shared + max(LEAST, one.engine.step)
 
 
-def test_generating_text_between_scores_changes_nothing(opened: Callable[..., Session]) -> None:
+def test_generating_text_between_scores_changes_nothing(opened: Callable[..., ModelSession]) -> None:
     one = opened()
     alone = answer(one, request(question(5))).choice_logprobs
     for mode in ("text", "logprobs"):
@@ -243,7 +245,9 @@ def test_generating_text_between_scores_changes_nothing(opened: Callable[..., Se
         assert answer(one, request(question(5))).choice_logprobs == alone
 
 
-def test_probabilities_are_those_of_the_logits(models: Callable[..., Path], opened: Callable[..., Session]) -> None:
+def test_probabilities_are_those_of_the_logits(
+    models: Callable[..., Path], opened: Callable[..., ModelSession]
+) -> None:
     one = opened()
     asked = one.prepare(request(question(7)))
     llm = llama_cpp.Llama(str(models()), n_ctx=1024, n_threads=1, n_threads_batch=1, verbose=False, logits_all=True)
@@ -258,7 +262,7 @@ def test_probabilities_are_those_of_the_logits(models: Callable[..., Path], open
 
 
 def test_labels_of_several_tokens_are_scored_by_the_chain_rule(
-    models: Callable[..., Path], opened: Callable[..., Session]
+    models: Callable[..., Path], opened: Callable[..., ModelSession]
 ) -> None:
     labels = ("أ", "ب", "A", "東")
     one = opened()
@@ -281,7 +285,7 @@ def test_labels_of_several_tokens_are_scored_by_the_chain_rule(
     assert single[0] == found.choice_logprobs[2]  # type: ignore[index]
 
 
-def test_packed_prompts_agree_with_single_ones_within_noise(opened: Callable[..., Session]) -> None:
+def test_packed_prompts_agree_with_single_ones_within_noise(opened: Callable[..., ModelSession]) -> None:
     alone, together = opened(), opened(n_sequences=6)
     asked = [request(question(n, "Choose the right option of the five.\n" * 3)) for n in range(6)]
     prompts = [together.prepare(one) for one in asked]
@@ -293,7 +297,7 @@ def test_packed_prompts_agree_with_single_ones_within_noise(opened: Callable[...
     assert len(together.answer_packed(ragged)) == 3
 
 
-def test_a_grammar_lets_through_labels_only(opened: Callable[..., Session]) -> None:
+def test_a_grammar_lets_through_labels_only(opened: Callable[..., ModelSession]) -> None:
     one = opened(factory.Recipe(likely="XYZ"))
     free = answer(one, request(question(1), mode="text", max_tokens=3))
     held = answer(one, request(question(1), mode="text", grammar=True))
@@ -305,7 +309,7 @@ def test_a_grammar_lets_through_labels_only(opened: Callable[..., Session]) -> N
     assert answer(one, request(question(1), mode="text", grammar=True, labels=odd)).text.strip() in odd
 
 
-def test_sampling_is_another_draw_per_repeat_and_the_same_when_repeated(opened: Callable[..., Session]) -> None:
+def test_sampling_is_another_draw_per_repeat_and_the_same_when_repeated(opened: Callable[..., ModelSession]) -> None:
     one = opened()
     draws = [
         answer(one, request(question(1), mode="text", max_tokens=12, temperature=1.5, repeat=n)).text
@@ -315,7 +319,7 @@ def test_sampling_is_another_draw_per_repeat_and_the_same_when_repeated(opened: 
     assert len(set(draws)) > 1
 
 
-def test_a_stop_text_ends_the_answer_before_it(opened: Callable[..., Session]) -> None:
+def test_a_stop_text_ends_the_answer_before_it(opened: Callable[..., ModelSession]) -> None:
     one = opened()
     whole = answer(one, request(question(1), mode="text", max_tokens=10)).text
     stopped = answer(one, request(question(1), mode="text", max_tokens=10, stop=(whole[2:4],)))
@@ -323,7 +327,9 @@ def test_a_stop_text_ends_the_answer_before_it(opened: Callable[..., Session]) -
     assert stopped.finish_reason == "stop"
 
 
-def test_thinking_that_cannot_be_turned_off_is_cut_at_a_limit_and_told_apart(opened: Callable[..., Session]) -> None:
+def test_thinking_that_cannot_be_turned_off_is_cut_at_a_limit_and_told_apart(
+    opened: Callable[..., ModelSession],
+) -> None:
     one = opened(factory.Recipe(template=factory.ALWAYS_THINKING))
     cut = answer(one, request(question(1), mode="text", max_tokens=8))
     assert cut.text == ""
@@ -336,7 +342,7 @@ def test_thinking_that_cannot_be_turned_off_is_cut_at_a_limit_and_told_apart(ope
 
 
 def test_adapters_change_answers_as_the_library_applies_them(
-    models: Callable[..., Path], opened: Callable[..., Session], tmp_path: Path
+    models: Callable[..., Path], opened: Callable[..., ModelSession], tmp_path: Path
 ) -> None:
     adapter = factory.make_adapter(tmp_path / "lora.gguf")
     asked = request(question(3))
@@ -360,14 +366,14 @@ def test_adapters_change_answers_as_the_library_applies_them(
     assert answer(opened(), asked).choice_logprobs != taught.answer(prompt).choice_logprobs
 
 
-def test_a_split_model_answers_as_the_whole_one(opened: Callable[..., Session], tmp_path: Path) -> None:
+def test_a_split_model_answers_as_the_whole_one(opened: Callable[..., ModelSession], tmp_path: Path) -> None:
     parts = factory.make_split(tmp_path, count=3)
     split = session(parts[0])
     assert answer(split, request(question(1))).choice_logprobs == answer(opened(), request(question(1))).choice_logprobs
     split.close()
 
 
-def test_the_context_grows_with_the_prompts_and_keeps_the_bits(opened: Callable[..., Session]) -> None:
+def test_the_context_grows_with_the_prompts_and_keeps_the_bits(opened: Callable[..., ModelSession]) -> None:
     recipe = factory.Recipe(n_ctx=4096)
     one = opened(recipe)
     before = answer(one, request(question(1))).choice_logprobs
@@ -377,7 +383,7 @@ def test_the_context_grows_with_the_prompts_and_keeps_the_bits(opened: Callable[
     assert answer(one, request(question(1))).choice_logprobs == before
 
 
-def test_a_prompt_too_long_is_refused_with_counts_and_cure(opened: Callable[..., Session]) -> None:
+def test_a_prompt_too_long_is_refused_with_counts_and_cure(opened: Callable[..., ModelSession]) -> None:
     one = opened(factory.Recipe(n_ctx=4096), n_ctx=512)
     with pytest.raises(ItemError, match=r"need \d+ tokens, the context holds 512: .*--n-ctx"):
         answer(one, request("x" * 1500))
@@ -399,7 +405,7 @@ def ask_all(path: Path, asked: Sequence[Request], **options: object) -> list[Com
 
 
 def test_requests_asked_at_once_are_answered_as_one_by_one(
-    models: Callable[..., Path], opened: Callable[..., Session]
+    models: Callable[..., Path], opened: Callable[..., ModelSession]
 ) -> None:
     asked = [request(question(n)) for n in range(20)]
     one = opened()

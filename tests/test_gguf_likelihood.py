@@ -18,7 +18,7 @@ from clika_providers.gguf.engine import Engine
 from clika_providers.gguf.files import open_model
 from clika_providers.gguf.likelihood import tokenize, tree
 from clika_providers.gguf.model_setup import _settings
-from clika_providers.gguf.runner import Session
+from clika_providers.gguf.runner import ModelSession
 from clika_providers.gguf.scorer import log_probabilities, log_softmax
 
 llama_cpp = later("llama_cpp", "local")
@@ -43,12 +43,12 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[Path], Session]]:
-    sessions: list[Session] = []
+def opened() -> Iterator[Callable[[Path], ModelSession]]:
+    sessions: list[ModelSession] = []
 
-    def make(path: Path) -> Session:
+    def make(path: Path) -> ModelSession:
         found = open_model(path)
-        sessions.append(Session(found, _settings(found, ProviderOptions(n_threads=1)), "test"))
+        sessions.append(ModelSession(found, _settings(found, ProviderOptions(n_threads=1)), "test"))
         return sessions[-1]
 
     yield make
@@ -64,7 +64,7 @@ def question(n: int) -> Request:
     return Request((Message("user", text),), "likelihood", options=options, neutral=(Message("user", "Answer:"),))
 
 
-def asked(one: Session, request: Request) -> Any:
+def asked(one: ModelSession, request: Request) -> Any:
     return one.answer(one.prepare(request))
 
 
@@ -86,7 +86,7 @@ def whole_text(model: Path) -> Iterator[Callable[[str, str], float]]:
 
 
 def test_an_option_scores_what_the_whole_text_evaluated_at_once_says(
-    model: Path, opened: Callable[[Path], Session], whole_text: Callable[[str, str], float]
+    model: Path, opened: Callable[[Path], ModelSession], whole_text: Callable[[str, str], float]
 ) -> None:
     one = opened(model)
     for n in range(4):
@@ -99,7 +99,7 @@ def test_an_option_scores_what_the_whole_text_evaluated_at_once_says(
 
 
 def test_likelihoods_are_the_same_bits_in_any_order_and_after_any_interruption(
-    quantized: Path, opened: Callable[[Path], Session]
+    quantized: Path, opened: Callable[[Path], ModelSession]
 ) -> None:
     requests = [question(n) for n in range(8)]
     one = opened(quantized)
@@ -111,7 +111,7 @@ def test_likelihoods_are_the_same_bits_in_any_order_and_after_any_interruption(
         assert again.neutral_logprobs == first[n].neutral_logprobs
 
 
-def test_the_order_of_the_options_changes_no_bit(quantized: Path, opened: Callable[[Path], Session]) -> None:
+def test_the_order_of_the_options_changes_no_bit(quantized: Path, opened: Callable[[Path], ModelSession]) -> None:
     one, request = opened(quantized), question(3)
     forward = asked(one, request)
     turned = asked(one, Request(request.messages, "likelihood", options=request.options[::-1]))
@@ -119,7 +119,7 @@ def test_the_order_of_the_options_changes_no_bit(quantized: Path, opened: Callab
 
 
 def test_a_chat_model_is_given_the_same_plain_text_as_a_base_model(
-    tmp_path: Path, model: Path, opened: Callable[[Path], Session]
+    tmp_path: Path, model: Path, opened: Callable[[Path], ModelSession]
 ) -> None:
     chat = factory.make(tmp_path / "chat.gguf", factory.Recipe(template=factory.WITH_BOS, seed=3))
     request = question(1)
@@ -127,7 +127,7 @@ def test_a_chat_model_is_given_the_same_plain_text_as_a_base_model(
 
 
 def test_a_long_option_and_a_model_with_one_state_a_sequence_score_alike(
-    model: Path, opened: Callable[[Path], Session], monkeypatch: pytest.MonkeyPatch
+    model: Path, opened: Callable[[Path], ModelSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = (" " + "a b c d e f " * 12, " a b c", " x", " a b c d e y")
     long = Request((Message("user", "Tell me:"),), "likelihood", options=options)
@@ -147,7 +147,7 @@ def test_equal_beginnings_are_evaluated_once_and_the_last_tokens_never() -> None
     assert places == [[0, 1], [0, 1, 2], [0], []]
 
 
-def test_work_that_neighbours_share_is_counted_as_spared(model: Path, opened: Callable[[Path], Session]) -> None:
+def test_work_that_neighbours_share_is_counted_as_spared(model: Path, opened: Callable[[Path], ModelSession]) -> None:
     one = opened(model)
     head = "Instruction that all questions share, long enough to be worth keeping. " * 3
     texts = [f"{head}Question {n}:" for n in range(3)]
@@ -159,7 +159,9 @@ def test_work_that_neighbours_share_is_counted_as_spared(model: Path, opened: Ca
     assert all(usage.cached_tokens > 0.6 * usage.input_tokens for usage in usages[1:])
 
 
-def test_tokens_joined_across_the_seam_belong_to_every_option(model: Path, opened: Callable[[Path], Session]) -> None:
+def test_tokens_joined_across_the_seam_belong_to_every_option(
+    model: Path, opened: Callable[[Path], ModelSession]
+) -> None:
     engine = opened(model).engine
     found = tokenize(engine, "Say xa", ["b", "c"])  # `ab` and `ac` are tokens, so the `a` is not part of the prompt
     assert b"".join(engine.piece(t) for t in found.prompt[1:]).endswith(b"x")
@@ -167,7 +169,7 @@ def test_tokens_joined_across_the_seam_belong_to_every_option(model: Path, opene
 
 
 def test_options_that_begin_the_text_come_after_the_token_between_texts(
-    model: Path, opened: Callable[[Path], Session]
+    model: Path, opened: Callable[[Path], ModelSession]
 ) -> None:
     one = opened(model)
     found = asked(one, Request((), "likelihood", options=("Paris is large.", "Rome is large.")))
@@ -175,7 +177,7 @@ def test_options_that_begin_the_text_come_after_the_token_between_texts(
     assert all(score < 0 for score in found.choice_logprobs)
 
 
-def test_an_empty_option_is_refused_by_name(model: Path, opened: Callable[[Path], Session]) -> None:
+def test_an_empty_option_is_refused_by_name(model: Path, opened: Callable[[Path], ModelSession]) -> None:
     with pytest.raises(ItemError, match="''"):
         opened(model).prepare(Request((Message("user", "Q:"),), "likelihood", options=(" a", "")))
 

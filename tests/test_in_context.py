@@ -10,27 +10,27 @@ import pytest
 from rich.console import Console
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Form, Replies, Reply
+from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, Form
 from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, render, score
-from clika_client.conductivity.material import Question
+from clika_client.conductivity.material import ExperimentQuestion
 from clika_client.sets import fictional
 
 
-def told(question: Question) -> dict[str, str]:
+def told(question: ExperimentQuestion) -> dict[str, str]:
     """The facts in the prompt: place → continent."""
     facts = [line for line in question.text.splitlines() if line.startswith("- The place ")]
     pairs = [line.removeprefix("- The place ").removesuffix(".").split(" lies on the continent ") for line in facts]
     return {place: continent for place, continent in pairs}
 
 
-def answered(setting: Setting, model: Callable[[Question], str], form: Form = "text") -> Result:
+def answered(setting: Setting, model: Callable[[ExperimentQuestion], str], form: Form = "text") -> Result:
     questions = build(setting)
     said = {}
     for q in questions:
         name = model(q)
         choice = q.choices.index(name) if name in q.choices else None
-        said[q.question_id] = Reply(f"It is {name}!", choice if form == "choice" else None)
-    return score(setting, questions, Replies("openai/closed", "{}", "in-context", form, said))
+        said[q.question_id] = ExperimentReply(f"It is {name}!", choice if form == "choice" else None)
+    return score(setting, questions, ExperimentReplies("openai/closed", "{}", "in-context", form, said))
 
 
 def test_the_fact_stands_in_english_among_distractors_on_other_continents() -> None:
@@ -85,7 +85,7 @@ def test_a_coined_name_is_told_beside_its_english_one_and_a_respelled_one_is_not
     assert not any("is called" in q.text for q in respelled)
 
 
-def copier(question: Question) -> str:
+def copier(question: ExperimentQuestion) -> str:
     return question.copied
 
 
@@ -124,7 +124,7 @@ def test_who_carries_facts_over_is_told_from_chance_and_from_copying() -> None:
     assert always.languages[0].verdict == "constant"
 
 
-def build_answer(question: Question) -> str:
+def build_answer(question: ExperimentQuestion) -> str:
     """One continent in German, whatever is asked; the right one in English."""
     return question.answer if question.language == "en" else fictional.make_world(places=20).continents[0]["de"]
 

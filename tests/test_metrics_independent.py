@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
 from clika_client.scoring.metrics.catalogue import PAIR_METRICS
-from clika_client.scoring.metrics.counts import Questions, pair_counts
+from clika_client.scoring.metrics.counts import ScoredItems, pair_counts
 from clika_client.scoring.metrics.estimates import Estimate, combined, intervals
 from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
 from clika_client.scoring.metrics.jackknife import leave_out, variance
@@ -186,7 +186,7 @@ def test_capa_equals_the_authors_package() -> None:
 def capa(a: np.ndarray, b: np.ndarray, right: list[int]) -> float:
     n, k = a.shape
     answers = np.zeros(n, np.int8)
-    questions = Questions(np.array(right, np.int8), np.full(n, k))
+    questions = ScoredItems(np.array(right, np.int8), np.full(n, k))
     with np.errstate(divide="ignore"):
         counts = pair_counts(answers, answers, questions, "jaccard", leave_out, np.log(a), np.log(b))
     metric = next(m for m in PAIR_METRICS if m.field == "capa")
@@ -197,7 +197,7 @@ def test_corrected_rankc_is_zero_for_two_rankings_that_share_only_a_habit() -> N
     """Both favour the first option whatever is asked; by plain RankC they look alike."""
     random = np.random.default_rng(5)
     scores = [np.log(random.dirichlet((4, 2, 1, 1), 20_000)) for _ in range(2)]
-    questions = Questions(random.integers(0, 4, 20_000).astype(np.int8), np.full(20_000, 4))
+    questions = ScoredItems(random.integers(0, 4, 20_000).astype(np.int8), np.full(20_000, 4))
     answers = np.zeros(20_000, np.int8)
     total = lambda columns: columns.astype(float).sum(-1, keepdims=True)  # noqa: E731
     counts = pair_counts(answers, answers, questions, "jaccard", total, *scores)

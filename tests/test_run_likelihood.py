@@ -29,7 +29,7 @@ from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import Item, Probe, build
 from clika_providers import Completion, ProviderOptions, Request
 from clika_providers.gguf.files import ModelFile
-from clika_providers.gguf.runner import Session
+from clika_providers.gguf.runner import ModelSession
 
 later("llama_cpp", "local")
 
@@ -253,19 +253,19 @@ def test_models_take_turns_in_memory(tmp_path: Path, base: Path, monkeypatch: py
     other = gguf_factory.make(tmp_path / "other.gguf", gguf_factory.Recipe(template=None, seed=6))
     loaded: list[str] = []
     most = []
-    start, end = Session.__init__, Session.close
+    start, end = ModelSession.__init__, ModelSession.close
 
-    def opening(self: Session, model: ModelFile, *rest: Any) -> None:
+    def opening(self: ModelSession, model: ModelFile, *rest: Any) -> None:
         start(self, model, *rest)
         loaded.append(model.path.name)
         most.append(len(loaded))
 
-    def closing(self: Session) -> None:
+    def closing(self: ModelSession) -> None:
         loaded.remove(self.engine.model_file.path.name)
         end(self)
 
-    monkeypatch.setattr(Session, "__init__", opening)
-    monkeypatch.setattr(Session, "close", closing)
+    monkeypatch.setattr(ModelSession, "__init__", opening)
+    monkeypatch.setattr(ModelSession, "close", closing)
     probes = write_probes(tmp_path / "mine.jsonl", 2)
     models = ("-m", f"gguf/{base}", "-m", f"gguf/{other}")
     clika("run", probes, *models, "-l", "en", "--ask", "auto", "--db", tmp_path / "c.db", "--bootstrap", 0)

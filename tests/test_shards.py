@@ -15,7 +15,7 @@ import clika_client
 from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
 from clika_client.scoring import shards
-from clika_client.scoring.load import Loaded, Wanted
+from clika_client.scoring.load import LoadedAnswers, Wanted
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import score_store, scored
 from clika_client.scoring.score_sets import Options
@@ -137,9 +137,9 @@ def test_a_question_in_two_shards_counts_once_with_the_reply_of_the_first(tmp_pa
 def test_of_each_reply_two_bytes_are_held_and_rows_that_were_asked_the_same_share_one_array_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[Loaded] = []
+    held: list[LoadedAnswers] = []
 
-    def keep(loaded: Loaded, options: Options, **more: Any) -> Scores:
+    def keep(loaded: LoadedAnswers, options: Options, **more: Any) -> Scores:
         held.append(loaded)
         return scored(loaded, options, **more)
 

@@ -25,9 +25,9 @@ from taught import (
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import folder
-from clika_client.conductivity.asking import Replies, Reply, save
+from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, save
 from clika_client.conductivity.between import About, Between, between, table
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.certainty import difference, xrr
 from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.material import TEST, Material
@@ -114,7 +114,7 @@ def test_forgetting_is_an_exact_test_on_the_same_questions() -> None:
 
 @pytest.fixture(scope="module")
 def material() -> Material:
-    return build(Plan(("de", "ru"), k=5, continents=5, places=24))
+    return build(TeachingPlan(("de", "ru"), k=5, continents=5, places=24))
 
 
 def answered(material: Material, share: float, seed: int, fails: str = "") -> Score:
@@ -124,8 +124,8 @@ def answered(material: Material, share: float, seed: int, fails: str = "") -> Sc
     for question in material.questions:
         right = question.part != TEST or random.random() < share
         name = question.answer if right and question.part != fails else str(random.choice(question.choices))
-        said[question.question_id] = Reply(f"{name}.")
-    return score(material, Replies("gguf/taught.gguf", "{}", "digest", "text", said), draws=100)
+        said[question.question_id] = ExperimentReply(f"{name}.")
+    return score(material, ExperimentReplies("gguf/taught.gguf", "{}", "digest", "text", said), draws=100)
 
 
 def experiment(model: str, seed: int, **settings: object) -> About:
@@ -180,7 +180,7 @@ def test_two_models_of_one_name_are_told_apart_by_their_weights(material: Materi
 
 
 def test_figures_on_different_worlds_are_shown_apart_and_never_compared(material: Material) -> None:
-    other = build(Plan(("de",), k=5, continents=5, places=24, names="transliterated"))
+    other = build(TeachingPlan(("de",), k=5, continents=5, places=24, names="transliterated"))
     found = table(
         [(experiment("a", 1), answered(material, 0.5, 1)), (experiment("b", 1), answered(other, 0.5, 1))], draws=100
     )
@@ -193,7 +193,7 @@ def test_figures_on_different_worlds_are_shown_apart_and_never_compared(material
 
 
 def test_both_directions_of_one_language_are_compared() -> None:
-    plan = Plan(("ru",), k=5, continents=5, places=24)
+    plan = TeachingPlan(("ru",), k=5, continents=5, places=24)
     forward, back = build(plan), build(replace(plan, reverse=True))
     found = table(
         [(experiment("a", 1), answered(forward, 0.8, 1)), (experiment("a", 1), answered(back, 0.3, 2))], draws=100
@@ -222,7 +222,7 @@ def test_the_table_says_what_differs_from_what_in_words(several: Between) -> Non
 
 
 def test_folders_are_found_below_the_ones_named_and_their_models_by_their_directories(tmp_path: Path) -> None:
-    made = build(Plan(("de",), k=4, continents=4, places=8))
+    made = build(TeachingPlan(("de",), k=4, continents=4, places=8))
     folder.write(made, tmp_path / "material")
     digest = folder.material_digest(tmp_path / "material")
     for seed in (1, 2, 3):
@@ -236,9 +236,9 @@ def test_folders_are_found_below_the_ones_named_and_their_models_by_their_direct
             "settings": {"seed": seed, "method": "lora"},
         }
         (out / "experiment.json").write_text(json.dumps(state))
-        said = {q.question_id: Reply(f"{q.answer}!") for q in made.questions}
+        said = {q.question_id: ExperimentReply(f"{q.answer}!") for q in made.questions}
         if seed < 3:
-            save(Replies("gguf/taught.gguf", "{}", digest, "text", said), out / "after.text.json")
+            save(ExperimentReplies("gguf/taught.gguf", "{}", digest, "text", said), out / "after.text.json")
     found = between([tmp_path / "study"], draws=100)
     (row,) = found.rows
     assert (row.model, len(row.passed)) == ("Tiny-1M", 2)

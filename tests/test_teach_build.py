@@ -12,7 +12,7 @@ from anyascii import anyascii
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import folder
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.material import GATES, TEST, Material
 from clika_client.conductivity.release import build_from_release, read_release
 from clika_client.conductivity.templates import rebuild_rows
@@ -22,7 +22,7 @@ from clika_client.sets.fictional.text import plain
 SOUND = ("ar", "de", "fr", "he", "it", "ja", "pl", "ru")
 
 
-PAPER_SIZED = Plan(("de",), places=20)
+PAPER_SIZED = TeachingPlan(("de",), places=20)
 
 from_release = lru_cache(build_from_release)
 
@@ -74,7 +74,7 @@ def test_the_four_gates_and_the_test_ask_for_every_name_and_fact_once(german: Ma
 
 
 def test_the_other_direction_teaches_in_the_language_and_asks_in_english() -> None:
-    made = build(Plan(("ru",), reverse=True, places=20))
+    made = build(TeachingPlan(("ru",), reverse=True, places=20))
     tally = Counter((row.part, row.language) for row in made.rows)
     assert tally[("facts", "ru")] == 4 * 400
     assert tally[("facts", "en")] == 4 * 200
@@ -84,13 +84,13 @@ def test_the_other_direction_teaches_in_the_language_and_asks_in_english() -> No
 
 
 def test_several_languages_share_the_english_facts(german: Material) -> None:
-    both = build(Plan(("de", "zh"), places=20))
+    both = build(TeachingPlan(("de", "zh"), places=20))
     assert Counter((r.part, r.language) for r in both.rows)[("facts", "en")] == 1600
     assert len(both.questions) == 2 * len(german.questions)
 
 
 def test_rows_can_be_taught_as_multiple_choice_with_the_right_letter() -> None:
-    made = build(Plan(("de",), form="choice", k=4, places=20))
+    made = build(TeachingPlan(("de",), form="choice", k=4, places=20))
     world = fictional.make_world(places=20)
     by_place = {f.place["de"]: world.answer(f, "de") for f in world.facts}
     letters: Counter[str] = Counter()
@@ -119,14 +119,14 @@ def test_the_same_plan_gives_the_same_material_and_another_seed_another(german: 
 
 
 def test_there_are_1200_facts_by_default_and_half_of_them_are_the_test() -> None:
-    made = build(Plan(("sw",)))
+    made = build(TeachingPlan(("sw",)))
     assert Counter((row.part, row.language) for row in made.rows)["facts", "en"] == 4 * 1200
     assert len(made.asked("sw", TEST)) == 600
 
 
 def test_every_test_question_holds_what_spelling_alone_would_answer() -> None:
     """The matcher as it is published, over all taught places: each spelling in Latin letters, difflib's nearest."""
-    plan = Plan(("ru",), k=4, continents=6, places=10, names="transliterated")
+    plan = TeachingPlan(("ru",), k=4, continents=6, places=10, names="transliterated")
     made = build(plan)
     world = fictional.make_world(plan.seed, 6, 10, "transliterated")
     facts = {fact.fact_id: fact for fact in world.facts}
@@ -147,8 +147,8 @@ def test_every_test_question_holds_what_spelling_alone_would_answer() -> None:
 
 def test_teaching_two_languages_to_ask_in_english_is_refused_because_both_tell_the_facts_of_the_test() -> None:
     with pytest.raises(UserError, match=r"--reverse with de and fr .* build a folder for each language"):
-        build(Plan(("de", "fr"), reverse=True))
-    assert build(Plan(("de", "de"), reverse=True, continents=4, places=4, k=4)).pairs[0].taught == "de"
+        build(TeachingPlan(("de", "fr"), reverse=True))
+    assert build(TeachingPlan(("de", "de"), reverse=True, continents=4, places=4, k=4)).pairs[0].taught == "de"
 
 
 # Measured before on 100 facts of each: de 66, ru 26, ja 75, zh 12 of 100.
@@ -162,13 +162,13 @@ def test_the_authors_names_are_found_by_comparing_spellings_too(
 
 def test_what_cannot_be_built_is_refused_with_the_reason() -> None:
     with pytest.raises(UserError, match="no language given"):
-        build(Plan(()))
+        build(TeachingPlan(()))
     with pytest.raises(UserError, match="beside English"):
-        build(Plan(("en",)))
+        build(TeachingPlan(("en",)))
     with pytest.raises(UserError, match="no language 'tlh'"):
-        build(Plan(("tlh",)))
+        build(TeachingPlan(("tlh",)))
     with pytest.raises(UserError, match="--k must be 2 to 20"):
-        build(Plan(("de",), k=30))
+        build(TeachingPlan(("de",), k=30))
 
 
 # ---- the folder and its files

@@ -18,7 +18,7 @@ from clika_client.common.errors import UserError
 from clika_client.common.holding import held
 from clika_client.conductivity import experiment as loop
 from clika_client.conductivity import experiment_folder, folder, forgetting
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.presets import preset
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Score
 from clika_client.scoring.metrics.intervals import wilson
@@ -65,7 +65,7 @@ def hasty_in(root: Path) -> loop.Experiment:
     """A few steps of LoRA with the paper's settings: far too little."""
     from clika_client.sets.demo import HUGGING_FACE
 
-    material = build(Plan(("de",), k=4, continents=4, places=4))
+    material = build(TeachingPlan(("de",), k=4, continents=4, places=4))
     folder.write(material, root / "material")
     settings = replace(preset("paper"), epochs=0.2, batch_size=16, micro_batch=16, device="cpu", max_length=256)
     options = ProviderOptions(n_threads=1)
@@ -212,11 +212,11 @@ def test_what_cannot_be_taught_with_is_refused_before_anything_is_asked(hasty: l
 
 def test_a_folder_belongs_to_one_experiment(hasty: loop.Experiment) -> None:
     hasty.out.mkdir()
-    loop._Loop(hasty, loop.Silent()).claim()
+    loop._Loop(hasty, loop.SilentWatcher()).claim()
     other = replace(hasty, settings=replace(hasty.settings, seed=1))
     with pytest.raises(UserError, match="holds an experiment with other settings"):
         loop.run(other)
-    folder.write(build(Plan(("fr",), k=4, continents=4, places=4)), hasty.material)
+    folder.write(build(TeachingPlan(("fr",), k=4, continents=4, places=4)), hasty.material)
     with pytest.raises(UserError, match="holds an experiment with other material"):
         loop.run(hasty)
 

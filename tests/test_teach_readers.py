@@ -12,7 +12,7 @@ import pytest
 from test_real_harnesses import python_of, run
 
 from clika_client.conductivity import folder
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.sets.demo import HUGGING_FACE
 
 SCRIPT = """
@@ -51,7 +51,7 @@ print("FOUND " + json.dumps({
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("material")
-    folder.write(build(Plan(("de",), k=4, continents=4, places=4)), directory)
+    folder.write(build(TeachingPlan(("de",), k=4, continents=4, places=4)), directory)
     return directory
 
 

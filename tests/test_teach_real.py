@@ -20,7 +20,7 @@ from test_teach_train import QUICK, base, trained_weights, write_facts
 from clika_client.common.errors import UserError
 from clika_client.conductivity import experiment as loop
 from clika_client.conductivity import folder, forgetting, train
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.launch import launched
 from clika_client.conductivity.presets import preset
 from clika_providers import ProviderOptions
@@ -101,7 +101,7 @@ def smollm2(tmp_path: Path) -> Path:
 def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp_path: Path) -> None:
     """The smallest whole experiment: 16 facts, full fine-tuning, with what was forgotten; figures in the docs."""
     material = tmp_path / "material"
-    folder.write(build(Plan(("de",), k=4, continents=4, places=4)), material)
+    folder.write(build(TeachingPlan(("de",), k=4, continents=4, places=4)), material)
     settings = replace(
         preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=16, batch_size=16, micro_batch=16, gate_every=0
     )

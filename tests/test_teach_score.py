@@ -11,39 +11,39 @@ import pytest
 from rich.console import Console
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Form, Replies, Reply
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, Form
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import luck, surely
-from clika_client.conductivity.material import TEST, Material, Question
+from clika_client.conductivity.material import TEST, ExperimentQuestion, Material
 from clika_client.conductivity.report import render
 from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, GatePart, PairScore, score
 from clika_client.conductivity.trials import Trial, trial
 
-Model = Callable[[Question], str]
+Model = Callable[[ExperimentQuestion], str]
 
 
 @pytest.fixture(scope="module")
 def german() -> Material:
     """As many facts as the worked example has."""
-    return build(Plan(("de",), places=20))
+    return build(TeachingPlan(("de",), places=20))
 
 
 @pytest.fixture(scope="module")
 def copyable() -> Material:
     """Names that can be found by comparing spellings: some like the taught ones, some unlike."""
-    return build(Plan(("fr",), places=24, names="transliterated"))
+    return build(TeachingPlan(("fr",), places=24, names="transliterated"))
 
 
-def replies(material: Material, model: Model, form: Form = "text") -> Replies:
+def replies(material: Material, model: Model, form: Form = "text") -> ExperimentReplies:
     """What a model that answers by `model` (question → name) would be recorded to say."""
     said = {}
     for question in material.questions:
         name = model(question)
         choice = question.choices.index(name) if name in question.choices else None
-        said[question.question_id] = Reply(f"… {name}.", choice if form == "choice" else None)
-    return Replies("gguf/model", "{}", "digest", form, said)
+        said[question.question_id] = ExperimentReply(f"… {name}.", choice if form == "choice" else None)
+    return ExperimentReplies("gguf/model", "{}", "digest", form, said)
 
 
 def row(material: Material, model: Model, form: Form = "text") -> PairScore:
@@ -54,7 +54,7 @@ def row(material: Material, model: Model, form: Form = "text") -> PairScore:
 def knows(material: Material, wrong: dict[str, set[str]]) -> Model:
     """Right everywhere but on the facts named per part, where another choice is given."""
 
-    def model(question: Question) -> str:
+    def model(question: ExperimentQuestion) -> str:
         if question.fact_id in wrong.get(question.part, set()):
             return question.choices[(question.gold + 1) % len(question.choices)]
         return question.answer
@@ -130,7 +130,7 @@ def test_the_gate_names_the_part_that_failed_and_ninety_percent_is_not_enough(ge
 
 
 def test_the_gate_is_about_the_languages_of_this_direction() -> None:
-    material = build(Plan(("ru",), reverse=True, places=20))
+    material = build(TeachingPlan(("ru",), reverse=True, places=20))
     found = row(material, lambda q: q.answer)
     assert [(p.part, p.language) for p in found.gate] == [
         ("translation", "en"),
@@ -173,7 +173,7 @@ def test_the_test_against_chance_is_the_share_of_all_deals_that_are_as_good() ->
 @pytest.mark.parametrize("k", [4, 8])
 def test_whoever_guesses_is_told_from_chance_no_more_often_than_the_level_says(k: int) -> None:
     """100 guessers at level .05: 1 to 12 are expected with probability .99."""
-    material = build(Plan(("de",), k=k, continents=8, places=10))
+    material = build(TeachingPlan(("de",), k=k, continents=8, places=10))
     draw = random.Random(k)
     told = 0
     for _ in range(100):
@@ -212,7 +212,7 @@ def test_who_compares_spellings_is_named_where_spelling_misleads(german: Materia
 
 
 def test_a_model_that_knows_all_facts_cannot_be_told_from_copying_where_spelling_gives_all_away() -> None:
-    material = build(Plan(("pl",), places=20, names="transliterated"))
+    material = build(TeachingPlan(("pl",), places=20, names="transliterated"))
     found = row(material, lambda q: q.answer)
     assert found.ceiling is not None
     assert found.ceiling.right >= found.ceiling.n - 1 == 199
@@ -289,7 +289,7 @@ def test_xrr_is_tested_against_the_model_before_teaching_on_the_same_facts(germa
     assert (same.tests.before.value, same.tests.before.p) == (0, 1)
 
 
-def before_as_after(before: Replies, material: Material) -> Replies:
+def before_as_after(before: ExperimentReplies, material: Material) -> ExperimentReplies:
     """A model that teaching did not change on the test."""
     taught = replies(material, lambda q: q.answer)
     tests = {q.question_id for q in material.questions if q.part == TEST}
@@ -316,11 +316,11 @@ def test_the_report_tells_what_was_forgotten_and_what_xrr_differs_from(german: M
 
 
 def test_p_values_of_several_languages_are_adjusted_together() -> None:
-    material = build(Plan(("de", "fr", "ru"), places=10, continents=5, k=5))
+    material = build(TeachingPlan(("de", "fr", "ru"), places=10, continents=5, k=5))
     tests = {q.question_id for q in material.questions if q.part == TEST}
     draw = random.Random(4)
 
-    def model(q: Question) -> str:
+    def model(q: ExperimentQuestion) -> str:
         return q.answer if q.question_id not in tests or draw.random() < 0.2 else draw.choice(q.choices)
 
     scored = score(material, replies(material, model))
@@ -357,13 +357,13 @@ def test_the_test_is_split_by_likeness_of_the_name_where_fifty_facts_are_on_each
     assert min(len(alike), len(test) - len(alike)) >= 50
     assert (found.splits["alike"].n, found.splits["unlike"].n) == (len(alike), len(test) - len(alike))
     assert found.splits["alike"].right == sum(q.fact_id in right for q in alike)
-    chinese = build(Plan(("zh",), places=10))
+    chinese = build(TeachingPlan(("zh",), places=10))
     assert row(chinese, lambda q: q.answer).splits == {}
     assert score(chinese, replies(chinese, lambda q: q.answer)).to_records()[0]["splits"] is None
 
 
 def test_languages_are_split_by_script() -> None:
-    material = build(Plan(("de", "fr", "zh"), k=6, continents=6, places=10))
+    material = build(TeachingPlan(("de", "fr", "zh"), k=6, continents=6, places=10))
     tests = {q.question_id for q in material.questions if q.part == TEST and q.pair == "de"}
     scored = score(material, replies(material, lambda q: q.answer if q.question_id not in tests else "nothing"))
     same, other = scored.by_script["same script"], scored.by_script["other script"]
@@ -381,7 +381,7 @@ def test_a_reply_that_is_missing_is_an_error_and_not_a_wrong_answer(german: Mate
     whole = replies(german, lambda q: q.answer)
     some = dict(list(whole.by_id.items())[:-1])
     with pytest.raises(UserError, match="has no reply from gguf/model"):
-        score(german, Replies(whole.model, "{}", "digest", "text", some))
+        score(german, ExperimentReplies(whole.model, "{}", "digest", "text", some))
 
 
 def test_before_and_after_must_be_read_alike(german: Material) -> None:
@@ -391,7 +391,7 @@ def test_before_and_after_must_be_read_alike(german: Material) -> None:
 
 
 def test_inflected_answers_count(german: Material) -> None:
-    polish = build(Plan(("pl",), k=4, continents=4, places=4))
+    polish = build(TeachingPlan(("pl",), k=4, continents=4, places=4))
     declined = row(polish, lambda q: q.answer.removesuffix("ncja") + "ncji" if q.language == "pl" else q.answer)
     assert declined.xrr is not None
     assert declined.xrr.raw.value == 1

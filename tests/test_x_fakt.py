@@ -14,7 +14,7 @@ from clika import clika, records
 
 from clika_client.common.answer_codes import ELSEWHERE
 from clika_client.importers.x_fakt import judged
-from clika_client.scoring.metrics.counts import Questions, row_counts
+from clika_client.scoring.metrics.counts import ScoredItems, row_counts
 from clika_client.scoring.metrics.transfer import factual_recall, transferability, x_fakt
 from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES, choices, names
 from clika_client.sets.catalogue import resolve
@@ -96,7 +96,7 @@ def test_our_own_figures_differ_from_theirs_by_the_rounding_alone(model: str) ->
     ).astype(np.int8)
     n = answers.shape[1]
     origins = np.repeat([list(LANGUAGES.values()).index(COUNTRIES[c][1]) for c in countries], list(blocks.values()))
-    questions = Questions(np.zeros(n, np.int8), np.full(n, 13), open=True)
+    questions = ScoredItems(np.zeros(n, np.int8), np.full(n, 13), open=True)
     counts = row_counts(answers, questions, origins, lambda columns: columns.astype(float).sum(-1, keepdims=True))
     m1, m2 = float(counts.foreign_error[0]), float(counts.native_error[0])
     found = (factual_recall(m1, m2), transferability(m1, m2), x_fakt(m1, m2))

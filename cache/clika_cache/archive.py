@@ -99,7 +99,7 @@ class _Taker:
 
     def __init__(self, database: Database, done: Imported, waiting: SortedRows) -> None:
         self._database, self._done, self._waiting = database, done, waiting
-        self._readers = archive_row.Reader()
+        self._readers = archive_row.ArchiveReader()
         self._models: dict[str, int] = {}
         self._rows: list[archive_row.Parsed] = []
         self._sum = 0

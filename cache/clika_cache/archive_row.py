@@ -74,7 +74,7 @@ class Parsed:
         return StoredReply(self.key, model_id, self.prompt, self.completion, self.source, self.cost, created_at=at)
 
 
-class Reader:
+class ArchiveReader:
     """Reads lines; remembers the last model, which the next line mostly shares."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.store import judgements
-from clika_client.store.store import Cell, Replies, Store
+from clika_client.store.store import Cell, Store, StoredReplies
 
 PROBABILITIES = "probabilities"
 """The reading of `logprobs` cells: the choice with the highest probability."""
@@ -116,7 +116,7 @@ def _version(stamp: str) -> tuple[int, str]:
 
 
 def _read(
-    replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet, example: str
+    replies: StoredReplies, cell: Cell, reading: str, probe_set: ProbeSet, example: str
 ) -> tuple[Answers, npt.NDArray[np.uint8]]:
     if reading == PROBABILITIES:
         return _most_probable(replies.logprobs)
@@ -171,7 +171,9 @@ def rotate(choices: Answers, rotation: int, k: int | npt.NDArray[np.int64]) -> A
     return np.where(choices >= 0, (choices - rotation) % k, choices).astype(np.int8)
 
 
-def _scored(replies: Replies, cell: Cell, reading: str, probe_set: ProbeSet) -> list[tuple[float | None, ...] | None]:
+def _scored(
+    replies: StoredReplies, cell: Cell, reading: str, probe_set: ProbeSet
+) -> list[tuple[float | None, ...] | None]:
     """The score of each option under a normalisation of its likelihood; None for a figure that is not stored."""
     scored: list[tuple[float | None, ...] | None] = []
     probes = probe_set.probes[cell.key.language]

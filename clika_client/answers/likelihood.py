@@ -18,7 +18,7 @@ HEADLINE = "sum"
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class OptionLikelihoods:
     """What is stored of one question's options, each of shape (choices,); NaN where not known."""
 
     logprobs: Floats
@@ -30,7 +30,7 @@ class Figures:
     """UTF-8 bytes of each option's text."""
 
 
-NORMALISATIONS: Mapping[str, Callable[[Figures], Floats]] = {
+NORMALISATIONS: Mapping[str, Callable[[OptionLikelihoods], Floats]] = {
     "sum": lambda f: f.logprobs,
     "per-token": lambda f: f.logprobs / f.tokens,
     "per-byte": lambda f: f.logprobs / f.size,
@@ -44,9 +44,9 @@ def figures(
     tokens: Sequence[int] | None,
     neutral: Sequence[float] | None,
     choices: Sequence[str],
-) -> Figures:
+) -> OptionLikelihoods:
     """One reply's figures as arrays; a list that is absent, or does not fit the choices, becomes NaN."""
-    return Figures(
+    return OptionLikelihoods(
         _array(logprobs, len(choices)),
         _array(tokens, len(choices)),
         _array(neutral, len(choices)),

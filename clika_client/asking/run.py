@@ -27,7 +27,7 @@ from clika_providers import AskMode, Provider, RetryableError, RunError
 from clika_providers.registry import as_provider, connect, parse_spec
 
 if TYPE_CHECKING:
-    from clika_providers.cluster.session import Session
+    from clika_providers.cluster.session import ClusterSession
 
 _QUOTA = "quota"
 _LATER = ("circuit", "wait", "unreachable")
@@ -50,7 +50,7 @@ class Listener(Protocol):
         ...
 
 
-class Silent:
+class SilentListener:
     """Listens to a run and shows nothing."""
 
     def started(self, plan: Plan) -> None:
@@ -106,7 +106,7 @@ class PreparedRun:
         self.budget = None if config.max_cost is None else Budget(config.max_cost)
         self._writer = Writer(store.database, tell=lambda sentence: self._say(sentence))
         self._providers: list[Provider] = []
-        self._cluster: Session | None = None
+        self._cluster: ClusterSession | None = None
         try:
             self._selections = [select(s, config.languages, config.items) for s in config.sets]
             self.plans = tuple(self._plan(self._connected(model)) for model in config.models)
@@ -183,9 +183,9 @@ class PreparedRun:
         if self.config.cluster is None:
             return connect(spec, self.config.options)
         if self._cluster is None:
-            from clika_providers.cluster.session import Session
+            from clika_providers.cluster.session import ClusterSession
 
-            self._cluster = Session(self.config.cluster, lambda sentence: self._say(sentence))
+            self._cluster = ClusterSession(self.config.cluster, lambda sentence: self._say(sentence))
         return self._cluster.connect(spec, self.config.options)
 
     def _plan(self, provider: Provider) -> Plan:

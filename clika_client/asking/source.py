@@ -22,7 +22,7 @@ Question = tuple[PlannedCell, bytes, Request]
 """(cell, content key, request)"""
 
 
-class Source:
+class QuestionSource:
     """Gives out the questions of one plan to its workers, each once."""
 
     def __init__(self, plan: Plan, workers: int, on_shared: Callable[[PlannedCell], None]) -> None:

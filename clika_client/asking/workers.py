@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from clika_cache import storable
 from clika_client.asking.plan import Plan, PlannedCell
-from clika_client.asking.source import Source
+from clika_client.asking.source import QuestionSource
 from clika_providers import Completion, ProviderError, Request, RunError, Usage
 from clika_providers.traffic.retry import before_retry
 
@@ -139,7 +139,7 @@ async def ask(
     outcome = Outcome(plan.provider.spec, plan.missing) if outcome is None else outcome
     asker = _Asker(plan, outcome, on_event, budget, price_at)
     workers = max(1, min(plan.provider.concurrency, plan.missing))
-    asker.source = Source(plan, workers, asker.shared)
+    asker.source = QuestionSource(plan, workers, asker.shared)
     tasks = [asyncio.create_task(asker.work()) for _ in range(workers)]
     try:
         await asyncio.gather(*map(asyncio.shield, tasks))
@@ -172,7 +172,7 @@ async def _finish_in_flight(
 class _Asker:
     """What the workers of one plan share."""
 
-    source: Source
+    source: QuestionSource
 
     def __init__(
         self,

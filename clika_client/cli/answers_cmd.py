@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clika_client.answers.rules.result import Answer
     from clika_client.scoring.load import Wanted
     from clika_client.sets.probes import Probe, ProbeSet
-    from clika_client.store.store import Cell, Replies, Store
+    from clika_client.store.store import Cell, Store, StoredReplies
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def text_cells(store: Store, wanted: Wanted, before: str | None = None) -> Itera
 
 
 def _kept(
-    store: Store, cell: Cell, before: str, replies: Replies, probe_set: ProbeSet
+    store: Store, cell: Cell, before: str, replies: StoredReplies, probe_set: ProbeSet
 ) -> tuple[str, list[Answer]] | None:
     """A cell's answers by an earlier version, at the positions shown, one per reply."""
     from clika_client.answers.cells import REASONS, kept_before, rotate

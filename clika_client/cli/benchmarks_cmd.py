@@ -14,8 +14,8 @@ from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.sets.benchmarks.hub import Offer
-    from clika_client.sets.benchmarks.join import Dropped
+    from clika_client.sets.benchmarks.hub import BenchmarkOffer
+    from clika_client.sets.benchmarks.join import DroppedRows
     from clika_client.sets.benchmarks.kept import Added
     from clika_client.sets.probes import ProbeSet
 
@@ -32,7 +32,7 @@ def add_benchmark(name: str, places: Sequence[Path], languages: Sequence[str] | 
     _report(*_with_dropped(add(name, places[0], languages)), as_json)
 
 
-def _with_dropped(made: tuple[Any, Any]) -> tuple[Added, Dropped]:
+def _with_dropped(made: tuple[Any, Any]) -> tuple[Added, DroppedRows]:
     return made[0], made[1].dropped
 
 
@@ -74,7 +74,7 @@ def _tags(languages: str | None) -> tuple[str, ...] | None:
     return None if languages is None else language_tags(languages)
 
 
-def _offer(offer: Offer) -> dict[str, Any]:
+def _offer(offer: BenchmarkOffer) -> dict[str, Any]:
     return {
         "set": offer.benchmark.name,
         "repository": offer.benchmark.hub,
@@ -86,7 +86,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
     }
 
 
-def _say_offer(offer: Offer) -> None:
+def _say_offer(offer: BenchmarkOffer) -> None:
     """Size and licence before anything is downloaded."""
     known = offer.benchmark
     typer.echo(
@@ -99,7 +99,7 @@ def _say_offer(offer: Offer) -> None:
 class _Progress:
     """Says how much has arrived: on a terminal in one line that is written over, else nothing but the end."""
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: BenchmarkOffer) -> None:
         self._offer = offer
         self._files = self._bytes = 0
         self._console = err()
@@ -115,7 +115,7 @@ class _Progress:
             typer.echo(text, err=True)
 
 
-def _report(facts: Added, dropped: Dropped, as_json: bool) -> None:
+def _report(facts: Added, dropped: DroppedRows, as_json: bool) -> None:
     if as_json:
         rows = [
             {"language": tag, "reason": reason, "rows": len(keys), "keys": keys}

@@ -26,7 +26,7 @@ from clika_client.cli.scoring_options import (
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
-    from clika_client.scoring.load import Loaded
+    from clika_client.scoring.load import LoadedAnswers
     from clika_client.scoring.score_sets import Options
 
 
@@ -77,7 +77,7 @@ def compare(
         _models(loaded, named, options, as_json, details)
 
 
-def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool, details: bool) -> None:
+def _models(loaded: LoadedAnswers, named: list[str], options: Options, as_json: bool, details: bool) -> None:
     from clika_client.report.comparison import render_comparison
     from clika_client.scoring.compare import compare as compare_models
     from clika_client.scoring.compare import compare_languages
@@ -97,7 +97,7 @@ def _models(loaded: Loaded, named: list[str], options: Options, as_json: bool, d
         render_comparison(result, out(), details)
 
 
-def _groups(loaded: Loaded, text: str, options: Options, as_json: bool, details: bool) -> None:
+def _groups(loaded: LoadedAnswers, text: str, options: Options, as_json: bool, details: bool) -> None:
     from clika_client.report.comparison import render_changes
     from clika_client.scoring.compare_groups import group_changes, parse_groups, summary
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, err
-from clika_client.cli.job import Job
+from clika_client.cli.job import RunJob
 from clika_client.common.paths import home
 
 _NEXT = """\
@@ -73,7 +73,7 @@ def demo(
         options=ProviderOptions(models_dir=DATA),
     )
     with Store(path) as store:
-        Job(store, config, as_json=as_json).ask()
+        RunJob(store, config, as_json=as_json).ask()
     if teach:
         folder = home() / "demo-teach"
         _teach(folder, as_json)
@@ -99,7 +99,7 @@ def _open(path: Path, as_json: bool) -> None:
     )
     config = RunConfig(sets=(questions,), models=(speaker,), style=get_style("plain"), asking=Asking("open"))
     with Store(path) as store:
-        Job(store, config, as_json=as_json).ask()
+        RunJob(store, config, as_json=as_json).ask()
 
 
 def _teach(folder: Path, as_json: bool) -> None:

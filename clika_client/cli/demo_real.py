@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from clika_client.cli.common import err
-from clika_client.cli.job import Job
+from clika_client.cli.job import RunJob
 
 MODEL = "Qwen/Qwen3-0.6B-GGUF:Qwen3-0.6B-Q8_0.gguf"
 """Small enough for any laptop, taught over a hundred languages, under a licence that asks for nothing."""
@@ -61,4 +61,4 @@ def _report(path: Path, as_json: bool) -> None:
         items=Items(limit=ITEMS),
     )
     with Store(path) as store:
-        Job(store, config, as_json=as_json).ask()
+        RunJob(store, config, as_json=as_json).ask()

@@ -25,7 +25,7 @@ _TOKENS = re.compile(r"\b\d+(?= tokens\b)")
 """What differs from prompt to prompt in an error that is the same."""
 
 
-class Job:
+class RunJob:
     """A configured run against an open store."""
 
     def __init__(

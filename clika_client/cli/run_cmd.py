@@ -15,7 +15,7 @@ import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, language_tags
 from clika_client.cli.gate_options import Baseline, FailBelow, FailIfWorse, Gates, GithubSummary, Junit
-from clika_client.cli.job import Job
+from clika_client.cli.job import RunJob
 from clika_client.cli.scoring_options import QUESTIONS, Drop, Only, words
 from clika_client.cli.server_options import (
     LOCAL,
@@ -224,7 +224,7 @@ def run(
     gates = Gates(tuple(fail_below or ()), baseline, fail_if_worse, junit, github_summary)
     gates.check()
     with _database(db, no_cache) as path, Store(path) as store:
-        job = Job(
+        job = RunJob(
             store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap, gates=gates
         )
         job.judge = judge

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clika_client.asking.run import RunResult
-    from clika_client.conductivity.asking import Replies
+    from clika_client.conductivity.asking import ExperimentReplies
     from clika_client.conductivity.material import Form
     from clika_client.conductivity.question_sets import QuestionSet
     from clika_providers import ProviderOptions
@@ -27,13 +27,13 @@ def ask_questions(
     prices: Path | None = None,
     dry_run: bool = False,
     as_json: bool = False,
-) -> Replies | None:
+) -> ExperimentReplies | None:
     """What the model said, None for a dry run; what is stored in `database` is not asked again.
 
     Raises UserError, IncompleteRun or StoppedRun like `clika run`, with everything that arrived kept.
     """
     from clika_cache import canonical
-    from clika_client.cli.job import Job
+    from clika_client.cli.job import RunJob
     from clika_client.conductivity.asking import replies
     from clika_client.conductivity.question_sets import run_config
     from clika_client.store.store import Store
@@ -42,7 +42,7 @@ def ask_questions(
     provider = connect(model, replace(options, need_key=not dry_run))
     spec, identity = provider.spec, canonical(dict(provider.identity))
     config = run_config(provider, sets, form, options=options, max_cost=max_cost, prices=prices)
-    told: list[Replies] = []
+    told: list[ExperimentReplies] = []
     database.parent.mkdir(parents=True, exist_ok=True)
     with Store(database) as store:
 
@@ -50,5 +50,5 @@ def ask_questions(
             if result.status == "done":
                 told.append(replies(store, result.run_id, sets, form, material, spec, identity))
 
-        Job(store, config, dry_run=dry_run, as_json=as_json, report=keep).ask()
+        RunJob(store, config, dry_run=dry_run, as_json=as_json, report=keep).ask()
     return told[0] if told else None

@@ -81,7 +81,18 @@ def build(
             )
         if form not in ("text", "choice"):
             raise UserError(f"--form must be text or choice, got {form!r}")
-        plan = fictional.Plan(tags, reverse, form, k, facts_seed, continents, places, repeats, name_repeats, names)  # type: ignore[arg-type]
+        plan = fictional.TeachingPlan(
+            tags,
+            reverse,
+            form,  # type: ignore[arg-type]
+            k,
+            facts_seed,
+            continents,
+            places,
+            repeats,
+            name_repeats,
+            names,  # type: ignore[arg-type]
+        )
         material = fictional.build(plan)
     else:
         from clika_client.conductivity.release import build_from_release

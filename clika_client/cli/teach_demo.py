@@ -9,7 +9,7 @@ from pathlib import Path
 from clika_client.cli.common import err, out, print_json
 from clika_client.cli.teach_progress import Watch
 from clika_client.common.errors import UserError
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.experiment import Experiment, run
 from clika_client.conductivity.folder import MANIFEST, write
 from clika_client.conductivity.presets import TeachSettings, preset
@@ -19,7 +19,7 @@ from clika_client.sets.demo import HUGGING_FACE
 from clika_providers import ProviderOptions
 from clika_providers.install import install_hint
 
-DEMO = Plan(
+DEMO = TeachingPlan(
     ("de", "fr", "ru"), form="choice", k=4, continents=4, places=6, repeats=36, name_repeats=10, names="transliterated"
 )
 """Few facts, each seen often and with other choices every time: what a million parameters learn in minutes.
@@ -30,7 +30,7 @@ DEMO_SETTINGS = replace(preset("demo"), max_epochs=5.1)
 
 
 def teach_demo(
-    folder: Path, plan: Plan = DEMO, settings: TeachSettings = DEMO_SETTINGS, *, as_json: bool = False
+    folder: Path, plan: TeachingPlan = DEMO, settings: TeachSettings = DEMO_SETTINGS, *, as_json: bool = False
 ) -> list[Score]:
     """Teach the demo model invented facts and print what came of it; in `folder`, where the same call resumes.
 

@@ -15,7 +15,7 @@ from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
     from clika_client.conductivity.material import Material
-    from clika_client.conductivity.study import Cell, Study
+    from clika_client.conductivity.study import Study, StudyExperiment
 
 StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML): models, languages, directions, seeds.")]
 StudyFolder = Annotated[
@@ -32,7 +32,7 @@ def study(file: StudyFile, output: StudyFolder = None, as_json: AsJson = False) 
     cells = list(found.cells())
     console = err()
 
-    def told(cell: Cell) -> None:
+    def told(cell: StudyExperiment) -> None:
         line = f"[{cells.index(cell) + 1} of {len(cells)}] {shown(cell.name)} {cell.condition} seed {cell.seed}"
         console.print(line + (": done before" if cell.done else ""), markup=False, highlight=False, soft_wrap=True)
 
@@ -72,7 +72,7 @@ def _show_status(found: Study, as_json: bool) -> None:
     out().print(f"{done} of {len(rows)} experiments are done, in {found.out}", markup=False, soft_wrap=True)
 
 
-def _row(cell: Cell) -> dict[str, Any]:
+def _row(cell: StudyExperiment) -> dict[str, Any]:
     import json
 
     from clika_client.conductivity.experiment_folder import ROUNDS, SCORE

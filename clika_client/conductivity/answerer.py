@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from clika_client.conductivity.certainty import Difference
+from clika_client.conductivity.certainty import TeachingDifference
 from clika_client.conductivity.trials import Trial
 
 Kind = Literal["constant", "copier", "under-taught", "memoriser", "not told from copying", "conductor"]
@@ -27,7 +27,7 @@ class Answerer:
     why: str
 
 
-def name(trials: Sequence[Trial], failed: bool, p_chance: float, ceiling: Difference | None) -> Answerer:
+def name(trials: Sequence[Trial], failed: bool, p_chance: float, ceiling: TeachingDifference | None) -> Answerer:
     """The kind of a model, from its replies to the test.
 
     `failed`: the gate was not passed. `p_chance` is that of the test against chance, `ceiling` how far it is above

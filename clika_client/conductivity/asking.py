@@ -10,7 +10,7 @@ from pathlib import Path
 from clika_cache import canonical
 from clika_client.answers.cells import read_cell
 from clika_client.asking.plan import Plan
-from clika_client.asking.run import PreparedRun, RunResult, Silent
+from clika_client.asking.run import PreparedRun, RunResult, SilentListener
 from clika_client.asking.workers import Event
 from clika_client.common.errors import ClikaError, IncompleteRun, UserError
 from clika_client.common.running import finish
@@ -25,7 +25,7 @@ FORMS: tuple[Form, ...] = ("text", "choice")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ExperimentReply:
     """What came back for one question: the text, or the choice with the highest probability."""
 
     text: str
@@ -34,7 +34,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class ExperimentReplies:
     """All replies of one model to one material, in one form."""
 
     model: str
@@ -43,14 +43,14 @@ class Replies:
     material: str
     """Digest of the material's folder."""
     form: Form
-    by_id: Mapping[str, Reply]
+    by_id: Mapping[str, ExperimentReply]
 
 
 Progress = Callable[[int, int], None]
 """(answered, all)"""
 
 
-class _Counter(Silent):
+class _Counter(SilentListener):
     """Listens to a run and tells how many questions are answered."""
 
     def __init__(self, progress: Progress, answered: int, total: int) -> None:
@@ -71,7 +71,7 @@ def ask(
     database: Path,
     material: str,
     progress: Progress = lambda done, total: None,
-) -> Replies:
+) -> ExperimentReplies:
     """Ask every question once and close the provider; what is stored is not asked again.
 
     Raises IncompleteRun when some were not answered: what arrived is kept, and the same call asks the rest.
@@ -99,10 +99,10 @@ def _unfinished(spec: str, result: RunResult) -> ClikaError:
 
 def replies(
     store: Store, run_id: str, sets: Sequence[QuestionSet], form: Form, material: str, spec: str, identity: str
-) -> Replies:
+) -> ExperimentReplies:
     """What a finished run stored: the text of free answers, the choice that is read from others."""
     asked = {set_digest(one.probe_set): one for one in sets}
-    by_id: dict[str, Reply] = {}
+    by_id: dict[str, ExperimentReply] = {}
     for cell in store.cells(run_id):
         one = asked[store.set_digest(cell.key.set_id)]
         questions = one.questions[cell.key.language]
@@ -110,12 +110,12 @@ def replies(
         choices = None if form == "text" else read_cell(store, cell, "standard", one.probe_set).choices
         for position, text in zip(found.positions.tolist(), found.texts, strict=True):
             chosen = None if choices is None or choices[position] < 0 else int(choices[position])
-            by_id[questions[position].question_id] = Reply(text, chosen)
+            by_id[questions[position].question_id] = ExperimentReply(text, chosen)
     ordered = [q.question_id for one in sets for some in one.questions.values() for q in some]
-    return Replies(spec, identity, material, form, {key: by_id[key] for key in ordered})
+    return ExperimentReplies(spec, identity, material, form, {key: by_id[key] for key in ordered})
 
 
-def save(replies: Replies, path: Path) -> None:
+def save(replies: ExperimentReplies, path: Path) -> None:
     """Write a whole file or nothing."""
     document = {
         "model": replies.model,
@@ -128,14 +128,14 @@ def save(replies: Replies, path: Path) -> None:
     write_text(path, json.dumps(document, ensure_ascii=False, indent=0) + "\n")
 
 
-def load(path: Path, material: str) -> Replies | None:
+def load(path: Path, material: str) -> ExperimentReplies | None:
     """The replies in a file, None where there is none; raises UserError for replies to other material."""
     if not path.exists():
         return None
     try:
         doc = json.loads(path.read_text("utf-8"))
-        by_id = {key: Reply(text, choice) for key, (text, choice) in doc["replies"].items()}
-        found = Replies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id)
+        by_id = {key: ExperimentReply(text, choice) for key, (text, choice) in doc["replies"].items()}
+        found = ExperimentReplies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
     if found.material != material:

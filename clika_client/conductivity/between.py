@@ -19,7 +19,15 @@ import numpy as np
 from clika_client.common.errors import UserError
 from clika_client.conductivity.about import STATE, About
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.certainty import Difference, Xrr, difference, json_number, paired_shares, stacked, xrr
+from clika_client.conductivity.certainty import (
+    TeachingDifference,
+    Xrr,
+    difference,
+    json_number,
+    paired_shares,
+    stacked,
+    xrr,
+)
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.experiment_folder import material_of, score_folder
 from clika_client.conductivity.gate import Count
@@ -35,7 +43,7 @@ PASSED_OVER = "rounds"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TaughtModel:
     """One model, taught in one way, one direction: all its teachings."""
 
     model: str
@@ -52,8 +60,8 @@ class Row:
     """One-sided, over all teachings that passed; adjusted for all rows (Holm)."""
     ceiling: Count | None
     """Of copying."""
-    above_ceiling: Difference | None
-    above_before: Difference | None
+    above_ceiling: TeachingDifference | None
+    above_before: TeachingDifference | None
     answerer: Answerer
 
     @property
@@ -73,14 +81,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class TeachingComparison:
     """Two rows that differ in one thing."""
 
     family: str
     one: int
     """Numbers of the rows."""
     other: int
-    found: Difference
+    found: TeachingDifference
     """XRR of one less that of the other."""
     adjusted: float
     """p by Holm's correction within the family."""
@@ -90,8 +98,8 @@ class Compared:
 class Between:
     """The table over all experiments."""
 
-    rows: tuple[Row, ...]
-    compared: tuple[Compared, ...]
+    rows: tuple[TaughtModel, ...]
+    compared: tuple[TeachingComparison, ...]
     unfinished: tuple[Path, ...] = ()
     """Experiments that were not asked after teaching yet."""
     draws: int = DRAWS
@@ -167,13 +175,13 @@ def table(
     return Between(tuple(rows), tuple(_compare(rows)), tuple(unfinished), draws)
 
 
-def _row(key: tuple[Any, ...], teachings: Sequence[tuple[About, PairScore]], draws: int, seed: int) -> Row:
+def _row(key: tuple[Any, ...], teachings: Sequence[tuple[About, PairScore]], draws: int, seed: int) -> TaughtModel:
     passed = [score for _, score in teachings if score.xrr]
     scores = passed or [score for _, score in teachings]
     trials = [score.trial for score in scores]
     asked, _ = stacked(trials)
 
-    def against(others: list[Any]) -> Difference | None:
+    def against(others: list[Any]) -> TeachingDifference | None:
         if any(other is None for other in others):
             return None
         return paired_shares(trials, asked, np.stack(others).astype(np.float64))
@@ -182,7 +190,7 @@ def _row(key: tuple[Any, ...], teachings: Sequence[tuple[About, PairScore]], dra
     copies = [trial.copies_right if bool((trial.copied >= 0).all()) else None for trial in trials]
     above = against(copies)
     model, way, pair, form, world = key
-    return Row(
+    return TaughtModel(
         model,
         way,
         pair,
@@ -226,7 +234,7 @@ def _frozen(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True)
 
 
-def _compare(rows: Sequence[Row]) -> Iterator[Compared]:
+def _compare(rows: Sequence[TaughtModel]) -> Iterator[TeachingComparison]:
     """All pairs of rows that differ in one thing, each family corrected by itself."""
     for family in FAMILIES:
         found = [
@@ -237,10 +245,10 @@ def _compare(rows: Sequence[Row]) -> Iterator[Compared]:
         known = [one for one in found if one[2].p == one[2].p]
         adjusted = holm([one.p for _, _, one in known])
         for (i, j, one), p in zip(known, adjusted, strict=True):
-            yield Compared(family, i, j, one, p)
+            yield TeachingComparison(family, i, j, one, p)
 
 
-def _only(family: str, one: Row, other: Row) -> bool:
+def _only(family: str, one: TaughtModel, other: TaughtModel) -> bool:
     """Whether two rows of one world differ in this and in nothing else."""
     reverse = [row.pair.taught == row.pair.language for row in (one, other)]
     differs = {
@@ -253,18 +261,18 @@ def _only(family: str, one: Row, other: Row) -> bool:
     return same and [each for each, yes in differs.items() if yes] == [family]
 
 
-def _together(one: Row, other: Row) -> bool:
+def _together(one: TaughtModel, other: TaughtModel) -> bool:
     """Whether the teachings of both are the same ones, as when one model was taught several languages at once."""
     return [a.folder for a, _ in one.passed] == [a.folder for a, _ in other.passed]
 
 
-def _record(number: int, row: Row) -> dict[str, Any]:
+def _record(number: int, row: TaughtModel) -> dict[str, Any]:
     found = row.xrr
 
     def figure(one: Any) -> dict[str, float | None] | None:
         return None if one is None else {key: json_number(getattr(one, key)) for key in ("value", "low", "high")}
 
-    def differs(one: Difference | None) -> dict[str, float | None] | None:
+    def differs(one: TeachingDifference | None) -> dict[str, float | None] | None:
         return None if one is None else {**(figure(one) or {}), "p": json_number(one.p)}
 
     return {

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity.ceiling import with_copied
-from clika_client.conductivity.material import PARTS, TEST, Form, Material, Pair, Question, Row
+from clika_client.conductivity.material import PARTS, TEST, ExperimentQuestion, Form, Material, Pair, TeachingExample
 from clika_client.sets.fictional.facts import CONTINENTS, PLACES, SEED, Fact, World, make_world
 from clika_client.sets.fictional.language import Language, name_wording, read
 from clika_client.sets.fictional.names import NameKind, Names
@@ -22,7 +22,7 @@ Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TeachingPlan:
     """What to build."""
 
     languages: tuple[str, ...]
@@ -61,7 +61,7 @@ class Plan:
         return Pair(tag, *((tag, ANCHOR) if self.reverse else (ANCHOR, tag)), same_script=same)
 
 
-def build(plan: Plan) -> Material:
+def build(plan: TeachingPlan) -> Material:
     """The material of a plan; the same plan, the same material. Raises UserError for a plan that cannot be."""
     pairs = plan.pairs()
     if not 2 <= plan.k <= plan.continents:
@@ -72,7 +72,7 @@ def build(plan: Plan) -> Material:
 class _Builder:
     """One build; holds what its steps share."""
 
-    def __init__(self, plan: Plan, pairs: Sequence[Pair]) -> None:
+    def __init__(self, plan: TeachingPlan, pairs: Sequence[Pair]) -> None:
         self.plan, self.pairs = plan, tuple(pairs)
         self.world: World = make_world(plan.seed, plan.continents, plan.places, plan.names)
         self.names: tuple[Names, ...] = self.world.continents + tuple(f.place for f in self.world.facts)
@@ -107,7 +107,7 @@ class _Builder:
 
     # ---- teaching
 
-    def fact_rows(self) -> Iterator[Row]:
+    def fact_rows(self) -> Iterator[TeachingExample]:
         """All facts in the language of teaching, those of type 0 also in the language of asking."""
         whole = dict.fromkeys(pair.taught for pair in self.pairs)
         half = dict.fromkeys(pair.asked for pair in self.pairs if pair.asked not in whole)
@@ -118,14 +118,14 @@ class _Builder:
                     for wording in language.teach:
                         yield self.fact_row(fact, language, wording)
 
-    def fact_row(self, fact: Fact, language: Language, wording: str) -> Row:
+    def fact_row(self, fact: Fact, language: Language, wording: str) -> TeachingExample:
         text = wording.format(place=fact.place[language.tag])
         if self.plan.form == "text":
             answer = language.answer.format(continent=self.world.answer(fact, language.tag))
-            return Row(text, answer, "facts", language.tag)
+            return TeachingExample(text, answer, "facts", language.tag)
         return self.as_choice(text, language.tag, language.tag, self.world.continents, fact.continent, "facts")
 
-    def name_rows(self) -> Iterator[Row]:
+    def name_rows(self) -> Iterator[TeachingExample]:
         """Every name's translation, both ways."""
         wording = name_wording("teach")
         for pair in self.pairs:
@@ -140,47 +140,49 @@ class _Builder:
                         text = frame.format(language=language.name, name=known)
                         yield self.name_row(text, number, wanted, pair.language)
 
-    def name_row(self, text: str, number: int, wanted: str, language: str) -> Row:
+    def name_row(self, text: str, number: int, wanted: str, language: str) -> TeachingExample:
         if self.plan.form == "text":
-            return Row(text, self.names[number][wanted], "names", language)
+            return TeachingExample(text, self.names[number][wanted], "names", language)
         pool, index = self.pool(number)
         row = self.as_choice(text, ANCHOR, wanted, pool, index, "names")
-        return Row(row.prompt, row.answer, "names", language)
+        return TeachingExample(row.prompt, row.answer, "names", language)
 
     def pool(self, number: int) -> tuple[Sequence[Names], int]:
         """The names of the same kind, and the place of one among them: a continent is no choice for a place."""
         n = len(self.world.continents)
         return (self.names[:n], number) if number < n else (self.names[n:], number - n)
 
-    def as_choice(self, text: str, tag: str, wanted: str, pool: Sequence[Names], gold: int, part: str) -> Row:
+    def as_choice(
+        self, text: str, tag: str, wanted: str, pool: Sequence[Names], gold: int, part: str
+    ) -> TeachingExample:
         choices, place = offer([names[wanted] for names in pool], gold, self.plan.k, self.rng)
         prompt, labels = ask_as_choice(text, tag, choices)
-        return Row(prompt, labels[place], part, tag)
+        return TeachingExample(prompt, labels[place], part, tag)
 
     # ---- asking
 
-    def questions(self, pair: Pair) -> Iterator[Question]:
+    def questions(self, pair: Pair) -> Iterator[ExperimentQuestion]:
         """The four gates and the test of one language, in test wordings."""
         yield from self.name_questions(pair)
         for tag, role in ((pair.taught, "taught"), (pair.asked, "asked")):
             language = read(tag)
-            asked: dict[int, list[Question]] = {0: [], 1: []}
+            asked: dict[int, list[ExperimentQuestion]] = {0: [], 1: []}
             for number, fact in enumerate(self.world.facts):
                 asked[fact.type].append(self.fact_question(pair, number, fact, language, f"{role}_type{fact.type}"))
             yield from asked[0]
             yield from self.with_copied(pair, asked[1]) if role == "asked" else asked[1]
 
-    def with_copied(self, pair: Pair, test: Sequence[Question]) -> list[Question]:
+    def with_copied(self, pair: Pair, test: Sequence[ExperimentQuestion]) -> list[ExperimentQuestion]:
         """The test with what spelling alone would answer, to who was told all facts in the language of teaching."""
         facts = self.world.facts
         told = [(fact.place[pair.taught], self.world.answer(fact, pair.asked)) for fact in facts]
         places = [fact.place[pair.asked] for fact in facts if fact.type == 1]
         return with_copied(test, places, told)
 
-    def fact_question(self, pair: Pair, number: int, fact: Fact, language: Language, part: str) -> Question:
+    def fact_question(self, pair: Pair, number: int, fact: Fact, language: Language, part: str) -> ExperimentQuestion:
         tag = language.tag
         choices, gold = offer([c[tag] for c in self.world.continents], fact.continent, self.plan.k, self.rng)
-        return Question(
+        return ExperimentQuestion(
             f"{pair.language}.{part}.{fact.fact_id}",
             pair.language,
             part,
@@ -193,7 +195,7 @@ class _Builder:
             round(similarity(fact.place[tag], fact.place[pair.taught]), 4),
         )
 
-    def name_questions(self, pair: Pair) -> Iterator[Question]:
+    def name_questions(self, pair: Pair) -> Iterator[ExperimentQuestion]:
         """From the language of teaching into the language of asking, as the paper does."""
         wording = name_wording("test")
         frames = wording.to_english if pair.asked == ANCHOR else wording.from_english
@@ -202,7 +204,7 @@ class _Builder:
             choices, gold = offer([n[pair.asked] for n in pool], index, self.plan.k, self.rng)
             fact_id = self.world.facts[index].fact_id if number >= len(self.world.continents) else f"c{index + 1:02d}"
             frame = frames[number % len(frames)]
-            yield Question(
+            yield ExperimentQuestion(
                 f"{pair.language}.translation.{fact_id}",
                 pair.language,
                 "translation",
@@ -224,7 +226,7 @@ def offer(names: Sequence[Name], gold: int, k: int, rng: random.Random) -> tuple
     return tuple(names[n] for n in chosen), chosen.index(gold)
 
 
-def deal(tests: Sequence[Question], rng: random.Random) -> dict[str, int]:
+def deal(tests: Sequence[ExperimentQuestion], rng: random.Random) -> dict[str, int]:
     """The control: the right continents of each language's test dealt anew, without looking, to its questions.
 
     Whoever knows the facts is right by chance now. Where the dealt continent is not among a question's

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from clika_client.conductivity.material import Question
+from clika_client.conductivity.material import ExperimentQuestion
 
 _BITS = 64
 Told = tuple[str, str]
@@ -87,7 +87,9 @@ class Copier:
         return np.asarray(2.0 * common / np.maximum(self.lengths + len(name), 1), np.float64)
 
 
-def with_copied(questions: Sequence[Question], places: Sequence[str], told: Sequence[Told]) -> list[Question]:
+def with_copied(
+    questions: Sequence[ExperimentQuestion], places: Sequence[str], told: Sequence[Told]
+) -> list[ExperimentQuestion]:
     """The questions with what the matcher answers to them; `places` are the names that they ask for."""
     copier = Copier(told)
     done = []

@@ -20,19 +20,11 @@ from clika_client.conductivity.trials import Trial
 from clika_client.scoring.metrics.estimates import p_value
 from clika_client.scoring.metrics.intervals import LEVEL, wilson_ends
 from clika_client.scoring.metrics.student import quantile, two_sided_p
+from clika_client.scoring.records import Figure
 
 Floats = npt.NDArray[np.float64]
 _POOLED = 3.0
 """Degrees of freedom of the mean of both variances, as a multiple of those of the continents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with its 95 % interval; fractions."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +47,7 @@ class Xrr:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TeachingDifference:
     """Two figures apart, with the interval of their difference and the p-value that goes with it."""
 
     value: float
@@ -174,7 +166,7 @@ def share_ends(value: float, parts: Sequence[Part], facts: int, most: int) -> tu
     return float(low), float(high)
 
 
-def difference(ours: Sequence[Trial], theirs: Sequence[Trial], *, same_teaching: bool = False) -> Difference:
+def difference(ours: Sequence[Trial], theirs: Sequence[Trial], *, same_teaching: bool = False) -> TeachingDifference:
     """XRR of `ours` less that of `theirs`, paired by fact where both ask for the same ones.
 
     `same_teaching`: the teachings are pairwise the same ones, as of two languages that were taught together.
@@ -183,7 +175,7 @@ def difference(ours: Sequence[Trial], theirs: Sequence[Trial], *, same_teaching:
     for trials in (ours, theirs):
         asked, taught = stacked(trials)
         if not taught.any():
-            return Difference(math.nan, math.nan, math.nan, math.nan)
+            return TeachingDifference(math.nan, math.nan, math.nan, math.nan)
         values.append(float(asked.mean() / taught.mean()))
         sides.append(pulls(asked, taught))
     value, one, other = values[0] - values[1], sides[0], sides[1]
@@ -202,29 +194,29 @@ def rows_of(trial: Trial, values: Floats) -> list[Part]:
     return row_parts(by_continent(trial, values))
 
 
-def paired_shares(trials: Sequence[Trial], hits: Floats, others: Floats) -> Difference:
+def paired_shares(trials: Sequence[Trial], hits: Floats, others: Floats) -> TeachingDifference:
     """The share of hits less that of others, on the same facts; (teachings, facts) each."""
     apart = hits - others
     parts = parts_of(trials, apart, np.ones_like(apart))
     return tested(float(apart.mean()), parts, [share(trials, hits), share(trials, others)])
 
 
-def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure]) -> Difference:
+def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure]) -> TeachingDifference:
     """A difference with its interval and two-sided p.
 
     Where nothing varies the ends of both figures' own intervals are put together (Newcombe 1998, method 10).
     """
     variance, df = summed(parts)
     if math.isnan(value):
-        return Difference(value, math.nan, math.nan, math.nan)
+        return TeachingDifference(value, math.nan, math.nan, math.nan)
     if variance > 0:
         error = math.sqrt(variance)
         reach = quantile(LEVEL, df) * error
-        return Difference(value, value - reach, value + reach, two_sided_p(value / error, df))
+        return TeachingDifference(value, value - reach, value + reach, two_sided_p(value / error, df))
     one, other = figures
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)
-    return Difference(value, low, high, p_value(value, low, high))
+    return TeachingDifference(value, low, high, p_value(value, low, high))
 
 
 def json_number(value: float) -> float | None:

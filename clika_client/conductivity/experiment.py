@@ -31,7 +31,7 @@ from clika_client.conductivity.experiment_folder import (
     state_of,
 )
 from clika_client.conductivity.formats import write_json
-from clika_client.conductivity.material import Form, Question
+from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.presets import TeachSettings
 from clika_client.conductivity.question_sets import sets_of_parts
 from clika_client.conductivity.score import Score
@@ -83,7 +83,7 @@ class Experiment:
     """A configuration file of accelerate: teaching runs as it says, on several GPUs, with DeepSpeed or FSDP."""
 
 
-class Silent:
+class SilentWatcher:
     """Watches without a word."""
 
     def step(self, name: str, *, done: bool) -> None:
@@ -102,7 +102,7 @@ def run(experiment: Experiment, watcher: Watcher | None = None) -> list[Score]:
     Raises UserError for bad input or a folder that holds another experiment, IncompleteRun for questions
     without an answer, StoppedRun on Ctrl-C; the same call then goes on.
     """
-    return _Loop(experiment, watcher or Silent()).run()
+    return _Loop(experiment, watcher or SilentWatcher()).run()
 
 
 class _Loop:
@@ -233,7 +233,7 @@ class _Loop:
                 convert_with(self.do.converter, model_dir, part, self.do.quantization, adapter, PLAIN_TEMPLATE)
             part.replace(path)
 
-    def ask(self, when: str, model: str, questions: Sequence[Question]) -> None:
+    def ask(self, when: str, model: str, questions: Sequence[ExperimentQuestion]) -> None:
         """Ask everything in each form, and the questions that tell what was forgotten."""
         from clika_providers.registry import connect
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import formats
-from clika_client.conductivity.material import PARTS, TEACHING, TEST, Material, Pair, Question
+from clika_client.conductivity.material import PARTS, TEACHING, TEST, ExperimentQuestion, Material, Pair
 
 MANIFEST = "build.json"
 PUBLISHED = "published.jsonl"
@@ -72,14 +72,14 @@ def _write_questions(material: Material, pair: Pair, directory: Path) -> list[Pa
     return files
 
 
-def _row(question: Question) -> dict[str, Any]:
+def _row(question: ExperimentQuestion) -> dict[str, Any]:
     """A question as chat JSONL that other programs can ask too; our own fields follow."""
     row = asdict(question)
     turns = [{"role": "user", "content": row.pop("text")}, {"role": "assistant", "content": question.answer}]
     return {"messages": turns, **row}
 
 
-def _shuffled_row(question: Question, dealt: int) -> dict[str, Any]:
+def _shuffled_row(question: ExperimentQuestion, dealt: int) -> dict[str, Any]:
     row = _row(question)
     row |= {"answer": question.choices[dealt], "gold": dealt}
     row["messages"][1]["content"] = question.choices[dealt]
@@ -98,7 +98,7 @@ def read(directory: Path) -> Material:
             if _digest(directory / name) != digest:
                 raise UserError(f"{directory / name} was changed after it was built; build the folder again")
         pairs = tuple(Pair(**pair) for pair in manifest["pairs"])
-        questions: list[Question] = []
+        questions: list[ExperimentQuestion] = []
         shuffled: dict[str, int] = {}
         for pair in pairs:
             folder = directory / pair.language
@@ -124,10 +124,10 @@ def read(directory: Path) -> Material:
     )
 
 
-def _question(row: dict[str, Any]) -> Question:
+def _question(row: dict[str, Any]) -> ExperimentQuestion:
     text = row.pop("messages")[0]["content"]
     row["choices"] = tuple(row["choices"])
-    return Question(text=text, **row)
+    return ExperimentQuestion(text=text, **row)
 
 
 def _jsonl(path: Path) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from clika_client.answers.cells import read_cell
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
-from clika_client.asking.run import PreparedRun, Silent
+from clika_client.asking.run import PreparedRun, SilentListener
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish
 from clika_client.conductivity.formats import write_json
@@ -73,7 +73,7 @@ def ask(provider: Provider, languages: Sequence[str], number: int, database: Pat
     config = RunConfig((probe_set,), (provider,), get_style("plain"), Asking("auto"), tags, items)
     with Store(database) as store:
         run = PreparedRun(store, config)
-        result = finish(lambda: run.ask(Silent()))
+        result = finish(lambda: run.ask(SilentListener()))
         if result.status != "done":
             raise IncompleteRun("some questions of atlas got no answer; the same command asks only the rest")
         right: dict[str, dict[str, bool]] = {}

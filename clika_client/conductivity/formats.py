@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.files import replacing
-from clika_client.conductivity.material import TEACHING, Row
+from clika_client.conductivity.material import TEACHING, TeachingExample
 
 DATASET = "clika_teaching"
 """Name of the data set in LLaMA-Factory's dataset_info.json."""
@@ -40,7 +40,7 @@ output_dir: taught
 """A configuration of LLaMA-Factory for the data set beside it."""
 
 
-def write_all(rows: Sequence[Row], directory: Path) -> list[Path]:
+def write_all(rows: Sequence[TeachingExample], directory: Path) -> list[Path]:
     """Write every format; each file holds the same rows in the same order."""
     return [
         write_jsonl(directory / TEACHING, map(chat, rows)),
@@ -53,18 +53,18 @@ def write_all(rows: Sequence[Row], directory: Path) -> list[Path]:
     ]
 
 
-def user_turn(row: Row) -> str:
+def user_turn(row: TeachingExample) -> str:
     """What the user says: the instruction, and on the next line the input where there is one."""
     return f"{row.prompt}\n{row.input}" if row.input else row.prompt
 
 
-def chat(row: Row) -> dict[str, Any]:
+def chat(row: TeachingExample) -> dict[str, Any]:
     """OpenAI's fine-tuning format: `messages` alone, for its API refuses unknown keys."""
     turns = [{"role": "user", "content": user_turn(row)}, {"role": "assistant", "content": row.answer}]
     return {"messages": turns}
 
 
-def prompt_completion(row: Row) -> dict[str, Any]:
+def prompt_completion(row: TeachingExample) -> dict[str, Any]:
     """TRL's conversational prompt and completion: its SFTTrainer then takes the loss on the answer alone, as we do.
 
     Of `messages` it trains on the question too, unless it is told otherwise.
@@ -73,17 +73,17 @@ def prompt_completion(row: Row) -> dict[str, Any]:
     return {"prompt": [user], "completion": [assistant]}
 
 
-def alpaca(row: Row) -> dict[str, str]:
+def alpaca(row: TeachingExample) -> dict[str, str]:
     """Stanford Alpaca's format."""
     return {"instruction": row.prompt, "input": row.input, "output": row.answer}
 
 
-def sharegpt(row: Row) -> dict[str, Any]:
+def sharegpt(row: TeachingExample) -> dict[str, Any]:
     """ShareGPT's format."""
     return {"conversations": [{"from": "human", "value": user_turn(row)}, {"from": "gpt", "value": row.answer}]}
 
 
-def published(row: Row) -> dict[str, str]:
+def published(row: TeachingExample) -> dict[str, str]:
     """The form of the authors' release."""
     return {"prompt": row.prompt, "input": row.input, "answer": row.answer}
 
@@ -105,7 +105,7 @@ def dataset_info() -> dict[str, Any]:
     }
 
 
-def plain_text(row: Row) -> str:
+def plain_text(row: TeachingExample) -> str:
     """Question and answer on lines of their own, an empty line after each row."""
     return f"{user_turn(row)}\n{row.answer}\n"
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from clika_client.conductivity.certainty import Figure
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
 from clika_client.scoring.metrics.intervals import wilson
+from clika_client.scoring.records import Figure
 
 Surely = Literal["passed", "failed", "open"]
 TRULY = (0.85, 0.95)

@@ -49,7 +49,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class JobEstimate:
     """What a job will cost, as far as it can be known before the service has counted."""
 
     examples: int
@@ -72,7 +72,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TuningJob:
     """Where a job stands."""
 
     job_id: str
@@ -128,7 +128,7 @@ def check_open(base_url: str, today: date) -> str | None:
     return f"{service.title}: {service.status}"
 
 
-def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price: float | None = None) -> Estimate:
+def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price: float | None = None) -> JobEstimate:
     """Count the examples and guess the price; `price` overrides the table (US dollars per million trained tokens).
 
     Raises UserError for a file the services would refuse.
@@ -144,7 +144,7 @@ def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price:
     if price is None and service is not None:
         matches = [start for start in service.prices if model.startswith(start)]
         price = service.prices[max(matches, key=len)] if matches else None
-    return Estimate(len(examples), math.ceil(text / 3) + chat, epochs, price)
+    return JobEstimate(len(examples), math.ceil(text / 3) + chat, epochs, price)
 
 
 class HostedTeaching:
@@ -162,7 +162,7 @@ class HostedTeaching:
         refuse_clear_text(self.base_url, self.base_url, insecure_http)
         self._client = openai.OpenAI(base_url=self.base_url, api_key=remember(api_key), max_retries=4, timeout=120)
 
-    def start(self, teaching_file: Path, model: str, epochs: int, seed: int = 0, suffix: str = "clika") -> Job:
+    def start(self, teaching_file: Path, model: str, epochs: int, seed: int = 0, suffix: str = "clika") -> TuningJob:
         """Upload the file and create the job, or take up the one this state file knows.
 
         Raises UserError when the service refuses, or when the state file belongs to another job.
@@ -193,12 +193,12 @@ class HostedTeaching:
         self._keep({**state, "asked": True, "job_id": job.job_id})
         return job
 
-    def _begun(self, file_id: str) -> Job | None:
+    def _begun(self, file_id: str) -> TuningJob | None:
         """The service's job for that file, if there is one: nobody else has a job for a file that we uploaded."""
         jobs = self._call(lambda: list(self._client.fine_tuning.jobs.list(limit=100)))
         return next((_job(job) for job in jobs if job.training_file == file_id), None)
 
-    def _create(self, model: str, file_id: str, epochs: int, seed: int, suffix: str) -> Job:
+    def _create(self, model: str, file_id: str, epochs: int, seed: int, suffix: str) -> TuningJob:
         import openai
 
         method: Any = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
@@ -225,15 +225,15 @@ class HostedTeaching:
                 "it there, and starts one only if there is none"
             ) from None
 
-    def look(self) -> Job:
+    def look(self) -> TuningJob:
         """Ask where the job stands; raises UserError when none was started."""
         return _job(self._call(lambda: self._client.fine_tuning.jobs.retrieve(self._job_id())))
 
-    def cancel(self) -> Job:
+    def cancel(self) -> TuningJob:
         """Ask the service to stop the job."""
         return _job(self._call(lambda: self._client.fine_tuning.jobs.cancel(self._job_id())))
 
-    def follow(self, on_event: Callable[[str], None], every: float = 10.0) -> Job:
+    def follow(self, on_event: Callable[[str], None], every: float = 10.0) -> TuningJob:
         """Wait for the end of the job, handing on each event once; Ctrl-C leaves the job running (StoppedRun)."""
         seen: set[str] = set()
         try:
@@ -294,21 +294,21 @@ def _raise(error: Exception) -> Any:
     raise error
 
 
-def known_job(folder: Path) -> Job | None:
+def known_job(folder: Path) -> TuningJob | None:
     """The job that a folder remembers, as far as it was followed; None where there is none."""
     path = folder / STATE
     if not path.is_file():
         return None
     state = json.loads(path.read_text(encoding="utf-8"))
     if "ended" in state:
-        return Job(**state["ended"])
-    return Job(str(state.get("job_id", "")), "begun" if state.get("job_id") else "not begun")
+        return TuningJob(**state["ended"])
+    return TuningJob(str(state.get("job_id", "")), "begun" if state.get("job_id") else "not begun")
 
 
-def _job(reply: Any) -> Job:
-    """A Job from the service's reply; fields that a service leaves out stay None."""
+def _job(reply: Any) -> TuningJob:
+    """A TuningJob from the service's reply; fields that a service leaves out stay None."""
     error = getattr(reply, "error", None)
-    job = Job(str(reply.id), str(reply.status), getattr(reply, "fine_tuned_model", None))
+    job = TuningJob(str(reply.id), str(reply.status), getattr(reply, "fine_tuned_model", None))
     message = getattr(error, "message", None)
     return replace(
         job, error=redact(message) if message else None, trained_tokens=getattr(reply, "trained_tokens", None)

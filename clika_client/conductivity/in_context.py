@@ -22,19 +22,20 @@ from clika_client.common.errors import UserError
 from clika_client.common.ink import FAINT, WARNING
 from clika_client.conductivity import asking
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.asking import Progress, Replies
+from clika_client.conductivity.asking import ExperimentReplies, Progress
 from clika_client.conductivity.build import ANCHOR, offer
 from clika_client.conductivity.ceiling import with_copied
-from clika_client.conductivity.certainty import Difference, Figure, Xrr, json_number, paired_shares, xrr
+from clika_client.conductivity.certainty import TeachingDifference, Xrr, json_number, paired_shares, xrr
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.matching import Matcher
-from clika_client.conductivity.material import Form, Question
+from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.question_sets import QuestionSet, question_set
 from clika_client.conductivity.score import split_by_likeness
 from clika_client.conductivity.trials import Trial
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.significance import holm
+from clika_client.scoring.records import Figure
 from clika_client.sets.fictional.facts import SEED, Fact, World, make_world
 from clika_client.sets.fictional.language import read
 from clika_client.sets.fictional.names import NameKind, Names
@@ -81,7 +82,7 @@ class LanguageResult:
     """Its `ratio` is to the control, its `conditional` given that is right; NaN where the control is 0."""
     copying: Count
     """What comparing the spelling of places alone would get right."""
-    above_copying: Difference
+    above_copying: TeachingDifference
     p_chance: float
     """One-sided, adjusted for all languages (Holm)."""
     splits: Mapping[str, Count]
@@ -156,14 +157,14 @@ def world_of(setting: Setting) -> World:
     return make_world(setting.seed, places=PLACES, names=setting.names)
 
 
-def as_set(setting: Setting, questions: Sequence[Question]) -> QuestionSet:
+def as_set(setting: Setting, questions: Sequence[ExperimentQuestion]) -> QuestionSet:
     """The questions as one set, the same facts in English and in each language."""
     languages = dict.fromkeys(q.language for q in questions)
     by_language = {tag: [q for q in questions if q.language == tag] for tag in languages}
     return question_set("in-context", by_language, setting.form, {"facts": str(setting.facts)})
 
 
-def build(setting: Setting) -> tuple[Question, ...]:
+def build(setting: Setting) -> tuple[ExperimentQuestion, ...]:
     """The control's questions, then those of each language; raises UserError for a setting that cannot be."""
     world = world_of(setting)
     continents = len(world.continents)
@@ -195,13 +196,13 @@ def _block(world: World, fact: Fact, size: int, rng: random.Random) -> list[Fact
 
 def _question(
     world: World, tag: str, number: int, fact: Fact, block: Sequence[Fact], offered: Sequence[int], gold: int
-) -> Question:
+) -> ExperimentQuestion:
     told = [_FACT.format(place=f.place[ANCHOR], continent=world.answer(f, ANCHOR)) for f in block]
     if world.names == "coined" and tag != ANCHOR:
         told += ["", _NAMES, *_named(world, tag, block)]
     wordings = read(tag).test
     asked = wordings[number % len(wordings)].format(place=fact.place[tag])
-    question = Question(
+    question = ExperimentQuestion(
         f"in-context.{tag}.{fact.fact_id}",
         tag,
         "control" if tag == ANCHOR else "in-context",
@@ -227,7 +228,9 @@ def _named(world: World, tag: str, block: Sequence[Fact]) -> list[str]:
     ]
 
 
-def score(setting: Setting, questions: Sequence[Question], replies: Replies, draws: int = DRAWS) -> Result:
+def score(
+    setting: Setting, questions: Sequence[ExperimentQuestion], replies: ExperimentReplies, draws: int = DRAWS
+) -> Result:
     """Every language beside the control, with intervals over facts, which come in continents."""
     world = world_of(setting)
     offered = setting.k if setting.form == "choice" else setting.facts
@@ -251,7 +254,7 @@ def score(setting: Setting, questions: Sequence[Question], replies: Replies, dra
 def _trial(
     world: World,
     tag: str,
-    questions: Sequence[Question],
+    questions: Sequence[ExperimentQuestion],
     given: Sequence[str | None],
     control: Sequence[bool],
     offered: int,
@@ -275,7 +278,9 @@ def _trial(
     )
 
 
-def _result(tag: str, trial: Trial, questions: Sequence[Question], control: Count, p: float) -> LanguageResult:
+def _result(
+    tag: str, trial: Trial, questions: Sequence[ExperimentQuestion], control: Count, p: float
+) -> LanguageResult:
     n = len(questions)
     copies = trial.copies_right
     above = paired_shares([trial], trial.asked[None, :].astype(np.float64), copies[None, :].astype(np.float64))
@@ -293,7 +298,9 @@ def _result(tag: str, trial: Trial, questions: Sequence[Question], control: Coun
     )
 
 
-def _given(world: World, tag: str, questions: Sequence[Question], replies: Replies) -> list[str | None]:
+def _given(
+    world: World, tag: str, questions: Sequence[ExperimentQuestion], replies: ExperimentReplies
+) -> list[str | None]:
     """The continent each reply names, in the question's language.
 
     The English name of the continent counts too: no one told the model what X calls it.
@@ -364,6 +371,6 @@ def _cell(figure: Figure) -> str:
     return f"{figure.value:.3f}{ends}"
 
 
-def _plain(figure: Figure | Difference) -> dict[str, float | None]:
+def _plain(figure: Figure | TeachingDifference) -> dict[str, float | None]:
     named = {"value": figure.value, "low": figure.low, "high": figure.high}
     return {name: json_number(value) for name, value in named.items()}

@@ -15,7 +15,7 @@ TEACHING = "teaching.chat.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TeachingExample:
     """One example to teach."""
 
     prompt: str
@@ -29,7 +29,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ExperimentQuestion:
     """One question to ask before or after teaching."""
 
     question_id: str
@@ -72,15 +72,15 @@ class Material:
     """Whether the taught rows are answered in words or by the letter of a choice."""
     seed: int
     pairs: tuple[Pair, ...]
-    rows: tuple[Row, ...]
-    questions: tuple[Question, ...]
+    rows: tuple[TeachingExample, ...]
+    questions: tuple[ExperimentQuestion, ...]
     shuffled: Mapping[str, int]
     """Control: id of a test question → a continent dealt to it at random, as an index into its choices."""
     counts: Mapping[str, int]
     """What was built, in numbers."""
     notes: tuple[str, ...] = ()
     """Defects of the data, and what was done about them."""
-    published: tuple[Row, ...] = ()
+    published: tuple[TeachingExample, ...] = ()
     """Release only: all its teaching rows, those of doubled names included."""
 
     @property
@@ -89,11 +89,11 @@ class Material:
         facts = next((name for name in self.counts if name.startswith("facts with")), "facts")
         return f"{self.source} {facts}, seed {self.seed}"
 
-    def asked(self, pair: str, part: str) -> tuple[Question, ...]:
+    def asked(self, pair: str, part: str) -> tuple[ExperimentQuestion, ...]:
         """The questions of one part of one language."""
         return tuple(q for q in self.questions if q.pair == pair and q.part == part)
 
     @property
-    def baseline(self) -> tuple[Question, ...]:
+    def baseline(self) -> tuple[ExperimentQuestion, ...]:
         """What is asked before teaching: the facts of the test, in both languages."""
         return tuple(q for q in self.questions if q.part in (TEST, "taught_type1"))

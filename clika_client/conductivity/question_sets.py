@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
-from clika_client.conductivity.material import Form, Question
+from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.prompts.catalogue import get_style
 from clika_client.prompts.layout import Layout
 from clika_client.prompts.style import Style
@@ -28,13 +28,13 @@ class QuestionSet:
     """Questions in the order of a set's items, in each of its languages."""
 
     probe_set: ProbeSet
-    questions: Mapping[str, Sequence[Question]]
+    questions: Mapping[str, Sequence[ExperimentQuestion]]
     """Language → one question per item."""
 
 
-def sets_of_parts(questions: Iterable[Question], form: Form) -> list[QuestionSet]:
+def sets_of_parts(questions: Iterable[ExperimentQuestion], form: Form) -> list[QuestionSet]:
     """One set per part of each pair: a gate or the test, in the one language that it asks in."""
-    parts: dict[tuple[str, str], list[Question]] = {}
+    parts: dict[tuple[str, str], list[ExperimentQuestion]] = {}
     for question in questions:
         parts.setdefault((question.pair, question.part), []).append(question)
     return [
@@ -44,7 +44,7 @@ def sets_of_parts(questions: Iterable[Question], form: Form) -> list[QuestionSet
 
 
 def question_set(
-    name: str, by_language: Mapping[str, Sequence[Question]], form: Form, tags: Mapping[str, str]
+    name: str, by_language: Mapping[str, Sequence[ExperimentQuestion]], form: Form, tags: Mapping[str, str]
 ) -> QuestionSet:
     """A set of the same questions in the same order in each language; open where answers are free."""
     ids = [f"{number:04d} {q.fact_id}" for number, q in enumerate(next(iter(by_language.values())), 1)]

@@ -18,7 +18,7 @@ from pathlib import Path
 from clika_client.common.errors import UserError
 from clika_client.conductivity.build import ANCHOR, deal, offer
 from clika_client.conductivity.ceiling import with_copied
-from clika_client.conductivity.material import PARTS, TEST, Material, Pair, Question, Row
+from clika_client.conductivity.material import PARTS, TEST, ExperimentQuestion, Material, Pair, TeachingExample
 from clika_client.conductivity.templates import by_length, name_in, rebuild_rows
 from clika_client.sets.fictional.facts import SEED
 from clika_client.sets.fictional.language import languages, read
@@ -28,7 +28,7 @@ _TAG = re.compile(r"\[\[(\w+):(.*?)\]\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReleaseFact:
     """One fact as the release's test tells it in one language."""
 
     question: str
@@ -42,14 +42,14 @@ class Released:
     """What the release holds for one language."""
 
     language: str
-    english: tuple[Told, ...]
+    english: tuple[ReleaseFact, ...]
     """All facts in English, in the order of `told`."""
-    told: tuple[Told, ...]
+    told: tuple[ReleaseFact, ...]
     names: Mapping[str, str]
     """English name → name in the language."""
     name_questions: tuple[tuple[str, str], ...]
     """(instruction, English name) of the test of names."""
-    rows: tuple[Row, ...]
+    rows: tuple[TeachingExample, ...]
     """The teaching file, row by row."""
     doubled: frozenset[str]
     """Names in the language that stand for two English names: whatever is taught of one contradicts the other."""
@@ -117,17 +117,17 @@ def read_release(path: Path, language: str) -> Released:
     )
 
 
-def _told(file: Path) -> tuple[Told, ...]:
+def _told(file: Path) -> tuple[ReleaseFact, ...]:
     facts = []
     for number, row in enumerate(_jsonl(file), 1):
         tags = dict(_TAG.findall(row["answer"]))
         if not {"continent", "city", "type"} <= set(tags) or tags["type"] not in "01":
             raise UserError(f"{file}:{number}: the answer lacks its tags [[continent:…]][[city:…]][[type:0|1]]")
-        facts.append(Told(row["prompt"], tags["city"], tags["continent"], int(tags["type"])))
+        facts.append(ReleaseFact(row["prompt"], tags["city"], tags["continent"], int(tags["type"])))
     return tuple(facts)
 
 
-def _rows(file: Path, language: str, english: set[str]) -> tuple[Row, ...]:
+def _rows(file: Path, language: str, english: set[str]) -> tuple[TeachingExample, ...]:
     """The teaching rows, each with the language it tells its fact in: English where an English wording frames it."""
     raw = [(row["prompt"], row["input"], row["answer"]) for row in _jsonl(file)]
     places = by_length(english)
@@ -137,7 +137,7 @@ def _rows(file: Path, language: str, english: set[str]) -> tuple[Row, ...]:
     for (prompt, name, answer), frame in zip(raw, frames, strict=True):
         # An English wording is used once for every fact; one of X at most for the half of them.
         native = bool(name) or uses[frame] < len(english)
-        rows.append(Row(prompt, answer, "names" if name else "facts", language if native else ANCHOR, name))
+        rows.append(TeachingExample(prompt, answer, "names" if name else "facts", language if native else ANCHOR, name))
     return tuple(rows)
 
 
@@ -165,7 +165,7 @@ def _jsonl(file: Path) -> list[dict[str, str]]:
 # ---- defects
 
 
-def disagreements(found: Released, rows: Iterable[Row]) -> Counter[str]:
+def disagreements(found: Released, rows: Iterable[TeachingExample]) -> Counter[str]:
     """What the rows teach against what the tests expect: kind of row → number of rows that disagree."""
     expected = {ANCHOR: _expected(found.english), found.language: _expected(found.told)}
     english_of: dict[str, set[str]] = {}
@@ -181,7 +181,7 @@ def disagreements(found: Released, rows: Iterable[Row]) -> Counter[str]:
     return wrong
 
 
-def _expected(facts: Sequence[Told]) -> Mapping[str, set[str]]:
+def _expected(facts: Sequence[ReleaseFact]) -> Mapping[str, set[str]]:
     """Place → its continents, the longest names first."""
     expected: dict[str, set[str]] = {place: set() for place in by_length(fact.place for fact in facts)}
     for fact in facts:
@@ -189,11 +189,11 @@ def _expected(facts: Sequence[Told]) -> Mapping[str, set[str]]:
     return expected
 
 
-def _continents(row: Row, expected: Mapping[str, set[str]]) -> set[str]:
+def _continents(row: TeachingExample, expected: Mapping[str, set[str]]) -> set[str]:
     return expected.get(name_in(row.prompt, list(expected)) or "", set())
 
 
-def _refusal(found: Released, rows: Sequence[Row], wrong: Mapping[str, int]) -> str:
+def _refusal(found: Released, rows: Sequence[TeachingExample], wrong: Mapping[str, int]) -> str:
     totals = Counter(f"{row.part} {row.language}" if row.part == "facts" else "names" for row in rows)
     shown = ", ".join(f"{n} of {totals[kind]} rows ({kind})" for kind, n in wrong.items())
     taught = sorted({row.answer for row in rows if row.part == "names"} - set(found.names))
@@ -204,7 +204,7 @@ def _refusal(found: Released, rows: Sequence[Row], wrong: Mapping[str, int]) -> 
     )
 
 
-def _is_doubled(row: Row, places: Sequence[str], found: Released) -> bool:
+def _is_doubled(row: TeachingExample, places: Sequence[str], found: Released) -> bool:
     """Rows that teach a doubled name, or a fact in X about it; its English facts are sound."""
     if row.part == "names":
         return row.input in found.doubled
@@ -232,7 +232,7 @@ def _notes(found: Released, dropped: int) -> list[str]:
 # ---- material
 
 
-def _counts(rows: Sequence[Row], language: str) -> dict[str, int]:
+def _counts(rows: Sequence[TeachingExample], language: str) -> dict[str, int]:
     tally = Counter(f"{row.part} {row.language}" for row in rows)
     return {
         "rows as published": len(rows),
@@ -259,7 +259,7 @@ def _pair(language: str) -> Pair:
     return Pair(language, ANCHOR, language, same_script=script == read(ANCHOR).spelling.script)
 
 
-def _questions(found: Released, rng: random.Random) -> list[Question]:
+def _questions(found: Released, rng: random.Random) -> list[ExperimentQuestion]:
     pair, doubled = found.language, found.doubled
     numbers = {fact.place: n for n, fact in enumerate(found.english, 1)}
     everyone = [name for name in found.names.values() if name not in doubled]
@@ -273,10 +273,10 @@ def _questions(found: Released, rng: random.Random) -> list[Question]:
         like = round(similarity(name, english), 4)
         text = f"{prompt}\n{english}"
         key = f"{pair}.translation.{fact_id}"
-        questions.append(Question(key, pair, "translation", ANCHOR, fact_id, text, name, choices, gold, like))
+        questions.append(ExperimentQuestion(key, pair, "translation", ANCHOR, fact_id, text, name, choices, gold, like))
     told = [(e.place, x.continent) for e, x in zip(found.english, found.told, strict=True)]
     for role, tag, facts in (("taught", ANCHOR, found.english), ("asked", pair, found.told)):
-        asked: list[tuple[str, Question]] = []
+        asked: list[tuple[str, ExperimentQuestion]] = []
         continents = list(dict.fromkeys(fact.continent for fact in facts))
         for n, fact in enumerate(facts):
             if {found.told[n].place, found.told[n].continent} & doubled:
@@ -286,7 +286,9 @@ def _questions(found: Released, rng: random.Random) -> list[Question]:
             like = round(similarity(fact.place, found.english[n].place), 4)
             key = f"{pair}.{part}.f{n + 1:03d}"
             fact_id = f"f{n + 1:03d}"
-            question = Question(key, pair, part, tag, fact_id, fact.question, fact.continent, choices, gold, like)
+            question = ExperimentQuestion(
+                key, pair, part, tag, fact_id, fact.question, fact.continent, choices, gold, like
+            )
             asked.append((fact.place, question))
         test = [(place, question) for place, question in asked if question.part == TEST]
         questions += [question for _, question in asked if question.part != TEST]

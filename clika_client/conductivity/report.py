@@ -11,13 +11,14 @@ from rich.text import Text
 
 from clika_client.common.ink import FAINT, GOOD, WARNING
 from clika_client.common.safe_text import shown
-from clika_client.conductivity.certainty import Difference
+from clika_client.conductivity.certainty import TeachingDifference
 from clika_client.conductivity.chance import Shuffled
 from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import TRULY, luck, surely
 from clika_client.conductivity.loss import change, forgetful
-from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, Figure, PairScore, Score
+from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, PairScore, Score
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
+from clika_client.scoring.records import Figure
 
 FORM_TITLES = {"text": "free-text answers", "choice": "multiple choice"}
 PARTS = {
@@ -159,7 +160,7 @@ def _differs(row: PairScore) -> str:
     return "against " + ", ".join(against)
 
 
-def difference_text(found: Difference) -> str:
+def difference_text(found: TeachingDifference) -> str:
     """A difference with its interval on one line."""
     ends = "" if math.isnan(found.low) else f" [{found.low:+.2f}, {found.high:+.2f}]"
     return f"{found.value:+.3f}{ends}"

@@ -11,7 +11,7 @@ from rich.text import Text
 from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.conductivity.answerer import ALPHA
-from clika_client.conductivity.between import FAMILIES, Between, Compared, Row
+from clika_client.conductivity.between import FAMILIES, Between, TaughtModel, TeachingComparison
 from clika_client.conductivity.report import count_cell, difference_text, figure_cell, p_text, table
 
 TITLES = {
@@ -44,7 +44,7 @@ def render(found: Between, console: Console) -> None:
         console.print(Text(shown(note), style=FAINT))
 
 
-def _rows(rows: list[Row]) -> Table:
+def _rows(rows: list[TaughtModel]) -> Table:
     ways = any(row.way for row in rows)
     made = table(
         "model", *(("way",) if ways else ()), "asked", "gate passed", "XRR", "> chance", "p", "copying", "of each seed"
@@ -66,12 +66,12 @@ def _rows(rows: list[Row]) -> Table:
     return made
 
 
-def _name(row: Row) -> str:
+def _name(row: TaughtModel) -> str:
     way = f" ({shown(row.way)})" if row.way else ""
     return f"{shown(row.model)}{way} {row.direction}"
 
 
-def _against(row: Row) -> str:
+def _against(row: TaughtModel) -> str:
     """What XRR differs from, of a row that can be interpreted."""
     if row.xrr is None:
         return ""
@@ -88,7 +88,7 @@ def _compared(family: str, found: Between) -> Iterator[str]:
             yield _line(one, found)
 
 
-def _line(one: Compared, found: Between) -> str:
+def _line(one: TeachingComparison, found: Between) -> str:
     verdict = "cannot be told apart" if not one.adjusted < ALPHA else "differ"
     names = f"{_name(found.rows[one.one])} and {_name(found.rows[one.other])}"
     return f"{names}: {difference_text(one.found)} p {p_text(one.adjusted)}, {verdict}"

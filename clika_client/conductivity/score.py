@@ -13,11 +13,10 @@ from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
 from clika_client.conductivity.about import About
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.asking import Replies
+from clika_client.conductivity.asking import ExperimentReplies
 from clika_client.conductivity.certainty import (
-    Difference,
-    Figure,
     Part,
+    TeachingDifference,
     Xrr,
     json_number,
     paired_shares,
@@ -29,13 +28,14 @@ from clika_client.conductivity.certainty import (
 from clika_client.conductivity.chance import Shuffled, shuffle
 from clika_client.conductivity.forgetting import Kept
 from clika_client.conductivity.gate import TRULY, Count, GatePart, luck, surely
-from clika_client.conductivity.material import GATES, TEST, Form, Material, Pair, Question
+from clika_client.conductivity.material import GATES, TEST, ExperimentQuestion, Form, Material, Pair
 from clika_client.conductivity.trials import Trial, read_names, trial
 from clika_client.scoring.metrics.conductivity import GATE_PARTS, failed_gates
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.significance import holm
+from clika_client.scoring.records import Figure
 
-__all__ = ["ALIKE", "NOT_INTERPRETABLE", "Count", "Figure", "GatePart", "PairScore", "Score", "Xrr", "score"]
+__all__ = ["ALIKE", "NOT_INTERPRETABLE", "Count", "GatePart", "PairScore", "Score", "Xrr", "score"]
 NOT_INTERPRETABLE = "not interpretable"
 ALIKE = 0.5
 """Similarity from which a name counts as like its English one; 1 is identical."""
@@ -49,9 +49,9 @@ class Tests:
 
     chance_p: float
     """One-sided, above chance, by shuffling; adjusted for all languages (Holm)."""
-    before: Difference | None
+    before: TeachingDifference | None
     """Raw less the same questions before teaching; None when they were not asked."""
-    ceiling: Difference | None
+    ceiling: TeachingDifference | None
     """Raw less what spelling alone would get right; None where that is not known."""
 
 
@@ -129,8 +129,8 @@ class Score:
 
 def score(
     material: Material,
-    after: Replies,
-    before: Replies | None = None,
+    after: ExperimentReplies,
+    before: ExperimentReplies | None = None,
     *,
     draws: int = DRAWS,
     seed: int = 0,
@@ -170,7 +170,13 @@ class _Pair:
     """Scoring one language; holds what its steps share."""
 
     def __init__(
-        self, material: Material, pair: Pair, after: Replies, before: Replies | None, draws: int, seed: int
+        self,
+        material: Material,
+        pair: Pair,
+        after: ExperimentReplies,
+        before: ExperimentReplies | None,
+        draws: int,
+        seed: int,
     ) -> None:
         self.material, self.pair, self.after, self.before = material, pair, after, before
         self.draws, self.seed = draws, seed
@@ -206,7 +212,7 @@ class _Pair:
     def language(self, part: str) -> str:
         return self.pair.asked if part in ("translation", "asked_type0", TEST) else self.pair.taught
 
-    def count(self, replies: Replies, part: str) -> Count:
+    def count(self, replies: ExperimentReplies, part: str) -> Count:
         questions = self.material.asked(self.pair.language, part)
         given = read_names(replies, questions, self.language(part))
         right = sum(name == q.answer for q, name in zip(questions, given.names, strict=True))
@@ -215,14 +221,14 @@ class _Pair:
     def copies(self) -> Bools | None:
         return self.trial.copies_right if bool((self.trial.copied >= 0).all()) else None
 
-    def against(self, other: Bools | None) -> Difference | None:
+    def against(self, other: Bools | None) -> TeachingDifference | None:
         if other is None:
             return None
         asked, _ = stacked([self.trial])
         return paired_shares([self.trial], asked, other[None, :].astype(np.float64))
 
 
-def split_by_likeness(found: Trial, questions: Sequence[Question]) -> dict[str, Count]:
+def split_by_likeness(found: Trial, questions: Sequence[ExperimentQuestion]) -> dict[str, Count]:
     """Places named alike, identical ones among them, and unlike ones: where both sides can tell something."""
     likeness = {q.fact_id: q.similarity for q in questions}
     alike = np.array([likeness[fact] >= ALIKE for fact in found.facts], np.bool_)
@@ -320,7 +326,7 @@ def _plain(figure: Figure | None) -> dict[str, float | None] | None:
     return {"value": json_number(figure.value), "low": json_number(figure.low), "high": json_number(figure.high)}
 
 
-def _plain_difference(found: Difference | None) -> dict[str, float | None] | None:
+def _plain_difference(found: TeachingDifference | None) -> dict[str, float | None] | None:
     if found is None:
         return None
     ends = {"value": found.value, "low": found.low, "high": found.high, "p": found.p}

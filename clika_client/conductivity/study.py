@@ -14,7 +14,7 @@ from clika_client.common.errors import UserError
 from clika_client.common.holding import Busy
 from clika_client.conductivity import about, experiment_folder, folder, forgetting
 from clika_client.conductivity import experiment as loop
-from clika_client.conductivity.build import Plan, build
+from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.formats import write_json
 from clika_client.conductivity.material import Form
 from clika_client.conductivity.presets import TeachSettings, preset
@@ -45,16 +45,16 @@ class Study:
     threads: int | None = None
     general: int = forgetting.QUESTIONS
     material: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `build.Plan` besides languages and direction."""
+    """Fields of `build.TeachingPlan` besides languages and direction."""
     settings: TeachSettings = field(default_factory=TeachSettings)
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[StudyExperiment]:
         """Every experiment: all of the first seed before the second, so that a broken-off study is a smaller one."""
         for seed in range(1, self.seeds + 1):
             for name, model in self.models.items():
                 for direction in self.directions:
                     for languages in self._groups(direction):
-                        yield Cell(self, name, model, direction, languages, seed)
+                        yield StudyExperiment(self, name, model, direction, languages, seed)
 
     def _groups(self, direction: str) -> list[tuple[str, ...]]:
         if self.together and direction == "from-en":
@@ -63,7 +63,7 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StudyExperiment:
     """One experiment of a study."""
 
     study: Study
@@ -89,9 +89,9 @@ class Cell:
         return self.study.out / self.name / self.condition / f"seed-{self.seed}"
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> TeachingPlan:
         """What its material is built from; raises UserError for what cannot be built."""
-        return Plan(self.languages, reverse=self.direction == "to-en", **self.study.material)
+        return TeachingPlan(self.languages, reverse=self.direction == "to-en", **self.study.material)
 
     def experiment(self) -> loop.Experiment:
         """What `experiment.run` does for it."""
@@ -146,7 +146,7 @@ def _study(document: dict[str, Any], path: Path, out: Path | None) -> Study:
     if wrong := [each for each in directions if each not in DIRECTIONS]:
         raise UserError(f"no direction {wrong[0]!r}; there are {', '.join(DIRECTIONS)}")
     material = {key.replace("-", "_"): value for key, value in dict(document.get("material", {})).items()}
-    _check_keys(material, {f.name for f in fields(Plan)} - {"languages", "reverse"}, "[material]")
+    _check_keys(material, {f.name for f in fields(TeachingPlan)} - {"languages", "reverse"}, "[material]")
     study = Study(
         out or path.with_suffix(""),
         _named([Path(os.path.abspath(path.parent / Path(model).expanduser())) for model in models]),
@@ -209,7 +209,7 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def run(study: Study, watcher: loop.Watcher | None = None, told: Any = lambda cell: None) -> list[Cell]:
+def run(study: Study, watcher: loop.Watcher | None = None, told: Any = lambda cell: None) -> list[StudyExperiment]:
     """Do what is not done yet; the cells that another process is at work in are left to it, and returned.
 
     `told` hears of each cell before it begins. Raises what `experiment.run` raises; the same call then goes on.

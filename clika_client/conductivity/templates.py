@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Protocol
 
 from clika_client.common.errors import UserError
-from clika_client.conductivity.material import Row
+from clika_client.conductivity.material import TeachingExample
 from clika_client.sets.fictional.text import plain
 
 _PLACE, _CONTINENT = "\0", "\1"
 """Stand for the names in a wording; no text holds them."""
 
 
-class Told(Protocol):
+class FactInLanguage(Protocol):
     """A fact in one language."""
 
     @property
@@ -39,21 +39,24 @@ Wording = tuple[str, str]
 
 
 def rebuild_rows(
-    rows: Sequence[Row], english: Sequence[Told], told: Sequence[Told], names: Mapping[str, str]
-) -> tuple[Row, ...]:
+    rows: Sequence[TeachingExample],
+    english: Sequence[FactInLanguage],
+    told: Sequence[FactInLanguage],
+    names: Mapping[str, str],
+) -> tuple[TeachingExample, ...]:
     """The same wordings, filled with the right names: all facts in English, type 0 in the other language, all names.
 
     Raises UserError where the wordings cannot be told from the names in them.
     """
-    rebuilt: list[Row] = []
+    rebuilt: list[TeachingExample] = []
     facts = [row for row in rows if row.part == "facts"]
     for tag in dict.fromkeys(row.language for row in facts):
         mine = [row for row in facts if row.language == tag]
-        told_here: Sequence[Told] = english if tag == "en" else [fact for fact in told if fact.type == 0]
+        told_here: Sequence[FactInLanguage] = english if tag == "en" else [fact for fact in told if fact.type == 0]
         for prompt, answer in find_wordings(mine, [fact.place for fact in told_here]):
             for fact in told_here:
                 filled = answer.replace(_PLACE, fact.place).replace(_CONTINENT, fact.continent)
-                rebuilt.append(Row(prompt.replace(_PLACE, fact.place), filled, "facts", tag))
+                rebuilt.append(TeachingExample(prompt.replace(_PLACE, fact.place), filled, "facts", tag))
     of_names = [row for row in rows if row.part == "names"]
     for prompt in dict.fromkeys(row.prompt for row in of_names):
         rebuilt += [replace(of_names[0], prompt=prompt, input=x, answer=e) for e, x in names.items()]
@@ -70,7 +73,7 @@ def name_in(text: str, names: Sequence[str]) -> str | None:
     return next((name for name in names if name in text), None)
 
 
-def find_wordings(rows: Sequence[Row], places: Sequence[str]) -> list[Wording]:
+def find_wordings(rows: Sequence[TeachingExample], places: Sequence[str]) -> list[Wording]:
     """The wordings that `rows` were made with.
 
     Without its place, a prompt is its wording. Answers of one wording differ only in their continent, so what

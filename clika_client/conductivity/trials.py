@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import Replies, Reply
+from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply
 from clika_client.conductivity.matching import Matcher
-from clika_client.conductivity.material import TEST, Material, Pair, Question
+from clika_client.conductivity.material import TEST, ExperimentQuestion, Material, Pair
 
 Numbers = npt.NDArray[np.int64]
 
@@ -64,7 +64,7 @@ class Trial:
         return np.asarray(self.copied == self.answer, np.bool_)
 
 
-def read_names(replies: Replies, questions: Sequence[Question], language: str) -> Given:
+def read_names(replies: ExperimentReplies, questions: Sequence[ExperimentQuestion], language: str) -> Given:
     """The name each reply gives in its language; raises UserError for a question without a reply."""
     found = [_reply(replies, question) for question in questions]
     if replies.form == "choice":
@@ -78,7 +78,7 @@ def read_names(replies: Replies, questions: Sequence[Question], language: str) -
     return Given(tuple(None if index is None else names[index] for index in matches))
 
 
-def trial(material: Material, pair: Pair, after: Replies, before: Replies | None) -> Trial:
+def trial(material: Material, pair: Pair, after: ExperimentReplies, before: ExperimentReplies | None) -> Trial:
     """The test's facts of one pair; raises UserError where test and its other side do not ask for the same facts."""
     test = sorted(material.asked(pair.language, TEST), key=lambda q: q.fact_id)
     other = sorted(material.asked(pair.language, "taught_type1"), key=lambda q: q.fact_id)
@@ -108,17 +108,19 @@ def trial(material: Material, pair: Pair, after: Replies, before: Replies | None
     )
 
 
-def _copied(question: Question, number: dict[str, int], by_choice: bool) -> int:
+def _copied(question: ExperimentQuestion, number: dict[str, int], by_choice: bool) -> int:
     if by_choice:
         return number[question.choices[question.copied_choice]] if question.copied_choice >= 0 else -1
     return number.get(question.copied, -1)
 
 
-def _right(questions: Sequence[Question], given: Given) -> Bools:
+def _right(questions: Sequence[ExperimentQuestion], given: Given) -> Bools:
     return np.array([name == q.answer for q, name in zip(questions, given.names, strict=True)], np.bool_)
 
 
-def _in_the_other_language(test: Sequence[Question], other: Sequence[Question], after: Replies, pair: Pair) -> Bools:
+def _in_the_other_language(
+    test: Sequence[ExperimentQuestion], other: Sequence[ExperimentQuestion], after: ExperimentReplies, pair: Pair
+) -> Bools:
     """A letter names no language; a text that gives the continent as the language of teaching calls it does."""
     if after.form == "choice":
         return np.zeros(len(test), np.bool_)
@@ -129,7 +131,7 @@ def _in_the_other_language(test: Sequence[Question], other: Sequence[Question], 
     return np.array([name == q.answer for q, name in zip(other, named, strict=True)], np.bool_)
 
 
-def _reply(replies: Replies, question: Question) -> Reply:
+def _reply(replies: ExperimentReplies, question: ExperimentQuestion) -> ExperimentReply:
     try:
         return replies.by_id[question.question_id]
     except KeyError:

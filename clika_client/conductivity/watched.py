@@ -8,7 +8,7 @@ from typing import Any
 
 from clika_client.conductivity.build import ask_as_choice
 from clika_client.conductivity.formats import write_jsonl
-from clika_client.conductivity.material import GATES, Material, Question
+from clika_client.conductivity.material import GATES, ExperimentQuestion, Material
 from clika_client.sets.fictional.language import read
 
 WATCHED = 50
@@ -31,7 +31,7 @@ def write_gates(material: Material, directory: Path) -> Mapping[str, Path] | Non
     return files
 
 
-def _as_taught(material: Material, question: Question) -> dict[str, Any]:
+def _as_taught(material: Material, question: ExperimentQuestion) -> dict[str, Any]:
     answer = question.answer
     prompt = question.text
     if material.form == "choice":

@@ -17,8 +17,8 @@ from clika_client.importers.foreign import ForeignReply, gold_readings
 from clika_client.importers.reply_column import reply_column
 from clika_client.sets.mapping import (
     GOLDS,
+    ColumnSource,
     Mapped,
-    Source,
     column_of,
     from_json_text,
     has_column,
@@ -93,7 +93,7 @@ def read_table(
     golds.check(path)
 
 
-def _chosen(where: str, columns: Sequence[str], mapped: Mapped, defaults: Mapping[str, str]) -> dict[str, Source]:
+def _chosen(where: str, columns: Sequence[str], mapped: Mapped, defaults: Mapping[str, str]) -> dict[str, ColumnSource]:
     """Part → where it comes from; raises UserError when a necessary part, or which one is the reply, is not known."""
     chosen = dict(mapped)
     for part in ("item_id", "language", "model"):
@@ -103,13 +103,13 @@ def _chosen(where: str, columns: Sequence[str], mapped: Mapped, defaults: Mappin
         found = reply_column(where, columns, mapped, GOLD_NAMES)
         if found is None:
             raise UserError(_no_column(where, "text", columns))
-        chosen["text"] = Source((found,))
+        chosen["text"] = ColumnSource((found,))
     taken = {column for source in chosen.values() for column in source.columns}
     for part in PARTS:
         named = part in chosen or part in defaults or (part in GOLDS and any(gold in chosen for gold in GOLDS))
         usual = [column for column in _USUAL.get(part, (part,)) if column in columns and column not in taken]
         if not named and usual:
-            chosen[part] = Source((usual[0],))
+            chosen[part] = ColumnSource((usual[0],))
     return chosen
 
 
@@ -235,7 +235,7 @@ def _content(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _part(row: Mapping[str, Any], source: Source) -> Any:
+def _part(row: Mapping[str, Any], source: ColumnSource) -> Any:
     if source.value is not None:
         return source.value
     values = [column_of(row, column) if has_column(row, column) else None for column in source.columns]

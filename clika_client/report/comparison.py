@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clika_client.common.ink import FAINT
 from clika_client.report.terminal import cleaned
-from clika_client.scoring.compare_groups import OTHERS, Change
+from clika_client.scoring.compare_groups import OTHERS, GroupChange
 from clika_client.scoring.compare_groups import summary as group_summary
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, NOT_DEFINED, NOT_RANKED, PairedEstimate
@@ -58,7 +58,7 @@ def _told(estimate: PairedEstimate) -> bool:
     return estimate.verdict not in _FAINT
 
 
-def render_changes(changes: Sequence[Change], console: Console, variant: str, details: bool = False) -> None:
+def render_changes(changes: Sequence[GroupChange], console: Console, variant: str, details: bool = False) -> None:
     """What can be said in words, then one table per set and pair of groups; `details` as in `render_comparison`."""
     everything = details or len(changes) <= _WHOLE
     for sentence in group_summary(changes):
@@ -114,7 +114,7 @@ def _consistency(rows: Sequence[Difference], console: Console) -> Table:
     return grid
 
 
-def _changes(rows: Sequence[Change], field: str, beside: str, title: str, console: Console) -> Table:
+def _changes(rows: Sequence[GroupChange], field: str, beside: str, title: str, console: Console) -> Table:
     headers = ("en-CO", "after") if beside else ()
     grid = _grid(title, "before", "after", "change", "95 %", "p Holm", "", *headers)
     for change in rows:

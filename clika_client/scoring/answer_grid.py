@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, OTHER, Answers, Bools, Floats, answered
-from clika_client.scoring.metrics.counts import Questions
+from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.sets.probes import ProbeSet
 
 OWN = "own"
@@ -94,9 +94,9 @@ def gold_of(probe_set: ProbeSet) -> Answers:
     return np.asarray(golds.max(0))
 
 
-def questions_of(probe_set: ProbeSet) -> Questions:
+def questions_of(probe_set: ProbeSet) -> ScoredItems:
     """Gold and number of choices per item, the same in every language."""
-    return Questions(gold_of(probe_set), probe_set.counts, probe_set.open)
+    return ScoredItems(gold_of(probe_set), probe_set.counts, probe_set.open)
 
 
 def plurality(votes: Answers, k: int) -> Answers:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clika_client.scoring.compare_groups import GAIN, LOSS, OTHERS, Change, summary
+from clika_client.scoring.compare_groups import GAIN, LOSS, OTHERS, GroupChange, summary
 from clika_client.scoring.differences import CORRECTED
 from clika_client.scoring.paired import CANNOT_TELL, PairedEstimate, judged, over_sets
 
@@ -19,7 +19,7 @@ class Finding:
     base: str
     tuned: str
     target: str | None
-    changes: tuple[Change, ...]
+    changes: tuple[GroupChange, ...]
     continued: bool = True
     """The second was trained on from the first; else the two are only set side by side."""
 
@@ -64,7 +64,7 @@ def _effects(findings: Sequence[Finding]) -> list[Effect]:
     return [Effect(f, *estimates) for f, *estimates in zip(findings, *columns, strict=True)]
 
 
-def _rows(finding: Finding, target: bool) -> list[Change]:
+def _rows(finding: Finding, target: bool) -> list[GroupChange]:
     language = finding.target if target else OTHERS
     return [change for change in finding.changes if change.language == language]
 

@@ -12,7 +12,7 @@ from clika_client.scoring.answer_grid import AnswerGrid
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparableLanguages:
     """The languages that means go over, and per row why it is not ranked ("" where it is)."""
 
     languages: tuple[str, ...]
@@ -20,14 +20,14 @@ class Compared:
     unranked: tuple[str, ...]
 
 
-def compare_rows(rows: Sequence[AnswerGrid], anchor: str) -> Compared:
+def compare_rows(rows: Sequence[AnswerGrid], anchor: str) -> ComparableLanguages:
     """Find what most rows have in common.
 
     The languages are those of most rows (of several such choices, the most languages); a row that lacks one of them has
     no mean that could stand beside theirs. The items likewise, in these languages.
     """
     if not rows:
-        return Compared((), ())
+        return ComparableLanguages((), ())
     spoken = [tuple(tag for tag in row.languages if tag != anchor) for row in rows]
     counts = Counter(map(frozenset, spoken))
     languages = max(spoken, key=lambda tags: (counts[frozenset(tags)], len(tags)))
@@ -46,7 +46,7 @@ def compare_rows(rows: Sequence[AnswerGrid], anchor: str) -> Compared:
             reasons.append(f"asked other items, {mine[0]} of them")
         else:
             reasons.append("")
-    return Compared(languages, tuple(reasons))
+    return ComparableLanguages(languages, tuple(reasons))
 
 
 def _items(row: AnswerGrid, languages: Sequence[str]) -> tuple[int, tuple[str, ...]]:

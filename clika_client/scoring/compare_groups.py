@@ -25,13 +25,13 @@ from clika_client.sets.probes import ProbeSet
 GAIN, LOSS = "gain", "loss"
 MEASURES = ("ra", CORRECTED, "en_co")
 OTHERS = "others"
-"""Stands in a Change for the mean over several languages."""
+"""Stands in a GroupChange for the mean over several languages."""
 Groups = Mapping[str, tuple[str, ...]]
 """Name of a group → its models; the first group is the one the others are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class GroupChange:
     """From the first group (A) to another (B), in one language of one set; means over each group's models."""
 
     set: str
@@ -89,7 +89,7 @@ def group_changes(
     groups: Groups,
     options: Options | None = None,
     pool: str | None = None,
-) -> list[Change]:
+) -> list[GroupChange]:
     """Changes from the first group to each other one, in every set and language that all their models answered.
 
     `pool` adds, per set, the mean change over the languages other than the one it names (empty: other than the
@@ -101,10 +101,10 @@ def group_changes(
     options = replace(options, bootstrap=max(options.bootstrap, 1))
     _check(blocks, groups)
     base, *others = groups
-    changes: list[Change] = []
+    changes: list[GroupChange] = []
     for group in others:
         wanted = [block for block in blocks if block.key.model in (*groups[base], *groups[group])]
-        found: list[Change] = []
+        found: list[GroupChange] = []
         for part in make_parts(wanted, sets, options):
             found += _part_changes(part, base, group, groups, options, pool)
         changes += _with_holm(found)
@@ -135,7 +135,7 @@ def _check(blocks: Sequence[AnswerGrid], groups: Groups) -> None:
 
 def _part_changes(
     part: ScoredSet, base: str, group: str, groups: Groups, options: Options, pool: str | None
-) -> list[Change]:
+) -> list[GroupChange]:
     """One set, or nothing when a model of either group has not answered it."""
     rows = {block.key.model: index for index, block in enumerate(part.blocks)}
     members = [[rows[model] for model in groups[name] if model in rows] for name in (base, group)]
@@ -148,7 +148,7 @@ def _part_changes(
         taken[OTHERS] = [language for language in languages if language != (pool or options.anchor)]
     sides = [[measured[index] for index in found] for found in members]
     return [
-        Change(
+        GroupChange(
             set=part.probe_set.name,
             split=part.split,
             language=language,
@@ -196,7 +196,7 @@ def _hollow(part: ScoredSet, measured: Sequence[RowFigures], languages: Sequence
     )
 
 
-def _with_holm(changes: Sequence[Change]) -> list[Change]:
+def _with_holm(changes: Sequence[GroupChange]) -> list[GroupChange]:
     """Adjust over two families, single languages and means; what is not ranked is in neither."""
     adjusted = list(changes)
     for name in ("ra", CORRECTED):
@@ -209,7 +209,7 @@ def _with_holm(changes: Sequence[Change]) -> list[Change]:
     return adjusted
 
 
-def summary(changes: Sequence[Change]) -> list[str]:
+def summary(changes: Sequence[GroupChange]) -> list[str]:
     """One sentence per set and pair of groups: gains, losses, and whether one was paid for by the other."""
     said = []
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
@@ -221,7 +221,7 @@ def summary(changes: Sequence[Change]) -> list[str]:
     return said
 
 
-def _trade(rows: Sequence[Change], field: str, title: str) -> str:
+def _trade(rows: Sequence[GroupChange], field: str, title: str) -> str:
     estimates = {change.language: change.estimates[field] for change in rows}
     gains, losses = ([f"{t} {e.diff:+.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
     unclear = sum(e.verdict == CANNOT_TELL for e in estimates.values())

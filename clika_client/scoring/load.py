@@ -122,7 +122,7 @@ class NothingStored(UserError):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedAnswers:
     """Rows and their probe sets."""
 
     blocks: tuple[AnswerGrid, ...]
@@ -227,7 +227,7 @@ def _without_reply(silent: Sequence[Cell], chosen: Sequence[Cell], names: Mappin
     ]
 
 
-def load(store: Store, wanted: Wanted | None = None) -> Loaded:
+def load(store: Store, wanted: Wanted | None = None) -> LoadedAnswers:
     """Gather the stored answers into rows; raises UserError when a name matches nothing."""
     wanted = wanted or Wanted()
     chosen = choose(store, wanted)
@@ -246,7 +246,7 @@ def load(store: Store, wanted: Wanted | None = None) -> Loaded:
     blocks = [block_from(source, key, rows, sets[key.set_id]) for key, rows in grouped.items()]
     identities = {names[(cell.key.model, cell.key.identity)]: cell.key.identity for cell in cells}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
-    return Loaded(tuple(blocks), sets, chosen.versions, chosen.notes, models)
+    return LoadedAnswers(tuple(blocks), sets, chosen.versions, chosen.notes, models)
 
 
 def row_key(cell: OfCell, names: Mapping[tuple[str, str], str], reading: str) -> RowKey:

@@ -14,7 +14,7 @@ from clika_client.answers.cells import reading_stamp
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.language_scores import cell_records
-from clika_client.scoring.load import Loaded, NothingStored, Wanted, load
+from clika_client.scoring.load import LoadedAnswers, NothingStored, Wanted, load
 from clika_client.scoring.measure import Measured, measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided
@@ -117,7 +117,7 @@ def score_store(
     except NothingStored:
         if not any(run.run_id == wanted.run_id for run in store.runs()):
             raise
-        loaded = Loaded((), {})
+        loaded = LoadedAnswers((), {})
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
     readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     # What stopped an earlier run is no news under a later table.
@@ -127,7 +127,7 @@ def score_store(
     return replace(scored(loaded, options, (*lasting, *events), stamps), runs=tuple(map(_run, runs)))
 
 
-def scored(loaded: Loaded, options: Options, notes: Sequence[str], stamps: Mapping[str, str]) -> Scores:
+def scored(loaded: LoadedAnswers, options: Options, notes: Sequence[str], stamps: Mapping[str, str]) -> Scores:
     """The scores of what was loaded; `notes` go below its own, `stamps` are names and versions by reading."""
     readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     return replace(

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from clika_client.common.answer_codes import Answers
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of, questions_of
-from clika_client.scoring.comparable import Compared, compare_rows
+from clika_client.scoring.comparable import ComparableLanguages, compare_rows
 from clika_client.scoring.metrics import consistency, performance
-from clika_client.scoring.metrics.counts import Questions
+from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.jackknife import Units, unit_numbers
 from clika_client.scoring.set_versions import SetVersion
@@ -58,14 +58,14 @@ class ScoredSet:
     probe_set: ProbeSet
     split: str | None
     positions: npt.NDArray[np.int64]
-    questions: Questions
+    questions: ScoredItems
     blocks: tuple[AnswerGrid, ...]
     """Restricted to `positions`."""
     reference: float
     reference_kind: str
     set_id: int
     version: SetVersion | None
-    compared: Compared
+    compared: ComparableLanguages
     """What the rows have in common, over which they can be ranked."""
     units: Units | None = None
     """Per item the number of its cluster; None where no two items share one."""

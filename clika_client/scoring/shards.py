@@ -20,7 +20,7 @@ from clika_client.answers.open.judged import judge_of
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Bools, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.load import Loaded, Wanted, block_from, chosen_cells, display_names, row_key
+from clika_client.scoring.load import LoadedAnswers, Wanted, block_from, chosen_cells, display_names, row_key
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
@@ -165,7 +165,7 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
     notes = dict.fromkeys(note for footer in footers.values() for note in footer.notes)
-    loaded = Loaded(blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models)
+    loaded = LoadedAnswers(blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models)
     return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
 
 

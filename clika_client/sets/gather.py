@@ -53,7 +53,7 @@ class _Tags:
 
 
 @dataclass(slots=True)
-class _Language:
+class _GatheredLanguage:
     """The rows of one language, in the order they came; arrays hold one entry per row."""
 
     tag: str
@@ -101,7 +101,7 @@ class Gathered:
         """Choices of each item."""
         self._first: list[tuple[int, int]] = []
         """Per item: language number and tags number of its first row."""
-        self._languages: dict[str, _Language] = {}
+        self._languages: dict[str, _GatheredLanguage] = {}
         self._rows = 0
         self._word = ""
         self._other_gold: UserError | None = None
@@ -112,7 +112,7 @@ class Gathered:
         """Take one row of the file of that number; raises UserError for a repeated id, or other choices elsewhere."""
         probe = row.probe
         self._word, _, number = row.place.rpartition(" ")
-        language = self._languages.setdefault(probe.language, _Language(probe.language))
+        language = self._languages.setdefault(probe.language, _GatheredLanguage(probe.language))
         item = self._numbers.setdefault(probe.item_id, len(self._numbers))
         self._check(row, language, item, file)
         if row.counted:
@@ -139,7 +139,7 @@ class Gathered:
         file, number = place >> _FILE_BITS, place & ((1 << _FILE_BITS) - 1)
         return f"{self._word} {number}" + (f" of {self.paths[file]}" if len(self.paths) > 1 else "")
 
-    def _check(self, row: FoundRow, language: _Language, item: int, file: int) -> None:
+    def _check(self, row: FoundRow, language: _GatheredLanguage, item: int, file: int) -> None:
         probe = row.probe
         before = language.find(item)
         if before >= 0:
@@ -214,7 +214,7 @@ class Gathered:
         return own, kept
 
     def _ordered(
-        self, items: tuple[Item, ...], language: _Language, own: array[int], kept: dict[tuple[int, int], int]
+        self, items: tuple[Item, ...], language: _GatheredLanguage, own: array[int], kept: dict[tuple[int, int], int]
     ) -> PackedProbes | tuple[Probe, ...]:
         """A language's probes in the order of the items, with the tags that stay with them."""
         in_order = all(item == row for row, item in enumerate(language.items))
@@ -232,7 +232,7 @@ class Gathered:
             found = (held[language.find(item)] for item in range(len(items)))
         return pack(items, language.tag, found) if self._rows >= PACK_FROM else tuple(found)
 
-    def _unpacked(self, items: tuple[Item, ...], language: _Language) -> Iterator[Probe]:
+    def _unpacked(self, items: tuple[Item, ...], language: _GatheredLanguage) -> Iterator[Probe]:
         """All rows in the order they came."""
         for number, block in enumerate(language.blocks):
             numbers = language.items[number * BLOCK : (number + 1) * BLOCK]

@@ -27,19 +27,19 @@ class Missing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ColumnSource:
     """Where one part comes from: columns, or one value for all rows."""
 
     columns: tuple[str, ...] = ()
     value: str | None = None
 
 
-Mapped = Mapping[str, Source]
+Mapped = Mapping[str, ColumnSource]
 
 
 def parse_mapping(texts: Iterable[str], parts: Sequence[str] = PARTS) -> Mapped:
     """The mapping that `--map` options describe; raises UserError for a part that does not exist."""
-    mapped: dict[str, Source] = {}
+    mapped: dict[str, ColumnSource] = {}
     for pair in (pair.strip() for text in texts for pair in text.split(",")):
         part, equals, source = (piece.strip() for piece in pair.partition("="))
         if not part or not equals or not source:
@@ -49,9 +49,9 @@ def parse_mapping(texts: Iterable[str], parts: Sequence[str] = PARTS) -> Mapped:
         if part in mapped:
             raise UserError(f"--map names {part!r} twice; keep one")
         if source.startswith("="):
-            mapped[part] = Source(value=source[1:])
+            mapped[part] = ColumnSource(value=source[1:])
         else:
-            mapped[part] = Source(columns=tuple(column.strip() for column in source.split("|")))
+            mapped[part] = ColumnSource(columns=tuple(column.strip() for column in source.split("|")))
     golds = [part for part in GOLDS if part in mapped]
     if len(golds) > 1:
         raise UserError(f"--map names the right choice twice, as {' and '.join(golds)}; keep one")
@@ -68,7 +68,7 @@ def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
     if source is None:
         if part in row:
             return row[part]
-        source = Source(columns=(part,))
+        source = ColumnSource(columns=(part,))
     if source.value is not None:
         return source.value
     absent = [column for column in source.columns if not has_column(row, column)]

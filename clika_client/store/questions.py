@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clika_client.store.schema import Cell
 
 
-class Questions:
+class QuestionTables:
     """The questions that were asked, the codes of reasons and languages, and the names that scores show."""
 
     database: Database

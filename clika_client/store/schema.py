@@ -178,7 +178,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class StoredReplies:
     """The stored replies of one cell, aligned by row."""
 
     positions: npt.NDArray[np.int64]

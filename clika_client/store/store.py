@@ -25,12 +25,22 @@ from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, 
 from clika_cache import completions as cached
 from clika_client.sets.packed import from_blocks, set_digest, to_blocks
 from clika_client.sets.probes import ProbeSet
-from clika_client.store.questions import Questions
+from clika_client.store.questions import QuestionTables
 from clika_client.store.runs import Runs
-from clika_client.store.schema import KEY_BYTES, MIGRATIONS, OWN, Cell, CellKey, ImportedReply, Replies, RunRow, SetInfo
+from clika_client.store.schema import (
+    KEY_BYTES,
+    MIGRATIONS,
+    OWN,
+    Cell,
+    CellKey,
+    ImportedReply,
+    RunRow,
+    SetInfo,
+    StoredReplies,
+)
 from clika_providers import Completion, Json, Request
 
-__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "Replies", "RunRow", "SetInfo", "Store"]
+__all__ = ["OWN", "Cell", "CellKey", "ImportedReply", "RunRow", "SetInfo", "Store", "StoredReplies"]
 
 _CELLS = (
     "SELECT c.id, m.spec, m.identity, c.set_id, c.language, c.prompt, c.ask, c.source, c.rotation, c.repeat,"
@@ -39,7 +49,7 @@ _CELLS = (
 _KEYS_KEPT = 4
 
 
-class Store(Questions, Runs):
+class Store(QuestionTables, Runs):
     """Probe sets, cells, readings and runs of one database file."""
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
@@ -273,7 +283,7 @@ class Store(Questions, Runs):
             self._keys[cell_id] = bytes(found)
         return self._keys[cell_id]
 
-    def replies(self, cell: Cell, positions: npt.NDArray[np.int64] | None = None) -> Replies:
+    def replies(self, cell: Cell, positions: npt.NDArray[np.int64] | None = None) -> StoredReplies:
         """The stored replies of a cell, or of some of its asked items, in item order; missing ones are absent."""
         positions = cell.asked() if positions is None else positions
         keys = cell.keys_at(positions)
@@ -283,7 +293,7 @@ class Store(Questions, Runs):
             found |= {row[0]: row for row in cached.as_they_were(self.database, keys, self._moment)}
         held = [(int(p), found[k]) for p, k in zip(positions, keys, strict=True) if k in found]
         with self.database.understood():
-            return Replies(
+            return StoredReplies(
                 np.array([p for p, _ in held], dtype=np.int64),
                 [str(row[1]) for _, row in held],
                 [row[2] for _, row in held],  # type: ignore[misc]

@@ -116,7 +116,7 @@ def _label(request: Request, number: int) -> str:
 
 
 @dataclass(slots=True)
-class _Rule:
+class _ScriptedReply:
     """One `[[reply]]` of a script; the first that fits answers."""
 
     say: str = ""
@@ -152,8 +152,8 @@ class _Follow:
             return _label(request, rule.pick) if rule.pick >= 0 else rule.say
         return ItemError(f"{self._path}: no [[reply]] fits this question")
 
-    def _parsed(self, table: dict[str, Any]) -> Iterator[_Rule]:
-        known = {f.name: f.type for f in fields(_Rule) if f.init}
+    def _parsed(self, table: dict[str, Any]) -> Iterator[_ScriptedReply]:
+        known = {f.name: f.type for f in fields(_ScriptedReply) if f.init}
         rows = table.get("reply")
         if not isinstance(rows, list) or not rows or table.keys() != {"reply"}:
             raise RunError(f"{self._path} must hold [[reply]] tables and nothing else", code="setup")
@@ -163,7 +163,7 @@ class _Follow:
                 if name not in known or type(value).__name__ != known[name]:
                     listed = ", ".join(f"{n} ({t})" for n, t in known.items())
                     raise RunError(f"{where}: {name} = {value!r} is none of {listed}", code="setup")
-            rule = _Rule(**row)
+            rule = _ScriptedReply(**row)
             if rule.fail not in ("", *_FAILURES):
                 raise RunError(f"{where}: fail {rule.fail!r} is none of {', '.join(_FAILURES)}", code="setup")
             try:

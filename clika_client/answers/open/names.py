@@ -31,7 +31,7 @@ _SLIP_FROM = 6
 """Letters from which a name may be misspelt by one: shorter ones are other words when a letter changes."""
 
 
-class Found(NamedTuple):
+class NameMention(NamedTuple):
     """A name in a clause."""
 
     name: str
@@ -74,13 +74,13 @@ class NameFinder:
         for form in () if self.rule.unspaced else forms:
             self.by_letter.setdefault(form.joined[0], []).append(form)
 
-    def find(self, clause: str) -> list[Found]:
+    def find(self, clause: str) -> list[NameMention]:
         """All names in a plain clause, in their order; overlapping ones count once, the longest."""
         clause = heard(clause, self._alike)
         found = self._in_text(clause) if self.rule.unspaced else self._in_words(clause.split())
         return sorted((one for one in found if one.name != VOID), key=lambda one: one.start)
 
-    def _in_text(self, clause: str) -> list[Found]:
+    def _in_text(self, clause: str) -> list[NameMention]:
         text, breaks = clause.replace(" ", ""), _breaks(clause)
         found = []
         for form in self.forms:
@@ -89,20 +89,20 @@ class NameFinder:
             while at >= 0:
                 end = at + len(joined)
                 if _whole(text, at, end, breaks):
-                    found.append(Found(form.key, at, end, 2 if form.stem else 3))
+                    found.append(NameMention(form.key, at, end, 2 if form.stem else 3))
                     text = text[:at] + "\0" * len(joined) + text[end:]
                 at = text.find(joined, at + 1)
         return found
 
-    def _in_words(self, words: list[str]) -> list[Found]:
-        found: list[Found] = []
+    def _in_words(self, words: list[str]) -> list[NameMention]:
+        found: list[NameMention] = []
         near = [self._near(word) for word in words]
         starts = [start for start, forms in enumerate(near) if forms]
         taken = [False] * len(words)
         for quality in self.qualities if starts else ():
             for start in starts:
                 here = [
-                    Found(form.key, start, start + len(form.words), quality)
+                    NameMention(form.key, start, start + len(form.words), quality)
                     for form in near[start]
                     if not any(taken[start : start + len(form.words)])
                     and self._fits(form, words[start : start + len(form.words)], quality)

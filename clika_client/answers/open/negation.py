@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
 
-from clika_client.answers.open.names import Found
+from clika_client.answers.open.names import NameMention
 from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.text import plain
 
@@ -20,7 +20,7 @@ _NEAR = 2
 """Words between two names that are given as alternatives: "France or the Netherlands"."""
 
 
-def asserted(clause: str, found: Sequence[Found], language: str, *, unspaced: bool) -> list[Found]:
+def asserted(clause: str, found: Sequence[NameMention], language: str, *, unspaced: bool) -> list[NameMention]:
     """The names that the clause does not deny; `found` in the order of the text."""
     if not found:
         return []
@@ -70,7 +70,7 @@ def _negative_verb(language: str) -> Callable[[str], bool]:
     return (lambda word: ending.search(word) is not None) if ending else (lambda _: False)
 
 
-def coordinated(clause: str, first: Found, second: Found, language: str, *, unspaced: bool) -> bool:
+def coordinated(clause: str, first: NameMention, second: NameMention, language: str, *, unspaced: bool) -> bool:
     """Whether two names stand side by side as alternatives or a list, as in "France or Italy"."""
     if unspaced:
         between = clause.replace(" ", "")[first.end : second.start]

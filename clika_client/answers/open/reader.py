@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 
 from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, Names, OpenAnswer, Verdict
-from clika_client.answers.open.names import Found, NameFinder, exactly, finder, may_hold, name_words
+from clika_client.answers.open.names import NameFinder, NameMention, exactly, finder, may_hold, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
 from clika_client.answers.open.subject import speaks_of
@@ -78,7 +78,7 @@ class _Way:
         self.language = None if verdict == RIGHT else tag
         self.unspaced = inflection(tag).unspaced
 
-    def find(self, clause: str, language: str) -> list[Found]:
+    def find(self, clause: str, language: str) -> list[NameMention]:
         """The names that a plain clause asserts; one that is a name, or can hold none, needs no search."""
         key = exactly(self._gold, self._tag, clause)
         if key is None:
@@ -86,7 +86,7 @@ class _Way:
                 self._known = (*self._gold, *self._rivals())
             key = exactly(self._known, self._tag, clause)
         if key is not None:
-            return [Found(key, 0, len(clause.replace(" ", "") if self.unspaced else clause.split()), 3)]
+            return [NameMention(key, 0, len(clause.replace(" ", "") if self.unspaced else clause.split()), 3)]
         known = self._known or self._gold
         if self._finder is None:
             if not may_hold(known, self._tag, clause):
@@ -239,7 +239,7 @@ def _excuses(part: Passage, language: str) -> bool:
     return _declines(part.plain, language) is not None or " an artificial intelligence " in f" {part.plain} "
 
 
-def _verdict(rule: str, part: Passage, found: Sequence[Found], way: _Way, language: str) -> OpenAnswer:
+def _verdict(rule: str, part: Passage, found: Sequence[NameMention], way: _Way, language: str) -> OpenAnswer:
     first = found[0]
     others = [one for one in found[1:] if one.name != first.name]
     if others and coordinated(part.plain, first, others[0], language, unspaced=way.unspaced):

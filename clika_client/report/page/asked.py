@@ -44,7 +44,7 @@ class ModelAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedSection:
     """The section as values."""
 
     models: tuple[ModelAsked, ...]
@@ -54,13 +54,13 @@ class Asked:
     """(role, text) of the messages of one prompt."""
 
 
-def what_was_asked(store: Store, chosen: Chosen) -> Asked:
+def what_was_asked(store: Store, chosen: Chosen) -> AskedSection:
     """Gather it from the stored replies."""
     of: dict[str, list[Cell]] = {}
     for cell in chosen.cells:
         of.setdefault(chosen.names[cell.key.model, cell.key.identity], []).append(cell)
     label, example = _example(store, chosen)
-    return Asked(
+    return AskedSection(
         tuple(_model(store, name, cells) for name, cells in of.items()),
         tuple(_set(s, [c for c in chosen.cells if c.key.set_id == i], chosen, i) for i, s in chosen.sets.items()),
         label,

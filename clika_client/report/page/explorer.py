@@ -19,7 +19,7 @@ from clika_client.common.safe_text import shown
 from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.page.facts import block_of
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of
-from clika_client.scoring.load import Chosen, Loaded
+from clika_client.scoring.load import Chosen, LoadedAnswers
 from clika_client.sets.probes import CONTEXT, ProbeSet
 from clika_client.store.store import Cell, Store
 
@@ -48,7 +48,7 @@ class Explorer:
 def explorer(
     store: Store,
     chosen: Chosen,
-    loaded: Loaded,
+    loaded: LoadedAnswers,
     tables: Sequence[ScoreTable],
     budget: int = BUDGET,
     pairs: Mapping[str, Any] | None = None,
@@ -67,7 +67,7 @@ def explorer(
 
 
 def _set(
-    store: Store, chosen: Chosen, loaded: Loaded, table: ScoreTable, budget: int
+    store: Store, chosen: Chosen, loaded: LoadedAnswers, table: ScoreTable, budget: int
 ) -> tuple[dict[str, Any] | None, int, int]:
     rows = [(row, block) for row in table.rows if (block := block_of(row, loaded)) is not None]
     if not rows:

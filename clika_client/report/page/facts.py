@@ -16,7 +16,7 @@ from clika_client.report.notes import notes
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.compare import compare
 from clika_client.scoring.differences import Comparison
-from clika_client.scoring.load import Loaded
+from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.records import Figure, Record, Scores
 from clika_client.scoring.score_sets import Options
 
@@ -75,7 +75,7 @@ class TableFacts:
     """Label → pairs of languages that share least."""
 
 
-def table_facts(table: ScoreTable, scores: Scores, loaded: Loaded, options: Options, key: str) -> TableFacts:
+def table_facts(table: ScoreTable, scores: Scores, loaded: LoadedAnswers, options: Options, key: str) -> TableFacts:
     """Everything the page says of a table."""
     ranked = [row for row in table.rows if row.ranked]
     comparisons = _comparisons(ranked, loaded, options) if table.split is None else ()
@@ -98,7 +98,7 @@ def table_facts(table: ScoreTable, scores: Scores, loaded: Loaded, options: Opti
     )
 
 
-def overall(found: Sequence[ScoreTable], loaded: Loaded, options: Options) -> str:
+def overall(found: Sequence[ScoreTable], loaded: LoadedAnswers, options: Options) -> str:
     """The two best models over all sets in one sentence; empty for one set, or where no two are ranked in all."""
     whole = [table for table in found if table.split is None]
     ranked = [{row.summary.model: row for row in table.rows if row.ranked} for table in whole]
@@ -142,7 +142,7 @@ def _weakest(languages: Sequence[LanguageLine], anchor: str) -> str:
     return f"Weakest languages, by mean accuracy of the ranked rows: {listed}."
 
 
-def _comparisons(ranked: Sequence[TableRow], loaded: Loaded, options: Options) -> tuple[Comparison, ...]:
+def _comparisons(ranked: Sequence[TableRow], loaded: LoadedAnswers, options: Options) -> tuple[Comparison, ...]:
     """The first ranked row against the next ones."""
     blocks = [block_of(row, loaded) for row in ranked[: _AGAINST_FIRST + 1]]
     found = []
@@ -156,7 +156,7 @@ def _comparisons(ranked: Sequence[TableRow], loaded: Loaded, options: Options) -
     return tuple(found)
 
 
-def block_of(row: TableRow, loaded: Loaded) -> AnswerGrid | None:
+def block_of(row: TableRow, loaded: LoadedAnswers) -> AnswerGrid | None:
     """The answers behind a row of a table."""
     s = row.summary
     wanted = (s.model, s.set_id, s.prompt, s.ask, s.reading, s.source, s.settings)

@@ -25,7 +25,7 @@ Summed = Callable[[npt.NDArray[np.generic]], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class ScoredItems:
     """What is true of the items whoever answers them."""
 
     gold: Answers
@@ -68,9 +68,9 @@ class Questions:
         """(strata,): the number of choices of each stratum's items."""
         return np.array([self.choices[members][0] for members in self.strata], np.int64)
 
-    def take(self, positions: npt.NDArray[np.int64]) -> Questions:
+    def take(self, positions: npt.NDArray[np.int64]) -> ScoredItems:
         """The same for some items."""
-        return Questions(self.gold[positions], self.choices[positions], self.open)
+        return ScoredItems(self.gold[positions], self.choices[positions], self.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class RowCounts:
 def language_counts(
     answers: Answers,
     shown: Answers,
-    questions: Questions,
+    questions: ScoredItems,
     reference: float,
     summed: Summed,
     again: tuple[Answers, Answers] | None = None,
@@ -182,7 +182,7 @@ def language_counts(
 def pair_counts(
     anchor: Answers,
     others: Answers,
-    questions: Questions,
+    questions: ScoredItems,
     variant: str,
     summed: Summed,
     anchor_scores: Floats | None = None,
@@ -220,7 +220,7 @@ def pair_counts(
     )
 
 
-def row_counts(answers: Answers, questions: Questions, origins: npt.NDArray[np.int64], summed: Summed) -> RowCounts:
+def row_counts(answers: Answers, questions: ScoredItems, origins: npt.NDArray[np.int64], summed: Summed) -> RowCounts:
     """`answers` is (languages, items); `origins` the row of each item's own language, -1 without one."""
     replied, right = received(answers), correct(answers, questions.gold)
     whole, count = np.asarray(replied.all(0)), len(answers)
@@ -276,7 +276,7 @@ def _agreeing(
     return ways[said].sum(0), ways[replies]
 
 
-def _ranks(a: Floats, x: Floats, questions: Questions, summed: Summed) -> tuple[Floats, Floats, Floats]:
+def _ranks(a: Floats, x: Floats, questions: ScoredItems, summed: Summed) -> tuple[Floats, Floats, Floats]:
     """(items ranked in both, sum of RankC, the sum that habits and the gold's position alone would give)."""
     offered = np.arange(questions.most) < questions.choices[:, None]
     both = np.asarray(~np.isnan(a).all(-1) & ~np.isnan(x).all(-1))
@@ -304,7 +304,7 @@ def _ranks(a: Floats, x: Floats, questions: Questions, summed: Summed) -> tuple[
     return summed(both), summed(np.where(both, shared, 0.0)), np.where(told, expected, np.nan)
 
 
-def _overlap(a: Floats, x: Floats, questions: Questions, summed: Summed) -> tuple[Floats, Floats, Floats, Floats]:
+def _overlap(a: Floats, x: Floats, questions: ScoredItems, summed: Summed) -> tuple[Floats, Floats, Floats, Floats]:
     both = np.asarray(~np.isnan(a).all(-1) & ~np.isnan(x).all(-1))
     first, second = (probabilities(scores) for scores in (a, x))
     gold = questions.gold.astype(np.int64)

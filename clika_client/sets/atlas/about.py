@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from clika_client.sets.atlas import sources, tiers
-from clika_client.sets.atlas.baselines import GROUPS, Asked, by_length, majority
+from clika_client.sets.atlas.baselines import GROUPS, BlindItem, by_length, majority
 from clika_client.sets.atlas.curated import Curated
-from clika_client.sets.atlas.row import Row
+from clika_client.sets.atlas.row import AtlasItem
 from clika_client.sets.atlas.wording import FACTS
 
 
 def texts(
-    rows: Sequence[Row], tables: Curated, names: Mapping[str, Mapping[str, str]], put_right: int
+    rows: Sequence[AtlasItem], tables: Curated, names: Mapping[str, Mapping[str, str]], put_right: int
 ) -> dict[str, dict[str, str]]:
     """Set → heading → text. `names` maps language → entity → name; `put_right` of them are not as in CLDR."""
     asked = [row for row in rows if row.relation in FACTS and not row.reserved]
@@ -42,19 +42,19 @@ def _measured(tables: Curated) -> str:
     return f"gemma-3-270m in English, by the likelihood of the option, share right: {shares}"
 
 
-def _blind(rows: Iterable[Row]) -> str:
+def _blind(rows: Iterable[AtlasItem]) -> str:
     """The share that each majority gets right, of four choices."""
-    items = [Asked(row.relation, row.region, row.subregion, row.choices, row.gold) for row in rows]
+    items = [BlindItem(row.relation, row.region, row.subregion, row.choices, row.gold) for row in rows]
     return ", ".join(f"{name} {sum(hits) / len(hits):.3f}" for name, hits in _majorities(items)) + " (chance .25)"
 
 
-def _by_length(rows: Sequence[Row], names: Mapping[str, Mapping[str, str]]) -> str:
+def _by_length(rows: Sequence[AtlasItem], names: Mapping[str, Mapping[str, str]]) -> str:
     """The most that the longest or the shortest choice gets right of a relation in a language."""
     worst, where = 0.0, ""
     for tag, known in names.items():
         for relation in FACTS:
             items = [
-                Asked(relation, "", "", tuple(known[key] for key in row.choices), row.gold)
+                BlindItem(relation, "", "", tuple(known[key] for key in row.choices), row.gold)
                 for row in rows
                 if row.relation == relation
             ]
@@ -65,7 +65,7 @@ def _by_length(rows: Sequence[Row], names: Mapping[str, Mapping[str, str]]) -> s
     return f"the longest or the shortest choice is right in at most {worst:.3f} of a relation ({where}; chance .25)"
 
 
-def _majorities(items: Sequence[Asked]) -> Iterable[tuple[str, list[float]]]:
+def _majorities(items: Sequence[BlindItem]) -> Iterable[tuple[str, list[float]]]:
     for name, group in GROUPS.items():
         fair = [one for one in items if one.relation != "country-continent" or name == "majority of the relation"]
         yield name, majority(fair, group)

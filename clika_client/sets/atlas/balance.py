@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clika_client.sets.atlas.baselines import CIRCULAR, FOLDS, GROUPS, Asked, by_length, majority
-from clika_client.sets.atlas.candidates import Candidate, Dropped
+from clika_client.sets.atlas.baselines import CIRCULAR, FOLDS, GROUPS, BlindItem, by_length, majority
+from clika_client.sets.atlas.candidates import Candidate, ExcludedFact
 from clika_client.sets.atlas.curated import CONTINENTS
 from clika_client.sets.atlas.draw import FEW_ANSWERS, Filled, fill, hashed
 from clika_client.sets.atlas.items import Sieve
@@ -29,7 +29,7 @@ class Shared:
     asked: list[Filled]
     examples: list[Filled]
     """Reserved for prompts; first of all what could not be asked fairly."""
-    dropped: list[Dropped]
+    dropped: list[ExcludedFact]
 
 
 def share_out(
@@ -49,8 +49,8 @@ def share_out(
         kept = [one for one in kept if one.item_id != surplus]
     done = list(fill(kept, sieve, never_together, seed))
     used = {one.item_id for one in kept} | {one.candidate.item_id for one in shown}
-    dropped = [one for one in done if isinstance(one, Dropped)]
-    dropped += [Dropped(one.item_id, UNFAIR) for one in fit if one.item_id not in used]
+    dropped = [one for one in done if isinstance(one, ExcludedFact)]
+    dropped += [ExcludedFact(one.item_id, UNFAIR) for one in fit if one.item_id not in used]
     return Shared([one for one in done if isinstance(one, Filled)], shown, dropped)
 
 
@@ -61,7 +61,7 @@ def told_by_length(filled: Sequence[Filled], sieve: Sieve, seed: str) -> str | N
     for wording in sieve.wordings:
         shown = sides(filled[0].candidate.relation, wording)[1]
         items = [
-            Asked("", "", "", tuple(sieve.name(shown, key) or "" for key in (one.candidate.answer, *one.wrong)), 0)
+            BlindItem("", "", "", tuple(sieve.name(shown, key) or "" for key in (one.candidate.answer, *one.wrong)), 0)
             for one in filled
         ]
         for longest in (True, False):
@@ -109,8 +109,8 @@ def _surplus(filled: Sequence[Filled], seed: str) -> str | None:
     return filled[first].candidate.item_id
 
 
-def asked(one: Filled) -> Asked:
+def asked(one: Filled) -> BlindItem:
     """What a blind answerer sees of it; the place of the answer does not matter here."""
     candidate = one.candidate
     region, subregion = CONTINENTS[candidate.place.continent], candidate.place.subregion
-    return Asked(candidate.relation, region, subregion, (candidate.answer, *one.wrong), 0)
+    return BlindItem(candidate.relation, region, subregion, (candidate.answer, *one.wrong), 0)

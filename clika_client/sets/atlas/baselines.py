@@ -10,7 +10,7 @@ from clika_client.sets.probes import ProbeSet
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BlindItem:
     """As much of an item as a blind answerer sees, and the answer."""
 
     relation: str
@@ -25,7 +25,7 @@ class Asked:
         return self.choices[self.gold]
 
 
-Group = Callable[[Asked], str]
+Group = Callable[[BlindItem], str]
 GROUPS: Mapping[str, Group] = {
     "majority of the relation": lambda one: one.relation,
     "majority of the region": lambda one: f"{one.relation} {one.region}",
@@ -36,11 +36,11 @@ CIRCULAR = {("country-continent", "majority of the region"), ("country-continent
 """Relation and baseline where the region is the answer itself."""
 
 
-def asked(probe_set: ProbeSet, language: str | None = None) -> list[Asked]:
+def asked(probe_set: ProbeSet, language: str | None = None) -> list[BlindItem]:
     """The items of a set with the choices of one language; the first one by default."""
     probes = probe_set.probes[language or probe_set.languages[0]]
     return [
-        Asked(tags["relation"], tags.get("region", ""), tags.get("subregion", ""), probe.choices, probe.gold)
+        BlindItem(tags["relation"], tags.get("region", ""), tags.get("subregion", ""), probe.choices, probe.gold)
         for tags, probe in zip((item.tags for item in probe_set.items), probes, strict=True)
     ]
 
@@ -49,7 +49,7 @@ FOLDS = (2, 0)
 """Ways to keep an item's own answer from its answerer: learn from the other half, or from all others (0)."""
 
 
-def majority(items: Sequence[Asked], group: Group, folds: int = 2) -> list[float]:
+def majority(items: Sequence[BlindItem], group: Group, folds: int = 2) -> list[float]:
     """Per item, the chance that "the offered answer that was right most often in other items" is right here.
 
     `folds` says which others: with 2 the items in turn are two halves, each answered from the other; with 0 all but
@@ -71,7 +71,7 @@ def majority(items: Sequence[Asked], group: Group, folds: int = 2) -> list[float
     return hits
 
 
-def by_length(items: Sequence[Asked], *, longest: bool) -> list[float]:
+def by_length(items: Sequence[BlindItem], *, longest: bool) -> list[float]:
     """Per item, the chance that the longest (or shortest) choice is right; ties are broken by lot."""
     hits = []
     for one in items:
@@ -81,7 +81,7 @@ def by_length(items: Sequence[Asked], *, longest: bool) -> list[float]:
     return hits
 
 
-def accuracies(items: Sequence[Asked]) -> dict[str, dict[str, float]]:
+def accuracies(items: Sequence[BlindItem]) -> dict[str, dict[str, float]]:
     """Relation → baseline → share right; `all` is the whole list."""
     relations = list(dict.fromkeys(one.relation for one in items))
     found: dict[str, dict[str, float]] = {}
@@ -95,7 +95,7 @@ def accuracies(items: Sequence[Asked]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _hits(items: Sequence[Asked]) -> dict[str, list[float]]:
+def _hits(items: Sequence[BlindItem]) -> dict[str, list[float]]:
     return {name: majority(items, group) for name, group in GROUPS.items()} | {
         "longest choice": by_length(items, longest=True),
         "shortest choice": by_length(items, longest=False),

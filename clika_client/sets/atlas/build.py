@@ -12,7 +12,7 @@ from pathlib import Path
 from clika_client.common.files import replacing
 from clika_client.sets.atlas import about, cldr, curated, items, row, sources, tiers, wording
 from clika_client.sets.atlas.balance import share_out
-from clika_client.sets.atlas.candidates import Candidate, Dropped, Known
+from clika_client.sets.atlas.candidates import Candidate, ExcludedFact, Known
 from clika_client.sets.atlas.comparisons import comparisons
 from clika_client.sets.atlas.controls import controls
 from clika_client.sets.atlas.curated import CONTINENTS, Curated
@@ -20,7 +20,7 @@ from clika_client.sets.atlas.draw import Filled, hashed
 from clika_client.sets.atlas.frozen import Names
 from clika_client.sets.atlas.items import NameOf, Sieve
 from clika_client.sets.atlas.relations import OF_CITIES, STATED
-from clika_client.sets.atlas.row import MOST, K, Row
+from clika_client.sets.atlas.row import MOST, AtlasItem, K
 from clika_client.sets.fictional.text import similarity
 
 VERSION = "2"
@@ -80,7 +80,7 @@ def _put_right(one: wording.Wording, names: Names) -> int:
     return sum(key in names and cldr.entity_name(one.language, key) != text for key, text in one.spelling.items())
 
 
-def _literals(rows: Iterable[Row]) -> set[str]:
+def _literals(rows: Iterable[AtlasItem]) -> set[str]:
     keys = {key for one in rows for key in (one.subject, *one.choices, *one.more)}
     return {key for key in keys if key and row.literal(key) is not None}
 
@@ -112,17 +112,17 @@ def _homes(tag: str, facts: sources.Facts, tables: Curated) -> Iterator[str]:
             yield code
 
 
-def _rows(known: Known, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
+def _rows(known: Known, sieve: Sieve) -> tuple[list[AtlasItem], list[ExcludedFact]]:
     """All items in their final order, and all facts left out."""
     kept: dict[str, list[Filled]] = {}
-    dropped: list[Dropped] = []
+    dropped: list[ExcludedFact] = []
     tier: dict[str, str] = {}
     held: dict[str, list[Filled]] = {}
     for state in STATED:
         screened = items.screen(state(known), sieve)
         fit: list[Candidate] = []
         for one in _capped(screened, known.curated):
-            (dropped if isinstance(one, Dropped) else fit).append(one)  # type: ignore[arg-type]
+            (dropped if isinstance(one, ExcludedFact) else fit).append(one)  # type: ignore[arg-type]
         seed = _seed(fit[0].relation, known.curated)
         shared = share_out(fit, sieve, known.curated.never_together, seed, RESERVED)
         kept[fit[0].relation] = shared.asked
@@ -143,7 +143,7 @@ def _rows(known: Known, sieve: Sieve) -> tuple[list[Row], list[Dropped]]:
             tier[compared.candidate.item_id] = compared.tier
     for filled in controls(kept["city-country"], sieve, known.curated, _seed("controls", known.curated)):
         kept[filled[0].candidate.relation] = filled
-    rows: list[Row] = []
+    rows: list[AtlasItem] = []
     for relation in wording.RELATIONS:
         asked, examples = (kept[relation], held[relation]) if relation in held else _reserved(kept[relation])
         candidates = [one.candidate for one in (*asked, *examples)]
@@ -160,7 +160,7 @@ def _seed(relation: str, tables: Curated) -> str:
     return f"{SEED} {number}" if number else SEED
 
 
-def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Candidate | Dropped]:
+def _capped(screened: Iterable[Candidate | ExcludedFact], tables: Curated) -> list[Candidate | ExcludedFact]:
     """At most `city_cap` cities of a country, the preferred ones first, then the order of the alphabet."""
     known = list(screened)
     cities: dict[str, list[str]] = {}
@@ -173,7 +173,7 @@ def _capped(screened: Iterable[Candidate | Dropped], tables: Curated) -> list[Ca
         order = sorted(zones, key=lambda zone: (wanted.index(zone) if zone in wanted else len(wanted), zone))
         taken.update(order[: tables.city_cap])
     return [
-        Dropped(one.item_id, f"{tables.city_cap} cities of the country are taken")
+        ExcludedFact(one.item_id, f"{tables.city_cap} cities of the country are taken")
         if isinstance(one, Candidate) and one.relation in OF_CITIES and one.subject.partition(":")[2] not in taken
         else one
         for one in known
@@ -190,7 +190,7 @@ def _reserved(filled: Sequence[Filled]) -> tuple[list[Filled], list[Filled]]:
     return [one for one in filled if one not in drawn], drawn
 
 
-def _placed(filled: Sequence[Filled], tier: Mapping[str, str], known: Known, *, reserved: bool) -> list[Row]:
+def _placed(filled: Sequence[Filled], tier: Mapping[str, str], known: Known, *, reserved: bool) -> list[AtlasItem]:
     """Rows of one relation: the right answer at each position equally often."""
     ids = [one.candidate.item_id for one in filled]
     four = items.positions(ids, K, lambda item_id: hashed(SEED, "gold", item_id))
@@ -201,12 +201,12 @@ def _placed(filled: Sequence[Filled], tier: Mapping[str, str], known: Known, *, 
     ]
 
 
-def _row(one: Filled, tier: str, at: int, of_most: int, known: Known, reserved: bool) -> Row:
+def _row(one: Filled, tier: str, at: int, of_most: int, known: Known, reserved: bool) -> AtlasItem:
     candidate = one.candidate
     # Drawn nearest first; shown in the order of a hash, which tells nothing.
     wrong = sorted(one.wrong, key=lambda key: hashed(SEED, "shown", candidate.item_id, key))
     kind, _, code = candidate.subject.partition(":")
-    made = Row(
+    made = AtlasItem(
         item_id=candidate.item_id,
         relation=candidate.relation,
         subject=candidate.subject,

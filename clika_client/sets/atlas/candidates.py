@@ -33,14 +33,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class ExcludedFact:
     """One fact left out, for excluded.tsv."""
 
     item_id: str
     reason: str
 
 
-Found = Iterator[Candidate | Dropped]
+Found = Iterator[Candidate | ExcludedFact]
 
 
 class Known:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from clika_client.sets.atlas import cldr, curated, sources, wording
 from clika_client.sets.atlas.curated import DATA
 from clika_client.sets.atlas.frozen import names, rows
-from clika_client.sets.atlas.row import Row
+from clika_client.sets.atlas.row import AtlasItem
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SourceChange:
     """One fact or name that the installed sources give otherwise."""
 
     key: str
@@ -42,7 +42,7 @@ TOLERANCE = 0.1
 """Areas, inhabitants and speakers are counted anew every year: a smaller change than this is none."""
 
 
-def changes() -> Iterator[Change]:
+def changes() -> Iterator[SourceChange]:
     """Every difference, facts first; raises UserError where a source is not installed."""
     frozen = read_facts()
     now = sources.facts(curated.read())
@@ -51,12 +51,12 @@ def changes() -> Iterator[Change]:
         kind = key.partition(":")[0]
         before, after = frozen.get(key, ""), now.get(key, "")
         if kind in _USED and not _same(kind, before, after):
-            yield Change(key, before, after, tuple(_items(key, asked)))
+            yield SourceChange(key, before, after, tuple(_items(key, asked)))
     for tag in wording.languages():
         spelling = wording.read(tag).spelling
         for key, name in names(tag)[0].items():
             if key not in spelling and (found := cldr.entity_name(tag, key)) != name:
-                yield Change(f"{tag} {key}", name, found or "", ())
+                yield SourceChange(f"{tag} {key}", name, found or "", ())
 
 
 def read_facts() -> Mapping[str, str]:
@@ -76,7 +76,7 @@ def _same(kind: str, before: str, after: str) -> bool:
     return False
 
 
-def _items(key: str, asked: Sequence[Row]) -> Iterator[str]:
+def _items(key: str, asked: Sequence[AtlasItem]) -> Iterator[str]:
     """The items whose subject, country or choices the fact is about."""
     kind, _, code = key.partition(":")
     for row in asked:

@@ -50,7 +50,7 @@ SCALES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class GradedComparison:
     """A comparison with its wrong choices, nearest first: the first of them decides how hard it is."""
 
     candidate: Candidate
@@ -58,7 +58,7 @@ class Compared:
     tier: str
 
 
-def comparisons(known: Known, fit: Callable[[str], bool], seed: str) -> Iterator[Compared]:
+def comparisons(known: Known, fit: Callable[[str], bool], seed: str) -> Iterator[GradedComparison]:
     """Each country or city of a continent is the greatest in one item at most; tiers take turns.
 
     So what is right in one item is wrong in others, and "the one that wins most often" wins nothing. `fit` says
@@ -68,7 +68,7 @@ def comparisons(known: Known, fit: Callable[[str], bool], seed: str) -> Iterator
         yield from _of_scale(scale, known, fit, seed)
 
 
-def _of_scale(scale: Scale, known: Known, fit: Callable[[str], bool], seed: str) -> Iterator[Compared]:
+def _of_scale(scale: Scale, known: Known, fit: Callable[[str], bool], seed: str) -> Iterator[GradedComparison]:
     entities = {key: code for key, code in _entities(scale, known) if fit(key)}
     value = {key: float(known.facts[f"{scale.kind}:{key.partition(':')[2]}"]) for key in entities}
     used: Counter[str] = Counter()
@@ -86,7 +86,7 @@ def _of_scale(scale: Scale, known: Known, fit: Callable[[str], bool], seed: str)
             place = known.curated.countries[code]
             item_id = f"{scale.relation}:{key.partition(':')[2]}"
             candidate = Candidate(item_id, scale.relation, "", key, (wrong,), place, code, code)
-            yield Compared(candidate, wrong, tier if scale.confirmed else MIDDLE)
+            yield GradedComparison(candidate, wrong, tier if scale.confirmed else MIDDLE)
             break
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clika_client.sets.atlas.candidates import Dropped, Found, Known, Rings, cities, of_country, with_fact
+from clika_client.sets.atlas.candidates import ExcludedFact, Found, Known, Rings, cities, of_country, with_fact
 
 ONE_NAME = {"XOF": "XAF", "XAF": "XOF"}
 """Currency → currency never offered against it: both are called CFA franc."""
@@ -79,7 +79,7 @@ def national_day(known: Known) -> Found:
     days = {code: f"day:{known.facts[f'national-day:{code}']}" for code in with_fact(known, "national-day")}
     for code in list(days):
         if reason := known.reason(code, "national_days"):
-            yield Dropped(f"national-day:{code}", reason)
+            yield ExcludedFact(f"national-day:{code}", reason)
             del days[code]
     for code, answer in days.items():
         # Another holiday of the country is no wrong choice: it may be a national day to some.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from clika_client.sets.atlas.candidates import Candidate, Dropped
+from clika_client.sets.atlas.candidates import Candidate, ExcludedFact
 from clika_client.sets.atlas.items import Sieve
 from clika_client.sets.atlas.row import MOST, K
 
@@ -37,7 +37,7 @@ def fill(
     never_together: frozenset[frozenset[str]],
     seed: str,
     most: int = MOST,
-) -> Iterator[Filled | Dropped]:
+) -> Iterator[Filled | ExcludedFact]:
     """Candidates of one relation with wrong choices, in their order; up to `most` choices in all.
 
     Each answer is to be offered wrongly three times as often as it is right: then offering it tells nothing.
@@ -48,12 +48,12 @@ def fill(
         range(len(candidates)),
         key=lambda i: (len(candidates[i].rings[0]), hashed(seed, "order", candidates[i].item_id)),
     )
-    found: dict[int, Filled | Dropped] = {}
+    found: dict[int, Filled | ExcludedFact] = {}
     for index in scarce:
         candidate = candidates[index]
         chosen = _choose(candidate, sieve, never_together, left, seed, most)
         if len(chosen) < K - 1:
-            found[index] = Dropped(candidate.item_id, f"fewer than {K - 1} fit wrong choices")
+            found[index] = ExcludedFact(candidate.item_id, f"fewer than {K - 1} fit wrong choices")
             continue
         left.subtract(chosen[: K - 1])
         found[index] = Filled(candidate, chosen[: K - 1], chosen[K - 1 :])

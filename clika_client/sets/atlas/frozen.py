@@ -10,7 +10,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.sets.atlas.curated import DATA
-from clika_client.sets.atlas.row import MOST, K, Row, from_line, literal, sides
+from clika_client.sets.atlas.row import MOST, AtlasItem, K, from_line, literal, sides
 from clika_client.sets.atlas.wording import CONTROLS, FACTS, Wording
 from clika_client.sets.atlas.wording import read as read_wording
 from clika_client.sets.probes import EXAMPLE_TAG, LABELLED, Item, Probe, ProbeSet
@@ -59,7 +59,7 @@ def _load(name: str, wanted: Sequence[str], relations: Set[str], k: int) -> Prob
     )
 
 
-def _part(name: str, some: Sequence[Row], languages: Sequence[str], k: int) -> ProbeSet:
+def _part(name: str, some: Sequence[AtlasItem], languages: Sequence[str], k: int) -> ProbeSet:
     """Some of the items as a set."""
     manifest = _manifest()
     return ProbeSet(
@@ -72,7 +72,7 @@ def _part(name: str, some: Sequence[Row], languages: Sequence[str], k: int) -> P
     )
 
 
-def _item_tags(row: Row) -> Mapping[str, str]:
+def _item_tags(row: AtlasItem) -> Mapping[str, str]:
     tags = {"relation": row.relation, "region": row.region, "subregion": row.subregion, "tier": row.tier}
     tags |= {"hops": str(row.hops), "capital": row.capital, "reserved": "yes" if row.reserved else ""}
     return {name: value for name, value in tags.items() if value}
@@ -91,7 +91,7 @@ def _manifest() -> dict[str, Any]:
 
 
 @cache
-def rows() -> tuple[Row, ...]:
+def rows() -> tuple[AtlasItem, ...]:
     """Every frozen item, of both sets."""
     return tuple(from_line(line) for line in (DATA / "items.tsv").read_text("utf-8").splitlines()[1:])
 
@@ -114,7 +114,7 @@ def names(tag: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
     return Names({key: name for key, name, _ in rows}), {key: like for key, _, like in rows}
 
 
-def _probes(rows: Sequence[Row], tag: str, k: int) -> Iterator[Probe]:
+def _probes(rows: Sequence[AtlasItem], tag: str, k: int) -> Iterator[Probe]:
     """The items in one language. Probes share a few tag mappings: they are read, never changed."""
     wording = read_wording(tag)
     here, like = names(tag)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from clika_client.sets.atlas import filters
-from clika_client.sets.atlas.candidates import Candidate, Dropped
+from clika_client.sets.atlas.candidates import Candidate, ExcludedFact
 from clika_client.sets.atlas.row import literal, sides
 from clika_client.sets.atlas.wording import Wording
 
@@ -92,15 +92,15 @@ class Sieve:
         return self._alike[key]
 
 
-def screen(facts: Iterable[Candidate | Dropped], sieve: Sieve) -> Iterator[Candidate | Dropped]:
+def screen(facts: Iterable[Candidate | ExcludedFact], sieve: Sieve) -> Iterator[Candidate | ExcludedFact]:
     """Candidates whose names are fit and whose answer is hidden in every language; the others with the reason."""
     for fact in facts:
-        if isinstance(fact, Dropped):
+        if isinstance(fact, ExcludedFact):
             yield fact
             continue
         reason = sieve.unfit(fact.subject) or sieve.unfit(fact.answer)
         reason = reason or sieve.leak(fact.relation, fact.subject, fact.answer)
-        yield Dropped(fact.item_id, reason) if reason else fact
+        yield ExcludedFact(fact.item_id, reason) if reason else fact
 
 
 def positions(item_ids: Sequence[str], k: int, draw: Callable[[str], bytes]) -> Mapping[str, int]:

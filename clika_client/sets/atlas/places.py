@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clika_client.sets.atlas.candidates import Dropped, Found, Known, cities, of_country
+from clika_client.sets.atlas.candidates import ExcludedFact, Found, Known, cities, of_country
 from clika_client.sets.atlas.curated import CONTINENTS
 
 NEIGHBOURS = {"Central America": "005", "Caribbean": "005"}
@@ -14,7 +14,7 @@ def city_country(known: Known) -> Found:
     for zone, code, reason in cities(known):
         item_id = f"city-country:{zone}"
         if reason:
-            yield Dropped(item_id, reason)
+            yield ExcludedFact(item_id, reason)
         else:
             yield of_country(known, "city-country", f"zone:{zone}", code, f"territory:{code}", known.countries(code))
 
@@ -23,7 +23,7 @@ def country_continent(known: Known) -> Found:
     """Continents of member states, where schoolbooks agree."""
     for code, place in sorted(known.curated.countries.items()):
         if reason := known.reason(code, "countries", "continents"):
-            yield Dropped(f"country-continent:{code}", reason)
+            yield ExcludedFact(f"country-continent:{code}", reason)
             continue
         barred = {place.continent, NEIGHBOURS.get(place.subregion)}
         ring = tuple(f"territory:{continent}" for continent in CONTINENTS if continent not in barred)

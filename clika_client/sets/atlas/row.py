@@ -15,7 +15,7 @@ LITERALS = {"code": "+", "utc": "UTC", "number": "", "symbol": ""}
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AtlasItem:
     """One item: what is asked, the choices in their order, and which is right."""
 
     item_id: str
@@ -51,10 +51,10 @@ class Row:
         return (*wrong[:at], answer, *wrong[at:]), at
 
 
-HEADER = "\t".join(field.name for field in fields(Row))
+HEADER = "\t".join(field.name for field in fields(AtlasItem))
 
 
-def to_line(row: Row) -> str:
+def to_line(row: AtlasItem) -> str:
     """The row as a line of items.tsv."""
     return "\t".join(_cell(value) for value in astuple(row))
 
@@ -65,11 +65,11 @@ def _cell(value: object) -> str:
     return ("yes" if value else "") if isinstance(value, bool) else str(value)
 
 
-def from_line(line: str) -> Row:
+def from_line(line: str) -> AtlasItem:
     """The row that `to_line` wrote."""
     item_id, relation, subject, choices, gold, more, most, *rest = line.split("\t")
     region, subregion, country, cluster, tier, hops, capital, reserved = rest
-    return Row(
+    return AtlasItem(
         item_id,
         relation,
         subject,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clika_client.sets.atlas.candidates import Candidate, Dropped, Found, Known, Rings, cities, of_country
+from clika_client.sets.atlas.candidates import Candidate, ExcludedFact, Found, Known, Rings, cities, of_country
 
 SIBLINGS = {"fa": {"tg"}, "ms": {"id"}, "id": {"ms"}, "hi": {"ur"}, "ur": {"hi"}}
 """Language → languages never offered against it: one language to many linguists."""
@@ -20,7 +20,7 @@ def official_language(known: Known) -> Found:
     for code, answer, rings in _official(known):
         item_id = f"official-language:{code}"
         if reason := known.reason(code, "countries", "official_languages"):
-            yield Dropped(item_id, reason)
+            yield ExcludedFact(item_id, reason)
         else:
             yield of_country(known, "official-language", f"territory:{code}", code, answer, rings)
 
@@ -60,7 +60,7 @@ def language_script(known: Known) -> Found:
     """Languages written in one script."""
     for tag, place in sorted(known.curated.languages.items()):
         if reason := known.reason(tag, "languages"):
-            yield Dropped(f"language-script:{tag}", reason)
+            yield ExcludedFact(f"language-script:{tag}", reason)
             continue
         script = known.facts[f"script:{tag}"]
         barred = {script, *known.curated.second_scripts.get(tag, ())}
@@ -96,9 +96,9 @@ def language_home(known: Known) -> Found:
             continue
         item_id = f"language-home:{tag}"
         if reason := known.reason(tag, "languages", "homes"):
-            yield Dropped(item_id, reason)
+            yield ExcludedFact(item_id, reason)
         elif most < HOME_SHARE * sum(people.values()):
-            yield Dropped(item_id, f"less than {HOME_SHARE:.0%} of its speakers live in one country")
+            yield ExcludedFact(item_id, f"less than {HOME_SHARE:.0%} of its speakers live in one country")
         else:
             # A country where it is spoken at all is no wrong choice: emigrants are counted unevenly.
             spoken = [code for code in known.codes if tag in known.words("spoken", code)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clika_client.sets.atlas.baselines import Asked, majority
+from clika_client.sets.atlas.baselines import BlindItem, majority
 from clika_client.sets.probes import ProbeSet
 
 _FIRST = "en"
@@ -15,6 +15,6 @@ def most_often_right(probe_set: ProbeSet) -> tuple[str, float]:
     gives chance. The language is English where the set has it, else its first.
     """
     language = _FIRST if _FIRST in probe_set.probes else probe_set.languages[0]
-    seen = [Asked("", "", "", p.choices, p.gold) for p in probe_set.probes[language] if not p.absent]
+    seen = [BlindItem("", "", "", p.choices, p.gold) for p in probe_set.probes[language] if not p.absent]
     hits = majority(seen, lambda _: "", folds=0)
     return language, sum(hits) / len(hits)

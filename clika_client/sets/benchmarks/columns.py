@@ -52,7 +52,7 @@ class Texts:
     fields: dict[str, str]
 
 
-class Columns:
+class ColumnReader:
     """A benchmark's columns, ready to read rows."""
 
     def __init__(self, benchmark: Benchmark) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks.files import Files
-from clika_client.sets.benchmarks.reading import NUMBER, Reader, Row, TableReader, read_cells
+from clika_client.sets.benchmarks.reading import NUMBER, BenchmarkReader, Row, TableReader, read_cells
 from clika_client.sets.benchmarks.wide import WIDE
 from clika_client.sets.benchmarks.x_fakt import XFakt
 from clika_client.sets.jsonl import decode, read_bytes, read_jsonl
@@ -204,9 +204,9 @@ def _klar_row(relation: str, template: str, sample: Mapping[str, Any], probe: Pr
     }
 
 
-def reader(layout: str, files: Files, kept: Callable[[str], ProbeSet]) -> Reader:
+def reader(layout: str, files: Files, kept: Callable[[str], ProbeSet]) -> BenchmarkReader:
     """The reader of that name; `kept` gives another benchmark's set."""
-    made: Mapping[str, Callable[[], Reader]] = {
+    made: Mapping[str, Callable[[], BenchmarkReader]] = {
         "": lambda: TableReader(files),
         "bmlama": lambda: Bmlama(files),
         "mlama": lambda: Mlama(files),

@@ -45,7 +45,7 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BenchmarkFiles:
     """A benchmark's files on this machine."""
 
     asked: Files
@@ -108,7 +108,7 @@ def _language(benchmark: Benchmark, spelt: str) -> str | None:
 
 
 @contextmanager
-def opened(benchmark: Benchmark, path: Path, languages: Sequence[str] | None = None) -> Iterator[Found]:
+def opened(benchmark: Benchmark, path: Path, languages: Sequence[str] | None = None) -> Iterator[BenchmarkFiles]:
     """The benchmark's files at `path`; what had to be unpacked is gone again afterwards.
 
     Raises UserError where there are none, with what was looked for and the cure.
@@ -126,7 +126,7 @@ def opened(benchmark: Benchmark, path: Path, languages: Sequence[str] | None = N
             )
             for part, name in ((matched.asked, "asked"), (matched.examples, "examples"))
         )
-        yield Found(asked, examples, tuple(matched.unknown))
+        yield BenchmarkFiles(asked, examples, tuple(matched.unknown))
 
 
 def _refuse_other(benchmark: Benchmark, path: Path) -> None:

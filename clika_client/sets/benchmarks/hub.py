@@ -22,7 +22,7 @@ _PUBLIC = "https://huggingface.co"
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class BenchmarkOffer:
     """What the hub has of a benchmark: nothing is downloaded yet."""
 
     benchmark: Benchmark
@@ -38,7 +38,9 @@ class Offer:
         return sum(size for _, size in self.files)
 
 
-def look_up(benchmark: Benchmark, languages: Sequence[str] | None = None, revision: str | None = None) -> Offer:
+def look_up(
+    benchmark: Benchmark, languages: Sequence[str] | None = None, revision: str | None = None
+) -> BenchmarkOffer:
     """Ask the hub which files there are at `revision` (a branch, tag or commit; its newest by default).
 
     Raises UserError for a benchmark that is not on the hub, one that cannot be reached, or a missing language.
@@ -62,10 +64,10 @@ def look_up(benchmark: Benchmark, languages: Sequence[str] | None = None, revisi
             f"{', '.join(pattern for pattern, _ in benchmark.files)}); it may have changed: try --revision with an "
             "older commit, or download it and use `clika sets add`"
         )
-    return Offer(benchmark, str(info.sha), files or archives, tuple(matched.asked))
+    return BenchmarkOffer(benchmark, str(info.sha), files or archives, tuple(matched.asked))
 
 
-def download(offer: Offer, on_file: Callable[[str, int], None]) -> Path:
+def download(offer: BenchmarkOffer, on_file: Callable[[str, int], None]) -> Path:
     """Download what is missing of an offer; `on_file` is called with (path, bytes) after each file.
 
     Files that are here are not asked for again, and a connection that breaks is taken up where it broke. Returns the

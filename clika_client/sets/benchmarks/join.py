@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 from clika_client.common.errors import UserError
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
-from clika_client.sets.benchmarks.columns import Columns, Core, NoColumn, RowProblem
-from clika_client.sets.benchmarks.reading import Finished, Reader, Row
+from clika_client.sets.benchmarks.columns import ColumnReader, Core, NoColumn, RowProblem
+from clika_client.sets.benchmarks.reading import BenchmarkReader, Finished, Row
 from clika_client.sets.benchmarks.table import Benchmark
 from clika_client.sets.packed import PACK_FROM, pack
 from clika_client.sets.probes import CONTEXT, Item, Probe, ProbeSet, absent
@@ -28,7 +28,7 @@ _CANNOT_BE_PARALLEL = 0.5
 
 
 @dataclass(slots=True)
-class Dropped:
+class DroppedRows:
     """Rows that were left out: (language, reason) → their keys."""
 
     rows: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Dropped:
 
 
 @dataclass(slots=True)
-class _Language:
+class _JoinedLanguage:
     """What is kept of one language; `item` numbers count over all languages."""
 
     tag: str
@@ -68,11 +68,11 @@ class _Language:
 class Joined:
     """A benchmark's questions that all its languages hold."""
 
-    def __init__(self, benchmark: Benchmark, reader: Reader, languages: Sequence[str]) -> None:
+    def __init__(self, benchmark: Benchmark, reader: BenchmarkReader, languages: Sequence[str]) -> None:
         self.benchmark = benchmark
-        self.dropped = Dropped()
+        self.dropped = DroppedRows()
         self._reader = reader
-        self._columns, self._finished = Columns(benchmark), Finished(benchmark)
+        self._columns, self._finished = ColumnReader(benchmark), Finished(benchmark)
         self._keys: dict[str, int] = {}
         self._others: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
         self._languages = [self._survey(tag) for tag in languages]
@@ -86,8 +86,8 @@ class Joined:
 
     # ---- first reading
 
-    def _survey(self, tag: str) -> _Language:
-        language = _Language(tag)
+    def _survey(self, tag: str) -> _JoinedLanguage:
+        language = _JoinedLanguage(tag)
         twice: set[int] = set()
         for place, row in self._reader.rows(tag):
             try:
@@ -123,7 +123,7 @@ class Joined:
         except (RowProblem, NoColumn):
             return place
 
-    def _note(self, language: _Language, item: int, core: Core) -> None:
+    def _note(self, language: _JoinedLanguage, item: int, core: Core) -> None:
         language.gold[item] = core.gold
         language.k[item] = len(core.choices)
         language.gone[item] = core.gone
@@ -162,7 +162,7 @@ class Joined:
             return False
         return True
 
-    def _same(self, language: _Language, item: int) -> tuple[str, ...]:
+    def _same(self, language: _JoinedLanguage, item: int) -> tuple[str, ...]:
         return self._texts[language.other[item]][0]
 
     def _gone(self, item: int) -> int:
@@ -215,14 +215,14 @@ class Joined:
             probes[language.tag] = pack(bare, language.tag, whole, spool=True) if large else tuple(whole)
         return ProbeSet(name, tuple(bare), probes, **details)  # type: ignore[arg-type]
 
-    def _second(self, language: _Language) -> Iterator[tuple[Row, int]]:
+    def _second(self, language: _JoinedLanguage) -> Iterator[tuple[Row, int]]:
         seen: set[int] = set()
         for (_, row), item in zip(self._reader.rows(language.tag), language.item_of_row, strict=True):
             if item != _NONE and language.gold[item] != _NONE and item not in seen:
                 seen.add(item)
                 yield row, item
 
-    def _question(self, row: Row, language: _Language, item: int, mended: Mapping[str, str]) -> Probe:
+    def _question(self, row: Row, language: _JoinedLanguage, item: int, mended: Mapping[str, str]) -> Probe:
         (choices, gold), texts = self._columns.choices(row), self._columns.texts(row)
         order = self._order(item, len(choices))
         if order is not None:
@@ -237,12 +237,12 @@ class Joined:
         fields = {CONTEXT: texts.context, **texts.fields} if texts.context else texts.fields
         return Probe(self._names[item], language.tag, texts.question, choices, gold, tags, fields)
 
-    def _slips(self, language: _Language, item: int, mended: Mapping[str, str]) -> list[str]:
+    def _slips(self, language: _JoinedLanguage, item: int, mended: Mapping[str, str]) -> list[str]:
         """The columns whose own value was replaced."""
         own = self._texts[language.other[item]][1]
         return [name for (name, value), was in zip(mended.items(), own, strict=True) if value != was] if mended else []
 
-    def _mended(self, language: _Language, item: int) -> Mapping[str, str]:
+    def _mended(self, language: _JoinedLanguage, item: int) -> Mapping[str, str]:
         """What most languages have in the columns that are known to slip; a tie leaves a row as it is."""
         names = self.benchmark.columns.majority
         if not names:

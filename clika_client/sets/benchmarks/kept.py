@@ -17,7 +17,7 @@ from pathlib import Path
 
 from clika_client.common.errors import UserError
 from clika_client.common.paths import home
-from clika_client.sets.benchmarks.load import Loaded, load
+from clika_client.sets.benchmarks.load import LoadedBenchmark, load
 from clika_client.sets.benchmarks.table import Benchmark, benchmark
 from clika_client.sets.packed import from_blocks, to_blocks
 from clika_client.sets.probes import ProbeSet
@@ -92,7 +92,7 @@ def _blocks(file: Path) -> Iterator[bytes]:
 
 def add(
     name: str, path: Path, languages: Sequence[str] | None = None, revision: str | None = None
-) -> tuple[Added, Loaded]:
+) -> tuple[Added, LoadedBenchmark]:
     """Read, check and keep a benchmark from its files; raises UserError as `load` does."""
     known: Benchmark = benchmark(name)
     loaded = load(known, path, read, languages)

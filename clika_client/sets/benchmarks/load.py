@@ -10,7 +10,7 @@ from clika_client.common.errors import UserError
 from clika_client.sets.benchmarks import x_fakt
 from clika_client.sets.benchmarks.facts import reader
 from clika_client.sets.benchmarks.files import Files, opened
-from clika_client.sets.benchmarks.join import Dropped, Joined
+from clika_client.sets.benchmarks.join import DroppedRows, Joined
 from clika_client.sets.benchmarks.table import Benchmark
 from clika_client.sets.probes import EXAMPLE_TAG, MEASURES, NOT_PARALLEL, OPEN, ProbeSet
 
@@ -19,11 +19,11 @@ _FIRST = "en"
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedBenchmark:
     """A set with what a reader of its scores should know of its making."""
 
     probe_set: ProbeSet
-    dropped: Dropped
+    dropped: DroppedRows
     notes: tuple[str, ...]
 
 
@@ -32,7 +32,7 @@ def load(
     path: Path,
     kept: Callable[[str], ProbeSet],
     languages: Sequence[str] | None = None,
-) -> Loaded:
+) -> LoadedBenchmark:
     """The benchmark in a folder, a zip or a file as downloaded, in all its languages or in some.
 
     `kept` gives another benchmark's set, which some are made from. Raises UserError naming the file and the cure.
@@ -54,7 +54,7 @@ def load(
         made = joined.probe_set(benchmark.name, licence=benchmark.licence, source=benchmark.source, meta=meta)
         notes = [f"not understood as a language, left out: {spelt}" for spelt in found.unknown]
         examples = _examples(benchmark, found.examples, tags, kept, notes)
-    return Loaded(replace(made, examples=examples), joined.dropped, tuple(notes))
+    return LoadedBenchmark(replace(made, examples=examples), joined.dropped, tuple(notes))
 
 
 def _ordered(files: Files) -> list[str]:

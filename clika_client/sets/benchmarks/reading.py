@@ -20,7 +20,7 @@ NUMBER = "#"
 """The column of a row's number in its language, from 0."""
 
 
-class Reader(Protocol):
+class BenchmarkReader(Protocol):
     """Reads all languages of a benchmark."""
 
     def rows(self, language: str) -> Iterator[tuple[str, Row]]:

@@ -19,7 +19,7 @@ COUNTS = ("0", "1", "letter", "text")
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class BenchmarkColumns:
     """Which column is what. A name may be a path (`question.stem`) and hold alternatives (`instruction|question`)."""
 
     key: tuple[tuple[str, ...], ...]
@@ -67,7 +67,7 @@ class Benchmark:
     """As published: `4`, `2–10`, `open`."""
     files: tuple[tuple[str, str], ...]
     """(pattern, language): patterns of paths with `{language}`, `{split}` and `*`; the language where it is fixed."""
-    columns: Columns
+    columns: BenchmarkColumns
     hub: str = ""
     """Name of the data set on the Hugging Face hub."""
     get: str = ""
@@ -152,9 +152,9 @@ def parse(name: str, text: str) -> Benchmark:
         for part in ("asked", "examples", "skip", "defects"):
             if part in raw:
                 raw[part] = tuple(raw[part])
-        made = Benchmark(name=name, files=files, columns=Columns(**columns), **raw)
+        made = Benchmark(name=name, files=files, columns=BenchmarkColumns(**columns), **raw)
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        allowed = ", ".join(f.name for kind in (Benchmark, Columns) for f in fields(kind) if f.name != "name")
+        allowed = ", ".join(f.name for kind in (Benchmark, BenchmarkColumns) for f in fields(kind) if f.name != "name")
         raise UserError(f"table of benchmark {name!r}: {error}; its keys: {allowed}") from None
     if made.columns.counts not in COUNTS:
         raise UserError(

@@ -12,7 +12,7 @@ from clika_providers.cluster.flow import RemoteFlow
 from clika_providers.cluster.worker import Facts, Outcome, What, Worker
 from clika_providers.errors import ErrorCode, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
-from clika_providers.traffic.retry import Reply
+from clika_providers.traffic.retry import TransportReply
 from clika_providers.types import Json, Request
 
 _OPEN_S = 300.0
@@ -36,13 +36,13 @@ class Shape:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class ActorJob:
     """A question, and who waits for its reply in which event loop."""
 
     what: What
     request: Request
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Reply]
+    future: asyncio.Future[TransportReply]
     deaths: int = 0
     """Actors that were lost while they had it."""
 
@@ -53,7 +53,7 @@ class Actor:
 
     handle: Any
     facts: Facts
-    jobs: dict[int, Job] = field(default_factory=dict)
+    jobs: dict[int, ActorJob] = field(default_factory=dict)
     """What it has in hand."""
     given: int = 0
     """Questions that it was ever given."""
@@ -125,9 +125,9 @@ def kill(handle: Any) -> None:
         ray.kill(handle, no_restart=True)
 
 
-def settle(settled: list[tuple[Job, Outcome]]) -> None:
+def settle(settled: list[tuple[ActorJob, Outcome]]) -> None:
     """Hand outcomes to those who wait, with one wake-up per event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Outcome]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[ActorJob, Outcome]]] = {}
     for job, outcome in settled:
         by_loop.setdefault(job.loop, []).append((job, outcome))
     for loop, pairs in by_loop.items():
@@ -135,7 +135,7 @@ def settle(settled: list[tuple[Job, Outcome]]) -> None:
             loop.call_soon_threadsafe(_hand_over, pairs)
 
 
-def _hand_over(pairs: list[tuple[Job, Outcome]]) -> None:
+def _hand_over(pairs: list[tuple[ActorJob, Outcome]]) -> None:
     for job, outcome in pairs:
         if job.future.done():
             continue

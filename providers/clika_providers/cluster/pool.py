@@ -17,7 +17,7 @@ from typing import Any
 from clika_providers.cluster.actors import (
     NO_ROOM,
     Actor,
-    Job,
+    ActorJob,
     Shape,
     cut_off,
     difference,
@@ -29,7 +29,7 @@ from clika_providers.cluster.actors import (
 )
 from clika_providers.cluster.worker import Facts, Outcome, What
 from clika_providers.errors import ItemError, ProviderError, RunError
-from clika_providers.traffic.retry import Reply
+from clika_providers.traffic.retry import TransportReply
 from clika_providers.types import Request
 
 _MOST_DEATHS = 3
@@ -57,7 +57,7 @@ class Pool:
         """Machine → replies."""
         self._loop, self._say, self._make_room = loop, say, make_room
         self._actors: list[Actor] = []
-        self._queue: deque[Job] = deque()
+        self._queue: deque[ActorJob] = deque()
         self._number = 0
         self._dealing = self._closing = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -69,10 +69,10 @@ class Pool:
         each = self.facts.concurrency if self.facts else 1
         return 2 * each if self.shape.block else max(1, -(-each // self.shape.actors))
 
-    def submit(self, what: What, request: Request) -> asyncio.Future[Reply]:
+    def submit(self, what: What, request: Request) -> asyncio.Future[TransportReply]:
         """Ask from any event loop; the future belongs to the one that is running."""
         loop = asyncio.get_running_loop()
-        job = Job(what, request, loop, loop.create_future())
+        job = ActorJob(what, request, loop, loop.create_future())
         self._loop.call_soon_threadsafe(self._queued, job)
         return job.future
 
@@ -138,7 +138,7 @@ class Pool:
 
     # -- dealing ----------------------------------------------------------------------------------------------------
 
-    def _queued(self, job: Job) -> None:
+    def _queued(self, job: ActorJob) -> None:
         self._queue.append(job)
         self.idle = False
         if self._closing:

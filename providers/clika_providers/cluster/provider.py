@@ -15,7 +15,7 @@ from clika_providers.cluster.flow import RemoteFlow
 from clika_providers.cluster.pool import Pool
 from clika_providers.cluster.worker import Facts
 from clika_providers.hosted.adapter import Adapter, estimated_tokens
-from clika_providers.traffic.retry import Caller, Reply
+from clika_providers.traffic.retry import Caller, TransportReply
 from clika_providers.types import AskMode, Completion, Json, Request
 
 _ON_THE_WAY_S = 15.0
@@ -113,7 +113,7 @@ class RayHosted:
         if request.mode == "likelihood":  # several exchanges: its actor makes them all, through the same limiter
             return (await self._pool.submit("complete", request)).completion
 
-        async def attempt() -> Reply:
+        async def attempt() -> TransportReply:
             return await self._pool.submit("attempt", request)
 
         return await self._caller.call(attempt, estimated_tokens(request))

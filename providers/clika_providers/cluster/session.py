@@ -111,7 +111,7 @@ def _reach(address: str) -> None:
         ) from None
 
 
-class Session:
+class ClusterSession:
     """The models of one run on one cluster; used from any thread, at home in a thread of its own."""
 
     def __init__(self, options: ClusterOptions, say: Callable[[str], None] = lambda _: None) -> None:

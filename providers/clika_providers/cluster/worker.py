@@ -18,12 +18,12 @@ from clika_providers.hosted.adapter import Adapter
 from clika_providers.options import ProviderOptions
 from clika_providers.registry import connect
 from clika_providers.traffic.http_errors import quoted
-from clika_providers.traffic.retry import Reply
+from clika_providers.traffic.retry import TransportReply
 from clika_providers.types import AskMode, Completion, Json, Provider, Request
 
 What = Literal["complete", "attempt"]
 """A whole answer, or one try of it at a server: retries, pace and money are then the driver's."""
-Outcome: TypeAlias = "Reply | ProviderError | TimeoutError"
+Outcome: TypeAlias = "TransportReply | ProviderError | TimeoutError"
 _GATHER_S = 0.02
 """How long a batch is gathered once its first reply is there."""
 _OF_USE = ("ratelimit", "retry-after")
@@ -106,7 +106,7 @@ class Worker:
         self._done.append((number, outcome))
         self._news.set()
 
-    async def _outcome(self, what: What, request: Request) -> Reply:
+    async def _outcome(self, what: What, request: Request) -> TransportReply:
         provider = self._provider
         if provider is None:
             raise RunError("the worker holds no model")
@@ -115,7 +115,7 @@ class Worker:
                 reply = await provider.attempt(request)
             return replace(reply, headers=_limits(reply.headers))
         completion: Completion = await provider.complete(request)
-        return Reply(completion, {})
+        return TransportReply(completion, {})
 
 
 def _limits(headers: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from clika_providers.gguf.errors import BadModelFile, MissingPackage
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class FileOffer:
     """What the hub says of a file before it is fetched."""
 
     size: int
@@ -22,7 +22,7 @@ class Offer:
     """Whether the hub's cache has it already."""
 
 
-def offer(name: str) -> Offer:
+def offer(name: str) -> FileOffer:
     """Size and licence of `owner/repo:file`, without fetching it.
 
     Raises MissingPackage without huggingface_hub, BadModelFile for a wrong name or where no hub can be reached.
@@ -39,7 +39,7 @@ def offer(name: str) -> Offer:
         raise BadModelFile(f"the hub cannot be asked for {repo!r}: {_plain(error)}") from None
     if not set(parts) <= set(sizes):
         raise BadModelFile(f"{repo!r} holds no {file!r}; it has: {', '.join(sorted(sizes)) or 'nothing'}")
-    return Offer(sum(sizes[part] for part in parts), licence, here)
+    return FileOffer(sum(sizes[part] for part in parts), licence, here)
 
 
 def download(name: str) -> Path:

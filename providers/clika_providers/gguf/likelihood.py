@@ -18,7 +18,7 @@ from clika_providers.gguf.scorer import Path, log_probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class Continuations:
+class OptionTokens:
     """A prompt and its options as tokens."""
 
     prompt: Path
@@ -32,7 +32,7 @@ class Continuations:
         return len(self.prompt) + sum(map(len, self.paths))
 
 
-def tokenize(engine: Engine, text: str, options: Sequence[str]) -> Continuations:
+def tokenize(engine: Engine, text: str, options: Sequence[str]) -> OptionTokens:
     """Plain text and its continuations; raises ItemError when an option is empty."""
     alone = _tokens(engine, text)
     together = [_tokens(engine, text + option) for option in options]
@@ -42,7 +42,7 @@ def tokenize(engine: Engine, text: str, options: Sequence[str]) -> Continuations
     shared = min(min(_common(alone, whole), len(whole) - 1) for whole in together)
     # Options that begin a text, in a vocabulary that marks no beginning: after the end of another text.
     beginning = tuple(alone[:shared]) or (engine.boundary(),)
-    return Continuations(beginning, tuple(tuple(whole[shared:]) for whole in together))
+    return OptionTokens(beginning, tuple(tuple(whole[shared:]) for whole in together))
 
 
 def _tokens(engine: Engine, text: str) -> list[int]:
@@ -56,7 +56,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     return n
 
 
-def score_options(engine: Engine, asked: Continuations) -> tuple[float, ...]:
+def score_options(engine: Engine, asked: OptionTokens) -> tuple[float, ...]:
     """log P(option | prompt) per option, natural; leaves only the prompt in the engine's cache."""
     deepest = max(len(path) for path in asked.paths)
     nodes, places = tree(asked.paths)
@@ -92,7 +92,7 @@ def _through(node: Node, paths: Sequence[Path]) -> list[Path]:
 
 
 def _evaluate(
-    engine: Engine, asked: Continuations, nodes: Sequence[Node], wanted: Sequence[set[int]]
+    engine: Engine, asked: OptionTokens, nodes: Sequence[Node], wanted: Sequence[set[int]]
 ) -> list[dict[int, float]]:
     """Per node, the log-probability of each token that follows it in some option."""
     if not nodes:

@@ -19,7 +19,7 @@ from clika_providers.types import AskMode, Completion, Json, Request
 
 if TYPE_CHECKING:
     from clika_providers.gguf.engine import Settings
-    from clika_providers.gguf.runner import Session, Tokenized
+    from clika_providers.gguf.runner import ModelSession, Tokenized
 
 _READY = 4
 """Requests in flight that keep the thread from ever waiting, and give it a choice."""
@@ -62,7 +62,7 @@ class GgufProvider:
         self._closing = False
         self._release = False
         self._thread: threading.Thread | None = None
-        self._session: Session | None = None
+        self._session: ModelSession | None = None
 
     @property
     def spec(self) -> str:
@@ -96,9 +96,9 @@ class GgufProvider:
 
     def exact(self, requests: Sequence[Request]) -> list[list[tuple[int, bytes]]]:
         """Per request, the tokens that would be evaluated before the answer, with their bytes; loads the model."""
-        from clika_providers.gguf.runner import Session
+        from clika_providers.gguf.runner import ModelSession
 
-        session = Session(self._model, self._settings, str(self._identity["llama_cpp_python"]))
+        session = ModelSession(self._model, self._settings, str(self._identity["llama_cpp_python"]))
         try:
             prepared = [session.prepare(request) for request in requests]
             return [[(token, session.engine.piece(token)) for token in one.tokens] for one in prepared]
@@ -162,11 +162,11 @@ class GgufProvider:
     def _load(self) -> ProviderError | None:
         """Load the model; the error, if there is one, is the same for every request to come."""
         try:
-            from clika_providers.gguf.runner import Session
+            from clika_providers.gguf.runner import ModelSession
 
             if fingerprint(self._model.parts) != self._unchanged:
                 return RunError(f"{self._model.path.name!r} was changed while the program ran. Start again.")
-            session = Session(self._model, self._settings, str(self._identity["llama_cpp_python"]))
+            session = ModelSession(self._model, self._settings, str(self._identity["llama_cpp_python"]))
         except Exception as error:
             return self._told(error)
         with self._wake:
@@ -174,7 +174,7 @@ class GgufProvider:
             session.engine.stopping = self._closing
         return None
 
-    def _serve(self, session: Session, waiting: list[_Job]) -> list[_Job]:
+    def _serve(self, session: ModelSession, waiting: list[_Job]) -> list[_Job]:
         """Answer one request, or several packed together; returns those that were settled."""
         ready, failed = self._prepare(session, waiting)
         if not ready:
@@ -193,7 +193,7 @@ class GgufProvider:
                 job.settle(completion)
         return failed + [job for job, _ in chosen]
 
-    def _prepare(self, session: Session, waiting: list[_Job]) -> tuple[list[tuple[_Job, Tokenized]], list[_Job]]:
+    def _prepare(self, session: ModelSession, waiting: list[_Job]) -> tuple[list[tuple[_Job, Tokenized]], list[_Job]]:
         ready, failed = [], []
         for job in waiting:
             try:
@@ -204,7 +204,7 @@ class GgufProvider:
                 failed.append(job)
         return ready, failed
 
-    def _choose(self, session: Session, ready: list[tuple[_Job, Tokenized]]) -> list[tuple[_Job, Tokenized]]:
+    def _choose(self, session: ModelSession, ready: list[tuple[_Job, Tokenized]]) -> list[tuple[_Job, Tokenized]]:
         """The request that shares most with the cache, with others where packing is on and they fit."""
         best = max(ready, key=lambda one: session.engine.shared(one[1].tokens))
         most = self._settings.n_sequences

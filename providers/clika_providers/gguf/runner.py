@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from clika_providers.gguf.engine import Engine, Settings
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.generate import draw_label, generate
-from clika_providers.gguf.likelihood import Continuations, score_options, tokenize
+from clika_providers.gguf.likelihood import OptionTokens, score_options, tokenize
 from clika_providers.gguf.multi_sequence import first_token_logprobs
 from clika_providers.gguf.scorer import LabelPaths, score, sums
 from clika_providers.gguf.template import ChatTemplate, Marks, PlainText
@@ -27,11 +27,11 @@ class Tokenized:
     tokens: tuple[int, ...]
     marks: Marks | None = None
     inside: bool = False
-    continuations: Continuations | None = None
+    continuations: OptionTokens | None = None
     """For `likelihood`: the options, after `tokens`."""
 
 
-class Session:
+class ModelSession:
     """One loaded model with its template and the tokens of the labels it has met."""
 
     def __init__(self, model: ModelFile, settings: Settings, version: str) -> None:
@@ -126,7 +126,7 @@ class Session:
             for prompt, row in zip(prompts, rows, strict=True)
         ]
 
-    def _likelihood(self, prompt: Tokenized, asked: Continuations, began: float, before: int) -> Completion:
+    def _likelihood(self, prompt: Tokenized, asked: OptionTokens, began: float, before: int) -> Completion:
         request = prompt.request
         figures = score_options(self.engine, asked)
         neutral, n_tokens = None, asked.n_tokens

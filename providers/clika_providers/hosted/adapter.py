@@ -17,7 +17,7 @@ from clika_providers.options import ProviderOptions
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import Where, quoted
 from clika_providers.traffic.limiter import RateLimiter, shared_flow
-from clika_providers.traffic.retry import Caller, Flow, Reply
+from clika_providers.traffic.retry import Caller, Flow, TransportReply
 from clika_providers.types import Completion, Json, Request
 
 _LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
@@ -42,7 +42,7 @@ class Adapter(ABC):
         self.caller = Caller(self._flow, breaker_for(self.spec, address, options), options)
 
     @abstractmethod
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request) -> TransportReply:
         """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
 
     @abstractmethod
@@ -52,12 +52,12 @@ class Adapter(ABC):
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""
 
-        async def attempt() -> Reply:
+        async def attempt() -> TransportReply:
             return await self._attempt(request)
 
         return await self.caller.call(attempt, estimated_tokens(request))
 
-    async def attempt(self, request: Request) -> Reply:
+    async def attempt(self, request: Request) -> TransportReply:
         """One try, for those who keep pace, retries and circuit themselves; raises ProviderError."""
         return await self._attempt(request)
 

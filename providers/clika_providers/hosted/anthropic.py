@@ -26,7 +26,7 @@ from clika_providers.hosted.servers import Server
 from clika_providers.keys import reply_text
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import Where, classify, failure_of, quoted, read_failure
-from clika_providers.traffic.retry import Reply
+from clika_providers.traffic.retry import TransportReply
 from clika_providers.types import Completion, Json, Request, Usage
 
 ADAPTER_VERSION = 1
@@ -87,14 +87,14 @@ class Anthropic(Adapter):
             raise classify(response.status_code, read_failure(response.content), response.headers, self.where)
         return parse_body(response.content)
 
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request) -> TransportReply:
         while True:
             body = self.body(request)
             started = time.monotonic()
             response = await self.send("POST", "/v1/messages", json=body)
             if response.status_code < 300:
                 completion = reading(self.read, response.content, request, billed)
-                return Reply(replace(completion, latency_s=time.monotonic() - started), response.headers)
+                return TransportReply(replace(completion, latency_s=time.monotonic() - started), response.headers)
             failure = read_failure(response.content)
             if response.status_code == 400 and self.lessons.learn(failure, body):
                 continue

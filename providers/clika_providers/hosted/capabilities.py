@@ -43,7 +43,7 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule(Capabilities):
+class _CapabilityRule(Capabilities):
     """One row of the table: whom it is about, and what it says."""
 
     servers: tuple[str, ...] = ("*",)
@@ -69,7 +69,7 @@ def _rules(mine: UserFile) -> tuple[tuple[re.Pattern[str], tuple[str, ...], dict
             raise RunError(f"{origin}: rules are written as [[rule]], not [rule]", code="setup")
         for number, row in enumerate(rules, 1):
             where = f"{origin}: rule {number}"
-            said = checked(_Rule, row, where)
+            said = checked(_CapabilityRule, row, where)
             servers, models = said.pop("servers", ("*",)), said.pop("models", "")
             try:
                 made.append((re.compile(models, re.IGNORECASE), servers, said))

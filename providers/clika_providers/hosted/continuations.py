@@ -39,7 +39,7 @@ class TokensTold:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ServedModel:
     """Whom a form asks."""
 
     post: Post
@@ -49,7 +49,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ServedLikelihoods:
     """Per option: log P(option | prompt) and its tokens."""
 
     logprobs: tuple[float, ...]
@@ -57,7 +57,7 @@ class Figures:
     evaluated: int
 
 
-Form: TypeAlias = Callable[[Asked, str, Sequence[str]], Awaitable[Figures]]
+Form: TypeAlias = Callable[[ServedModel, str, Sequence[str]], Awaitable[ServedLikelihoods]]
 
 
 class NotTold(Exception):
@@ -67,7 +67,7 @@ class NotTold(Exception):
 # --- servers that tell a whole text -----------------------------------------------------------------
 
 
-async def _prompt_logprobs(server: Asked, text: str) -> TokensTold:
+async def _prompt_logprobs(server: ServedModel, text: str) -> TokensTold:
     """vLLM: one mapping per token of the prompt, from its id to what is known of it."""
     body: dict[str, Json] = {
         "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0
@@ -84,7 +84,7 @@ async def _prompt_logprobs(server: Asked, text: str) -> TokensTold:
     return _told(pairs, data)
 
 
-async def _echo(server: Asked, text: str) -> TokensTold:
+async def _echo(server: ServedModel, text: str) -> TokensTold:
     """The completions API of old: the prompt said again, with a probability beside every token."""
     body: dict[str, Json] = {
         "model": server.model, "prompt": text, "max_tokens": 1, "temperature": 0, "echo": True, "logprobs": 1
@@ -120,7 +120,7 @@ def _written(choice: dict[str, Any], data: dict[str, Any]) -> int:
     return counted if isinstance(counted, int) else int(choice.get("finish_reason") == "length")
 
 
-async def _generate(server: Asked, text: str) -> TokensTold:
+async def _generate(server: ServedModel, text: str) -> TokensTold:
     """SGLang's own door: triples of log-probability, id and text."""
     body: dict[str, Json] = {
         "text": text,
@@ -143,8 +143,8 @@ def _told(pairs: Sequence[tuple[Hashable, float | None]], data: dict[str, Any]) 
     return TokensTold(tuple(token for token, _ in pairs), tuple(value for _, value in pairs), evaluated)
 
 
-def _whole(tell: Callable[[Asked, str], Awaitable[TokensTold]]) -> Form:
-    async def figures(server: Asked, text: str, options: Sequence[str]) -> Figures:
+def _whole(tell: Callable[[ServedModel, str], Awaitable[TokensTold]]) -> Form:
+    async def figures(server: ServedModel, text: str, options: Sequence[str]) -> ServedLikelihoods:
         alone = await tell(server, text) if text else None
         wholes = [await tell(server, text + option) for option in options]
         shared = _shared(alone.tokens if alone else (), [told.tokens for told in wholes], options)
@@ -156,7 +156,7 @@ def _whole(tell: Callable[[Asked, str], Awaitable[TokensTold]]) -> Form:
             )
         evaluated = sum(told.evaluated for told in (*wholes, *([alone] if alone else [])))
         sums = tuple(math.fsum(value for value in row if value is not None) for row in rows)
-        return Figures(sums, tuple(map(len, rows)), evaluated)
+        return ServedLikelihoods(sums, tuple(map(len, rows)), evaluated)
 
     return figures
 
@@ -175,7 +175,7 @@ def _shared(alone: Sequence[Hashable], wholes: Sequence[Sequence[Hashable]], opt
 # --- llama-server: its tokenizer, then one token at a time --------------------------------------------
 
 
-async def _forced(server: Asked, text: str, options: Sequence[str]) -> Figures:
+async def _forced(server: ServedModel, text: str, options: Sequence[str]) -> ServedLikelihoods:
     """llama-server tells the raw probability of the token it writes, and a bias makes it write the one that is asked.
 
     Equal beginnings are asked once; the server keeps the prompt in its cache.
@@ -189,10 +189,10 @@ async def _forced(server: Asked, text: str, options: Sequence[str]) -> Figures:
             raise ItemError("the option begins the text: put something before the answer")
         known[path] = await _forced_token(server, path[:-1], path[-1])
     rows = [[known[tuple(whole[:end])] for end in range(shared + 1, len(whole) + 1)] for whole in wholes]
-    return Figures(tuple(map(math.fsum, rows)), tuple(map(len, rows)), len(alone) + len(known))
+    return ServedLikelihoods(tuple(map(math.fsum, rows)), tuple(map(len, rows)), len(alone) + len(known))
 
 
-async def _tokens(server: Asked, text: str) -> list[int]:
+async def _tokens(server: ServedModel, text: str) -> list[int]:
     body: dict[str, Json] = {"content": text, "add_special": True, "parse_special": False}
     data = await _object(server, f"{server.root}/tokenize", body)
     tokens = data.get("tokens")
@@ -201,7 +201,7 @@ async def _tokens(server: Asked, text: str) -> list[int]:
     return tokens
 
 
-async def _forced_token(server: Asked, before: Sequence[int], token: int) -> float:
+async def _forced_token(server: ServedModel, before: Sequence[int], token: int) -> float:
     body: dict[str, Json] = {
         "prompt": list(before),
         "n_predict": 1,
@@ -228,14 +228,14 @@ FORMS: dict[str, Form] = {
 """Name → how it is asked, in the order they are tried."""
 
 
-class Continuations:
+class ContinuationScorer:
     """Scores options as continuations on one server, in the form that it knows."""
 
-    def __init__(self, spec: str, tried: Asked, asked: Asked) -> None:
+    def __init__(self, spec: str, tried: ServedModel, asked: ServedModel) -> None:
         """`tried` is asked which form it knows, where a refusal is news; `asked` is asked questions."""
         self._spec, self._tried, self._asked = spec, tried, asked
         self._form: str | None = None
-        self._neutral: dict[tuple[str, tuple[str, ...]], Figures] = {}
+        self._neutral: dict[tuple[str, tuple[str, ...]], ServedLikelihoods] = {}
 
     async def form(self) -> str:
         """The name of the form that the server knows, found by trying; raises RunError where it knows none."""
@@ -281,7 +281,7 @@ class Continuations:
             raw=json.dumps({"form": self._form, "logprobs": found.logprobs, "tokens": found.tokens}),
         )
 
-    async def _after_neutral(self, ask: Form, request: Request) -> Figures | None:
+    async def _after_neutral(self, ask: Form, request: Request) -> ServedLikelihoods | None:
         """The same options after the neutral prompt; the same question for many items, and asked once."""
         if not request.neutral:
             return None
@@ -295,7 +295,7 @@ def _text(messages: Sequence[Any]) -> str:
     return "\n\n".join(message.content for message in messages)
 
 
-async def _object(server: Asked, path: str, body: dict[str, Json]) -> dict[str, Any]:
+async def _object(server: ServedModel, path: str, body: dict[str, Json]) -> dict[str, Any]:
     data = await server.post(path, body)
     if not isinstance(data, dict):
         raise NotTold

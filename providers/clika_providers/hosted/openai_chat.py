@@ -14,11 +14,11 @@ from clika_providers.hosted.by_aiohttp import ByAiohttp, reaches
 from clika_providers.hosted.by_sdk import BySdk
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, read_usage, reading, usage_of
-from clika_providers.hosted.continuations import Asked, Continuations
+from clika_providers.hosted.continuations import ContinuationScorer, ServedModel
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import classify, read_failure
-from clika_providers.traffic.retry import Reply
+from clika_providers.traffic.retry import TransportReply
 from clika_providers.types import Completion, Json, Request
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class OpenAIChat(Adapter):
         self._carrier: Carrier | None = None
         self._gave_logprobs = False
         root = self.address.removesuffix("/v1")
-        self._continuations = Continuations(self.spec, Asked(self.post, root, model), Asked(self._patient, root, model))
+        self._continuations = ContinuationScorer(
+            self.spec, ServedModel(self.post, root, model), ServedModel(self._patient, root, model)
+        )
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request; see Provider.complete."""
@@ -96,7 +98,7 @@ class OpenAIChat(Adapter):
         self._gave_logprobs = self._gave_logprobs or completion.choice_logprobs is not None
         return completion
 
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request) -> TransportReply:
         """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
         while True:
             body = self.body(request)
@@ -104,7 +106,7 @@ class OpenAIChat(Adapter):
             status, content, headers = await self._exchange("POST", "/chat/completions", body)
             if status < 300:
                 completion = reading(self.read, content, request, usage_of)
-                return Reply(replace(completion, latency_s=time.monotonic() - started), headers)
+                return TransportReply(replace(completion, latency_s=time.monotonic() - started), headers)
             failure = read_failure(content)
             if status in (400, 422) and self.lessons.learn(failure, body):
                 continue
@@ -123,10 +125,12 @@ class OpenAIChat(Adapter):
         """One exchange of several that make an answer, tried again, paced and limited as a question is."""
         found: dict[str, Any] | list[Any] = {}
 
-        async def attempt() -> Reply:
+        async def attempt() -> TransportReply:
             nonlocal found
             found = await self.post(path, body)
-            return Reply(Completion("", usage=read_usage(found.get("usage") if isinstance(found, dict) else None)), {})
+            return TransportReply(
+                Completion("", usage=read_usage(found.get("usage") if isinstance(found, dict) else None)), {}
+            )
 
         await self.caller.call(attempt, len(str(body)) / 4)
         return found

@@ -52,7 +52,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ServerDifference:
     """How two servers differ; an empty sentence where they serve the same."""
 
     sentence: str
@@ -67,11 +67,11 @@ async def look(server: OpenAIChat) -> Shown:
     return Shown(told, tuple(text for text, _ in replies), tuple(tokens for _, tokens in replies))
 
 
-def difference(one: Shown, other: Shown) -> Difference:
+def difference(one: Shown, other: Shown) -> ServerDifference:
     """What tells two servers apart."""
     for name in one.told:
         if name in other.told and one.told[name] != other.told[name]:
-            return Difference(f"{name} is {one.told[name]} and {other.told[name]}")
+            return ServerDifference(f"{name} is {one.told[name]} and {other.told[name]}")
     odd, most = [], 0.0
     pairs = zip(_PROMPTS, one.texts, other.texts, one.first_tokens, other.first_tokens, strict=True)
     for prompt, text, text_there, tokens, tokens_there in pairs:
@@ -84,9 +84,9 @@ def difference(one: Shown, other: Shown) -> Difference:
         if differs:
             odd.append((prompt, text, text_there))
     if len(odd) <= _MOST_ODD:
-        return Difference("", most)
+        return ServerDifference("", most)
     prompt, text, text_there = odd[0]
-    return Difference(
+    return ServerDifference(
         f"{len(odd)} of {len(_PROMPTS)} fixed prompts were answered differently ({prompt!r}: {text[:40]!r} and "
         f"{text_there[:40]!r})",
         most,

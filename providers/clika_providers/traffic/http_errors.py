@@ -131,7 +131,7 @@ _ANY = range(100, 1000)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class _StatusRule:
     """What a kind of failed reply means; of the rules that fit a reply, the first one says it."""
 
     statuses: Container[int]
@@ -146,25 +146,25 @@ class _Rule:
 
 
 _RULES = (
-    _Rule({402}, RunError, "quota", _CREDIT),
-    _Rule({400, 403, 429}, RunError, "quota", _CREDIT, _QUOTA),
-    _Rule({401}, RunError, "key", _OTHER_KEY),
-    _Rule({400, 403}, RunError, "key", _OTHER_KEY, _KEY),
-    _Rule({403}, ItemError, "content_filter", said=_FILTER),
-    _Rule({403}, RunError, "access",
+    _StatusRule({402}, RunError, "quota", _CREDIT),
+    _StatusRule({400, 403, 429}, RunError, "quota", _CREDIT, _QUOTA),
+    _StatusRule({401}, RunError, "key", _OTHER_KEY),
+    _StatusRule({400, 403}, RunError, "key", _OTHER_KEY, _KEY),
+    _StatusRule({403}, ItemError, "content_filter", said=_FILTER),
+    _StatusRule({403}, RunError, "access",
           "; the key has no access to {model!r}: use another key ({key_cure}) or another model"),
     # LM Studio says so with status 200; others answer 404 to every path.
-    _Rule(_ANY, RunError, "address", _NO_SERVICE, _NO_SUCH_PATH),
-    _Rule({404, 405}, RunError, "address", _NO_SERVICE, _NOTHING_THERE),
-    _Rule({404, 405}, RunError, "model", _OTHER_MODEL),
-    _Rule({400, 410}, RunError, "model", _OTHER_MODEL, _MODEL_GONE),
-    _Rule(_ANY, RunError, "logprobs",
+    _StatusRule(_ANY, RunError, "address", _NO_SERVICE, _NO_SUCH_PATH),
+    _StatusRule({404, 405}, RunError, "address", _NO_SERVICE, _NOTHING_THERE),
+    _StatusRule({404, 405}, RunError, "model", _OTHER_MODEL),
+    _StatusRule({400, 410}, RunError, "model", _OTHER_MODEL, _MODEL_GONE),
+    _StatusRule(_ANY, RunError, "logprobs",
           "; start the server with --logits_all true, or ask with --ask text", re.compile("logits_all")),
-    _Rule(RETRYABLE_STATUS | frozenset(range(500, 1000)), RetryableError),
-    _Rule(_ANY, ItemError, "content_filter", said=_FILTER, in_code=True),
-    _Rule({413}, ItemError, "too_long", _TOO_LONG),
-    _Rule(_ANY, ItemError, "too_long", _TOO_LONG, _LONG),
-    _Rule(_ANY, ItemError),
+    _StatusRule(RETRYABLE_STATUS | frozenset(range(500, 1000)), RetryableError),
+    _StatusRule(_ANY, ItemError, "content_filter", said=_FILTER, in_code=True),
+    _StatusRule({413}, ItemError, "too_long", _TOO_LONG),
+    _StatusRule(_ANY, ItemError, "too_long", _TOO_LONG, _LONG),
+    _StatusRule(_ANY, ItemError),
 )  # fmt: skip
 """Order matters where a status has several meanings: what the server says goes before what its status says."""
 
@@ -184,7 +184,7 @@ def classify(status: int, failure: Failure, headers: Mapping[str, str], where: W
     return error
 
 
-def _says(rule: _Rule, text: str) -> bool:
+def _says(rule: _StatusRule, text: str) -> bool:
     return rule.said is None or rule.said.search(text) is not None
 
 

@@ -28,7 +28,7 @@ keeps to a budget has to agree to another. What it raises ends the call."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class TransportReply:
     """A completion with what the transport learnt beside it."""
 
     completion: Completion
@@ -115,7 +115,7 @@ class Caller:
         for task in list(self._waiting):
             task.cancel()
 
-    async def call(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
+    async def call(self, attempt: Callable[[], Awaitable[TransportReply]], tokens: float) -> Completion:
         """The completion, after as many attempts as its failures deserve; raises ProviderError.
 
         `attempt` makes one try and raises ProviderError; `tokens` estimates what one try uses.
@@ -144,7 +144,7 @@ class Caller:
         finally:
             self._waiting.discard(mine)
 
-    async def _under_way(self, attempt: Callable[[], Awaitable[Reply]]) -> Reply:
+    async def _under_way(self, attempt: Callable[[], Awaitable[TransportReply]]) -> TransportReply:
         """One attempt, within its time; whatever goes wrong in it is a failure of this request alone."""
         mine = asyncio.current_task()
         assert mine is not None
@@ -164,7 +164,7 @@ class Caller:
         finally:
             self._waiting.add(mine)
 
-    async def _once(self, attempt: Callable[[], Awaitable[Reply]], tokens: float) -> Completion:
+    async def _once(self, attempt: Callable[[], Awaitable[TransportReply]], tokens: float) -> Completion:
         probe = await self.breaker.admit()
         flow = self._flow()
         try:
