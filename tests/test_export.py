@@ -148,7 +148,7 @@ def test_hostile_replies_stay_text(tmp_path: Path, db: Path) -> None:
 
 
 def test_a_spreadsheet_is_given_no_formula() -> None:
-    from clika_client.report.table import safe_cell
+    from clika_client.report.scores_csv import safe_cell
 
     assert [safe_cell(text) for text in ("=1", "+1", "-1", "@x", "a=1")] == ["'=1", "'+1", "'-1", "'@x", "a=1"]
 

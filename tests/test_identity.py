@@ -20,9 +20,9 @@ from rich.console import Console
 
 from clika_client.common.errors import UserError
 from clika_client.report.figure import panels
-from clika_client.report.layout import tables
 from clika_client.report.notes import notes
-from clika_client.report.table import to_csv
+from clika_client.report.scores_csv import to_csv
+from clika_client.report.table_layout import tables
 from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.compare import compare

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clika_client.report.table import to_csv
+from clika_client.report.scores_csv import to_csv
 from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import CELL_METRICS, OF_PAIRS, PAIR_METRICS, SUMMARY_METRICS, Metric
 from clika_client.scoring.metrics.confidence import DESCRIBED as CONFIDENCE

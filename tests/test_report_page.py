@@ -218,8 +218,8 @@ def test_names_of_models_and_sets_are_text(tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_is_left_out_and_said(db: Path) -> None:
-    from clika_client.report.layout import tables
     from clika_client.report.page.explorer import explorer
+    from clika_client.report.table_layout import tables
     from clika_client.scoring.load import Wanted, choose, load
     from clika_client.scoring.score import score_store
 

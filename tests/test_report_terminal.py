@@ -15,8 +15,8 @@ import clika_client
 from clika_client.cli.words import WordConsole
 from clika_client.common.answer_codes import MISSING
 from clika_client.report.conclusions import conclusions
-from clika_client.report.layout import tables
-from clika_client.report.table import to_csv
+from clika_client.report.scores_csv import to_csv
+from clika_client.report.table_layout import tables
 from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.records import Figure, Scores

@@ -132,7 +132,7 @@ class RunJob:
 
     def _report(self, result: RunResult) -> None:
         from clika_client.cli.judge_cmd import end, report
-        from clika_client.report.table import to_csv
+        from clika_client.report.scores_csv import to_csv
         from clika_client.report.terminal import render
         from clika_client.scoring.load import Wanted
         from clika_client.scoring.score import score_store

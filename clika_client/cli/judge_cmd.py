@@ -198,7 +198,7 @@ def _apart(found: Judged) -> Iterator[tuple[str, ...]]:
 
 def table(found: Judged) -> str:
     """The disagreements as TSV; a text that a spreadsheet would run gets a quote before it."""
-    from clika_client.report.table import safe_cell
+    from clika_client.report.scores_csv import safe_cell
 
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")

@@ -135,7 +135,7 @@ def _binary(store: Store, file: Path, kind: str, wanted: Wanted, options: Option
 
 def _text(scores: Scores, kind: str, show: Sequence[str], transpose: bool | None) -> str:
     from clika_client.report.documents.formats import WRITERS
-    from clika_client.report.table import to_csv
+    from clika_client.report.scores_csv import to_csv
 
     if kind == "csv":
         return to_csv(scores)

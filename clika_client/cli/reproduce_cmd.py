@@ -23,7 +23,7 @@ def reproduce(
 ) -> None:
     """RA and en-CO of every published model, set and language, and the paper's questions answered from them."""
     from clika_client.report.reproduction import render_reproduction
-    from clika_client.report.table import to_csv
+    from clika_client.report.scores_csv import to_csv
     from clika_client.scoring.reproduce import reproduce as compute
 
     options = make_options(en_co=en_co, bootstrap=bootstrap, seed=bootstrap_seed, drop=drop)

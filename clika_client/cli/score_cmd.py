@@ -77,7 +77,7 @@ def score(
     ] = None,
 ) -> None:
     """Score the stored answers: every metric, with intervals, from the database alone."""
-    from clika_client.report.table import to_csv
+    from clika_client.report.scores_csv import to_csv
     from clika_client.report.terminal import render
     from clika_client.scoring.score import score_store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from clika_client.report.layout import ScoreTable, TableRow, apart
+from clika_client.report.table_layout import ScoreTable, TableRow, apart
 from clika_client.scoring.records import Figure, Scores
 
 _NAMED = 3

@@ -12,7 +12,7 @@ from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
 from clika_client.common.safe_text import shown
 from clika_client.report.colours import step_of, steps
-from clika_client.report.layout import ScoreTable, tables
+from clika_client.report.table_layout import ScoreTable, tables
 from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Record, Scores

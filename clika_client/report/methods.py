@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clika_client.common.safe_text import shown
-from clika_client.report.layout import tables
+from clika_client.report.table_layout import tables
 from clika_client.scoring.records import Scores
 from clika_providers.install import own_version
 

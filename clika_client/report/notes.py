@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
-from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.open_verdicts import is_open
+from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
 from clika_client.scoring.records import Record, Scores

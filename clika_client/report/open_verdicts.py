@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.safe_text import shown
-from clika_client.report.layout import ScoreTable
+from clika_client.report.table_layout import ScoreTable
 
 _HEADS = {"right in another language": "in another language", "unknown": "does not know", "truncated": "cut off"}
 _LINES = 30

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.safe_text import shown
-from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.records import Figure
 
 _FIELDS = (("anchor_ra", "RA"), ("other_ra", "oth."), ("other_en_co_chance_corrected", "cons."))

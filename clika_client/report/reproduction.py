@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.ink import FAINT
-from clika_client.report.layout import tables
 from clika_client.report.notes import shared_notes
 from clika_client.report.overview import overview_notes, overviews
+from clika_client.report.table_layout import tables
 from clika_client.report.terminal import cleaned
 from clika_client.scoring.answers_to_paper import Effect, PaperAnswer, answers
 from clika_client.scoring.compare_groups import GAIN, LOSS

@@ -14,10 +14,10 @@ from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
-from clika_client.report.layout import ScoreTable, TableRow, tables
 from clika_client.report.notes import THIN, notes, reading_notes, shared_notes
 from clika_client.report.open_verdicts import is_open, short_enough, verdict_table
 from clika_client.report.overview import overview_notes, overviews
+from clika_client.report.table_layout import ScoreTable, TableRow, tables
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
 

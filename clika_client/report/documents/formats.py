@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from clika_client.common.safe_text import shown
 from clika_client.report.conclusions import conclusions
 from clika_client.report.documents.tables import BEST, SHOWN, Entry, Printed, printed
-from clika_client.report.layout import tables
 from clika_client.report.methods import methods
 from clika_client.report.notes import notes, reading_notes
+from clika_client.report.table_layout import tables
 from clika_client.scoring.records import Scores
 
 _LATEX = {

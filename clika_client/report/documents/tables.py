@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clika_client.common.errors import UserError
-from clika_client.report.layout import ScoreTable, TableRow
+from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Scores

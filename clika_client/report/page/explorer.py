@@ -16,8 +16,8 @@ from clika_client.answers.cells import as_shown
 from clika_client.common.answer_codes import MISSING
 from clika_client.common.languages import direction
 from clika_client.common.safe_text import shown
-from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.page.facts import block_of
+from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of
 from clika_client.scoring.load import Chosen, LoadedAnswers
 from clika_client.sets.probes import CONTEXT, ProbeSet

@@ -11,8 +11,8 @@ from clika_client.common.languages import name as language_name
 from clika_client.common.safe_text import shown
 from clika_client.report.colours import STEPS
 from clika_client.report.conclusions import conclusions
-from clika_client.report.layout import ScoreTable, TableRow
 from clika_client.report.notes import notes
+from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.compare import compare
 from clika_client.scoring.differences import Comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from clika_client.report.layout import TableRow
+from clika_client.report.table_layout import TableRow
 
 _REASONS = 3
 

@@ -13,7 +13,6 @@ from clika_client.common.files import replacing
 from clika_client.common.languages import name as language_name
 from clika_client.common.safe_text import shown
 from clika_client.report import colours
-from clika_client.report.layout import tables
 from clika_client.report.methods import methods
 from clika_client.report.notes import reading_notes
 from clika_client.report.page import charts
@@ -32,6 +31,7 @@ from clika_client.report.page.facts import (
 )
 from clika_client.report.page.habits import habits
 from clika_client.report.page.taught import Taught
+from clika_client.report.table_layout import tables
 from clika_client.scoring.load import Wanted, choose, load
 from clika_client.scoring.score import score_store
 from clika_client.scoring.score_sets import Options

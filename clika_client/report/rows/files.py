@@ -13,7 +13,7 @@ from typing import IO, Any
 from clika_client.common.errors import UserError
 from clika_client.report.rows.columns import Column
 from clika_client.report.rows.rows import Row
-from clika_client.report.table import safe_cell
+from clika_client.report.scores_csv import safe_cell
 from clika_client.scoring.shard_footer import NAME
 from clika_providers.install import install_hint
 
