@@ -10,6 +10,8 @@ from clika_providers import Completion, MockProvider, Request, Usage
 
 LANGUAGES = ("en", "de", "sw", "he")
 HOSTILE = "<script>alert(1)</script> [x](javascript:1) \x1b[31m ‮evil =cmd()|x \\input{x} $1^2 **b**"
+MIXED = "B) Paris היא התשובה (option B)."
+"""A right answer in Hebrew that begins in Latin letters."""
 N = 24
 _QUESTION = re.compile(r"(\w+): question number (\d+)\?")
 _LOSES = {"strong": {"sw": 4}, "middling": {"de": 4, "sw": 2, "he": 3}, "weak": {"en": 3, "de": 2, "sw": 2, "he": 2}}
@@ -30,7 +32,8 @@ def _says(name: str):  # type: ignore[no-untyped-def]
         every = _LOSES[name].get(language, 0)
         gold = number % 4
         chosen = (gold + 1) % 4 if every and number % every == 0 else gold
-        text = HOSTILE if (name, language, number) == ("weak", "sw", 1) else "ABCD"[chosen]
+        special = {("weak", "sw", 1): HOSTILE, ("weak", "he", 1): MIXED}
+        text = special.get((name, language, number), "ABCD"[chosen])
         return Completion(text, "stop", usage=Usage(40, 1))
 
     return say

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked_models import HOSTILE, LANGUAGES, MIDDLING, STRONG, WEAK, N
+from asked_models import HOSTILE, LANGUAGES, MIDDLING, MIXED, STRONG, WEAK, N
 from clika import clika, write_probes
 from heavy import later
 from servers.browser import chromium, window
@@ -98,6 +98,17 @@ def test_one_question_is_shown_in_every_language_with_every_reply(browser: Any, 
         assert item.locator('[lang="he"]').first.get_attribute("dir") == "rtl"
         said = item.locator(".said").all_inner_texts()
         assert shown(HOSTILE) in said
+        # A Hebrew reply runs from right to left whatever it begins with, and its Latin words stand isolated in it.
+        mixed = item.locator(".said").nth(said.index(MIXED))
+        assert mixed.evaluate("node => getComputedStyle(node).direction") == "rtl"
+        assert mixed.get_attribute("lang") == "he"
+        inside = "[...node.querySelectorAll('bdi')].map(b => [b.textContent, getComputedStyle(b).direction])"
+        assert mixed.evaluate(f"node => {inside}") == [["B) Paris", "ltr"], ["option B)", "ltr"]]
+        places = "node => [...node.querySelectorAll('bdi')].map(b => b.getBoundingClientRect().left)"
+        first, second = mixed.evaluate(places)
+        assert first > second
+        letters = item.locator('.said[lang="he"]').filter(has_text=re.compile("^[A-D]$"))
+        assert letters.first.evaluate("node => getComputedStyle(node).direction") == "ltr"
         assert page.evaluate("document.querySelectorAll('#items script, #items img, #items a').length") == 0
         assert page.evaluate("document.scripts.length") == 2
         assert opened.complaints == []
@@ -158,6 +169,7 @@ def test_matrices_of_many_rows_are_drawn_when_they_are_opened(
         assert row[2] == "–"
         assert len(row) == len(pairs)
         assert ".40 [.30, .50]" in opened.page.inner_text("#taught")
+        assert opened.page.locator("#taught .on-wide svg .mark-symbol path").count() == 1
         assert shown(HOSTILE) in opened.page.inner_text("#taught")
         assert opened.complaints == []
 

@@ -43,7 +43,12 @@ def get(server: Served, path: str, host: str | None = None) -> tuple[int, str]:
 def test_only_the_token_opens_it_and_only_under_this_machines_name(served: Served) -> None:
     assert get(served, "/")[0] == 403
     assert get(served, "/?token=wrong")[0] == 403
-    assert get(served, f"/?token={served.token}", host="evil.example:80")[0] == 403
+    status, told = get(served, f"/?token={served.token}", host="evil.example:80")
+    assert status == 403
+    assert f"127.0.0.1:{served.server_address[1]} and localhost:{served.server_address[1]}" in told
+    assert "token" not in told
+    assert served.token not in told
+    assert "token" in get(served, "/?token=wrong")[1]
     assert get(served, f"/other?token={served.token}")[0] == 404
     status, text = get(served, f"/?token={served.token}")
     assert status == 200

@@ -7,6 +7,7 @@ becomes one tag here, and nowhere else, so that sets, imports and options agree.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 from clika_client.common.errors import UserError
@@ -118,3 +119,13 @@ def script(tag: str) -> str | None:
 def direction(tag: str) -> str:
     """`rtl` for languages written from right to left, else `ltr`."""
     return "rtl" if script(tag) in _RTL else "ltr"
+
+
+def direction_in(text: str, tag: str) -> str:
+    """The direction to lay out a text that belongs to a language: the language's where any letter runs that way.
+
+    The first letter, by which browsers guess, is often foreign: a label, a name, an English opening.
+    """
+    own = direction(tag)
+    ways = {"rtl" if unicodedata.bidirectional(c) in ("R", "AL") else "ltr" for c in text if c.isalpha()}
+    return own if own in ways or not ways else ways.pop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clika_client.common.languages import direction_in
 from clika_client.common.safe_text import shown
 from clika_client.report.rows.rows import moment
 from clika_client.scoring.load import Chosen
@@ -50,8 +51,9 @@ class AskedSection:
     models: tuple[ModelAsked, ...]
     sets: tuple[SetAsked, ...]
     example_of: str
-    example: tuple[tuple[str, str], ...]
-    """(role, text) of the messages of one prompt."""
+    example_in: str
+    example: tuple[tuple[str, str, str], ...]
+    """(role, text, direction) of the messages of one prompt."""
 
 
 def what_was_asked(store: Store, chosen: Chosen) -> AskedSection:
@@ -59,12 +61,13 @@ def what_was_asked(store: Store, chosen: Chosen) -> AskedSection:
     of: dict[str, list[Cell]] = {}
     for cell in chosen.cells:
         of.setdefault(chosen.names[cell.key.model, cell.key.identity], []).append(cell)
-    label, example = _example(store, chosen)
+    label, language, example = _example(store, chosen)
     return AskedSection(
         tuple(_model(store, name, cells) for name, cells in of.items()),
         tuple(_set(s, [c for c in chosen.cells if c.key.set_id == i], chosen, i) for i, s in chosen.sets.items()),
         label,
-        tuple((shown(role), shown(text, lines=True)) for role, text in example),
+        language,
+        tuple((shown(role), shown(text, lines=True), direction_in(text, language)) for role, text in example),
     )
 
 
@@ -104,7 +107,7 @@ def _set(probe_set: ProbeSet, cells: Sequence[Cell], chosen: Chosen, set_id: int
     )
 
 
-def _example(store: Store, chosen: Chosen) -> tuple[str, list[tuple[str, str]]]:
+def _example(store: Store, chosen: Chosen) -> tuple[str, str, list[tuple[str, str]]]:
     """One prompt as it was sent; of a language other than the anchor's usual English where there is one."""
     ordered = sorted(chosen.cells, key=lambda cell: cell.key.language == "en")
     for cell in ordered:
@@ -112,5 +115,6 @@ def _example(store: Store, chosen: Chosen) -> tuple[str, list[tuple[str, str]]]:
             found = messages_of(store, cell.key_at(int(position)))
             if found:
                 name = chosen.names[cell.key.model, cell.key.identity]
-                return shown(f"{name}, {chosen.sets[cell.key.set_id].name}, {cell.key.language}"), found
-    return "", []
+                label = shown(f"{name}, {chosen.sets[cell.key.set_id].name}, {cell.key.language}")
+                return label, shown(cell.key.language), found
+    return "", "", []

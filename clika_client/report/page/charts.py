@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from clika_client.common.errors import UserError
 from clika_client.common.languages import name as language_name
 from clika_client.common.safe_text import shown
 from clika_client.report.page.facts import LEVELS, LanguageLine, TableFacts
+from clika_client.report.page.taught import Taught
 from clika_providers.install import install_hint
 
 Spec = Mapping[str, Any]
@@ -46,9 +47,10 @@ _CONFIG: dict[str, Any] = {
 
 
 Draw = Callable[[TableFacts, bool], str]
+_T = TypeVar("_T")
 
 
-def for_both(draw: Draw, facts: TableFacts) -> str:
+def for_both(draw: Callable[[_T, bool], str], facts: _T) -> str:
     """A chart twice: as wide as a desk's screen takes, and for a phone's; the style sheet shows one of them."""
     drawn = draw(facts, False)
     height = re.search(r'<svg[^>]* height="([\d.]+)"', drawn)
@@ -147,6 +149,25 @@ def comparison_chart(facts: TableFacts, narrow: bool) -> str:
 
 
 DRAWN: tuple[Draw, ...] = (levels_chart, languages_chart, comparison_chart)
+
+
+def taught_chart(taught: Sequence[Taught], narrow: bool) -> str:
+    """XRR with its interval: a panel per direction and form of asking, a line per model; failed gates are faint."""
+    known = [t for t in taught if t.figures["xrr"][0] == t.figures["xrr"][0]]
+    panels = []
+    for title in dict.fromkeys(f"{t.direction}, {t.form}" for t in known):
+        lines = [t for t in known if f"{t.direction}, {t.form}" == title]
+        rows = [_point(t.figures["xrr"], model=t.model, gate="failed" if t.failed else "passed") for t in lines]
+        paint = {"field": "gate", "type": "nominal", "legend": None}
+        told = {"color": {**paint, "scale": {"domain": ["passed", "failed"], "range": [SERIES[0], _FAINT]}}}
+        reach = [min([0.0, *(row["low"] for row in rows)]), max([1.0, *(row["high"] for row in rows)])]
+        x = {"type": "quantitative", "scale": {"domain": reach}, "axis": {"title": "XRR", "tickCount": 5}}
+        layers = _intervals({"y": _rows("model", list(dict.fromkeys(t.model for t in lines)))}, x, told)
+        height = {"step": _ROW}
+        panels.append(
+            {"title": title, "width": _width(narrow), "height": height, "data": {"values": rows}, "layer": layers}
+        )
+    return _svg({"vconcat": panels, "spacing": 16}, narrow) if panels else ""
 
 
 def _intervals(where: Mapping[str, Any], x: Spec, told: Mapping[str, Spec] | None = None) -> list[Spec]:

@@ -29,6 +29,26 @@
     return node;
   }
 
+  // A text of a model in the direction of the question's language wherever it has a letter of that direction, whatever it
+  // begins with; each run of the other direction stands isolated, so that it moves nothing around it.
+  const RTL = "\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufefc\\u{10800}-\\u{10fff}\\u{1e800}-\\u{1efff}";
+  const LETTER = { rtl: `(?=\\p{L})[${RTL}]`, ltr: `(?![${RTL}])\\p{L}` };
+  const run = (own, other) => new RegExp(`${other}(?:(?:(?!${own})[^\\n])*(?:${other}|(?!${own})[\\p{N})\\]}]))?`, "gu");
+  const FOREIGN = { rtl: run(LETTER.rtl, LETTER.ltr), ltr: run(LETTER.ltr, LETTER.rtl) };
+  const TURNED = { rtl: "ltr", ltr: "rtl" };
+  function written(name, classes, language, text) {
+    const base = new RegExp(LETTER[language.dir], "u").test(text) ? language.dir
+      : new RegExp(LETTER[TURNED[language.dir]], "u").test(text) ? TURNED[language.dir] : language.dir;
+    const node = make(name, { class: classes, lang: language.tag, dir: base });
+    let from = 0;
+    for (const found of text.matchAll(FOREIGN[base])) {
+      node.append(text.slice(from, found.index), make("bdi", { dir: TURNED[base], text: found[0] }));
+      from = found.index + found[0].length;
+    }
+    node.append(text.slice(from));
+    return node;
+  }
+
   async function unpack() {
     const packed = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), c => c.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -184,7 +204,7 @@
       const reply = set.replies[r][l.tag] ? set.replies[r][l.tag][i] : null;
       const letter = chosen < 0 || set.open ? "" : ", " + String.fromCharCode(65 + chosen);
       grid.append(make("bdi", { class: "who", text: set.rows[r] }), make("span", { class: kind, text: MARKS[kind] + " " + WORDS[kind] + letter }),
-        make("bdi", { class: "said", text: reply === null ? "" : reply }));
+        written("div", "said", l, reply === null ? "" : reply));
     }
     return grid;
   }

@@ -65,10 +65,11 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = urlsplit(self.path)
         host, token = self.headers.get("Host", ""), parse_qs(wanted.query).get("token", [""])[0]
         port = self.server.server_address[1]
-        # Another name in Host is a page elsewhere that had its own name lead here.
-        if host not in (f"{HOST}:{port}", f"localhost:{port}") or not hmac.compare_digest(
-            token.encode(), self.server.token.encode()
-        ):
+        served = (f"{HOST}:{port}", f"localhost:{port}")
+        if host not in served:
+            # Another name in Host is a page elsewhere that had its own name lead here: it learns nothing of the token.
+            self._send(403, "text/plain", f"Only {' and '.join(served)} are served, from this machine alone.")
+        elif not hmac.compare_digest(token.encode(), self.server.token.encode()):
             self._send(403, "text/plain", "The address lacks its token; copy it whole from the terminal.")
         elif wanted.path == "/":
             self._made("text/html", self.server.text)

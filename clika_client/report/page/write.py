@@ -106,6 +106,7 @@ def page(
         "explorer": explorer(store, chosen, loaded, found, pairs=pairs_to_open(facts, MATRICES)),
         "matrices": MATRICES,
         "taught": taught,
+        "taught_svg": charts.for_both(charts.taught_chart, taught),
         "light": colours.steps("light"),
         "dark": colours.steps("dark"),
         "script": _file("page.js"),
