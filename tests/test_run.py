@@ -321,6 +321,23 @@ def test_ctrl_c_keeps_what_arrived_and_says_how_to_go_on(tmp_path: Path) -> None
     assert sqlite3.connect(tmp_path / "c.db").execute("SELECT status FROM runs").fetchall() == [("stopped",)]
 
 
+def test_why_one_of_two_models_was_refused_is_said_once(tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 2)
+    said = "The model `missing` does not exist"
+
+    def answer(seen: Seen) -> Answer:
+        lacks = seen.json()["model"] == "missing"
+        return Answer(404, {"error": {"message": said}}) if lacks else Answer(body=chat("A"))
+
+    with Loopback(answer) as server:
+        done = run(server, probes, tmp_path / "c.db", "-m", "openai/missing", check=2)
+    # Words may be broken over lines where they stand under a table.
+    assert " ".join((done.stdout + done.stderr).split()).count(said) == 1
+    assert "error: openai/missing: " in done.stderr
+    # Under a later table nothing else says it.
+    assert said not in clika("score", "--db", tmp_path / "c.db", "--bootstrap", 0).stdout
+
+
 def test_an_empty_account_stops_the_run_at_once_and_resumably(tmp_path: Path) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 20)
 

@@ -142,21 +142,21 @@ class RunJob:
         scores = score_store(
             self.store, run_id=result.run_id, wanted=wanted, anchor=self.anchor, bootstrap=self.bootstrap
         )
+        # What ends the run is its error, said once, at the end.
+        last_word = str(result.fatal or result.out_of_money or "")
+        under_table = tuple(note for note in scores.notes if not (last_word and last_word in note))
         if self.csv is not None:
             write_text(self.csv, to_csv(scores))
         if self.as_json:
             print_json(scores.to_json())
         elif scores.records:
-            render(scores, out())
+            render(dataclasses.replace(scores, notes=under_table), out())
         if judged is not None:
             report(judged, None, False) if not self.as_json else None
             end(judged)
-        under_table = scores.notes if scores.records and not self.as_json else ()
-        last_word = str(result.fatal or result.out_of_money or "")
+        said = under_table if scores.records and not self.as_json else ()
         for note in result.notes:
-            # What ends the run is its error, said once, at the end.
-            ending = last_word and last_word in note
-            if not ending and not any(note in said for said in under_table):
+            if not (last_word and last_word in note) and not any(note in sentence for sentence in said):
                 err().print(f"note: {note}", markup=False, soft_wrap=True)
         self._scores = scores
 
