@@ -210,7 +210,19 @@ def test_examples_that_cannot_serve_are_refused(tmp_path: Path, changes: list[di
         read_user_set(file)
 
 
-@pytest.mark.parametrize("name", ["atlas", "atlas-names", "fictional"])
+@pytest.mark.parametrize("name", catalogue.BUILTIN)
+def test_a_list_says_of_a_built_in_set_what_all_of_its_languages_say(name: str) -> None:
+    listed, languages = catalogue.outline(name)
+    whole = catalogue.resolve(name)
+    assert len(listed.languages) == 1, "a list makes no language that it does not show"
+    assert languages == whole.languages
+    assert listed.counts.tolist() == whole.counts.tolist()
+    assert [listed.name, listed.version, listed.reference, listed.licence, listed.source, listed.chance] == [
+        *(whole.name, whole.version, whole.reference, whole.licence, whole.source, whole.chance)
+    ]
+
+
+@pytest.mark.parametrize("name", catalogue.BUILTIN)
 def test_built_in_sets_are_exported_and_read_back_as_they_are(name: str, tmp_path: Path) -> None:
     from clika_client.sets.export import jsonl_lines
 

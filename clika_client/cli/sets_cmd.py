@@ -71,10 +71,11 @@ def list_sets(as_json: AsJson = False) -> None:
 
 def _row(name: str) -> dict[str, Any]:
     """What the list says of one set; a set that cannot be read says why."""
-    from clika_client.sets.catalogue import resolve
+    from clika_client.sets.catalogue import outline
 
     try:
-        return {**_facts(resolve(name)), "error": None}
+        found, languages = outline(name)
+        return {**_facts(found), "languages": list(languages), "error": None}
     except ClikaError as error:
         return {"set": name, "error": str(error)}
 

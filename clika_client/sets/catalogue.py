@@ -79,14 +79,32 @@ def _check_reference(found: ProbeSet) -> None:
         )
 
 
-def _builtin(name: str, k: int | None) -> ProbeSet:
+def outline(name: str) -> tuple[ProbeSet, tuple[str, ...]]:
+    """A set for a list of sets, and its languages; the set may hold its first language only.
+
+    What a list says of a built-in set is the same in each language, and all languages take seconds to make.
+    """
+    if name not in BUILTIN:
+        found = resolve(name)
+        return found, found.languages
+    languages = _builtin_languages(name)
+    return _builtin(name, None, languages[:1]), languages
+
+
+def _builtin_languages(name: str) -> tuple[str, ...]:
+    from clika_client.sets import atlas, fictional
+
+    return fictional.languages() if name == "fictional" else atlas.languages()
+
+
+def _builtin(name: str, k: int | None, languages: Sequence[str] | None = None) -> ProbeSet:
     if name == "fictional":
         from clika_client.sets import fictional
 
-        return fictional.load() if k is None else fictional.load(k=k)
+        return fictional.load(languages) if k is None else fictional.load(languages, k=k)
     from clika_client.sets import atlas
 
-    return atlas.load(name=name) if k is None else atlas.load(name=name, k=k)
+    return atlas.load(languages, name=name) if k is None else atlas.load(languages, name=name, k=k)
 
 
 def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:

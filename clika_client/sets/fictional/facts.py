@@ -110,7 +110,7 @@ def load(
     return _load(tuple(languages) if languages else None, seed, k, names)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _load(languages: Sequence[str] | None, seed: int, k: int, names: NameKind) -> ProbeSet:
     """A set is a value that nobody changes; coining and spelling 48,000 questions takes seconds."""
     return probe_set(make_world(seed, names=names), languages, k=k)
