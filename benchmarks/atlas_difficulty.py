@@ -18,7 +18,8 @@ from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
 from clika_client.asking.run import SilentListener, evaluate
 from clika_client.prompts.catalogue import get_style
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.chosen import Wanted
+from clika_client.scoring.load import load
 from clika_client.sets import atlas
 from clika_client.sets.atlas.wording import NAMELESS
 from clika_client.sets.probes import Item, ProbeSet

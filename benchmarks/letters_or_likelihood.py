@@ -20,7 +20,7 @@ from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
 from clika_client.asking.run import SilentListener, evaluate
 from clika_client.prompts.catalogue import get_style
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.metrics.intervals import wilson
 from clika_client.scoring.records import Record
 from clika_client.scoring.score import score_store

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
     from clika_client.importers.common import ImportReport
     from clika_client.importers.detect import ImportOptions
+    from clika_client.scoring.chosen import Wanted
     from clika_client.scoring.differences import Comparison, Difference
-    from clika_client.scoring.load import Wanted
     from clika_client.scoring.records import Record, RowSummary, Scores, Tie
     from clika_client.scoring.reproduce import Reproduction, reproduce
     from clika_client.scoring.score import Options
@@ -80,7 +80,7 @@ _HOME = {
     "Tie": "clika_client.scoring.records",
     "Usage": "clika_providers",
     "UserError": "clika_client.common.errors",
-    "Wanted": "clika_client.scoring.load",
+    "Wanted": "clika_client.scoring.chosen",
     "arun": "clika_client.api",
     "compare": "clika_client.api",
     "connect": "clika_providers",

@@ -20,9 +20,10 @@ from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.prompts.catalogue import get_style
 from clika_client.report.rows.export import export as export_rows
 from clika_client.report.rows.export import relation
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.compare import compare as compare_rows
 from clika_client.scoring.differences import Comparison
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.load import load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score_store
 from clika_client.sets.catalogue import resolve

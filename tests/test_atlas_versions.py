@@ -8,7 +8,8 @@ import pytest
 
 from clika_client import api
 from clika_client.asking.plan import Asking
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.chosen import Wanted
+from clika_client.scoring.load import load
 from clika_client.scoring.score import Options
 from clika_client.sets import atlas
 from clika_client.sets.demo import GGUF

@@ -16,7 +16,8 @@ from heavy import later
 
 from clika_providers import Completion, ItemError, Message, ProviderError, ProviderOptions, Request, RunError
 from clika_providers.gguf import connect
-from clika_providers.gguf.engine import BLOCK, LEAST, Engine
+from clika_providers.gguf.divisions import BLOCK, LEAST
+from clika_providers.gguf.engine import Engine
 from clika_providers.gguf.files import open_model
 from clika_providers.gguf.model_setup import _settings
 from clika_providers.gguf.runner import ModelSession

@@ -25,8 +25,9 @@ from clika_client.report.scores_csv import to_csv
 from clika_client.report.table_layout import tables
 from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
+from clika_client.scoring.chosen import NothingStored, Wanted
 from clika_client.scoring.compare import compare
-from clika_client.scoring.load import NothingStored, Wanted, load
+from clika_client.scoring.load import load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score, score_store
 from clika_client.sets.probes import Item, Probe, ProbeSet, build

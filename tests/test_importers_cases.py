@@ -15,7 +15,7 @@ from clika_client.common.errors import UserError
 from clika_client.importers.common import ImportReport
 from clika_client.importers.detect import ImportOptions, import_path
 from clika_client.importers.finish import finish_of
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.records import Record
 from clika_client.scoring.score import score_store
 from clika_client.sets.user import read_user_set

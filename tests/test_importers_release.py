@@ -12,7 +12,8 @@ from release_factory import file_name, write_checkout
 from clika_client.common.errors import UserError
 from clika_client.importers.detect import ImportOptions, detect, import_path
 from clika_client.importers.release import import_release
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.chosen import Wanted
+from clika_client.scoring.load import load
 from clika_client.store.store import Store
 
 SIZES = {"x_csqa": 12, "x_copa": 10, "x_geo": 8, "x_name": 8}

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, Form
-from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, render, score
+from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, score
 from clika_client.conductivity.material import ExperimentQuestion
+from clika_client.conductivity.report_in_context import render
 from clika_client.sets import fictional
 
 

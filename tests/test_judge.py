@@ -14,7 +14,7 @@ from clika import clika, count, records
 
 from clika_client.judging.judge import cases, judge
 from clika_client.prompts.judge import PROMPT, VERSION, judge_request, judged
-from clika_client.scoring.load import Wanted, choose
+from clika_client.scoring.chosen import Wanted, choose
 from clika_client.store import judgements
 from clika_client.store.store import Store
 from clika_providers import MockProvider, Request

@@ -11,7 +11,8 @@ import pytest
 from clika_client.answers.cells import read_cell, rotate, unrotate
 from clika_client.common.errors import UserError
 from clika_client.importers.common import identity_of
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.chosen import Wanted
+from clika_client.scoring.load import load
 from clika_client.scoring.metrics import MISSING, NO_ANSWER
 from clika_client.scoring.score import Options, score, score_store
 from clika_client.sets.probes import Item, Probe, ProbeSet

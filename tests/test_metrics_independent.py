@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
-from clika_client.scoring.metrics.catalogue import PAIR_METRICS
+from clika_client.scoring.metrics.cell_metrics import PAIR_METRICS
 from clika_client.scoring.metrics.counts import ScoredItems, pair_counts
 from clika_client.scoring.metrics.estimates import Estimate, combined, intervals
 from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson

@@ -13,9 +13,11 @@ import pytest
 
 from clika_client.report.scores_csv import to_csv
 from clika_client.report.terminal import FIGURES
-from clika_client.scoring.metrics.catalogue import CELL_METRICS, OF_PAIRS, PAIR_METRICS, SUMMARY_METRICS, Metric
+from clika_client.scoring.metrics.catalogue import CELL_METRICS, OF_PAIRS, SUMMARY_METRICS
+from clika_client.scoring.metrics.cell_metrics import PAIR_METRICS
 from clika_client.scoring.metrics.confidence import DESCRIBED as CONFIDENCE
 from clika_client.scoring.metrics.confidence import Confidence
+from clika_client.scoring.metrics.metric import Metric
 from clika_client.scoring.records import Record, RowSummary, Scores
 
 ROOT = Path(__file__).parent.parent

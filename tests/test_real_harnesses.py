@@ -18,7 +18,7 @@ import pytest
 from clika_client.common.languages import canonical, known
 from clika_client.common.task_names import split_task
 from clika_client.importers.detect import import_path
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.score import score_store
 from clika_client.store.store import Store
 

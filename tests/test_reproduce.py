@@ -12,8 +12,8 @@ from release_factory import write_checkout
 from clika_client.common.errors import UserError
 from clika_client.importers.release import import_release
 from clika_client.scoring.answer_grid import AnswerGrid
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.compare_groups import OTHERS
-from clika_client.scoring.load import Wanted
 from clika_client.scoring.records import Scores
 from clika_client.scoring.reproduce import STEPS, Reproduction, release_blocks, reproduce
 from clika_client.scoring.score import score, score_store

@@ -15,7 +15,8 @@ import clika_client
 from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
 from clika_client.scoring import shards
-from clika_client.scoring.load import LoadedAnswers, Wanted
+from clika_client.scoring.chosen import Wanted
+from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import score_store, scored
 from clika_client.scoring.score_sets import Options

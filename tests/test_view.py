@@ -13,7 +13,7 @@ from heavy import later
 
 import clika_client
 from clika_client.report.page.serve import Served
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.score_sets import Options
 from clika_providers import MockProvider
 

@@ -30,7 +30,7 @@ from clika_client.common.safe_text import shown
 if TYPE_CHECKING:
     from clika_client.answers.rules.compare import Differences
     from clika_client.answers.rules.result import Answer
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
     from clika_client.sets.probes import Probe, ProbeSet
     from clika_client.store.store import Cell, Store, StoredReplies
 
@@ -159,7 +159,7 @@ def text_cells(store: Store, wanted: Wanted, before: str | None = None) -> Itera
     With `before`, a reading, also what an earlier version of it made of them.
     """
     from clika_client.answers.cells import before_questions
-    from clika_client.scoring.load import choose
+    from clika_client.scoring.chosen import choose
 
     chosen = choose(store, wanted)
     for cell in chosen.cells:

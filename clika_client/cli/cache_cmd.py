@@ -62,7 +62,7 @@ def _tell_apart(rows: Sequence[dict[str, Any]]) -> None:
             known.append(row["identity"])
     names: dict[tuple[str, str], str] = {}
     if any(len(known) > 1 for known in identities.values()):
-        from clika_client.scoring.load import told_apart
+        from clika_client.scoring.chosen import told_apart
 
         names = {(s, i): n for s, known in identities.items() for i, n in zip(known, told_apart(s, known), strict=True)}
     for row in rows:

@@ -134,7 +134,7 @@ class RunJob:
         from clika_client.cli.judge_cmd import end, report
         from clika_client.report.scores_csv import to_csv
         from clika_client.report.terminal import render
-        from clika_client.scoring.load import Wanted
+        from clika_client.scoring.chosen import Wanted
         from clika_client.scoring.score import score_store
 
         judged = self._judged(result)
@@ -165,7 +165,7 @@ class RunJob:
         if self.judge is None:
             return None
         from clika_client.cli.judge_cmd import ask_judge, chosen_cases
-        from clika_client.scoring.load import Wanted
+        from clika_client.scoring.chosen import Wanted
 
         chosen = chosen_cases(self.store, Wanted(run_id=result.run_id))
         options, left = self.config.options, self.config.max_cost

@@ -84,7 +84,7 @@ def chosen_cases(store: Store, wanted: Any, limit: int | None = None, seed: int 
     import random
 
     from clika_client.judging.judge import cases
-    from clika_client.scoring.load import choose
+    from clika_client.scoring.chosen import choose
 
     chosen = choose(store, wanted)
     open_cells = [cell for cell in chosen.cells if cell.key.ask == "open"]

@@ -10,7 +10,7 @@ from clika_client.cli.common import out
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
     from clika_client.store.store import Store
 
 
@@ -18,7 +18,7 @@ def open_rows(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """One row per reply to an open question, in the order of the cells."""
     from clika_client.answers.open.cell import OPEN, Acceptance
     from clika_client.answers.open.reader import read_open
-    from clika_client.scoring.load import choose
+    from clika_client.scoring.chosen import choose
 
     chosen = choose(store, wanted)
     for cell in chosen.cells:

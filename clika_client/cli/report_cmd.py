@@ -34,7 +34,7 @@ from clika_client.cli.scoring_options import (
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
     from clika_client.scoring.records import Scores
     from clika_client.scoring.score_sets import Options
     from clika_client.store.store import Store

@@ -10,7 +10,7 @@ from clika_client.cli.common import out
 from clika_client.common.safe_text import shown
 
 if TYPE_CHECKING:
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
     from clika_client.store.store import Store
 
 
@@ -21,7 +21,7 @@ def scored_rows(store: Store, wanted: Wanted) -> Iterator[dict[str, Any]]:
     probability of any label at all, None where the options themselves were scored.
     """
     from clika_client.answers.cells import choice_scores, reading_for
-    from clika_client.scoring.load import choose
+    from clika_client.scoring.chosen import choose
 
     chosen = choose(store, wanted)
     for cell in chosen.cells:

@@ -13,7 +13,7 @@ import typer
 from clika_client.cli.common import language_tags
 
 if TYPE_CHECKING:
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
     from clika_client.scoring.score_sets import Options
     from clika_client.store.store import Store
 
@@ -74,7 +74,7 @@ def make_wanted(
 ) -> Wanted:
     """The part of the database that the options name; raises UserError for an unknown reading."""
     from clika_client.answers.cells import reading_stamp
-    from clika_client.scoring.load import Wanted
+    from clika_client.scoring.chosen import Wanted
 
     readings = words(reading) or ("standard",)
     for name in readings:

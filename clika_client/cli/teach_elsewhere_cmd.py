@@ -72,7 +72,8 @@ def in_context(
     """
     from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity.asking import FORMS
-    from clika_client.conductivity.in_context import NAME, Setting, as_set, build, render, score
+    from clika_client.conductivity.in_context import NAME, Setting, as_set, build, score
+    from clika_client.conductivity.report_in_context import render
     from clika_providers import ProviderOptions
 
     if form not in FORMS:

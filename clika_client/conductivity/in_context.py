@@ -9,7 +9,6 @@ facts in English after the same blocks.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clika_client.common.errors import UserError
-from clika_client.common.ink import FAINT, WARNING
 from clika_client.conductivity import asking
 from clika_client.conductivity.answerer import Answerer, name
 from clika_client.conductivity.asking import ExperimentReplies, Progress
@@ -43,7 +41,7 @@ from clika_client.sets.fictional.text import similarity
 from clika_providers import Provider
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 NAME = "in-context conductivity"
 PLACES = 20
@@ -316,59 +314,6 @@ def _given(
         named = {m.index for m in (native.match(reply.text), english.match(reply.text)) if m.index is not None}
         given.append(here[named.pop()] if len(named) == 1 else None)
     return given
-
-
-def render(result: Result, console: Console) -> None:
-    """Print the table."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from clika_client.common.safe_text import shown
-    from clika_client.conductivity.report import difference_text, p_text
-
-    setting = result.setting
-    console.print(
-        Text(
-            f"In-context conductivity of {shown(result.model)}: {setting.facts} facts told in English in each prompt, "
-            f"chance {result.chance:.3f}",
-            style="bold",
-        )
-    )
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
-    columns = ("asked in", "n", "right", "in English", "ratio", "if right in English", "> chance", "p", "copying")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for row in result.languages:
-        found = row.found
-        figures = (row.asked.figure, row.control.figure, found.ratio, found.conditional, found.above_chance)
-        table.add_row(
-            row.language, str(row.asked.n), *map(_cell, figures), p_text(row.p_chance), _cell(row.copying.figure)
-        )
-    console.print(table)
-    for row in result.languages:
-        against = f"against copying {difference_text(row.above_copying)} p {p_text(row.above_copying.p)}"
-        console.print(Text(f"{row.language} {row.verdict}: {shown(row.answerer.why)}; {against}"))
-        if row.splits:
-            sides = ", ".join(f"{side} {count.right} of {count.n}" for side, count in row.splits.items())
-            console.print(Text(f"{row.language} by likeness of the place's name to the English one: {sides}"))
-    console.print(
-        Text(
-            "This is not XRR: nothing was taught, the facts stand in the prompt. Intervals: 95 %. copying: what "
-            f"comparing spellings gets right; figures on other material than {setting.names} names do not compare.",
-            style=FAINT,
-        )
-    )
-    if any(row.control.figure.value < 0.9 for row in result.languages):
-        console.print(
-            Text("The control is below 90 %: the model does not use the prompt well even in English.", style=WARNING)
-        )
-
-
-def _cell(figure: Figure) -> str:
-    if math.isnan(figure.value):
-        return "–"
-    ends = "" if math.isnan(figure.low) else f"\n{figure.low:.2f}–{figure.high:.2f}"
-    return f"{figure.value:.3f}{ends}"
 
 
 def _plain(figure: Figure | TeachingDifference) -> dict[str, float | None]:

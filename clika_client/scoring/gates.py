@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.compare import compare
 from clika_client.scoring.differences import Comparison
-from clika_client.scoring.load import Wanted, load
+from clika_client.scoring.load import load
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, ROW_FIELDS
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score_sets import Options

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from clika_client.common.answer_codes import MISSING, Floats, answered
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.metrics import position
-from clika_client.scoring.metrics.catalogue import CELL_METRICS, LANGUAGE_METRICS, PAIR_METRICS, ROW_METRICS
+from clika_client.scoring.metrics.catalogue import CELL_METRICS
+from clika_client.scoring.metrics.cell_metrics import LANGUAGE_METRICS, PAIR_METRICS
 from clika_client.scoring.metrics.counts import (
     LanguageCounts,
     PairCounts,
@@ -23,6 +24,7 @@ from clika_client.scoring.metrics.counts import (
 from clika_client.scoring.metrics.estimates import Estimate, Interval, intervals
 from clika_client.scoring.metrics.jackknife import Units, leave_out
 from clika_client.scoring.metrics.row_figures import KEPT, RowFigures
+from clika_client.scoring.metrics.row_metrics import ROW_METRICS
 from clika_client.scoring.score_sets import Options, ScoredSet
 
 _AT_ONCE = 4_000_000

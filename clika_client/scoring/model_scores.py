@@ -13,11 +13,11 @@ from clika_client.common.answer_codes import divide
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.measure import Measured, origins
 from clika_client.scoring.metrics import consistency, performance
-from clika_client.scoring.metrics.catalogue import BESIDE_METRICS, MEAN_METRICS
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
 from clika_client.scoring.metrics.intervals import LEVEL
 from clika_client.scoring.metrics.jackknife import leave_out
 from clika_client.scoring.metrics.row_figures import NOTHING, BesideOthers
+from clika_client.scoring.metrics.row_metrics import BESIDE_METRICS, MEAN_METRICS
 from clika_client.scoring.metrics.significance import holm
 from clika_client.scoring.metrics.student import quantile
 from clika_client.scoring.records import Figure, RowSummary, Tie

@@ -13,8 +13,9 @@ from typing import Any
 from clika_client.answers.cells import reading_stamp
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
+from clika_client.scoring.chosen import NothingStored, Wanted
 from clika_client.scoring.language_scores import cell_records
-from clika_client.scoring.load import LoadedAnswers, NothingStored, Wanted, load
+from clika_client.scoring.load import LoadedAnswers, load
 from clika_client.scoring.measure import Measured, measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided

@@ -20,7 +20,9 @@ from clika_client.answers.open.judged import judge_of
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Bools, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.load import LoadedAnswers, Wanted, block_from, chosen_cells, display_names, row_key
+from clika_client.scoring.chosen import Wanted, chosen_cells, display_names, row_key
+from clika_client.scoring.gathered import block_from
+from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,11 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache import CacheError, Database, KeyMaker, StoredReply, canonical, prompt_text
+from clika_cache import Database, KeyMaker, StoredReply, canonical, prompt_text
 from clika_cache import completions as cached
-from clika_client.sets.packed import from_blocks, set_digest, to_blocks
 from clika_client.sets.probes import ProbeSet
+from clika_client.store.probe_sets import ProbeSets
 from clika_client.store.questions import QuestionTables
+from clika_client.store.readings import Readings
 from clika_client.store.runs import Runs
 from clika_client.store.schema import (
     KEY_BYTES,
@@ -49,7 +48,7 @@ _CELLS = (
 _KEYS_KEPT = 4
 
 
-class Store(QuestionTables, Runs):
+class Store(ProbeSets, QuestionTables, Readings, Runs):
     """Probe sets, cells, readings and runs of one database file."""
 
     def __init__(self, path: Path | str, *, read_only: bool = False) -> None:
@@ -80,55 +79,6 @@ class Store(QuestionTables, Runs):
             yield
         finally:
             self._moment = None
-
-    # ---- probe sets
-
-    def add_set(self, probe_set: ProbeSet, created_at: float | None = None) -> int:
-        """The set's row number; content is stored once per digest. `created_at` is now unless it is given."""
-        digest = set_digest(probe_set)
-        row = self.database.connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
-        if row is None:
-            made = time.time() if created_at is None else created_at
-            values = (digest, probe_set.name, probe_set.version, probe_set.n, probe_set.k, made)
-            with self.database.writing() as connection:
-                sql = "INSERT OR IGNORE INTO sets (digest, name, version, n, k, created_at) VALUES (?,?,?,?,?,?)"
-                new = connection.execute(sql, values).rowcount == 1
-                row = connection.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
-                if new:
-                    blocks = ((row[0], number, block) for number, block in enumerate(to_blocks(probe_set)))
-                    connection.executemany("INSERT INTO set_blocks VALUES (?,?,?)", blocks)
-            self.database.connection.execute("PRAGMA shrink_memory")  # pages of a large set are not read again
-        self._sets.setdefault(int(row[0]), probe_set)
-        return int(row[0])
-
-    def probe_set(self, set_id: int) -> ProbeSet:
-        """The stored set; memoised."""
-        found = self._sets.get(set_id)
-        if found is None:
-            found = self._sets[set_id] = self._read_set(set_id)
-        return found
-
-    def _read_set(self, set_id: int) -> ProbeSet:
-        sql = "SELECT block FROM set_blocks WHERE set_id = ? ORDER BY number"
-        try:
-            with self.database.mapped_errors():
-                return from_blocks(block for (block,) in self.database.connection.execute(sql, (set_id,)))
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
-            raise CacheError(
-                f"{self.database.path}: probe set {set_id} cannot be read; it is damaged or of a version before the "
-                "first release. Restore a copy, or ask and import into a new file (--db)"
-            ) from error
-
-    def set_digest(self, set_id: int) -> str:
-        """The content's name in every file: row numbers differ between files, content keys must not."""
-        row = self.database.connection.execute("SELECT digest FROM sets WHERE id = ?", (set_id,)).fetchone()
-        return str(row[0])
-
-    def set_infos(self) -> list[SetInfo]:
-        """Every stored set, oldest first, without its questions."""
-        with self.database.mapped_errors():
-            rows = self.database.connection.execute("SELECT id, name, n, created_at FROM sets ORDER BY id").fetchall()
-        return [SetInfo(*row) for row in rows]
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
@@ -308,64 +258,6 @@ class Store(QuestionTables, Runs):
         with self.database.understood():
             found = [json.loads(str(row[0])) for row in self.database.many(sql, keys)]
             return [str(messages[-1][1]) for messages in found if messages]
-
-    # ---- readings: answers as read once, kept so that scoring again costs nothing
-
-    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
-        """(choices, reasons), one per item of the set, if they are still what the replies say; else None.
-
-        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
-        """
-        if self._moment is not None:
-            return None
-        with self.database.mapped_errors():
-            row = self.database.connection.execute(
-                "SELECT stamp, choices, reasons FROM readings WHERE cell_id = ? AND reading = ?",
-                (cell.cell_id, reading),
-            ).fetchone()
-        if row is None or not self._still_valid(cell, row[0]):
-            return None
-        return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
-
-    def kept_readings(self, cell: Cell) -> list[str]:
-        """The readings, each with its version, by which a cell was read and the result kept."""
-        with self.database.mapped_errors():
-            rows = self.database.connection.execute("SELECT reading FROM readings WHERE cell_id = ?", (cell.cell_id,))
-            return [str(row[0]) for row in rows]
-
-    def save_reading(
-        self,
-        cell: Cell,
-        reading: str,
-        choices: npt.NDArray[np.int8],
-        reasons: npt.NDArray[np.uint8],
-        names: Sequence[str] = (),
-    ) -> None:
-        """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only."""
-        if self.database.read_only or self._moment is not None:
-            return
-        replaced, rows = cached.generation(self.database)
-        complete = int((choices[cell.asked()] != -2).all())
-        stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
-        with self.database.writing() as connection:
-            self.name_reasons(connection, names)
-            connection.execute(
-                "INSERT OR REPLACE INTO readings (cell_id, reading, stamp, choices, reasons, read_at)"
-                " VALUES (?,?,?,?,?,?)",
-                (
-                    cell.cell_id,
-                    reading,
-                    stamp,
-                    choices.astype(np.int8).tobytes(),
-                    reasons.astype(np.uint8).tobytes(),
-                    time.time(),
-                ),
-            )
-
-    def _still_valid(self, cell: Cell, stamp: str) -> bool:
-        now_replaced, now_rows = cached.generation(self.database)
-        made_by = f"{now_replaced}:%s:{zlib.crc32(cell.keys)}"
-        return stamp in (made_by % "all", made_by % now_rows)
 
 
 def _replaced(grid: bytes, merged: bytes) -> bool:

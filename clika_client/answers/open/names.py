@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple
@@ -62,7 +62,8 @@ class NameFinder:
         self, names: Mapping[str, Sequence[str]], language: str, *, forgiven: str | None = None, strict: bool = False
     ) -> None:
         self.forgiven = forgiven
-        self.rule: Inflection = Inflection(unspaced=inflection(language).unspaced) if strict else inflection(language)
+        self.rule = _rule(language, strict)
+        self._declined = _declines(language, strict)
         self.qualities = (3, 2) if strict or forgiven is None else (3, 2, 1)
         self._alike = language.split("-")[0]
         forms = [form for key, given in names.items() for form in _forms(key, given, self._alike)]
@@ -73,6 +74,7 @@ class NameFinder:
         self.by_letter: dict[str, list[_Form]] = {}
         for form in () if self.rule.unspaced else forms:
             self.by_letter.setdefault(form.joined[0], []).append(form)
+        self._near = lru_cache(maxsize=20_000)(self._beginning)
 
     def find(self, clause: str) -> list[NameMention]:
         """All names in a plain clause, in their order; overlapping ones count once, the longest."""
@@ -116,12 +118,16 @@ class NameFinder:
                 taken[start : longest.end] = [True] * (longest.end - start)
         return found
 
-    def _near(self, word: str) -> list[_Form]:
-        """The forms that can begin at a word: those with its first letter, or that of what is left of it."""
-        if not self.rule.before:
-            return self.by_letter.get(word[0], [])
+    def _beginning(self, word: str) -> list[_Form]:
+        """The forms whose first word this can be, of those with its first letter, or that of what is left of it."""
         letters = dict.fromkeys(rest[0] for rest in self.rule.bare(word) if rest)
-        return [form for letter in letters for form in self.by_letter.get(letter, ())]
+        return [form for letter in letters for form in self.by_letter.get(letter, ()) if self._may_begin(form, word)]
+
+    def _may_begin(self, form: _Form, word: str) -> bool:
+        first = form.words[0]
+        if form.stem:
+            return self._begins(first, word) if len(form.words) == 1 else first == word
+        return self._declined(first, word) or (form.key == self.forgiven and self._slip(first, word))
 
     def _fits(self, form: _Form, words: Sequence[str], quality: int) -> bool:
         if len(words) != len(form.words):
@@ -136,21 +142,6 @@ class NameFinder:
 
     def _begins(self, stem: str, word: str) -> bool:
         return any(rest.startswith(stem) and len(rest) <= len(stem) + _STEM_GAINS for rest in self.rule.bare(word))
-
-    def _declined(self, name: str, word: str) -> bool:
-        # A short name begins too many words: four letters take no long ending, and five lose one at most.
-        short = len(name) <= _SHORT
-        gained = min(self.rule.gained, 2) if len(name) < _SHORT else self.rule.gained
-        return any(
-            self.rule.declined(name, rest, gained) and not (short and self._stretches(name, rest))
-            for rest in self.rule.bare(word)
-        )
-
-    @staticmethod
-    def _stretches(name: str, word: str) -> bool:
-        """Whether a short name would have to give up more than one letter, or one for nothing or for more than two."""
-        same = kept(name, word)
-        return same < len(name) - 1 or len(word) < len(name) or (same < len(name) and len(word) - same > 2)
 
     def _slip(self, name: str, word: str) -> bool:
         """The name as it is declined, with one letter changed, missing, added or swapped with its neighbour."""
@@ -169,6 +160,32 @@ class NameFinder:
     def _rest(self, stem: str, word: str) -> bool:
         """Whether a word's rest is a stem's rest and an ending."""
         return word.startswith(stem) and len(word) - len(stem) <= self.rule.lost + self.rule.gained
+
+
+def _rule(language: str, strict: bool) -> Inflection:
+    return Inflection(unspaced=inflection(language).unspaced) if strict else inflection(language)
+
+
+@lru_cache
+def _declines(language: str, strict: bool) -> Callable[[str, str], bool]:
+    """Whether a word is a name of that language in some form; the same few words come in thousands of replies."""
+    rule = _rule(language, strict)
+
+    @lru_cache(maxsize=50_000)
+    def declined(name: str, word: str) -> bool:
+        # A short name begins too many words: four letters take no long ending, and five lose one at most.
+        short = len(name) <= _SHORT
+        gained = min(rule.gained, 2) if len(name) < _SHORT else rule.gained
+        rests = (rest for rest in rule.bare(word) if rule.declined(name, rest, gained))
+        return any(not (short and _stretches(name, rest)) for rest in rests)
+
+    return declined
+
+
+def _stretches(name: str, word: str) -> bool:
+    """Whether a short name would have to give up more than one letter, or one for nothing or for more than two."""
+    same = kept(name, word)
+    return same < len(name) - 1 or len(word) < len(name) or (same < len(name) and len(word) - same > 2)
 
 
 @lru_cache(maxsize=100_000)

@@ -10,7 +10,7 @@ import numpy as np
 from clika_client.common.languages import direction_in
 from clika_client.common.safe_text import shown
 from clika_client.report.rows.rows import moment
-from clika_client.scoring.load import Chosen
+from clika_client.scoring.chosen import Chosen
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.details import messages_of
 from clika_client.store.store import Cell, Store

@@ -19,7 +19,8 @@ from clika_client.common.safe_text import shown
 from clika_client.report.page.facts import block_of
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of
-from clika_client.scoring.load import Chosen, LoadedAnswers
+from clika_client.scoring.chosen import Chosen
+from clika_client.scoring.load import LoadedAnswers
 from clika_client.sets.probes import CONTEXT, ProbeSet
 from clika_client.store.store import Cell, Store
 

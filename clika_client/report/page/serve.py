@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from clika_client.common.errors import ClikaError
 from clika_client.report.page.write import page
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.score_sets import Options
 from clika_client.store.store import Store
 

@@ -32,7 +32,8 @@ from clika_client.report.page.facts import (
 from clika_client.report.page.habits import habits
 from clika_client.report.page.taught import Taught
 from clika_client.report.table_layout import tables
-from clika_client.scoring.load import Wanted, choose, load
+from clika_client.scoring.chosen import Wanted, choose
+from clika_client.scoring.load import load
 from clika_client.scoring.score import score_store
 from clika_client.scoring.score_sets import Options
 from clika_client.store.store import Store

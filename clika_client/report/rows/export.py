@@ -14,7 +14,7 @@ from clika_client.report.rows.files import SUFFIXES, write_parquet, write_rows, 
 from clika_client.report.rows.rows import Row, item_rows, reply_rows, run_rows, score_rows
 from clika_client.report.rows.shard import footer_of
 from clika_client.report.rows.sqlite import write_sqlite
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.score import score_store
 from clika_client.scoring.score_sets import Options
 from clika_client.scoring.shard_footer import to_text

@@ -13,7 +13,7 @@ from clika_client.common.answer_codes import MISSING, Bools
 from clika_client.common.errors import UserError
 from clika_client.report.rows.rows import CellRows, Row, item_row, replies_of, reply_cells
 from clika_client.scoring.answer_grid import gold_of
-from clika_client.scoring.load import Wanted
+from clika_client.scoring.chosen import Wanted
 from clika_client.store.store import Store
 
 _HOW = ("model", "prompt", "ask", "reading", "source", "settings", "rotation", "repeat")

@@ -15,7 +15,7 @@ from clika_client.answers.open.cell import OPEN, Acceptance, verdict_of
 from clika_client.answers.open.reader import read_open
 from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER
 from clika_client.report.rows.columns import REPLIES
-from clika_client.scoring.load import Chosen, Wanted, choose
+from clika_client.scoring.chosen import Chosen, Wanted, choose
 from clika_client.scoring.records import Scores
 from clika_client.sets.probes import CONTEXT, Probe, ProbeSet
 from clika_client.store.details import ReplyDetails, reply_details

@@ -8,7 +8,7 @@ import numpy as np
 
 from clika_client.answers.cells import reading_stamp
 from clika_client.report.rows.rows import reply_cells
-from clika_client.scoring.load import Wanted, choose
+from clika_client.scoring.chosen import Wanted, choose
 from clika_client.scoring.shard_footer import Footer, ShardCell, packed
 from clika_client.store.store import Store
 

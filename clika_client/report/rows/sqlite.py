@@ -16,7 +16,7 @@ from typing import Any
 from clika_cache import storable
 from clika_client.report.rows.columns import ITEMS, REPLIES, RUNS, SCORES, Column
 from clika_client.report.rows.rows import Row, item_row, replies_of, reply_cells, run_rows, score_rows
-from clika_client.scoring.load import Wanted, choose
+from clika_client.scoring.chosen import Wanted, choose
 from clika_client.scoring.records import Scores
 from clika_client.store.store import Store
 

@@ -12,7 +12,6 @@ Not thread-safe: one thread owns an Engine from load to close.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,24 +24,17 @@ from numpy.typing import NDArray
 
 from clika_providers.errors import ItemError, RunError
 from clika_providers.gguf import llama_cpp as native
+from clika_providers.gguf.divisions import BLOCK, LEAST, TRIED, smallest_step
 from clika_providers.gguf.files import ModelFile, digest, weights_digest
 from clika_providers.gguf.hardware import UBATCH, refuse_if_too_big
 from clika_providers.gguf.remembered import remembered
+from clika_providers.gguf.vocabulary import Vocabulary
 from clika_providers.types import Json
 
 Found = TypeVar("Found")
 
 ENGINE_VERSION = 2
 """Changes whenever the same weights and prompt may give other bits or another reading."""
-BLOCK = 32
-LEAST = 8
-"""Fewest tokens evaluated at once where borders are free: batches of one or two take other kernels."""
-_DIVISIONS = {
-    1: ((0, 45), (0, 9, 45), (0, 22, 35, 45)),
-    4: ((0, 45), (0, 12, 45), (0, 20, 36, 45)),
-    8: ((0, 45), (0, 8, 24, 45)),
-}
-"""Ways to divide 45 tokens at multiples of a step, tried against the division at BLOCK."""
 FIRST_CONTEXT = 1024
 MAX_OUTPUTS = 32
 
@@ -71,7 +63,7 @@ class Node:
     """The continuations it belongs to."""
 
 
-class Engine:
+class Engine(Vocabulary):
     """A loaded model with one context."""
 
     def __init__(self, model: ModelFile, settings: Settings, *, weights_of: Engine | None = None) -> None:
@@ -172,51 +164,10 @@ class Engine:
         refuse_if_too_big(self.model_file, size)
         self._open_context(size)
 
-    # --- tokens ----------------------------------------------------------------------------------
-
-    def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
-        """Token ids of a text; `add_special` lets the vocabulary add BOS as it says it wants."""
-        data = text.encode("utf-8", "replace")
-        room = len(data) + 8
-        tokens = (ctypes.c_int32 * room)()
-        n = self.lib.llama_tokenize(self._vocabulary, data, len(data), tokens, room, add_special, parse_special)
-        if n < 0:
-            raise ItemError(f"llama.cpp cannot tokenize a text of {len(data)} bytes ({n}).")
-        return list(tokens[:n])
-
-    def piece(self, token: int) -> bytes:
-        """The bytes a token stands for, control tokens included."""
-        room = 256
-        buffer = ctypes.create_string_buffer(room)
-        n = self.lib.llama_token_to_piece(self._vocabulary, token, buffer, room, 0, True)
-        return buffer.raw[:n] if n >= 0 else b""
-
-    def is_end(self, token: int) -> bool:
-        """Whether a token ends the model's turn."""
-        return bool(self.lib.llama_vocab_is_eog(self._vocabulary, token))
-
-    @property
-    def vocabulary(self) -> Any:
-        """llama.cpp's handle of the vocabulary."""
-        return self._vocabulary
-
     @property
     def context(self) -> Any:
         """llama.cpp's handle of the context."""
         return self._context
-
-    def special_text(self, name: str) -> str:
-        """The text of the `bos` or `eos` token, empty where the vocabulary has none."""
-        token = getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary)
-        return "" if token < 0 else self.lib.llama_vocab_get_text(self._vocabulary, token).decode("utf-8", "replace")
-
-    def boundary(self) -> int:
-        """The token between texts: BOS, or EOS in a vocabulary without one; raises ItemError where there is neither."""
-        for name in ("bos", "eos"):
-            token = int(getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary))
-            if token >= 0:
-                return token
-        raise ItemError("this model's vocabulary marks no beginning of a text: put something before the answer.")
 
     # --- evaluation ------------------------------------------------------------------------------
 
@@ -371,20 +322,15 @@ class Engine:
 
     def _find_step(self) -> int:
         """The smallest step at whose multiples a prompt may be divided without changing a bit; BLOCK if none."""
-        length = 45
-        spread = max(1, self.n_vocab // 64)
-        tokens = [(17 + 31 * at * spread) % self.n_vocab for at in range(length)]
-        if self.n_ctx <= length:
+        if self.n_ctx <= TRIED:
             return BLOCK
-
-        def bits(borders: Sequence[int]) -> bytes:
-            self.lib.llama_memory_clear(self._memory, True)
-            for begin, end in pairwise(borders):
-                self.decode(tokens[begin:end], begin, last_only=end == length)
-            return self.logits().tobytes()
-
-        wanted = bits((0, BLOCK, length))
-        found = (step for step, divisions in _DIVISIONS.items() if all(bits(one) == wanted for one in divisions))
-        step = next(found, BLOCK)
+        step = smallest_step(self.n_vocab, self._bits)
         self.lib.llama_memory_clear(self._memory, True)
         return step
+
+    def _bits(self, tokens: Sequence[int], borders: Sequence[int]) -> bytes:
+        """The last token's logits, with the prompt evaluated in parts."""
+        self.lib.llama_memory_clear(self._memory, True)
+        for begin, end in pairwise(borders):
+            self.decode(tokens[begin:end], begin, last_only=end == len(tokens))
+        return self.logits().tobytes()

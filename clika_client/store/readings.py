@@ -1,0 +1,82 @@
+"""The part of a store that keeps readings: answers as read once, so that scoring again costs nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from clika_cache import Database
+from clika_cache import completions as cached
+from clika_client.store.schema import Cell
+
+
+class Readings:
+    """The readings of one database file's cells."""
+
+    database: Database
+    _moment: float | None
+
+    def name_reasons(self, connection: sqlite3.Connection, names: Sequence[str]) -> None:
+        """Keep what the codes of stored reasons stand for."""
+        raise NotImplementedError
+
+    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
+        """(choices, reasons), one per item of the set, if they are still what the replies say; else None.
+
+        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
+        """
+        if self._moment is not None:
+            return None
+        with self.database.mapped_errors():
+            row = self.database.connection.execute(
+                "SELECT stamp, choices, reasons FROM readings WHERE cell_id = ? AND reading = ?",
+                (cell.cell_id, reading),
+            ).fetchone()
+        if row is None or not self._still_valid(cell, row[0]):
+            return None
+        return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
+
+    def kept_readings(self, cell: Cell) -> list[str]:
+        """The readings, each with its version, by which a cell was read and the result kept."""
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute("SELECT reading FROM readings WHERE cell_id = ?", (cell.cell_id,))
+            return [str(row[0]) for row in rows]
+
+    def save_reading(
+        self,
+        cell: Cell,
+        reading: str,
+        choices: npt.NDArray[np.int8],
+        reasons: npt.NDArray[np.uint8],
+        names: Sequence[str] = (),
+    ) -> None:
+        """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only."""
+        if self.database.read_only or self._moment is not None:
+            return
+        replaced, rows = cached.generation(self.database)
+        complete = int((choices[cell.asked()] != -2).all())
+        stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
+        with self.database.writing() as connection:
+            self.name_reasons(connection, names)
+            connection.execute(
+                "INSERT OR REPLACE INTO readings (cell_id, reading, stamp, choices, reasons, read_at)"
+                " VALUES (?,?,?,?,?,?)",
+                (
+                    cell.cell_id,
+                    reading,
+                    stamp,
+                    choices.astype(np.int8).tobytes(),
+                    reasons.astype(np.uint8).tobytes(),
+                    time.time(),
+                ),
+            )
+
+    def _still_valid(self, cell: Cell, stamp: str) -> bool:
+        now_replaced, now_rows = cached.generation(self.database)
+        made_by = f"{now_replaced}:%s:{zlib.crc32(cell.keys)}"
+        return stamp in (made_by % "all", made_by % now_rows)
