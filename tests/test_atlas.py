@@ -61,9 +61,9 @@ def everything() -> list[tuple[Item, Probe]]:
     return [pair for part in parts if part is not None for pair in questions(part)]
 
 
-def test_atlas_has_1200_items_in_40_languages_and_the_papers_ten_come_first() -> None:
+def test_atlas_has_1200_items_in_40_languages_or_more_and_the_papers_ten_come_first() -> None:
     assert whole().n >= 1200
-    assert len(whole().languages) == 40
+    assert len(whole().languages) >= 40
     assert list(whole().languages[:10]) == PAPER
     assert whole().k_range == (4, 4)
 

@@ -120,10 +120,10 @@ def test_every_name_is_one_that_its_language_could_have(seed: int) -> None:
             assert all(word[0].isupper() and set(unicodedata.normalize("NFD", word)) & tones for word in words), name
 
 
-def test_coined_names_say_nothing_to_who_compares_spellings_in_any_of_forty_languages() -> None:
+def test_coined_names_say_nothing_to_who_compares_spellings_in_any_language() -> None:
     """At most ten points above chance: 60 questions of .05 go beyond .15 once in 1,500 times by luck."""
     world = fictional.make_world()
-    assert len(fictional.languages()) == 40
+    assert len(fictional.languages()) >= 40
     assert len(world.facts) >= 1200
     copier = Copier([(fact.place["en"], str(fact.continent)) for fact in world.facts])
     for tag in fictional.languages()[1:]:

@@ -199,13 +199,13 @@ def test_a_template_of_ones_own_keeps_all_lines_that_do_not_speak_of_options(tmp
     )
 
 
-def test_short_answers_are_asked_for_in_forty_languages_and_else_a_note_says_so() -> None:
+def test_short_answers_are_asked_for_in_every_language_of_atlas_and_else_a_note_says_so() -> None:
     wording = resources.files("clika_client").joinpath("data/atlas/wording")
     tags = {file.name.removesuffix(".toml") for file in wording.iterdir() if file.name.endswith(".toml")}
     text = resources.files("clika_client").joinpath("prompts/open_instructions.toml").read_text("utf-8")
     known = tomllib.loads(text)
     assert tags <= set(known)
-    assert len(tags) == 40
+    assert len(tags) >= 40
     assert len(set(known.values())) == len(known)
     yoruba = build("x", [Item("a")], [Probe("a", "yo", "q?", ("b", "c"), 0)])
     assert open_notes(get_style("plain"), yoruba)[0].endswith(": yo")
