@@ -1,14 +1,14 @@
 """Invented names and facts: unlike one another, unlike real places, in their own script, the same for one seed."""
 
+import os
 import random
 import re
 import unicodedata
-from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clika_client.common.errors import UserError
@@ -19,11 +19,9 @@ from clika_client.sets.fictional.language import Spelling, name_wording
 from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, _letters, invent, spell
 from clika_client.sets.fictional.text import edit_distance, plain, similarity
 
-
-def worlds(test: Callable[[int], None]) -> Callable[[], None]:
-    """Run a property on a few worlds; a world is big, and a smaller seed is no simpler one, so nothing is shrunk."""
-    phases = (Phase.explicit, Phase.reuse, Phase.generate)
-    return settings(max_examples=3, deadline=None, phases=phases)(given(st.integers(0, 2**32))(test))
+# A world takes a second to make, so all properties are tried on the same few.
+SEEDS = random.Random(None if os.environ.get("CLIKA_EXPLORE") else "fictional").sample(range(2**32), 3)
+worlds = pytest.mark.parametrize("seed", SEEDS, ids=["one world", "another world", "a third world"])
 
 
 UNICODE_NAMES = {
@@ -44,13 +42,21 @@ UNICODE_NAMES = {
 }
 
 
+@cache
 def transliterated(seed: int) -> fictional.World:
     return fictional.make_world(seed, places=6, names="transliterated")
 
 
+@cache
 def both_kinds(seed: int) -> tuple[fictional.World, fictional.World]:
     """Worlds of coined and of transliterated names; small ones, which differ from big ones in nothing but size."""
     return fictional.make_world(seed, places=4), fictional.make_world(seed, places=2, names="transliterated")
+
+
+@cache
+def names_of(seed: int) -> list[list[tuple[str, str, str]]]:
+    """Per kind of world (kind, language, name) of everything it names; spelled once for all tests."""
+    return [all_names(world) for world in both_kinds(seed)]
 
 
 def all_names(world: fictional.World) -> list[tuple[str, str, str]]:
@@ -71,16 +77,16 @@ def test_every_language_of_atlas_can_be_taught() -> None:
 
 @worlds
 def test_names_are_unique_in_and_across_all_languages_after_normalisation(seed: int) -> None:
-    for world in both_kinds(seed):
-        names = [bare(name) for _, _, name in all_names(world)]
+    for world, whole in zip(both_kinds(seed), names_of(seed), strict=True):
+        names = [bare(name) for _, _, name in whole]
         assert len(names) == (len(world.continents) + len(world.facts)) * len(fictional.languages())
         assert len(set(names)) == len(names)
 
 
 @worlds
 def test_no_name_contains_an_answer(seed: int) -> None:
-    for world in both_kinds(seed):
-        named = [(kind, bare(name)) for kind, _, name in all_names(world)]
+    for whole in names_of(seed):
+        named = [(kind, bare(name)) for kind, _, name in whole]
         answers = {name for kind, name in named if kind == "continent"}
         assert min(map(len, answers)) >= 3
         for _, name in named:
@@ -90,8 +96,8 @@ def test_no_name_contains_an_answer(seed: int) -> None:
 
 @worlds
 def test_every_name_is_written_in_its_languages_script_only(seed: int) -> None:
-    for world in both_kinds(seed):
-        for _, tag, name in all_names(world):
+    for whole in names_of(seed):
+        for _, tag, name in whole:
             script = UNICODE_NAMES[fictional.read(tag).spelling.script]
             words = name.split(" ") if tag == "vi" else [name]
             assert all(unicodedata.name(c).startswith(script) for word in words for c in word), (tag, name)
@@ -101,7 +107,7 @@ def test_every_name_is_written_in_its_languages_script_only(seed: int) -> None:
 @worlds
 def test_every_name_is_one_that_its_language_could_have(seed: int) -> None:
     tones = {"\u0301", "\u0323"}  # acute and dot below: the two tones that a syllable closed by t can have
-    for kind, tag, name in [one for world in both_kinds(seed) for one in all_names(world)]:
+    for kind, tag, name in [one for whole in names_of(seed) for one in whole]:
         marks = unicodedata.normalize("NFD", name)
         if tag == "el":
             assert marks.count("\u0301") == 1, name  # a Greek word has one stress, on one of its last three syllables
@@ -272,8 +278,8 @@ def test_no_name_is_a_real_place_known_to_cldr() -> None:
         real.update(plain(name) for name in locale.territories.values())
         real.update(plain(zone["city"]) for zone in locale.time_zones.values() if "city" in zone)
     assert "berlin" in real
-    for world in (*both_kinds(1), *both_kinds(2)):
-        for _, tag, name in all_names(world):
+    for whole in (*names_of(1), *names_of(2)):
+        for _, tag, name in whole:
             assert plain(name) not in real, (tag, name)
 
 
