@@ -413,6 +413,21 @@ def test_a_stop_before_the_program_is_loaded_says_nothing(monkeypatch: pytest.Mo
     assert left.value.code == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+def test_a_stop_after_all_is_said_is_the_systems_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Python still does after the command has ended would be interrupted with a traceback."""
+    from clika_client import cli
+
+    monkeypatch.setattr(sys, "argv", ["clika", "--version"])
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 class _Interrupting(ModuleType):
     """A module whose loading is interrupted."""
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from clika_cache import storable
-from clika_cache.completions import StoredReply, read_figures
+from clika_cache.completions import figures_text, read_figures
 from clika_cache.errors import CacheError
-from clika_cache.keys import KEY_BYTES, canonical
-from clika_providers import Completion, Usage
+from clika_cache.keys import KEY_BYTES, canonical, conversation_text, prompt_hash
 
 _PLAIN = (
     "source", "text", "finish_reason", "thinking", "input_tokens", "output_tokens", "cached_tokens",
@@ -32,8 +30,11 @@ _NEEDED = ("key", "model", "identity", "messages", "text")
 _LATEST = 4e9
 """Unix seconds in the year 2096; a later moment is no moment."""
 _MOST_SHAPES = 1000
+MODEL = 1
+"""The place of the model's number in a row."""
 _ROLES = ("system", "user", "assistant")
-_decode = json.JSONDecoder().decode
+_decoder = json.JSONDecoder()
+_decode, _scan = _decoder.decode, _decoder.scan_once
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _identities: dict[str, str | None] = {}
 
@@ -55,23 +56,14 @@ def to_json(values: tuple[Any, ...]) -> str | None:
         return None  # a value of a type that no version of clika has stored
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """One line as values."""
 
     model: str
     identity: str
-    key: bytes
     prompt: str
-    completion: Completion
-    source: str
-    cost: float | None
-    created_at: float | None
-
-    def reply(self, model_id: int) -> StoredReply:
-        """As it is stored, under the model's number in this file."""
-        at = time.time() if self.created_at is None else self.created_at
-        return StoredReply(self.key, model_id, self.prompt, self.completion, self.source, self.cost, created_at=at)
+    values: list[Any]
+    """As `completions.Row`, where at MODEL the model's number in this file is still to come."""
 
 
 class ArchiveReader:
@@ -85,7 +77,7 @@ class ArchiveReader:
     def parse(self, where: str, line: bytes) -> Parsed:
         """The reply in a line; raises CacheError naming the line, the field and its value."""
         try:
-            row = _decode(line.decode("utf-8"))
+            row = _value(line.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise CacheError(f"{where}: this is not a line of `clika cache export`: {error}") from None
         if not isinstance(row, dict):
@@ -95,16 +87,9 @@ class ArchiveReader:
             _check_types(where, row)
             if len(self._sound) < _MOST_SHAPES:
                 self._sound.add(shape)
-        return Parsed(
-            row["model"],
-            self._identity(where, row["identity"]),
-            _key(where, row["key"]),
-            _prompt(where, row["messages"]),
-            _completion(where, row),
-            row.get("source") or "own",
-            storable.figure(row.get("cost")),
-            _moment(where, row.get("created_at")),
-        )
+        prompt = _prompt(where, row["messages"])
+        values = _values(where, row, prompt, _storable_as_it_is(line))
+        return Parsed(row["model"], self._identity(where, row["identity"]), prompt, values)
 
     def _identity(self, where: str, identity: dict[str, Any]) -> str:
         if self._last[0] != identity:
@@ -124,33 +109,58 @@ def _check_types(where: str, row: dict[str, Any]) -> None:
             raise CacheError(f"{where}: {name} must be {types[0].__name__}, not {_short(value)}")
 
 
-def _completion(where: str, row: dict[str, Any]) -> Completion:
-    counts = [row.get(n) for n in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")]
-    for value in counts:
-        if value is not None and storable.tokens(value) is None:
-            raise CacheError(f"{where}: {_short(value)} is no count of tokens")
-    logprobs = row.get("choice_logprobs")
-    if logprobs is not None and not all(v is None or (storable.figure(v) is not None and v <= 0) for v in logprobs):
-        raise CacheError(f"{where}: choice_logprobs must be numbers up to 0, not {_short(logprobs)}")
-    option_tokens, neutral = _figures(where, row.get("option_figures"))
-    return Completion(
-        text=row["text"],
-        finish_reason=row.get("finish_reason"),
-        choice_logprobs=None if logprobs is None else tuple(logprobs),
-        thinking=row.get("thinking"),
-        usage=Usage(*counts),
-        model_served=row.get("model_served"),
-        raw=row.get("raw"),
-        latency_s=storable.figure(row.get("latency_s")),
-        fingerprint=row.get("fingerprint"),
-        option_tokens=option_tokens,
-        neutral_logprobs=neutral,
+def _value(text: str) -> Any:
+    """What `json.loads` returns, without looking for blanks first, which are in no line of ours."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decode(text)
+    return value if text[end:] in ("", "\n") else _decode(text)
+
+
+def _storable_as_it_is(line: bytes) -> bool:
+    """Whether every text in a line of UTF-8 is what `storable.text` makes of it: none too long, no half of a pair."""
+    return len(line) <= storable.MOST_CHARACTERS and b"\\u" not in line
+
+
+def _values(where: str, row: dict[str, Any], prompt: str, as_it_is: bool) -> list[Any]:
+    """The columns of a line whose fields have the right types, each value checked and made storable.
+
+    What `completions.row_of` makes of a reply, without making the reply, which would take as long as all the rest.
+    """
+    (source, text, finish, thinking, *counts, cost, served, fingerprint, raw, latency, at, figures) = map(
+        row.get, _PLAIN
     )
+    texts = (source or "own", text, finish, thinking, served, fingerprint, raw)
+    if not as_it_is:
+        texts = tuple(map(storable.text, texts))
+    source, text, finish, thinking, served, fingerprint, raw = texts
+    return [
+        _key(where, row["key"]), None, source, prompt_hash(prompt), text, finish,
+        _logprobs(where, row.get("choice_logprobs")), thinking, *[n and _count(where, n) for n in counts],
+        storable.figure(cost), served, fingerprint, raw, storable.figure(latency), _moment(where, at),
+        _figures(where, figures),
+    ]  # fmt: skip
 
 
-def _figures(where: str, text: str | None) -> tuple[tuple[int, ...] | None, tuple[float, ...] | None]:
+def _count(where: str, value: int) -> int:
+    found = storable.tokens(value)
+    if found is None:
+        raise CacheError(f"{where}: {_short(value)} is no count of tokens")
+    return found
+
+
+def _logprobs(where: str, values: list[Any] | None) -> str | None:
+    if values is None:
+        return None
+    if not all(v is None or (storable.figure(v) is not None and v <= 0) for v in values):
+        raise CacheError(f"{where}: choice_logprobs must be numbers up to 0, not {_short(values)}")
+    return storable.logprobs(values)
+
+
+def _figures(where: str, text: str | None) -> str | None:
     if text is None:
-        return None, None
+        return None
     try:
         tokens, neutral = read_figures(text)
         sound = (tokens is None or None not in map(storable.tokens, tokens)) and (
@@ -160,7 +170,7 @@ def _figures(where: str, text: str | None) -> tuple[tuple[int, ...] | None, tupl
         sound = False
     if not sound:
         raise CacheError(f"{where}: option_figures must be JSON lists of numbers by name, not {_short(text)}")
-    return tokens, neutral
+    return figures_text(tokens, neutral)
 
 
 def _key(where: str, text: str) -> bytes:
@@ -177,13 +187,15 @@ def _prompt(where: str, messages: list[Any]) -> str:
     for turn in messages:
         if not (isinstance(turn, list) and len(turn) == 2 and turn[0] in _ROLES and isinstance(turn[1], str)):
             raise CacheError(f"{where}: a message must be [role, text], not {_short(turn)}")
-    return storable.words(canonical(messages))
+    return conversation_text(messages)
 
 
-def _moment(where: str, value: float | None) -> float | None:
-    if value is None or (storable.figure(value) is not None and 0 <= value <= _LATEST):
-        return value
-    raise CacheError(f"{where}: created_at {_short(value)} is no Unix time in seconds")
+def _moment(where: str, value: float | None) -> float:
+    if value is None:
+        return time.time()
+    if storable.figure(value) is None or not 0 <= value <= _LATEST:
+        raise CacheError(f"{where}: created_at {_short(value)} is no Unix time in seconds")
+    return value
 
 
 def _valid(text: Any, kind: type) -> str | None:

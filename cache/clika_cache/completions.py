@@ -7,6 +7,8 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
+from types import NoneType
 from typing import Any
 
 from clika_cache import storable
@@ -18,9 +20,12 @@ _COLUMNS = (
     "key, model_id, source, prompt, text, finish_reason, choice_logprobs, thinking, input_tokens, output_tokens, "
     "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at, option_figures"
 )
-_MARKS = ",".join("?" * 19)
+_NAMES = _COLUMNS.split(", ")
+_MARKS = ",".join("?" * len(_NAMES))
+_PROMPT = _NAMES.index("prompt")
+_BLOBS = (0, _PROMPT)
 
-Row = tuple[Any, ...]
+Row = Sequence[Any]
 """Values in the order of the table's columns: the key first, the prompt's hash fourth."""
 
 
@@ -101,13 +106,30 @@ def insert(connection: sqlite3.Connection, replies: Sequence[StoredReply]) -> in
 
 def insert_prompts(connection: sqlite3.Connection, prompts: Sequence[tuple[bytes, str]]) -> int:
     """Insert prompts by their hash inside the caller's transaction; returns how many were new."""
-    return max(connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompts).rowcount, 0)
+    rows = [(bytearray(digest), text) for digest, text in prompts]
+    return max(connection.executemany("INSERT OR IGNORE INTO prompts VALUES (?, ?)", rows).rowcount, 0)
 
 
 def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
-    """Insert what `row_of` made inside the caller's transaction; returns how many were new."""
-    sql = f"INSERT OR IGNORE INTO completions ({_COLUMNS}) VALUES ({_MARKS})"
-    return max(connection.executemany(sql, rows).rowcount, 0)
+    """Insert what `row_of` made inside the caller's transaction, the first of each key; returns how many were new.
+
+    `sqlite3` looks for an adapter of every None and every `bytes`, which takes longer than to store it: so rows that
+    lack the same values go together and leave them out, and keys and hashes are given as `bytearray`.
+    """
+    alike: dict[tuple[type, ...], list[Row]] = {}
+    first: dict[bytes, Row] = {}
+    for row in rows:
+        if first.setdefault(row[0], row) is row:
+            alike.setdefault(tuple(map(type, row)), []).append(row)
+    new = 0
+    for types, held in alike.items():
+        there = [i for i, kind in enumerate(types) if i not in _BLOBS and kind is not NoneType]
+        columns = ", ".join(_NAMES[i] for i in (*_BLOBS, *there))
+        sql = f"INSERT OR IGNORE INTO completions ({columns}) VALUES ({','.join('?' * (len(there) + len(_BLOBS)))})"
+        rest = itemgetter(*there)
+        values = [(bytearray(row[0]), bytearray(row[_PROMPT]), *rest(row)) for row in held]
+        new += max(connection.executemany(sql, values).rowcount, 0)
+    return new
 
 
 def insert_attempts(connection: sqlite3.Connection, attempts: Iterable[StoredAttempt]) -> None:
@@ -174,7 +196,7 @@ def row_of(reply: StoredReply) -> Row:
         storable.text(c.finish_reason), storable.logprobs(c.choice_logprobs), storable.text(c.thinking),
         *map(storable.tokens, counts), storable.figure(reply.cost), storable.text(c.model_served),
         storable.text(c.fingerprint), storable.text(c.raw), storable.figure(c.latency_s), reply.created_at,
-        figures_text(c),
+        figures_text(c.option_tokens, c.neutral_logprobs),
     )  # fmt: skip
 
 
@@ -216,14 +238,11 @@ def _completion(row: tuple[object, ...]) -> Completion:
     )
 
 
-def figures_text(completion: Completion) -> str | None:
+def figures_text(tokens: Sequence[int] | None, neutral: Sequence[float] | None) -> str | None:
     """What `option_figures` holds of a reply: JSON of the lists it has, None where it has none."""
-    if completion.option_tokens is None and completion.neutral_logprobs is None:
+    if tokens is None and neutral is None:
         return None
-    held = {
-        "tokens": storable.each(storable.tokens, completion.option_tokens),
-        "neutral": storable.each(storable.figure, completion.neutral_logprobs),
-    }
+    held = {"tokens": storable.each(storable.tokens, tokens), "neutral": storable.each(storable.figure, neutral)}
     said = {name: values for name, values in held.items() if values is not None}
     return storable.words(canonical(said)) if said else None
 

@@ -71,9 +71,10 @@ class Database:
         )
 
     @contextmanager
-    def bulk(self) -> Iterator[None]:
+    def bulk(self, *, whole: bool = False) -> Iterator[None]:
         """While much is stored at once, many transactions become one, of which each is still whole or not at all.
 
+        With `whole` they belong together: what was not yet committed when this ends by an exception is undone.
         Each commit writes every page that was touched, and pages of an index are touched all over: few large ones
         write a fraction of what many small ones do. Others get at the file between them, every few seconds.
         """
@@ -83,6 +84,10 @@ class Database:
         self._bulk = True
         try:
             yield
+        except BaseException:
+            if whole and self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
         finally:
             self._bulk = False
             with self.mapped_errors():

@@ -113,7 +113,8 @@ def apply(connection: sqlite3.Connection, migrations: tuple[Migration, ...]) -> 
             connection.execute("INSERT INTO clika_migrations VALUES (?, datetime('now'))", (name,))
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has undone it already
+            connection.execute("ROLLBACK")
         raise
 
 

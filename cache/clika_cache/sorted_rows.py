@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import IO, Any
 
@@ -38,7 +38,7 @@ class _Parts:
         self._files = [spooled() for _ in range(_PARTS)]
         self._held: list[list[Any]] = [[] for _ in range(_PARTS)]
 
-    def add(self, row: tuple[Any, ...]) -> None:
+    def add(self, row: Row) -> None:
         part = row[0][0] * _PARTS >> 8
         held = self._held[part]
         held.append(row)
@@ -83,16 +83,18 @@ class SortedRows:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add(self, prompt: str, row: Row) -> None:
-        """Take a row of a reply and the text of its prompt; raises CacheError when the disk is full."""
-        digest = row[3]
+    def add(self, rows: Iterable[tuple[str, Row]]) -> None:
+        """Take rows of replies, each with the text of its prompt; raises CacheError when the disk is full."""
+        known = self._known
         try:
-            if digest not in self._known:
-                if len(self._known) >= _KNOWN:
-                    self._known.clear()
-                self._known.add(digest)
-                self._prompts.add((digest, prompt))
-            self._rows.add(row)
+            for prompt, row in rows:
+                digest = row[3]
+                if digest not in known:
+                    if len(known) >= _KNOWN:
+                        known.clear()
+                    known.add(digest)
+                    self._prompts.add((digest, prompt))
+                self._rows.add(row)
         except OSError as error:
             raise CacheError(
                 f"there is no room beside {self._database.path} to sort what is imported ({error.strerror}); free "
@@ -113,5 +115,5 @@ class SortedRows:
         return new
 
 
-def _key(row: tuple[Any, ...]) -> Any:
+def _key(row: Row) -> Any:
     return row[0]

@@ -7,6 +7,7 @@ def main() -> None:
     """Run the `clika` command."""
     try:
         from clika_client.cli.app import run
-    except KeyboardInterrupt:  # before anything was begun, there is nothing to say
+
+        run()
+    except KeyboardInterrupt:  # before anything was begun, or when all was said, there is nothing to say
         raise SystemExit(3) from None
-    run()

@@ -137,7 +137,7 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("CLIKA_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
-    _end_gently()
+    ours = _end_gently()
     try:
         code = command(_named(arguments))(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
@@ -161,15 +161,24 @@ def run(arguments: list[str] | None = None) -> None:
         code, message = _explain(error)
         _say(message)
         sys.exit(code)
+    finally:
+        for number in ours:  # there is nothing left to write
+            signal.signal(number, signal.SIG_DFL)
 
 
-def _end_gently() -> None:
-    """A closed terminal or a job manager's `kill` ends a run as Ctrl-C does: what arrived is written first."""
+def _end_gently() -> list[signal.Signals]:
+    """A closed terminal or a job manager's `kill` ends a run as Ctrl-C does: what arrived is written first.
+
+    Returns the signals that are ours now.
+    """
+    ours = []
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         # Somebody else's choice stays: `nohup` has it ignored.
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _interrupt)
+            ours.append(number)
+    return ours
 
 
 def _interrupt(*_: object) -> None:
