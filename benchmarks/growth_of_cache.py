@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clika_cache import KeyMaker, StoredReply, prompt_text
@@ -28,6 +28,8 @@ CLIKA = str(Path(sys.executable).with_name("clika"))
 LANGUAGES = ("en", "de", "fr", "es", "ru", "zh", "ar", "sw", "hi", "ja")
 ITEMS = 10_000
 PER_MODEL = ITEMS * len(LANGUAGES)
+MILLION = 10 * PER_MODEL
+"""Beyond it a database is written as copies of its first million."""
 CPU_GOALS = {"stats": 2.0, "verify": 5.0, "export": 20.0, "import": 40.0}
 """CPU seconds per million replies."""
 MOST_MB = 200
@@ -112,6 +114,32 @@ def write_database(path: Path, replies: int) -> None:
                 rows.insert(connection, held)
 
 
+def multiply(path: Path, times: int) -> None:
+    """Give a database so many times its models, each copy with keys of its own: their bytes moved on by some places."""
+    with Store(path) as store, store.bulk():
+        connection = store.database.connection
+        connection.execute("PRAGMA cache_size = -1000000")
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(completions)") if row[1] != "key"]
+        cells = store.cells()
+        specs = list(dict.fromkeys(cell.key.model for cell in cells))
+        for by in range(1, times):
+            for at, spec in enumerate(specs):
+                name = f"m{by * len(specs) + at}"
+                identity = f'{{"model":"{name}","provider":"openai"}}'
+                number = rows.model_id(store.database, f"openai/{name}", identity)
+                taken = ", ".join(str(number) if column == "model_id" else column for column in columns)
+                with store.database.writing() as writing:
+                    writing.execute(
+                        f"INSERT INTO completions (key, {', '.join(columns)})"
+                        f" SELECT CAST(substr(key, {by + 1}) || substr(key, 1, {by}) AS BLOB), {taken}"
+                        " FROM completions WHERE model_id = (SELECT id FROM models WHERE spec = ?) ORDER BY rowid",
+                        (spec,),
+                    )
+                for cell in [cell for cell in cells if cell.key.model == spec]:
+                    keys = {i: key[by:] + key[:by] for i, key in enumerate(cell.keys_at(cell.asked()))}
+                    store.add_cell(replace(cell.key, model=f"openai/{name}", identity=identity), cell.labels, keys)
+
+
 def measure(folder: Path, replies: int, packed: str) -> list[Cost]:
     """All commands at one size; the folder holds the files meanwhile."""
     full, again, file = folder / "full.db", folder / "again.db", folder / f"export.jsonl{packed}"
@@ -146,7 +174,10 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="only write a database of that size to this file")
     given = parser.parse_args()
     if given.write:
-        write_database(given.write, int(given.sizes))
+        replies = int(given.sizes)
+        write_database(given.write, min(replies, MILLION))
+        if replies > MILLION:
+            multiply(given.write, replies // MILLION)
         return
     sizes = [PER_MODEL] if given.quick else [int(n) for n in given.sizes.split(",")]
     print(

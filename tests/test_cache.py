@@ -284,6 +284,29 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
         assert database.connection.execute("SELECT count(*) FROM models").fetchone() == (0,)
 
 
+def test_rows_that_lack_different_values_are_stored_each_as_it_is_and_the_first_of_a_key_wins(tmp_path: Path) -> None:
+    names = ("key", "model_id", "source", "prompt", "text", "finish_reason", "choice_logprobs", "thinking",
+             "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost", "model_served",
+             "fingerprint", "raw", "latency_s", "created_at", "option_figures")  # fmt: skip
+    needed = {"key", "model_id", "source", "prompt", "text", "created_at"}
+    made = []
+    for number in range(200):
+        key = bytes([number % 150]) * 16  # the last fifty come again with other values
+        made.append([
+            {"key": key, "model_id": 1, "prompt": b"p" * 16}.get(name, f"{name} {number}")
+            if name in needed or number >> (at % 7) & 1 else None
+            for at, name in enumerate(names)
+        ])  # fmt: skip
+    with Database(tmp_path / "c.db") as database, database.writing() as connection:
+        connection.execute("INSERT INTO models VALUES (1, 'm', '{}')")
+        connection.execute("INSERT INTO prompts VALUES (?, '[]')", (b"p" * 16,))
+        assert rows.insert_rows(connection, made) == 150
+        assert rows.insert_rows(connection, made) == 0
+        columns = ", ".join(names)
+        held = connection.execute(f"SELECT {columns} FROM completions ORDER BY key").fetchall()
+    assert held == [tuple(row) for row in made[:150]]
+
+
 def test_statistics_tell_models_of_one_name_apart_as_scores_do(tmp_path: Path) -> None:
     from clika import clika
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,36 @@ def test_what_is_exported_comes_back_whole(tmp_path: Path) -> None:
     assert (done.new, done.read, done.damage) == (2500, 2500, None)
     assert exported(tmp_path / "b.db") == lines
     assert imported(tmp_path / "b.db", lines).new == 0
+
+
+def test_an_import_that_is_stopped_while_it_stores_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, insert_rows = exported(filled(tmp_path / "a.db", 2500)), rows.insert_rows
+    stored: list[int] = []
+
+    def stopped(connection: sqlite3.Connection, block: Sequence[rows.Row]) -> int:
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        stored.append(insert_rows(connection, block))
+        return stored[-1]
+
+    monkeypatch.setattr("clika_cache.sorted_rows.insert_rows", stopped)
+    monkeypatch.setattr("clika_cache.sorted_rows._AT_ONCE", 500)
+    with pytest.raises(KeyboardInterrupt):
+        imported(tmp_path / "b.db", lines)
+    assert sum(stored) > 0
+    assert taken(tmp_path / "b.db") == 0
+
+
+def test_escapes_that_no_text_can_hold_are_made_storable_by_an_import(tmp_path: Path) -> None:
+    lines = [line for line in exported(filled(tmp_path / "a.db", 2)) if line.startswith(b'{"key"')]
+    odd = [lines[0].replace(b'"text":"A"', b'"text":"a \\uD800 b"'), lines[1]]
+    assert odd != lines
+    assert imported(tmp_path / "b.db", odd).new == 2
+    with Database(tmp_path / "b.db", read_only=True) as database:
+        texts = {text for (text,) in database.connection.execute("SELECT text FROM completions")}
+    assert texts == {"a ? b", "A"}
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])

@@ -428,6 +428,42 @@ def test_a_stop_after_all_is_said_is_the_systems_own(monkeypatch: pytest.MonkeyP
         signal.signal(signal.SIGTERM, before)
 
 
+class _Deaf:
+    """Lets the program run what it cannot fail in: Python drops what is raised there."""
+
+    def __init__(self, stop: Callable[[], object]) -> None:
+        self._stop = stop
+
+    def __del__(self) -> None:
+        self._stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+def test_a_stop_that_code_which_cannot_fail_has_dropped_comes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from clika_client.cli.app import run
+
+    def deaf_import(*_: object, **__: object) -> None:
+        del_ = _Deaf(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        del del_
+        time.sleep(20)
+
+    monkeypatch.setattr("clika_cache.archive.import_lines", deaf_import)
+    (tmp_path / "x.jsonl").write_text("{}\n")
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as left:
+            run(["cache", "import", str(tmp_path / "x.jsonl"), "--db", str(tmp_path / "c.db")])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert left.value.code == 3
+    said = capfd.readouterr().err
+    assert "stopped; everything that arrived is kept" in said
+    assert "Traceback" not in said
+    assert "ignored" not in said
+
+
 class _Interrupting(ModuleType):
     """A module whose loading is interrupted."""
 

@@ -144,6 +144,7 @@ class Bench:
             pids = [self.warm.start(*words, **trouble) for _ in range(1 if last else processes)]
             if last:
                 code = self.warm.wait(pids[0])
+                together = len(self.asked)
                 self.check_said(self.warm.said(pids[0]))
                 self.counts["never answered"] += code != 0
             else:
@@ -151,10 +152,12 @@ class Bench:
                 if meanwhile is not None:
                     meanwhile(db)
                 time.sleep(self.random.uniform(0, self.span_s))
+                # What the first to die had asked without an answer is rightly asked again by the others.
+                together = len(self.asked)
                 killed = self.kill(kind, pids, hard=self.random.random() < 0.6)
                 self._lost(self.stored(db), killed)
             self.counts["stored and asked again"] += len(before & set(self.asked))
-            self.counts["asked twice at once"] += len(self.asked) - len(set(self.asked))
+            self.counts["asked twice at once"] += together - len(set(self.asked[:together]))
         self.counts["never answered"] += self.items - len(self.stored(db))
 
     def _until_asked(self, pids: list[int]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import traceback
+from _thread import interrupt_main
 from collections.abc import Callable
 from copy import copy
 from functools import cache
@@ -138,6 +140,7 @@ def run(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("CLIKA_DEBUG"))
     arguments = [a for a in arguments if a != "--debug"]
     ours = _end_gently()
+    unraisable, sys.unraisablehook = sys.unraisablehook, _stop_again
     try:
         code = command(_named(arguments))(args=arguments, prog_name="clika", standalone_mode=False)
         if code == _INTERRUPTED:
@@ -162,6 +165,7 @@ def run(arguments: list[str] | None = None) -> None:
         _say(message)
         sys.exit(code)
     finally:
+        sys.unraisablehook = unraisable
         for number in ours:  # there is nothing left to write
             signal.signal(number, signal.SIG_DFL)
 
@@ -179,6 +183,17 @@ def _end_gently() -> list[signal.Signals]:
             signal.signal(number, _interrupt)
             ours.append(number)
     return ours
+
+
+def _stop_again(lost: sys.UnraisableHookArgs) -> None:
+    """A stop that reached Python inside code that cannot pass it on, and drops it, comes again a moment later."""
+    if lost.exc_type is KeyboardInterrupt:
+        ours = signal.getsignal(signal.SIGTERM) is _interrupt
+        again = threading.Timer(0.05, interrupt_main, [signal.SIGTERM if ours else signal.SIGINT])
+        again.daemon = True
+        again.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _interrupt(*_: object) -> None:

@@ -65,6 +65,7 @@ class LabelSet:
         "given",
         "letters",
         "lowered",
+        "names",
         "numeric_options",
         "shown",
         "upper",
@@ -76,6 +77,7 @@ class LabelSet:
         self.exact = _unique((label, i) for i, label in enumerate(self.shown))
         self.lowered = _unique((key(label), i) for i, label in enumerate(self.shown))
         self.by_shape = _unique((key(shape(label)), i) for i, label in enumerate(self.shown))
+        self.names = self.lowered.keys() | self.by_shape.keys()
         self.cased = any(label.lower() != label.upper() for label in self.shown)
         self.upper = self.cased and all(label == label.upper() for label in self.shown)
         self.digits = all(label.isdecimal() for label in self.shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from clika_client.answers.rules.labels import AMBIGUOUS, label_set
 from clika_client.answers.rules.normalise import clean, core, lower
@@ -12,6 +12,7 @@ from clika_client.answers.rules.result import Answer
 from clika_client.answers.rules.spellings import Spelled, spelled
 
 _LIKE_LABEL = re.compile(r"[a-z][.):\]]")
+_AFTER_LABELS = frozenset(".):]")
 
 
 class Question:
@@ -38,7 +39,7 @@ class Question:
         self.choices = tuple(choices)
         self.cores = tuple(core(clean(c)) or lower(c.strip()) for c in choices)
         """Lower-case plain text of each option."""
-        numeric = numeric or any(c and c.replace(".", "").isdecimal() for c in self.cores)
+        numeric = numeric or any(map(_is_number, self.cores))
         self.labels = label_set(tuple(labels), numeric)
         self.by_core: dict[str, int] = {}
         for index, text in enumerate(self.cores):
@@ -46,14 +47,14 @@ class Question:
                 self.by_core[text] = AMBIGUOUS if text in self.by_core else index
         self.clash = frozenset(
             text
-            for text, index in self.by_core.items()
-            if (named := self.labels.lowered.get(text, self.labels.by_shape.get(text))) is not None and named != index
+            for text in self.labels.names & self.by_core.keys()
+            if self.labels.lowered.get(text, self.labels.by_shape.get(text)) != self.by_core[text]
         )
         """Texts that are one option's text and another option's label: alone, they name nothing."""
-        self.like_labels = any(_LIKE_LABEL.match(text) for text in self.cores)
+        self.like_labels = any([text[1:2] in _AFTER_LABELS and _LIKE_LABEL.match(text) for text in self.cores])
         """Whether an option's own text begins as a labelled option does: `a. m.`"""
-        self.answers = tuple(Answer(i, None, "label") for i in range(len(self.cores)))
-        self.text_answers = tuple(Answer(i, None, "label-text") for i in range(len(self.cores)))
+        self.answers = _answers(len(self.cores), "label")
+        self.text_answers = _answers(len(self.cores), "label-text")
         self.loose_cache: dict[str, int] | None = None
         self.spelled_cache: Spelled | None = None
 
@@ -67,6 +68,15 @@ class Question:
     def begins(self, text: str) -> bool:
         """Whether some option's text goes on after `text`."""
         return any(own.startswith(text) and own != text for own in self.cores)
+
+
+def _is_number(text: str) -> bool:
+    return (text[:1].isdecimal() or text[:1] == ".") and text.replace(".", "").isdecimal()
+
+
+@cache
+def _answers(count: int, rule: str) -> tuple[Answer, ...]:
+    return tuple(Answer(i, None, rule) for i in range(count))
 
 
 @lru_cache(maxsize=16_384)
