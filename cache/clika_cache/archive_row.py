@@ -34,7 +34,7 @@ MODEL = 1
 """The place of the model's number in a row."""
 _ROLES = ("system", "user", "assistant")
 _decoder = json.JSONDecoder()
-_decode, _scan = _decoder.decode, _decoder.scan_once
+_decode, _scan = _decoder.decode, _decoder.raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _identities: dict[str, str | None] = {}
 
@@ -112,8 +112,8 @@ def _check_types(where: str, row: dict[str, Any]) -> None:
 def _value(text: str) -> Any:
     """What `json.loads` returns, without looking for blanks first, which are in no line of ours."""
     try:
-        value, end = _scan(text, 0)
-    except StopIteration:
+        value, end = _scan(text)
+    except ValueError:
         return _decode(text)
     return value if text[end:] in ("", "\n") else _decode(text)
 
@@ -131,7 +131,7 @@ def _values(where: str, row: dict[str, Any], prompt: str, as_it_is: bool) -> lis
     (source, text, finish, thinking, *counts, cost, served, fingerprint, raw, latency, at, figures) = map(
         row.get, _PLAIN
     )
-    texts = (source or "own", text, finish, thinking, served, fingerprint, raw)
+    texts: tuple[Any, ...] = (source or "own", text, finish, thinking, served, fingerprint, raw)
     if not as_it_is:
         texts = tuple(map(storable.text, texts))
     source, text, finish, thinking, served, fingerprint, raw = texts
