@@ -12,7 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -236,6 +237,31 @@ def test_a_question_is_claimed_by_one_until_its_reply_is_stored(tmp_path: Path) 
         assert second.claims.take(keys[2:6]).mine == set(keys[2:6])
         second.close()
         assert one.connection.execute("SELECT count(*) FROM claims").fetchone() == (0,)
+
+
+def test_a_question_answered_while_another_process_waits_for_the_file_is_not_asked_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (0).to_bytes(16)
+    with Database(tmp_path / "c.db") as one, Database(tmp_path / "c.db") as two:
+        first, second = Writer(one), Claims(two)
+        assert first.claims.take([key]).mine == {key}
+        own = two.twin()
+        writing = own.writing
+
+        @contextmanager
+        def late() -> Iterator[sqlite3.Connection]:
+            first.put(reply(0))
+            first.flush()
+            with writing() as connection:
+                yield connection
+
+        monkeypatch.setattr(own, "writing", late)
+        monkeypatch.setattr(second, "_own", own)
+        taken = second.take([key])
+        assert (taken.answered, taken.mine) == ({key}, frozenset())
+        first.close()
+        own.close()
 
 
 def test_claims_of_a_killed_process_are_taken_over_at_once_and_of_a_silent_one_later(tmp_path: Path) -> None:

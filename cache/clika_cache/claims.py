@@ -62,9 +62,10 @@ class Claims:
         with self._mutex:
             if self._own is None:
                 self._own = self._database.twin()
-            answered = frozenset(_some(self._own, "SELECT key FROM completions WHERE key IN ({marks})", keys))
-            wanted = [k for k in keys if k not in answered]
             with self._own.writing() as connection:
+                # Within the lock: an answer that is stored takes its claim away with it.
+                answered = frozenset(_some(self._own, "SELECT key FROM completions WHERE key IN ({marks})", keys))
+                wanted = [k for k in keys if k not in answered]
                 self._introduce(connection)
                 held = {
                     k: str(name)
