@@ -10,6 +10,7 @@ import pytest
 from clika import clika
 from simulated import answers, gold
 
+from clika_client.cli.power_cmd import _sentences
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.metrics.significance import mcnemar_exact
 from clika_client.scoring.power import plan
@@ -56,6 +57,17 @@ def test_stored_answers_replace_the_assumptions() -> None:
     # The two models share nothing in the simulation but chance; languages of one model share difficulty.
     assert abs(found.between_models) < 0.06
     assert found.between_languages > 0.2
+
+
+def test_what_the_stored_answers_cannot_tell_is_assumed_and_said() -> None:
+    """Answers in one language tell nothing of several."""
+    one = plan("s", 400, 5, None, a_part(400, 1))
+    several = plan("s", 400, 5, None, a_part(400, 3))
+    assert (one.stored, one.languages_assumed, several.languages_assumed) == (2, True, False)
+    assert one.between_languages == plan("s", 400, 5, None).between_languages > 0
+    assert "(assumed: no two models have answers in two languages)" in _sentences(one)[-1]
+    assert "assumed" not in _sentences(several)[-1]
+    assert "between languages" not in _sentences(plan("s", 400, 1, None))[-1]
 
 
 def test_the_power_it_promises_is_the_power_there_is() -> None:

@@ -107,10 +107,12 @@ def _sentences(p: Power) -> list[str]:
     where = (
         f"From {p.stored} rows of stored answers to this set"
         if p.stored
-        else "Assumed, as no two models' answers to this set are stored"
+        else "Assumed, as no answers of two models to this set are stored that a correlation could be taken from"
     )
-    said.append(
-        f"{where}: accuracy {p.accuracy:.2f}, correlation of two models' answers {p.between_models:.2f}, of their "
-        f"differences between languages {p.between_languages:.2f}, design effect of clusters {p.design_effect:.2f}."
-    )
-    return said
+    facts = [f"accuracy {p.accuracy:.2f}", f"correlation of two models' answers {p.between_models:.2f}"]
+    if p.languages > 1:
+        assumed = " (assumed: no two models have answers in two languages)" if p.stored and p.languages_assumed else ""
+        facts.append(f"of their differences between languages {p.between_languages:.2f}{assumed}")
+    if p.clusters:
+        facts.append(f"design effect of clusters {p.design_effect:.2f}")
+    return [*said, f"{where}: {', '.join(facts)}."]

@@ -59,6 +59,8 @@ class Power:
     """Probability of finding `effect` in the mean over the languages."""
     items_needed: int | None = None
     """Items at which `effect` in the mean is found four times out of five."""
+    languages_assumed: bool = False
+    """No two models' answers in two languages are stored: `between_languages` is the assumed middle."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; fractions."""
@@ -82,6 +84,8 @@ def plan(
         ASSUMED_ACCURACY, ASSUMED_MODELS, ASSUMED_LANGUAGES,
         1 + ASSUMED_ICC * (_size(units) - 1) if clustered else 1.0, 0,
     )  # fmt: skip
+    unknown = math.isnan(tongues)
+    tongues = ASSUMED_LANGUAGES if unknown else tongues
     variance = 2 * accuracy * (1 - accuracy) * (1 - models) * effect_of_design / max(items, 1)
     of_mean = variance * (1 + (languages - 1) * tongues) / max(languages, 1)
     found = (
@@ -95,7 +99,7 @@ def plan(
         needed = math.ceil(items * of_mean * ((quantile(LEVEL) + quantile(2 * POWER - 1)) / effect) ** 2)
     return Power(
         name, items, languages, groups if clustered else None, accuracy, models, tongues, effect_of_design, rows,
-        *found, _detectable(math.sqrt(of_mean), LEVEL), effect, power, needed,
+        *found, _detectable(math.sqrt(of_mean), LEVEL), effect, power, needed, unknown or not rows,
     )  # fmt: skip
 
 
@@ -114,7 +118,10 @@ def _size(units: npt.NDArray[np.int64]) -> float:
 
 
 def _measured(blocks: Sequence[AnswerGrid], part: ScoredSet) -> tuple[float, float, float, float, int] | None:
-    """(accuracy, correlation between models, between languages, design effect, rows); None without two rows."""
+    """(accuracy, correlation between models, between languages, design effect, rows); None without two such models.
+
+    NaN for the languages where no two models have two in common.
+    """
     right = [np.where(received(b.answers), correct(b.answers, part.gold), np.nan).astype(np.float64) for b in blocks]
     if len(right) < 2:
         return None
@@ -133,7 +140,8 @@ def _measured(blocks: Sequence[AnswerGrid], part: ScoredSet) -> tuple[float, flo
     middle = [_middle(values) for values in (models, tongues, effects)]
     if math.isnan(middle[0]):
         return None
-    return accuracy, middle[0], 0.0 if math.isnan(middle[1]) else max(middle[1], 0.0), max(1.0, middle[2]), len(blocks)
+    tongue = middle[1] if math.isnan(middle[1]) else max(middle[1], 0.0)
+    return accuracy, middle[0], tongue, max(1.0, middle[2]), len(blocks)
 
 
 def _middle(values: Sequence[float]) -> float:
