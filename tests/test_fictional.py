@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clika_client.answers.open.named import Matcher
 from clika_client.common.errors import UserError
 from clika_client.conductivity.ceiling import Copier
-from clika_client.conductivity.matching import Matcher
 from clika_client.sets import atlas, fictional
 from clika_client.sets.fictional.language import Spelling, name_wording
 from clika_client.sets.fictional.names import CODAS, CONSONANTS, VOWELS, _letters, invent, spell

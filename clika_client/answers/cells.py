@@ -15,6 +15,8 @@ from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.answers.open.cell import OPEN, coded, read_replies
 from clika_client.answers.open.cell import REASONS as OPEN_REASONS
 from clika_client.answers.open.judged import judge_of, overlay
+from clika_client.answers.open.named import NAMED, Matcher, names_offered, read_named
+from clika_client.answers.open.named import VERSION as NAMED_VERSION
 from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
@@ -127,6 +129,9 @@ def _read(
         golds = [probe_set.probes[cell.key.language][int(i)].gold for i in replies.positions]
         return coded(found, golds, probe_set.languages, REASONS)
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
+    if reading == NAMED:
+        names = names_offered(probe_set.probes[cell.key.language])
+        return read_named(Matcher(names, cell.key.language), names, probes, replies.texts, REASONS)
     return read_texts(
         replies.texts,
         cell.labels,
@@ -143,10 +148,10 @@ def reading_for(ask: str, reading: str) -> str:
     if ask == "logprobs":
         return PROBABILITIES
     if ask == OPEN:
-        return reading if judge_of(reading) is not None else OPEN
+        return reading if reading == NAMED or judge_of(reading) is not None else OPEN
     if ask == "likelihood":
         return reading if reading in NORMALISATIONS else HEADLINE
-    own = reading in NORMALISATIONS or reading == OPEN or judge_of(reading) is not None
+    own = reading in NORMALISATIONS or reading in (OPEN, NAMED) or judge_of(reading) is not None
     return "standard" if own else reading
 
 
@@ -242,6 +247,8 @@ def reading_stamp(reading: str) -> str:
         return f"{reading}@1"
     if reading == OPEN:
         return f"{OPEN}@{OPEN_VERSION}"
+    if reading == NAMED:
+        return f"{NAMED}@{NAMED_VERSION}"
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
 

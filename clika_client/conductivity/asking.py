@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clika_cache import canonical
-from clika_client.answers.cells import read_cell
+from clika_client.answers.cells import read_cell, reading_stamp
+from clika_client.answers.open.named import NAMED
 from clika_client.asking.plan import Plan
 from clika_client.asking.run import PreparedRun, RunResult, SilentListener
 from clika_client.asking.workers import Event
@@ -22,15 +23,16 @@ from clika_client.store.store import Store
 from clika_providers import Provider
 
 FORMS: tuple[Form, ...] = ("text", "choice")
+FREE_READING = reading_stamp(NAMED)
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentReply:
-    """What came back for one question: the text, or the choice with the highest probability."""
+    """What came back for one question."""
 
     text: str
     choice: int | None = None
-    """Index into the question's choices; None for a free-text answer, which is read when it is scored."""
+    """Index into the question's choices; None for no answer, or a free one that names what other questions offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class ExperimentReplies:
     """Digest of the material's folder."""
     form: Form
     by_id: Mapping[str, ExperimentReply]
+    reading: str = ""
+    """With its version, the reading that free replies were read by; by another one their choices do not count."""
 
 
 Progress = Callable[[int, int], None]
@@ -100,19 +104,19 @@ def _unfinished(spec: str, result: RunResult) -> ClikaError:
 def replies(
     store: Store, run_id: str, sets: Sequence[QuestionSet], form: Form, material: str, spec: str, identity: str
 ) -> ExperimentReplies:
-    """What a finished run stored: the text of free answers, the choice that is read from others."""
+    """What a finished run stored: each reply and the choice that it is read as, a free one by the name it gives."""
     asked = {set_digest(one.probe_set): one for one in sets}
     by_id: dict[str, ExperimentReply] = {}
     for cell in store.cells(run_id):
         one = asked[store.set_digest(cell.key.set_id)]
         questions = one.questions[cell.key.language]
         found = store.replies(cell)
-        choices = None if form == "text" else read_cell(store, cell, "standard", one.probe_set).choices
+        choices = read_cell(store, cell, NAMED if form == "text" else "standard", one.probe_set).choices
         for position, text in zip(found.positions.tolist(), found.texts, strict=True):
-            chosen = None if choices is None or choices[position] < 0 else int(choices[position])
+            chosen = None if choices[position] < 0 else int(choices[position])
             by_id[questions[position].question_id] = ExperimentReply(text, chosen)
     ordered = [q.question_id for one in sets for some in one.questions.values() for q in some]
-    return ExperimentReplies(spec, identity, material, form, {key: by_id[key] for key in ordered})
+    return ExperimentReplies(spec, identity, material, form, {key: by_id[key] for key in ordered}, FREE_READING)
 
 
 def save(replies: ExperimentReplies, path: Path) -> None:
@@ -122,6 +126,7 @@ def save(replies: ExperimentReplies, path: Path) -> None:
         "identity": replies.identity,
         "material": replies.material,
         "form": replies.form,
+        "reading": replies.reading,
         "replies": {key: [reply.text, reply.choice] for key, reply in replies.by_id.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +140,7 @@ def load(path: Path, material: str) -> ExperimentReplies | None:
     try:
         doc = json.loads(path.read_text("utf-8"))
         by_id = {key: ExperimentReply(text, choice) for key, (text, choice) in doc["replies"].items()}
-        found = ExperimentReplies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id)
+        found = ExperimentReplies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id, doc.get("reading", ""))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
     if found.material != material:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clika_client.answers.open.named import Matcher
 from clika_client.common.errors import UserError
 from clika_client.conductivity import asking
 from clika_client.conductivity.answerer import Answerer, name
@@ -26,7 +27,6 @@ from clika_client.conductivity.ceiling import with_copied
 from clika_client.conductivity.certainty import TeachingDifference, Xrr, json_number, paired_shares, xrr
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.gate import Count
-from clika_client.conductivity.matching import Matcher
 from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.question_sets import QuestionSet, question_set
 from clika_client.conductivity.score import split_by_likeness

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from clika_client.answers.open.named import Matcher
 from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply
-from clika_client.conductivity.matching import Matcher
+from clika_client.conductivity.asking import FREE_READING, ExperimentReplies, ExperimentReply
 from clika_client.conductivity.material import TEST, ExperimentQuestion, Material, Pair
 
 Numbers = npt.NDArray[np.int64]
@@ -74,8 +74,15 @@ def read_names(replies: ExperimentReplies, questions: Sequence[ExperimentQuestio
         return Given(())
     names = list(dict.fromkeys(name for q in questions for name in (q.answer, *q.choices)))
     matcher = Matcher(names, language)
-    matches = [matcher.match(reply.text).index for reply in found]
-    return Given(tuple(None if index is None else names[index] for index in matches))
+    kept = replies.reading == FREE_READING
+
+    def named(question: ExperimentQuestion, reply: ExperimentReply) -> str | None:
+        if kept and reply.choice is not None:
+            return question.choices[reply.choice]
+        index = matcher.match(reply.text).index
+        return None if index is None else names[index]
+
+    return Given(tuple(named(q, reply) for q, reply in zip(questions, found, strict=True)))
 
 
 def trial(material: Material, pair: Pair, after: ExperimentReplies, before: ExperimentReplies | None) -> Trial:

@@ -1,12 +1,23 @@
 """Which name a free-text answer gives: inflected forms count, other names and ordinary words do not."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clika_client.conductivity.matching import Matcher
+from clika_client.answers.cells import REASONS
+from clika_client.answers.open.named import Matcher
+from clika_client.conductivity import asking
+from clika_client.conductivity.build import TeachingPlan, build
+from clika_client.conductivity.material import TEST
+from clika_client.conductivity.question_sets import sets_of_parts
+from clika_client.conductivity.trials import read_names
 from clika_client.sets import fictional
 from clika_client.sets.fictional.inflection import inflection
+from clika_client.store.store import Store
+from clika_providers import MockProvider
 
 POLISH = ("Mitozja", "Wiwidora", "Galaktyka", "Kosmoluks")
 RUSSIAN = ("Мифосия", "Вивидора", "Галактис", "Этериум", "Этера", "Старая Крепость")
@@ -117,3 +128,33 @@ def test_languages_that_do_not_inflect_names_have_no_rule() -> None:
     assert not inflection("vi").inflects
     assert inflection("pl").inflects
     assert inflection("he").before
+
+
+def test_a_free_answer_is_a_stored_reading_like_every_other(tmp_path: Path) -> None:
+    """Asked, read once and kept: what the store holds is what the score counts, and what reading anew would find."""
+    made = build(TeachingPlan(("de",), k=4, continents=4, places=2))
+    said = {q.text: f"Ja: {q.answer}." for q in made.asked("de", TEST)}
+    silent, other = list(said)[:2]
+    elsewhere = next(q.answer for q in made.asked("de", TEST) if q.answer not in said[other])
+    said |= {silent: "Das weiß niemand.", other: f"{elsewhere}!"}
+    database = tmp_path / "replies.db"
+    provider = MockProvider(lambda request: said[request.messages[-1].content], name="m")
+    replies = asking.ask(
+        provider, sets_of_parts(made.asked("de", TEST), "text"), "text", database=database, material="x"
+    )
+    with Store(database, read_only=True) as store:
+        (cell,) = store.cells()
+        kept = store.reading(cell, "named@1")
+        assert kept is not None
+        choices, reasons = kept
+        golds = [probe.gold for probe in store.probe_set(cell.key.set_id).probes["de"]]
+    questions = made.asked("de", TEST)
+    right = [choice == gold for choice, gold in zip(choices.tolist(), golds, strict=True)]
+    assert right == [q.text not in (silent, other) for q in questions]
+    assert [REASONS[code] for code in reasons.tolist()].count("none") == 1
+    asking.save(replies, tmp_path / "replies.json")
+    assert asking.load(tmp_path / "replies.json", "x") == replies
+    named = read_names(replies, questions, "de").names
+    assert named == read_names(replace(replies, reading="named@0"), questions, "de").names
+    assert named.count(None) == 1
+    assert elsewhere in named
