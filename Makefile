@@ -15,11 +15,12 @@ CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/clika-client
 SERVERS ?= $(CACHE)/test-servers
 WHEELS ?= $(CACHE)/wheels
 
-# Compiled modules are kept, also where the environment says no: every worker and every process that a test starts would
-# compile the tests and the program anew.
+# pip compiles no module beforehand (--no-compile): most of torch, ray and pandas is never imported, and compiling all of it
+# takes longer than downloading it. What is imported is compiled and kept, also where the environment says no: every worker
+# and every process that a test starts would compile the tests and the program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install test harnesses check coverage demo demo-model docs lock bench fuzz audit clean
+.PHONY: help install packages test harnesses check coverage demo demo-model docs lock bench fuzz audit clean
 
 help:
 	@echo "make test     install everything and run the whole test suite"
@@ -34,27 +35,30 @@ help:
 
 $(VENV)/.core: requirements/core.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --require-hashes -r requirements/core.txt
-	$(PIP) install --require-hashes -r requirements/build.txt
-	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) install --no-compile --require-hashes -r requirements/core.txt
+	$(PIP) install --no-compile --require-hashes -r requirements/build.txt
+	$(PIP) install --no-compile --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.local: $(VENV)/.core requirements/local.txt tools/build_llama.sh
+$(VENV)/.wheel: $(VENV)/.core tools/build_llama.sh
 	PYTHON=$(abspath $(BIN)/python) sh tools/build_llama.sh $(WHEELS)
+	@touch $@
+
+$(VENV)/.local: $(VENV)/.wheel requirements/local.txt
 	awk '/^[^ #]/ { wanted = !/^llama-cpp-python==/ } wanted' requirements/local.txt > $(VENV)/local-deps.txt
-	$(PIP) install --require-hashes -r $(VENV)/local-deps.txt
-	$(PIP) install --no-deps --no-index --find-links $(WHEELS) llama-cpp-python==0.3.36
+	$(PIP) install --no-compile --require-hashes -r $(VENV)/local-deps.txt
+	$(PIP) install --no-compile --no-deps --no-index --find-links $(WHEELS) llama-cpp-python==0.3.36
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-compile --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # The sources of atlas, so that tests build it from them again; holidays works with the newer python-dateutil of the core,
 # which it does not allow yet, so that its own requirements are left out.
 $(VENV)/.atlas: $(VENV)/.dev requirements/atlas.txt
 	awk '/^[^ #]/ { wanted = !/^(babel|python-dateutil|six)==/ } wanted' requirements/atlas.txt > $(VENV)/atlas-sources.txt
-	$(PIP) install --require-hashes --no-deps -r $(VENV)/atlas-sources.txt
+	$(PIP) install --no-compile --require-hashes --no-deps -r $(VENV)/atlas-sources.txt
 	@touch $@
 
 # Servers written by others that the tests talk to; without npm those tests skip and say so.
@@ -66,11 +70,19 @@ $(VENV)/.servers: $(VENV)/.core tests/servers/package.json
 
 # torch is left out of the lock: its CPU and GPU builds share a version but not a hash.
 $(VENV)/.teach: $(VENV)/.core requirements/teach.txt
-	$(PIP) install "$(TORCH)"
-	$(PIP) install --require-hashes --no-deps -r requirements/teach.txt
+	$(PIP) install --no-compile "$(TORCH)"
+	$(PIP) install --no-compile --require-hashes --no-deps -r requirements/teach.txt
 	@touch $@
 
-install: $(VENV)/.local $(VENV)/.dev $(VENV)/.atlas $(VENV)/.teach $(VENV)/.servers
+# llama.cpp is compiled while packages are downloaded; of pip only one may write into the environment at a time.
+install: $(VENV)/.core
+	@$(MAKE) --no-print-directory -j3 $(VENV)/.wheel $(VENV)/.servers packages
+	@$(MAKE) --no-print-directory $(VENV)/.local
+
+packages: $(VENV)/.core
+	@$(MAKE) --no-print-directory $(VENV)/.dev
+	@$(MAKE) --no-print-directory $(VENV)/.atlas
+	@$(MAKE) --no-print-directory $(VENV)/.teach
 
 test: install
 	$(BIN)/python -m pytest $(SHARED)
