@@ -8,6 +8,7 @@ is needed, is English for the first five, X for the rest.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def metric_table() -> list[dict[str, str]]:
             "JSON field": f"`{field}`",
             "formula": metric.formula,
             "null when": metric.null_when,
-            "toy value": "null" if value != value else f"{value:.6f}",
+            "toy value": "null" if math.isnan(value) else f"{value:.6f}",
         }
         for metric, field, value in entries
     ]

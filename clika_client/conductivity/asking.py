@@ -140,7 +140,9 @@ def load(path: Path, material: str) -> ExperimentReplies | None:
     try:
         doc = json.loads(path.read_text("utf-8"))
         by_id = {key: ExperimentReply(text, choice) for key, (text, choice) in doc["replies"].items()}
-        found = ExperimentReplies(doc["model"], doc["identity"], doc["material"], doc["form"], by_id, doc.get("reading", ""))
+        found = ExperimentReplies(
+            doc["model"], doc["identity"], doc["material"], doc["form"], by_id, doc.get("reading", "")
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
     if found.material != material:

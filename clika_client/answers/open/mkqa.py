@@ -7,6 +7,7 @@ an answer accepts the empty text.
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections import Counter
@@ -101,7 +102,7 @@ def summary(exact: Sequence[float], f1: Sequence[float], answerable: Sequence[bo
     """Means over all questions, and over those that have an answer or none; NaN for none of a kind."""
 
     def mean(values: Sequence[float]) -> float:
-        return round(100.0 * sum(values) / len(values), 2) if values else float("nan")
+        return round(100.0 * sum(values) / len(values), 2) if values else math.nan
 
     have = [exact[i] for i, can in enumerate(answerable) if can]
     lack = [exact[i] for i, can in enumerate(answerable) if not can]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,6 @@ from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Scores
 
-NAN = float("nan")
 SHOWN = ("ra_unclipped", "en_co", "en_co_chance_corrected")
 _SUMMARY = (
     ("anchor_ra", "RA, anchor"),
@@ -25,9 +25,9 @@ _SUMMARY = (
 class Entry:
     """One figure of a table."""
 
-    value: float = NAN
-    low: float = NAN
-    high: float = NAN
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
     best: bool = False
     grey: bool = False
     """It measures a habit, or belongs to a row that is not ranked."""

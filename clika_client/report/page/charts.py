@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -191,7 +192,12 @@ def _rows(field: str, order: Sequence[str], axis: Spec | None = MappingProxyType
 def _point(figure: Sequence[float], **names: str) -> dict[str, Any]:
     """A datum with the ends of its interval, which are the value itself where there are none."""
     value, low, high = figure
-    return {**names, "value": value, "low": value if low != low else low, "high": value if high != high else high}
+    return {
+        **names,
+        "value": value,
+        "low": value if math.isnan(low) else low,
+        "high": value if math.isnan(high) else high,
+    }
 
 
 def _named(line: LanguageLine) -> str:

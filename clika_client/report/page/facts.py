@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,7 +132,7 @@ def language_lines(rows: Sequence[TableRow]) -> list[LanguageLine]:
         ]
         order = sorted(cells, key=lambda label: -cells[label].accuracy)
         mean = sum(cell.accuracy for cell in cells.values()) / len(cells)
-        gap = sum(gaps) / len(gaps) if gaps else float("nan")
+        gap = sum(gaps) / len(gaps) if gaps else math.nan
         found.append(LanguageLine(tag, language_name(tag), mean, gap, order[0], order[-1], cells))
     return sorted(found, key=lambda line: -line.mean)
 
@@ -184,7 +185,7 @@ def pairs_to_open(facts: Sequence[TableFacts], shown_at_once: int) -> dict[str, 
         chapter.key: [
             {
                 "languages": [shown(tag) for tag in row.summary.languages],
-                "values": [[None if v != v else round(float(v), 2) for v in line] for line in row.summary.pairs],
+                "values": [[None if math.isnan(v) else round(float(v), 2) for v in line] for line in row.summary.pairs],
                 "steps": STEPS,
             }
             for row in chapter.table.rows[shown_at_once:]
@@ -195,7 +196,7 @@ def pairs_to_open(facts: Sequence[TableFacts], shown_at_once: int) -> dict[str, 
 
 def spell(value: float, places: int = 2) -> str:
     """A figure without its leading zero; a dash where undefined."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return "–"
     text = f"{value:.{places}f}"
     text = text if abs(float(text)) >= 1 else text.replace("0.", ".", 1)
@@ -205,12 +206,12 @@ def spell(value: float, places: int = 2) -> str:
 def spell_figure(figure: Figure | Sequence[float]) -> str:
     """A figure with its interval."""
     value, low, high = figure
-    return spell(value) if low != low else f"{spell(value)} [{spell(low)}, {spell(high)}]"
+    return spell(value) if math.isnan(low) else f"{spell(value)} [{spell(low)}, {spell(high)}]"
 
 
 def p_value(value: float) -> str:
     """A p-value as papers print it."""
-    return "–" if value != value else "< .001" if value < 0.001 else spell(value, 3)
+    return "–" if math.isnan(value) else "< .001" if value < 0.001 else spell(value, 3)
 
 
 def points(estimate: Any) -> str:

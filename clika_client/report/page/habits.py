@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -38,6 +39,6 @@ def habits(row: TableRow) -> Habits:
 
 def _mean_and_worst(values: dict[str, float]) -> tuple[float, float, str]:
     if not values:
-        return float("nan"), float("nan"), ""
+        return math.nan, math.nan, ""
     worst = max(values, key=lambda tag: values[tag])
     return sum(values.values()) / len(values), values[worst], worst if values[worst] > 0 else ""

@@ -7,6 +7,7 @@ observed, but smaller or larger, one asks how often a distance as small, or as l
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -34,7 +35,7 @@ def _ends(parts: Floats, level: float, df: float) -> tuple[float, float]:
     values, others = parts[:, 0], parts[:, 1:]
     found, units = float(np.abs(values).sum() / 2), others.shape[-1]
     if np.isnan(parts).any() or units < 2:
-        return (float("nan"), float("nan")) if np.isnan(found) else (0.0, 1.0)
+        return (math.nan, math.nan) if np.isnan(found) else (0.0, 1.0)
     deviations = others - values[:, None]
     spread, vectors = np.linalg.eigh(deviations @ deviations.T * (units - 1) / units)
     wider = quantile(level, df) / quantile(level) if df >= 1 else np.inf
