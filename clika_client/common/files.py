@@ -12,9 +12,10 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, with the suffix of `path`, which takes its place when all went well.
 
-    What stood there before stays until then, and nothing half-written is left behind. Raises OSError.
+    What stood there before stays until then, and nothing half-written is left behind. Processes that write the same
+    file do not meet: the last one's stays. Raises OSError.
     """
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
         os.replace(part, path)

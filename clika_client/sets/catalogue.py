@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 from clika_client.common.paths import home
 from clika_client.sets.benchmarks import kept, table
 from clika_client.sets.probes import ProbeSet
@@ -181,16 +181,11 @@ def save_registry(registry: Registry) -> None:
             for name, entry in registry.files.items()
         },
     }
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            temporary = Path(file.name)
-            json.dump(doc, file, ensure_ascii=False, indent=1)
-        temporary.replace(path)
+        with replacing(path) as part:
+            part.write_text(json.dumps(doc, ensure_ascii=False, indent=1), encoding="utf-8")
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         cure = "set CLIKA_HOME to a folder you can write to"
         raise UserError(f"{path}: cannot keep the registered sets here: {error.strerror}; {cure}") from None
 

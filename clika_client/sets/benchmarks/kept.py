@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import struct
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 from clika_client.common.paths import home
 from clika_client.sets.benchmarks.load import LoadedBenchmark, load
 from clika_client.sets.benchmarks.table import Benchmark, benchmark
@@ -132,19 +132,13 @@ def remove(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _replaced(target: Path) -> Iterator[tempfile._TemporaryFileWrapper[bytes]]:
+def _replaced(target: Path) -> Iterator[BinaryIO]:
     """A file that takes its place when all of it is written, or never."""
-    temporary: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=target.parent, delete=False) as out:
-            temporary = Path(out.name)
+        with replacing(target) as part, part.open("wb") as out:
             yield out
-        os.replace(temporary, target)
     except OSError as error:
         raise UserError(
             f"{target}: cannot be written: {error.strerror}; set CLIKA_HOME to a folder you can write to"
         ) from None
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
