@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import mmap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from clika import clika
@@ -14,7 +17,7 @@ from clika import clika
 import clika_client
 from clika_client.asking.plan import Asking
 from clika_client.common.errors import UserError
-from clika_client.scoring import shards
+from clika_client.scoring import put_aside, shards
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.records import Scores
@@ -135,23 +138,61 @@ def test_a_question_in_two_shards_counts_once_with_the_reply_of_the_first(tmp_pa
     assert figures(score_shards([two, one], options=OPTIONS)) == figures(score_shards([two], options=OPTIONS))
 
 
-def test_of_each_reply_two_bytes_are_held_and_rows_that_were_asked_the_same_share_one_array_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def owner(array: Any) -> Any:
+    """Whose memory an array shows."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array.obj if isinstance(array, memoryview) else array
+
+
+@pytest.mark.parametrize("settings", [{}, {"repeats": 2}, {"ask": "logprobs"}])
+def test_nothing_of_a_reply_stays_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
+    """Whatever is as large as the replies lies in a file, and is given back after every row."""
     held: list[LoadedAnswers] = []
 
     def keep(loaded: LoadedAnswers, options: Options, **more: Any) -> Scores:
         held.append(loaded)
         return scored(loaded, options, **more)
 
+    def say(request: Request) -> Completion:
+        odds = (-3.0, -1.0, -2.0, -2.5) if request.mode == "logprobs" else None
+        return Completion("ABCD"[len(request.messages[-1].content) % 4], choice_logprobs=odds)
+
     monkeypatch.setattr(shards, "scored", keep)
-    given = [sharded(asked(tmp_path / f"{name}.db", model(name, wrong))) for name, wrong in (("a", 5), ("b", 3))]
+    given = [sharded(asked(tmp_path / f"{name}.db", MockProvider(say, name=name), **settings)) for name in "ab"]
     score_shards(given, options=OPTIONS)
-    arrays = [a for block in held[0].blocks for a in (block.answers, block.reasons, block.asked)]
-    owners = {id(owner): owner.nbytes for a in arrays for owner in (a if a.base is None else a.base,)}
-    replies = sum(block.answers.size for block in held[0].blocks)
-    assert len(held[0].blocks) == 2
-    assert sum(owners.values()) == 2 * replies + replies / 2
+    blocks = held[0].blocks
+    arrays = [a for b in blocks for a in (b.answers, b.reasons, b.asked, b.shown, b.scores, *(b.again or ()))]
+    kept = [a for a in arrays if a is not None]
+    assert len(kept) == 2 * {"repeats": 6, "ask": 4}.get(next(iter(settings), ""), 3)
+    assert all(isinstance(owner(a), mmap.mmap) for a in kept)
+    before = [a.tolist() for a in kept]
+    held[0].release()
+    assert [a.tolist() for a in kept] == before
+
+
+def test_no_room_for_answers_is_told_before_any_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = sharded(asked(tmp_path / "c.db", model("a", 5)))
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(UserError, match=r"cannot be put aside in .*No space left on device; set TMPDIR"):
+        score_shards([shard], options=OPTIONS)
+
+
+@pytest.mark.parametrize("held_in_memory", [1, 1 << 20])
+def test_what_is_put_aside_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch, held_in_memory: int) -> None:
+    monkeypatch.setattr(put_aside, "_IN_MEMORY", held_in_memory)
+    arrays = [np.arange(n * 3, dtype=np.float64).reshape(n, 3) / 7 for n in (4, 0, 2)]
+    with put_aside.Shelf() as shelf:
+        kept = [shelf.put({"ra": array}) for array in arrays]
+        for array, found in reversed(list(zip(arrays, kept, strict=True))):
+            assert list(found) == ["ra"]
+            assert np.array_equal(found["ra"], array)
 
 
 def test_what_is_no_shard_or_was_changed_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ Compare Mishra et al., arXiv 2509.04032, who set agreement within a model agains
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +39,13 @@ class _Counts:
     both: Floats
 
 
-def beside_others(part: ScoredSet, measured: Sequence[Measured], options: Options) -> list[BesideOthers | None]:
-    """Per row, its own corrected consistency and that with other models, over the languages that allow both."""
+def beside_others(
+    part: ScoredSet, measured: Sequence[Measured], options: Options, release: Callable[[], None]
+) -> list[BesideOthers | None]:
+    """Per row, its own corrected consistency and that with other models, over the languages that allow both.
+
+    `release` is called when a language is done with (see `load.LoadedAnswers`).
+    """
     rows = [m.figures for m in measured]
     found: list[list[tuple[Floats, Floats, int]]] = [[] for _ in rows]
     able = [i for i, row in enumerate(rows) if row.anchor is not None and not row.flags[row.anchor]]
@@ -61,6 +66,7 @@ def beside_others(part: ScoredSet, measured: Sequence[Measured], options: Option
             own = corrected[place].copy()  # not a view, which would keep the counts of all models
             if mates.size and not np.isnan(own[0]):
                 found[chosen[place]].append((own, corrected[mates].mean(0), int(mates.size)))
+        release()
     return [_mean(languages) for languages in found]
 
 

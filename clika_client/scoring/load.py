@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.chosen import Wanted, choose, row_key
 from clika_client.scoring.gathered import block_from
 from clika_client.scoring.model_facts import facts_of
+from clika_client.scoring.put_aside import nothing
 from clika_client.scoring.set_versions import SetVersion
 from clika_client.sets.probes import MEASURES, ProbeSet
 from clika_client.store import judgements
@@ -64,6 +65,8 @@ class LoadedAnswers:
     """Which versions are shown, and what was asked for and has no reply at all."""
     models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name of a local model, as shown → what answered (see `model_facts`)."""
+    release: Callable[[], None] = nothing
+    """Gives back the memory of blocks that lie in a file; called when a row is done with."""
 
 
 def load(store: Store, wanted: Wanted | None = None) -> LoadedAnswers:

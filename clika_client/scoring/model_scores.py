@@ -20,6 +20,7 @@ from clika_client.scoring.metrics.row_figures import NOTHING, BesideOthers
 from clika_client.scoring.metrics.row_metrics import BESIDE_METRICS, MEAN_METRICS
 from clika_client.scoring.metrics.significance import holm
 from clika_client.scoring.metrics.student import quantile
+from clika_client.scoring.put_aside import Shelf
 from clika_client.scoring.records import Figure, RowSummary, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet
 
@@ -67,10 +68,10 @@ def beside(summary: RowSummary, others: BesideOthers | None) -> RowSummary:
     return replace(summary, figures={**summary.figures, **{f: Figure(*map(float, told)) for f, told in found.items()}})
 
 
-def for_ranks(measured: Measured) -> Measured:
-    """A row without the replicates that only its own summary needs: of forty bytes a reply, eight stay."""
+def for_ranks(measured: Measured, shelf: Shelf) -> Measured:
+    """A row without the replicates that only its own summary needs; those that ranks need are put aside."""
     row = measured.figures
-    return replace(measured, figures=replace(row, replicates={f: row.replicates[f] for f in (_RANKED,)}))
+    return replace(measured, figures=replace(row, replicates=shelf.put({_RANKED: row.replicates[_RANKED]})))
 
 
 def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list[tuple[int, int, Figure]]:

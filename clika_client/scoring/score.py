@@ -6,7 +6,7 @@ Scoring is a pure function of answer blocks and probe sets; it reaches no model,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from clika_client.scoring.measure import Measured, measure
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.position import one_sided
 from clika_client.scoring.model_scores import beside, find_ties, for_ranks, neighbours, row_summary, smallest_detectable
+from clika_client.scoring.put_aside import Shelf, nothing
 from clika_client.scoring.reading_differences import reading_differences
 from clika_client.scoring.records import Record, RowSummary, Scores, Tie
 from clika_client.scoring.score_sets import Options, ScoredSet, make_parts
@@ -36,9 +37,11 @@ def score(
     sets: Mapping[int, ProbeSet],
     options: Options | None = None,
     versions: Mapping[int, SetVersion] | None = None,
+    release: Callable[[], None] = nothing,
 ) -> Scores:
     """Score rows. `sets` maps each block's `set_id` to its probe set, and `versions` to its place among its namesakes.
 
+    `release` is called when a row is done with (see `load.LoadedAnswers`).
     Raises UserError for an unknown variant or tag, or a reference accuracy that is not above chance.
     """
     options = options or Options()
@@ -50,7 +53,7 @@ def score(
     ties: list[Tie] = []
     detectable: dict[str, float] = {}
     for part in parts:
-        cells, summaries, tied, smallest = _score_part(part, options, first_row=len(rows))
+        cells, summaries, tied, smallest = _score_part(part, options, len(rows), release)
         if part.split is None and not math.isnan(smallest):
             detectable[part.probe_set.name] = smallest
         records += cells
@@ -82,19 +85,21 @@ def left_out(sets: Iterable[ProbeSet], options: Options) -> dict[str, int]:
 
 
 def _score_part(
-    part: ScoredSet, options: Options, first_row: int
+    part: ScoredSet, options: Options, first_row: int, release: Callable[[], None]
 ) -> tuple[list[Record], list[RowSummary], list[Tie], float]:
     """Scores of one table, and the smallest difference it shows; `first_row` is the number its first row will have."""
     measured: list[Measured] = []
     records: list[Record] = []
     alone: list[RowSummary] = []
-    for block, unranked in zip(part.blocks, part.compared.unranked, strict=True):
-        whole = measure(part, block, options)
-        records += cell_records(part, block, whole, options)
-        alone.append(row_summary(part, block, whole, options, unranked))
-        measured.append(for_ranks(whole))
-    rows = list(map(beside, alone, beside_others(part, measured, options)))
-    pairs = neighbours(rows, measured) if options.bootstrap else []
+    with Shelf() as shelf:
+        for block, unranked in zip(part.blocks, part.compared.unranked, strict=True):
+            whole = measure(part, block, options)
+            records += cell_records(part, block, whole, options)
+            alone.append(row_summary(part, block, whole, options, unranked))
+            measured.append(for_ranks(whole, shelf))
+            release()
+        rows = list(map(beside, alone, beside_others(part, measured, options, release)))
+        pairs = neighbours(rows, measured) if options.bootstrap else []
     return records, rows, find_ties(rows, pairs, first_row), smallest_detectable(rows, pairs)
 
 
@@ -132,7 +137,7 @@ def scored(loaded: LoadedAnswers, options: Options, notes: Sequence[str], stamps
     """The scores of what was loaded; `notes` go below its own, `stamps` are names and versions by reading."""
     readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     return replace(
-        score(loaded.blocks, loaded.sets, options, loaded.versions),
+        score(loaded.blocks, loaded.sets, options, loaded.versions, loaded.release),
         notes=(*loaded.notes, *notes),
         reading_differences=reading_differences(loaded.blocks, loaded.sets),
         models=loaded.models,

@@ -1,12 +1,12 @@
 """Scores of Parquet shards that many runs exported: read once by DuckDB, shard by shard, then scored like a database.
 
-Of each reply two bytes are kept: the choice, and the reason for none. Shards may be larger than the memory of the
-machine by far. DuckDB reads them, as it took less CPU and memory than Polars (docs/benchmarks.md).
+What is kept of a reply (choice, reason for none, whether it was asked) lies in a temporary file, so that memory does
+not grow with the replies. DuckDB reads shards, as it took less CPU and memory than Polars (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ import numpy.typing as npt
 from clika_client.answers.cells import PROBABILITIES, REASONS, CellAnswers, reading_for
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.answers.open.judged import judge_of
-from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Bools, Floats
+from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
 from clika_client.scoring.chosen import Wanted, chosen_cells, display_names, row_key
 from clika_client.scoring.gathered import block_from
 from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.model_facts import facts_of
+from clika_client.scoring.put_aside import Pages
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
 from clika_client.scoring.set_versions import chosen_versions, distinct_names, version_notes, versions_of
@@ -53,17 +54,21 @@ class _Gathered:
     The cells of a row lie together, so that the row's block can take their place.
     """
 
-    def __init__(self, cells: Sequence[_Cell], sets: Mapping[int, ProbeSet]) -> None:
+    def __init__(self, rows: Iterable[Sequence[_Cell]], sets: Mapping[int, ProbeSet], pages: Pages) -> None:
         self._starts: dict[_Cell, slice] = {}
-        total = 0
-        for cell in cells:
-            self._starts[cell] = slice(total, total := total + sets[cell.key.set_id].n)
-        self._choices, self._reasons = np.full(total, MISSING, np.int8), np.zeros(total, np.uint8)
-        self._asked: dict[_Cell, list[bytes]] = {}
-        self._grids: dict[bytes, Bools] = {}
-        """Most rows were asked the same, and hold one array of it."""
-        options = max((sets[c.key.set_id].k for c in cells if c.reading == PROBABILITIES), default=0)
-        self._scores = np.full((total, options), np.nan) if options else None
+        total = several = 0
+        for row in rows:
+            items, languages = sets[row[0].key.set_id].n, len({cell.key.language for cell in row})
+            several += 3 * languages * items if len(row) > languages else 0
+            for cell in row:
+                self._starts[cell] = slice(total, total := total + items)
+        self._choices = pages.array((total,), np.int8, MISSING)
+        self._reasons, self._asked = pages.array((total,), np.uint8), pages.array((total,), np.bool_)
+        options = max((sets[c.key.set_id].k for c in self._starts if c.reading == PROBABILITIES), default=0)
+        self._scores = pages.array((total, options), np.float64, np.nan) if options else None
+        self._room = pages.array((several,), np.int8)
+        """For what rows that were asked several times have beside their answers; handed out from its beginning."""
+        self._pages = pages
 
     @property
     def scores_wanted(self) -> bool:
@@ -77,9 +82,8 @@ class _Gathered:
 
     def ask(self, cell: _Cell, asked: bytes) -> None:
         """Note what one shard says was asked."""
-        known = self._asked.setdefault(cell, [])
-        if asked not in known:
-            known.append(asked)
+        here = self._starts[cell]
+        self._asked[here] |= unpacked(asked, here.stop - here.start)
 
     def put(self, at: npt.NDArray[np.int64], choices: npt.NDArray[Any], reasons: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Keep answers at flat places; returns which of them were new."""
@@ -95,13 +99,27 @@ class _Gathered:
     def block(self, key: RowKey, cells: Sequence[_Cell], probe_set: ProbeSet) -> AnswerGrid:
         """One row's answers. They are written over what was gathered of its cells, which are done with."""
         block = block_from(self, key, cells, probe_set)
-        start, shape = min(self._starts[cell].start for cell in cells), block.answers.shape
-        here = slice(start, start + block.answers.size)
-        answers, reasons = self._choices[here].reshape(shape), self._reasons[here].reshape(shape)
-        answers[:], reasons[:] = block.answers, block.reasons
-        name = np.packbits(block.asked).tobytes() + repr(shape).encode()
-        asked = self._grids.setdefault(name, block.asked)
-        return replace(block, answers=answers, reasons=reasons, asked=asked)
+        start = min(self._starts[cell].start for cell in cells)
+        here, shape = slice(start, start + block.answers.size), block.answers.shape
+        answers, reasons, asked = (a[here].reshape(shape) for a in (self._choices, self._reasons, self._asked))
+        answers[:], reasons[:], asked[:] = block.answers, block.reasons, block.asked
+        scores = None
+        if block.scores is not None and self._scores is not None:
+            scores = self._scores[here].reshape(*shape, -1)[..., : block.scores.shape[-1]]
+            scores[:] = block.scores
+        shown, again = block.shown, block.again
+        if again is not None:
+            again = (self._moved(again[0]), self._moved(again[1]))
+            shown = None if shown is None else self._moved(shown)
+        elif shown is not None:  # options were not shown, so that nothing stood anywhere
+            shown = np.broadcast_to(np.int8(MISSING), shape)
+        self._pages.release()
+        return replace(block, answers=answers, reasons=reasons, asked=asked, scores=scores, shown=shown, again=again)
+
+    def _moved(self, array: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        found, self._room = self._room[: array.size].reshape(array.shape), self._room[array.size :]
+        found[:] = array
+        return found
 
     # ---- as load.AnswerSource
 
@@ -113,10 +131,7 @@ class _Gathered:
     def asked(self, cell: _Cell) -> npt.NDArray[np.int64]:
         """See load.AnswerSource."""
         here = self._starts[cell]
-        asked = self._choices[here] != MISSING
-        for held in self._asked.get(cell, ()):
-            asked |= unpacked(held, here.stop - here.start)
-        return np.flatnonzero(asked)
+        return np.flatnonzero(self._asked[here] | (self._choices[here] != MISSING))
 
     def scores(self, cell: _Cell, probe_set: ProbeSet, reading: str) -> Floats:
         """See load.AnswerSource."""
@@ -158,16 +173,19 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     grouped: dict[RowKey, list[_Cell]] = {}
     for cell in chosen:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
-    gathered = _Gathered([cell for row in grouped.values() for cell in row], sets)
+    pages = Pages()
+    gathered = _Gathered(grouped.values(), sets, pages)
     for path, footer in footers.items():
         _read(path, footer, cells[path], gathered)
+        pages.release()
     blocks = tuple(gathered.block(key, row, sets[key.set_id]) for key, row in grouped.items())
-    del gathered  # its answers are the blocks' now
     kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
     identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
     models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
     notes = dict.fromkeys(note for footer in footers.values() for note in footer.notes)
-    loaded = LoadedAnswers(blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models)
+    loaded = LoadedAnswers(
+        blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models, pages.release
+    )
     return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
 
 
