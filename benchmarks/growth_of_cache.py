@@ -74,27 +74,27 @@ def command(what: str, replies: int, *arguments: object) -> Cost:
     return Cost(what, replies, wall, cpu, usage.ru_maxrss / 1024, usage.ru_oublock * 512 / 1e6)
 
 
-def probe_set() -> ProbeSet:
+def probe_set(questions: int = ITEMS) -> ProbeSet:
     """Questions of about a hundred characters with five options each."""
-    items = tuple(Item(f"q{i}") for i in range(ITEMS))
+    items = tuple(Item(f"q{i}") for i in range(questions))
     probes = {
         language: tuple(
             Probe(f"q{i}", language, f"{language}: what is known of the thing number {i} in every list of things?",
                   tuple(f"{language} {i}-{j}" for j in range(5)), i % 5)
-            for i in range(ITEMS)
+            for i in range(questions)
         )
         for language in LANGUAGES
     }  # fmt: skip
     return ProbeSet("growing", items, probes)
 
 
-def write_database(path: Path, replies: int) -> None:
+def write_database(path: Path, replies: int, items: int = ITEMS) -> None:
     """A database as so many asked questions leave it: keys in no order, as content keys are."""
     chance = random.Random(0)
-    questions = probe_set()
+    questions = probe_set(items)
     with Store(path) as store, store.bulk():
         set_id = store.add_set(questions)
-        for model in range(replies // PER_MODEL):
+        for model in range(replies // (items * len(LANGUAGES))):
             identity = f'{{"model":"m{model}","provider":"openai"}}'
             maker = KeyMaker({"provider": "openai", "model": f"m{model}"})
             number = rows.model_id(store.database, f"openai/m{model}", identity)

@@ -2,8 +2,8 @@
 
 A shard of 100,000 replies is exported from a database (10,000 questions in ten languages, one model) and copied under
 other models' names, as runs on many machines leave them; the first is scored from the database too, and every figure
-compared. Then `clika score` runs over all shards in a process of its own, and the reading alone is done by DuckDB and
-by Polars.
+compared. Then `clika score` runs over all shards in a process of its own, with and without intervals, and the reading
+alone is done by DuckDB and by Polars. `--items` asks each model more questions, for memory grows with those.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from growth_of_cache import CLIKA, PER_MODEL, write_database
+from growth_of_cache import CLIKA, ITEMS, LANGUAGES, write_database
 from http_run import Cost, measure
 
 from clika_client import Options, score
@@ -71,10 +71,10 @@ def renamed(shard: Path, to: Path, name: str) -> None:
         writer.add_key_value_metadata({NAME: to_text(whole)})
 
 
-def write_shards(folder: Path, count: int) -> bool:
-    """So many shards of PER_MODEL replies each; whether the first has the figures of its database."""
+def write_shards(folder: Path, count: int, items: int) -> bool:
+    """So many shards of one model each; whether the first has the figures of its database."""
     database, first = folder / "first.db", folder / "shard-0000.parquet"
-    write_database(database, PER_MODEL)
+    write_database(database, items * len(LANGUAGES), items)
     with Store(database) as store:
         export(store, first)
     for number in range(1, count):
@@ -106,24 +106,36 @@ def main() -> None:
     """Measure each size, print a table and, last, one JSON line; ends with 1 when a figure differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000000,10000000", help="numbers of replies, comma-separated")
+    parser.add_argument("--items", type=int, default=ITEMS, help="questions in each language")
     parser.add_argument("--quick", action="store_true", help="100,000 and 300,000 replies")
     parser.add_argument("--folder", type=Path, help="where the files lie meanwhile: 25 bytes a reply")
     parser.add_argument("--write", type=Path, help="only write shards for the largest size into this folder")
     given = parser.parse_args()
-    sizes = [PER_MODEL, 3 * PER_MODEL] if given.quick else [int(n) for n in given.sizes.split(",")]
+    of_model = given.items * len(LANGUAGES)
+    sizes = [of_model, 3 * of_model] if given.quick else [int(n) for n in given.sizes.split(",")]
     if given.write:
-        sys.exit(0 if write_shards(given.write, max(sizes) // PER_MODEL) else 1)
+        sys.exit(0 if write_shards(given.write, max(sizes) // of_model, given.items) else 1)
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         # In a process of its own: a child's peak memory counts what its parent had.
-        words = [sys.executable, __file__, "--write", str(folder), "--sizes", str(max(sizes))]
-        same = subprocess.run(words, check=False).returncode == 0
+        words = [
+            sys.executable,
+            __file__,
+            "--write",
+            str(folder),
+            "--sizes",
+            str(max(sizes)),
+            "--items",
+            str(given.items),
+        ]
+        same = subprocess.run(list(map(str, words)), check=False).returncode == 0
         print(f"every figure of a shard equals its database's: {same}")
         print(f"{'replies':>11}  {'what':<16}{'wall s':>8}{'CPU s':>8}{'CPU s / M':>11}{'peak MB':>9}", flush=True)
         shards, found = sorted(map(str, folder.glob("*.parquet"))), {}
         for size in sizes:
-            files = shards[: size // PER_MODEL]
-            commands = {"clika score": [CLIKA, "score", *files, "--bootstrap", "0", "--json"]}
+            files = shards[: size // of_model]
+            commands = {"no intervals": [CLIKA, "score", *files, "--bootstrap", "0", "--json"]}
+            commands |= {"intervals": [CLIKA, "score", *files, "--json"]}
             commands |= {reader: [sys.executable, "-c", code, *files] for reader, code in READERS.items()}
             for what, command in commands.items():
                 cost = measure(command)
