@@ -3,6 +3,8 @@
 Accuracy with Wilson's 95 % interval on the same items in every language, letters and likelihoods, without and with
 worked examples where the set reserves some; likelihoods under every normalisation, from the same replies. Name GGUF
 files of your own; `--quick` asks 8 items. Replies are kept in `--db`, so that an interrupted benchmark goes on.
+`--atlas-1` asks the first version of atlas instead (kept for this in six languages: `parts/atlas-1.jsonl.xz`) and
+sets beside its figures those that raw llama.cpp gave for gemma-3-270m on 120 of its items, outside of this project.
 Prints Markdown, and last one JSON line.
 """
 
@@ -10,10 +12,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import lzma
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.asking.config import RunConfig
@@ -25,15 +27,24 @@ from clika_client.scoring.metrics.intervals import wilson
 from clika_client.scoring.records import Record
 from clika_client.scoring.score import score_store
 from clika_client.sets.catalogue import resolve
+from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
 from clika_providers import ProviderOptions
 
 LANGUAGES = ("en", "de", "fr", "ru", "zh", "sw")
+ATLAS_1 = Path(__file__).parent / "parts" / "atlas-1.jsonl.xz"
+RAW_ITEMS = 120
+RAW = {
+    "letters, 0 examples": dict(zip(LANGUAGES, (0.28, 0.24, 0.25, 0.23, 0.23, 0.31), strict=True)),
+    "likelihood, sum, 0 examples": dict(zip(LANGUAGES, (0.77, 0.63, 0.53, 0.48, 0.50, 0.33), strict=True)),
+}
+"""gemma-3-270m Q4_K_M on atlas 1, asked through raw llama.cpp."""
 
 
-def rows(db: Path, gguf: Path, languages: tuple[str, ...], limit: int, shots: tuple[int, ...]) -> dict[str, Any]:
+def rows(
+    db: Path, gguf: Path, atlas: ProbeSet, languages: tuple[str, ...], limit: int, shots: tuple[int, ...]
+) -> dict[str, dict[str, Record]]:
     """Label of a way of asking → language → record."""
-    atlas = resolve("atlas")
     found: dict[str, dict[str, Record]] = {}
     for n in shots if atlas.examples is not None else (0,):
         for ask in ("logprobs", "likelihood"):
@@ -66,8 +77,35 @@ def markdown(name: str, found: dict[str, dict[str, Record]], languages: Sequence
 
 
 def _figure(cell: Record) -> str:
-    low, high = wilson(round(cell.accuracy * cell.n), cell.n)
-    return f"{cell.accuracy:.2f} [{low:.2f}, {high:.2f}]"
+    return _with_interval(cell.accuracy, cell.n)
+
+
+def _with_interval(share: float, n: int) -> str:
+    low, high = wilson(round(share * n), n)
+    return f"{share:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def beside_raw(found: dict[str, dict[str, Record]], languages: Sequence[str]) -> str:
+    """Ours and raw llama.cpp's, and whether ours lies in the interval of theirs."""
+    lines = [f"| gemma-3-270m on atlas 1 | {' | '.join(languages)} |", "|---" * (len(languages) + 1) + "|"]
+    for how, raw in RAW.items():
+        ours = found[how]
+        bounds = {language: wilson(round(raw[language] * RAW_ITEMS), RAW_ITEMS) for language in languages}
+        inside = {language: low <= ours[language].accuracy <= high for language, (low, high) in bounds.items()}
+        told = {
+            f"{how}, here": [_figure(ours[language]) for language in languages],
+            f"{how}, raw llama.cpp": [_with_interval(raw[language], RAW_ITEMS) for language in languages],
+            "ours in the interval of theirs": ["yes" if inside[language] else "**no**" for language in languages],
+        }
+        lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in told.items()]
+    return "\n".join(lines)
+
+
+def atlas_1(folder: Path) -> ProbeSet:
+    """The first version of atlas, in the languages of this benchmark."""
+    path = folder / "atlas-1.jsonl"
+    path.write_bytes(lzma.decompress(ATLAS_1.read_bytes()))
+    return resolve(str(path))
 
 
 def main() -> None:
@@ -77,6 +115,7 @@ def main() -> None:
     parser.add_argument("--languages", default=",".join(LANGUAGES))
     parser.add_argument("--items", type=int, default=120)
     parser.add_argument("--shots", default="0,1,5")
+    parser.add_argument("--atlas-1", action="store_true", help="ask atlas 1, and set raw llama.cpp's figures beside")
     parser.add_argument("--db", type=Path)
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
@@ -87,10 +126,14 @@ def main() -> None:
     shots = tuple(int(n) for n in given.shots.split(","))
     document = {}
     with tempfile.TemporaryDirectory() as folder:
+        atlas = atlas_1(Path(folder)) if given.atlas_1 else resolve("atlas")
+        items = 8 if given.quick else given.items
         for gguf in given.gguf:
             db = given.db or Path(folder) / "replies.db"
-            found = rows(db, gguf, languages, 8 if given.quick else given.items, shots)
+            found = rows(db, gguf, atlas, languages, items, shots)
             print(markdown(gguf.name, found, languages), end="\n\n", flush=True)
+            if given.atlas_1:
+                print(beside_raw(found, languages), end="\n\n", flush=True)
             document[gguf.name] = {
                 how: {language: [c.n, c.accuracy] for language, c in cells.items()} for how, cells in found.items()
             }
