@@ -59,6 +59,19 @@ def test_likelihoods_and_letters_are_two_rows_and_normalisations_cost_nothing(tm
     assert len({(r["ask"], r["reading"], r["language"]) for r in every}) == len(every)
 
 
+def test_a_run_says_how_many_tokens_of_its_prompts_were_evaluated(tmp_path: Path, base: Path) -> None:
+    probes, db = write_probes(tmp_path / "mine.jsonl", 4), tmp_path / "c.db"
+    done = clika("run", probes, "-m", f"gguf/{base}", "--ask", "likelihood", "--db", db, "--bootstrap", 0, "--json")
+    (run,) = json.loads(done.stdout)["runs"]
+    said = next(event for event in run["events"] if "were evaluated" in event)
+    evaluated, whole = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+(?= of| tokens)", said))
+    with sqlite3.connect(db) as connection:
+        given, spared = connection.execute("SELECT sum(input_tokens), sum(cached_tokens) FROM completions").fetchone()
+    connection.close()
+    assert (evaluated, whole) == (given - spared, given)
+    assert 0 < evaluated < whole
+
+
 def test_normalisations_are_those_of_the_definition() -> None:
     held = figures((-2.0, -6.0, -3.0), (1, 4, 1), (-1.0, -9.0, -3.0), ("Bonn", "Köln", "Ulm"))
     scores = {name: measure(held).tolist() for name, measure in NORMALISATIONS.items()}

@@ -45,6 +45,8 @@ class Outcome:
     """Replies that were paid for and could not be used, failed attempts included."""
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the input tokens those that were not evaluated again."""
     cost: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     """Failure message → count."""
@@ -287,6 +289,7 @@ class _Asker:
         self.outcome.cost += cost or 0.0
         self.outcome.input_tokens += usage.input_tokens or 0
         self.outcome.output_tokens += usage.output_tokens or 0
+        self.outcome.cached_tokens += usage.cached_tokens or 0
 
 
 def _not_an_answer(completion: Completion) -> str:
