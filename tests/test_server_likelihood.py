@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import re
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 import gguf_factory
 import pytest
 from clika import clika, count, records, write_probes
-from servers.llama import llama_server, missing
+from servers.llama import binary_missing, llama_cpp_server, llama_server, missing
 from servers.loopback import Answer, Behaviour, Loopback, Seen, chat
 
 from clika_providers import Completion, Message, Provider, ProviderOptions, Request, RunError
@@ -130,6 +131,19 @@ def test_equal_beginnings_of_options_are_asked_of_llama_server_once() -> None:
     assert sorted(after) == [0, 0, 1, 1]  # Paris, Bad; Homburg, Ems
 
 
+def test_a_probability_too_small_for_llama_server_makes_an_option_unlikely_and_no_figure_senseless() -> None:
+    def rounded(seen: Seen) -> Answer:
+        answer = llama_cpp(seen)
+        if seen.path == "/completion" and seen.json()["logit_bias"][0][0] == number(" Paris"):
+            answer.body["completion_probabilities"][0]["logprob"] = -3.4028234663852886e38
+        return answer
+
+    with Loopback(rounded) as server:
+        found = asyncio.run(using("openai/some-model", server.url, lambda p: p.complete(ASKED)))
+    assert found.choice_logprobs[0] == pytest.approx(-149 * math.log(2))
+    assert found.text != "Paris"
+
+
 def test_the_neutral_prompt_is_asked_once_for_all_questions_with_the_same_options() -> None:
     async def twice(provider: Provider) -> None:
         await provider.complete(ASKED)
@@ -193,3 +207,32 @@ def test_a_server_that_tells_each_tokens_successor_is_found_out() -> None:
     demo = Path(__file__).parents[1] / "clika_client" / "data" / "demo" / "clika-demo.q8_0.gguf"
     with llama_server(demo) as url, pytest.raises(RunError, match="successor"):
         asyncio.run(using("llama-server/demo", url, lambda p: p.complete(ASKED)))
+
+
+# --- llama.cpp's own llama-server, where one is named ----------------------------------------------------
+
+
+@pytest.mark.skipif(binary_missing() is not None, reason=str(binary_missing()))
+@pytest.mark.parametrize("recipe", [{"template": None}, {}], ids=["base", "chat"])
+def test_llama_server_says_what_the_model_in_this_process_says(tmp_path: Path, recipe: dict[str, Any]) -> None:
+    """Likelihoods, and letters where there is a template to put the question in."""
+    model = gguf_factory.make(tmp_path / "m.gguf", gguf_factory.Recipe(seed=5, **recipe))
+    probes, db = write_probes(tmp_path / "mine.jsonl", 3), tmp_path / "c.db"
+    letters = Request((Message("user", "1 + 1?\nA. 2\nB. 3\nAnswer:"),), "logprobs", ("A", "B"))
+    with llama_cpp_server(model) as url:
+        there = f"llama-server/{model.stem}"
+        checked = json.loads(clika("models", "check", there, "--base-url", url, "--json").stdout)
+        told = asyncio.run(using(there, url, lambda p: p.complete(ASKED)))
+        shown = asyncio.run(using(there, url, lambda p: p.complete(letters)))
+        asked = ("--ask", "likelihood", "--db", db, "--bootstrap", 0, "--json")
+        rows = records(clika("run", probes, "-m", there, "--base-url", url, *asked))
+    assert checked["likelihood"] == "/completion with a forced token"
+    here = asyncio.run(using(f"gguf/{model}", url, lambda p: p.complete(ASKED)))
+    assert told.choice_logprobs == pytest.approx(here.choice_logprobs, abs=0.1)
+    assert told.neutral_logprobs == pytest.approx(here.neutral_logprobs, abs=0.1)
+    assert told.option_tokens == here.option_tokens
+    if not recipe:
+        mine = asyncio.run(using(f"gguf/{model}", url, lambda p: p.complete(letters)))
+        assert shown.choice_logprobs == pytest.approx(mine.choice_logprobs, abs=0.1)
+    local = records(clika("run", probes, "-m", f"gguf/{model}", *asked))
+    assert [r["accuracy"] for r in rows] == [r["accuracy"] for r in local if r["model"].startswith("gguf/")]

@@ -1,8 +1,9 @@
-"""Starts `llama_cpp.server`, an OpenAI-compatible server with real label probabilities, on loopback."""
+"""Starts a server of one model with real label probabilities on loopback: `llama_cpp.server`, or llama-server."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import subprocess
 import sys
@@ -13,26 +14,45 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NEEDS = ("llama_cpp", "fastapi", "uvicorn", "sse_starlette", "starlette_context", "pydantic_settings", "yaml")
+BINARY = "CLIKA_LLAMA_SERVER"
+"""Environment variable that names llama.cpp's own llama-server."""
 
 
 def missing() -> str | None:
-    """Why the server cannot be started here, or None."""
+    """Why `llama_cpp.server` cannot be started here, or None."""
     absent = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     return f"llama_cpp.server needs {', '.join(absent)}" if absent else None
 
 
+def binary_missing() -> str | None:
+    """Why llama-server cannot be started here, or None."""
+    return None if Path(os.environ.get(BINARY, "")).is_file() else f"{BINARY} names no llama-server binary"
+
+
 @contextmanager
 def llama_server(gguf: Path, alias: str = "tiny") -> Iterator[str]:
-    """Serve one model; yields the base URL."""
+    """Serve one model by llama-cpp-python's server; yields the base URL."""
+    words = ["--model", gguf, "--model_alias", alias, "--n_ctx", 512, "--n_threads", 1, "--verbose", "false"]
+    with _serving([sys.executable, "-m", "llama_cpp.server", *words]) as url:
+        yield url
+
+
+@contextmanager
+def llama_cpp_server(gguf: Path, *words: object) -> Iterator[str]:
+    """Serve one model by llama-server; yields the base URL."""
+    usual = ["--model", gguf, "--ctx-size", 1024, "--threads", 1, "--parallel", 1, "--no-webui", *words]
+    with _serving([os.environ[BINARY], *usual]) as url:
+        yield url
+
+
+@contextmanager
+def _serving(command: list[object]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "llama_cpp.server", "--model", str(gguf), "--model_alias", alias, "--host", "127.0.0.1",
-        "--port", str(port), "--n_ctx", "512", "--n_threads", "1", "--verbose", "false",
-    ]  # fmt: skip
     url = f"http://127.0.0.1:{port}/v1"
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    words = [*map(str, command), "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait(process, url)
             yield url
@@ -43,10 +63,10 @@ def llama_server(gguf: Path, alias: str = "tiny") -> Iterator[str]:
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     for _ in range(300):
         if process.poll() is not None:
-            raise RuntimeError(f"llama_cpp.server ended with {process.returncode}")
+            raise RuntimeError(f"the server ended with {process.returncode}")
         try:
             with urllib.request.urlopen(f"{url}/models", timeout=1):
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError("llama_cpp.server did not start within 30 s")
+    raise RuntimeError("the server did not start within 30 s")

@@ -23,6 +23,8 @@ Post: TypeAlias = Callable[[str, dict[str, Json]], Awaitable[dict[str, Any] | li
 _REFUSALS = (400, 404, 405, 415, 422, 500, 501)
 """Statuses by which a server says that it does not know a form; llama-server has 500 for `echo`."""
 _FORCED = 1e5
+_LEAST = math.log(2**-149)
+"""What the least probability above 0 in single precision says; llama-server tells one that is less as -3.4e38."""
 _EXAMPLE = "One, two, three, four, five"
 
 
@@ -216,7 +218,7 @@ async def _forced_token(server: ServedModel, before: Sequence[int], token: int) 
     value = _number(entry.get("logprob"))
     if entry.get("id") != token or value is None:
         raise NotTold
-    return value
+    return max(value, _LEAST)
 
 
 FORMS: dict[str, Form] = {
