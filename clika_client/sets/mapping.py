@@ -68,13 +68,13 @@ def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
     if source is None:
         if part in row:
             return row[part]
+        if part in OPTIONAL:
+            return None
         source = ColumnSource(columns=(part,))
     if source.value is not None:
         return source.value
     absent = [column for column in source.columns if not has_column(row, column)]
     if absent:
-        if part in OPTIONAL and part not in mapped:
-            return None
         raise Missing(_absent(absent[0], part, row))
     if part in ("tags", "fields") and part in mapped:
         return _named_columns(row, source.columns)

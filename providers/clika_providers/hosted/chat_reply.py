@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from clika_providers.errors import ProviderError, RetryableError
@@ -67,21 +66,20 @@ def read_chat(body: bytes, request: Request, where: Where) -> Completion:
     choices = data.get("choices")
     if not isinstance(choices, list):
         raise broken("it holds no choices")
-    completion = _blocked(data) if not choices else _read_choice(choices[0], data, request, where)
-    return replace(completion, raw=raw)
+    return _read_choice(choices[0], data, raw, request, where) if choices else _blocked(data, raw)
 
 
-def _blocked(data: dict[str, Any]) -> Completion:
+def _blocked(data: dict[str, Any], raw: str) -> Completion:
     """Gemini answers a blocked prompt with no choice at all, but says so or bills it; anything else is a fault."""
     feedback = data.get("promptFeedback") or data.get("prompt_feedback")
     if isinstance(feedback, dict) and (feedback.get("blockReason") or feedback.get("block_reason")):
         return Completion(
-            "", "content_filter", usage=read_usage(data.get("usage")), model_served=_text(data.get("model"))
+            "", "content_filter", usage=read_usage(data.get("usage")), model_served=_text(data.get("model")), raw=raw
         )
     raise broken("its list of choices is empty")
 
 
-def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Where) -> Completion:
+def _read_choice(choice: Any, data: dict[str, Any], raw: str, request: Request, where: Where) -> Completion:
     if not isinstance(choice, dict):
         raise broken("its choice is not an object")
     if choice.get("error"):
@@ -106,6 +104,7 @@ def _read_choice(choice: Any, data: dict[str, Any], request: Request, where: Whe
         usage=read_usage(data.get("usage")),
         model_served=_text(data.get("model")),
         fingerprint=_text(data.get("system_fingerprint")) or _text(data.get("provider")),
+        raw=raw,
     )
 
 
