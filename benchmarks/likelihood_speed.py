@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from local import CONTEXT, LABELS, demo_model, random_model
+from local import CONTEXT, demo_model, random_model
+from parts.local_prompts import LABELS
 
 from clika_client.prompts.catalogue import get_style
 from clika_client.prompts.likelihood import render_options

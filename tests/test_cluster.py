@@ -34,10 +34,12 @@ from clika_providers import ProviderOptions, RunError
 from clika_providers.cluster.actors import Actor, Shape
 from clika_providers.cluster.flow import Limiter
 from clika_providers.cluster.pool import Pool
+from clika_providers.cluster.session import _reach, join, library
 from clika_providers.cluster.settings import ClusterOptions
 from clika_providers.cluster.worker import Facts
 
 GUARD = Path(__file__).parent / "guard"
+DEMO = Path(__file__).parents[1] / "clika_client" / "data" / "demo" / "clika-demo.q8_0.gguf"
 NODE = {"num_cpus": 2, "object_store_memory": 80_000_000, "node_ip_address": "127.0.0.1"}
 
 
@@ -90,6 +92,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
         # Ray looks for the machine's outer address unless it is told that there is none.
         patch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv(
+            "RAY_prestart_worker_first_driver", "0"
+        )  # else each driver starts a process per processor, for nothing
         home = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: the names of sockets go into it
         patch.setenv("RAY_TMPDIR", home)
         patch.setenv("PYTHONPATH", str(GUARD))
@@ -99,9 +104,12 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
         cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
         try:
-            yield Nodes(cluster, [cluster.head_node, cluster.add_node(**NODE)])
+            found = Nodes(cluster, [cluster.head_node, cluster.add_node(**NODE)])
+            join(cluster.address)  # once for all runs of this process; the command joins and leaves by itself
+            yield found
         finally:
             with suppress(Exception):
+                library().shutdown()
                 cluster.shutdown()
             shutil.rmtree(home, ignore_errors=True)
 
@@ -124,13 +132,13 @@ class At(SilentListener):
 
 def run(
     nodes: Nodes | None, db: Path, probes: Path, model: str, listener: SilentListener | None = None, ask: str = "auto",
-    money: tuple[float, Path] | None = None, **options: Any,
+    money: tuple[float, Path] | None = None, actors: int | None = None, gpus: float | None = None, **options: Any,
 ) -> RunResult:  # fmt: skip
     """On this machine where there are no `nodes`; `money` is the most that may be spent, and the prices."""
     most, prices = money or (None, None)
     config = RunConfig(
         sets=(resolve(str(probes)),), models=(model,), style=get_style("plain"), asking=Asking(ask=ask),  # type: ignore[arg-type]
-        cluster=ClusterOptions(nodes.address) if nodes else None, options=ProviderOptions(**options),
+        cluster=ClusterOptions(nodes.address, actors, gpus) if nodes else None, options=ProviderOptions(**options),
         max_cost=most, prices=prices,
     )  # fmt: skip
     with Store(db) as store:
@@ -174,6 +182,18 @@ def test_a_local_model_gives_the_same_bits_under_the_same_keys_and_a_run_goes_on
     assert (result.status, result.outcomes[0].asked) == ("done", 120)
     assert replies(tmp_path / "both.db") == replies(tmp_path / "here.db")
     assert any("was lost" in sentence for sentence in killing.said)
+
+
+def test_likelihoods_of_a_local_model_are_the_same_bits(nodes: Nodes, tmp_path: Path) -> None:
+    probes = write_probes(tmp_path / "mine.jsonl", 3)
+    asked = (probes, f"gguf/{DEMO}")
+    here = run(None, tmp_path / "here.db", *asked, ask="likelihood")
+    there = run(nodes, tmp_path / "there.db", *asked, ask="likelihood", actors=1)
+    assert here.status == there.status == "done"
+    found = replies(tmp_path / "there.db")
+    assert found == replies(tmp_path / "here.db")
+    assert len(found) == 6
+    assert all(figures for *_, figures in found)
 
 
 def test_two_machines_share_one_limit(nodes: Nodes, tmp_path: Path) -> None:
@@ -269,13 +289,13 @@ def _stored(db: Path) -> int:
 def test_the_cluster_and_what_it_lacks_are_told(nodes: Nodes, tmp_path: Path) -> None:
     done = clika("doctor", "--ray", nodes.address)
     assert done.stdout.count("node 127.0.0.1") == 2
-    nobody = clika("doctor", "--ray", "127.0.0.1:1", check=2)
-    assert "nothing answers there" in nobody.stderr
+    with pytest.raises(RunError, match="nothing answers there"):
+        _reach("127.0.0.1:1")
     probes = write_probes(tmp_path / "mine.jsonl", 2)
-    many = clika("run", probes, "-m", "gguf/no.gguf", "--ray", nodes.address, "--ray-gpus", "1", check=2)
-    assert "the cluster has 0 GPUs" in many.stderr
-    missing = clika("run", probes, "-m", "gguf/no.gguf", "--ray", nodes.address, check=2)
-    assert "no.gguf" in missing.stderr
+    with pytest.raises(RunError, match="the cluster has 0 GPUs"):
+        run(nodes, tmp_path / "c.db", probes, "gguf/no.gguf", gpus=1.0)
+    with pytest.raises(RunError, match=r"no\.gguf"):
+        run(nodes, tmp_path / "c.db", probes, "gguf/no.gguf", actors=1)
 
 
 def test_a_lost_node_loses_no_reply_and_the_other_goes_on(nodes: Nodes, tmp_path: Path) -> None:
