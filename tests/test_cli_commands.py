@@ -15,7 +15,10 @@ import pytest
 from clika import COMMAND, KEY, clika, count, write_probes
 from servers.loopback import Answer, Loopback, Seen, chat
 
+from clika_cache import Database, StoredReply
+from clika_cache import completions as rows
 from clika_client.answers.read import READINGS
+from clika_providers import Completion, Usage
 
 
 @pytest.fixture
@@ -102,6 +105,31 @@ def test_scoring_needs_no_provider_package(replies: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["records"]) == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("import", "{}"), ("run", "{}", "-m", "mock/say:A"), ("cache", "stats", "--db", "{}")]
+)
+def test_a_file_name_that_no_disk_takes_is_a_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
+    words = [word.format("9" * 400) for word in command]
+    done = clika(*words, *(() if "--db" in command else ("--db", tmp_path / "c.db")), check=2)
+    assert "too long" in done.stderr
+    assert len(done.stderr) < 500
+
+
+def test_figures_of_a_database_are_whole_at_eighty_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ("openrouter/meta-llama/llama-3.3-70b-instruct:free", "gguf/gemma-3-1b-it-Q4_K_M.gguf")
+    with Database(tmp_path / "c.db") as database, database.writing() as connection:
+        for number, name in enumerate(names, 1):
+            connection.execute("INSERT INTO models VALUES (?, ?, ?)", (number, name, f'{{"model":"{name}"}}'))
+            reply = Completion("A", usage=Usage(987_654_321, 76_543_210))
+            source = "import:clika-release" if number == 1 else "own"
+            rows.insert(connection, [StoredReply(bytes([number]) * 16, number, "[]", reply, source, 1234.5678)])
+    shown = clika("cache", "stats", "--db", tmp_path / "c.db").stdout
+    assert all(len(line) <= 80 for line in shown.splitlines()[1:])
+    for figure in ("987,654,321", "76,543,210", "1,234.57"):
+        assert shown.count(figure) == 2
 
 
 def test_stats_count_what_is_there(replies: Path) -> None:

@@ -1,10 +1,10 @@
 # ruff: noqa: E501
 """Count what docs/reliability.md says: kill, break and damage for a while, and keep the counts beside the page.
 
-    python tools/reliability.py [--quick]
+    python tools/reliability.py [--quick] [--only kills]
 
-runs benchmarks/kills.py, faults.py and fuzz_files.py one after another and writes docs/reliability.json; the page's ten
-lines are made from it by tools/make_docs.py.
+runs benchmarks/kills.py, faults.py and fuzz_files.py one after another and keeps what each counted in
+docs/reliability.json; the page's ten lines are made from it by tools/make_docs.py.
 """
 
 from __future__ import annotations
@@ -22,19 +22,15 @@ COUNTS = ROOT / "docs" / "reliability.json"
 PROGRAMS = ("kills", "faults", "fuzz_files")
 
 
-def count(quick: bool, more: dict[str, list[str]]) -> dict[str, Any]:
-    """The last line of each program, with how it was called; raises SystemExit when one found a promise broken."""
-    found: dict[str, Any] = {"counted_on": datetime.date.today().isoformat()}
-    for name in PROGRAMS:
-        options = ["--quick"] if quick else more.get(name, [])
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *options], stdout=subprocess.PIPE, text=True
-        )
-        if done.returncode:
-            sys.exit(f"benchmarks/{name}.py {' '.join(options)} ended with {done.returncode}:\n{done.stdout}")
-        command = " ".join([f"benchmarks/{name}.py", *options])
-        found[name] = {"command": command, **json.loads(done.stdout.splitlines()[-1])}
-    return found
+def count(name: str, options: list[str]) -> dict[str, Any]:
+    """The last line of a program, with how it was called; raises SystemExit when it found a promise broken."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *options], stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"benchmarks/{name}.py {' '.join(options)} ended with {done.returncode}:\n{done.stdout}")
+    command = " ".join([f"benchmarks/{name}.py", *options])
+    return {"command": command, **json.loads(done.stdout.splitlines()[-1])}
 
 
 def lines(found: dict[str, Any]) -> str:
@@ -78,10 +74,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="50 kills, a quarter of the faults, 10 s of damaged files")
     parser.add_argument("--kills", default="1000", help="how many processes to kill")
+    parser.add_argument("--into", help="keep the kills in this file, and go on from what it holds")
     parser.add_argument("--seconds", default="600", help="how long to try damaged files")
+    parser.add_argument(
+        "--only", choices=PROGRAMS, help="count with this program alone, and keep what the others counted"
+    )
     given = parser.parse_args()
-    more = {"kills": ["--kills", given.kills], "fuzz_files": ["--seconds", given.seconds]}
-    COUNTS.write_text(json.dumps(count(given.quick, more), indent=1) + "\n", encoding="utf-8")
+    into = ["--into", given.into] if given.into else []
+    more = {"kills": ["--kills", given.kills, *into], "fuzz_files": ["--seconds", given.seconds]}
+    for name in [given.only] if given.only else PROGRAMS:
+        counted = count(name, ["--quick"] if given.quick else more.get(name, []))
+        kept = json.loads(COUNTS.read_text("utf-8")) if COUNTS.exists() else {}
+        kept |= {"counted_on": datetime.date.today().isoformat(), name: counted}
+        COUNTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     print(f"{COUNTS.relative_to(ROOT)} written; now: python tools/make_docs.py")
 
 

@@ -202,6 +202,10 @@ def _interrupt(*_: object) -> None:
     interrupt()
 
 
+_LONGEST_NAME = 200
+"""Characters of a file's name in a sentence."""
+
+
 def _explain(error: Exception) -> tuple[int, str]:
     from clika_client.common.errors import ClikaError
 
@@ -209,6 +213,10 @@ def _explain(error: Exception) -> tuple[int, str]:
         return error.exit_code, f"error: {error}"
     if isinstance(error, UnicodeDecodeError):
         return 2, f"error: the input is not UTF-8 text: {error}"
+    if isinstance(error, OSError) and error.filename is not None:
+        name = str(error.filename)
+        shown_name = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+        return 2, f"error: {shown_name}: {error.strerror}; name another file, or mend this one"
     return (
         70,
         f"clika failed: {type(error).__name__}: {error}\nPlease report this with what --debug adds to it.",

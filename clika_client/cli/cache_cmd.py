@@ -38,17 +38,18 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
     )
     for kind, count in found.attempts.items():
         console.print(f"requests without an answer, {kind}: {count:,}", markup=False)
-    table = Table()
-    for name in ("model", "source"):
-        table.add_column(name, overflow="fold")
-    for name in ("replies", "input tokens", "output tokens", "US$"):
-        table.add_column(name, justify="right")
-    table.add_column("last", justify="right", no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    imported = any(row["source"] != "own" for row in found.models)
+    for name in ("model", "source") if imported else ("model",):
+        table.add_column(name, overflow="fold", min_width=12)
+    for name in ("replies", "tokens in", "out", "US$", "last"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found.models:
-        cost = "" if row["cost_usd"] is None else f"{row['cost_usd']:.4f}"
+        cost = "" if row["cost_usd"] is None else f"{row['cost_usd']:,.{2 if row['cost_usd'] >= 100 else 4}f}"
         last = datetime.datetime.fromtimestamp(row["last_at"], datetime.UTC).strftime("%Y-%m-%d")
         counts = (f"{row[n]:,}" for n in ("replies", "input_tokens", "output_tokens"))
-        table.add_row(escape(row["model"]), escape(row["source"]), *counts, cost, last)
+        names = [escape(row[name]) for name in (("model", "source") if imported else ("model",))]
+        table.add_row(*names, *counts, cost, last)
     if found.models:
         console.print(table)
 
@@ -76,7 +77,7 @@ def export(
     ] = None,
     db: Db = None,
 ) -> None:
-    """Write every reply as JSON lines, to stdout or a file, with a checksum after every thousand."""
+    """Write every reply as JSON lines, to stdout or a file. A checksum follows every thousand."""
     from clika_cache import Database, archive
 
     done = archive.Exported()
@@ -101,7 +102,7 @@ def export(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files that `clika cache export` wrote.")], db: Db = None
 ) -> None:
-    """Take in replies that `clika cache export` wrote, as far as each file is whole."""
+    """Take in what `cache export` wrote, as far as each file is whole."""
     from clika_cache import Database, archive
 
     damaged = []
@@ -120,7 +121,7 @@ def import_(
 def merge(
     others: Annotated[list[Path], typer.Argument(help="Other clika databases; they stay as they are.")], db: Db = None
 ) -> None:
-    """Copy replies, sets, cells and runs from other databases into this one."""
+    """Copy replies, sets, cells and runs of other databases into this."""
     from clika_client.store.merge import kinds_met
     from clika_client.store.merge import merge as merge_files
     from clika_client.store.store import Store
@@ -171,7 +172,7 @@ def prune(
 
 @app.command("verify")
 def verify(db: Db = None) -> None:
-    """Check the file; ends with exit code 2 when something is wrong with it."""
+    """Check the file; exit code 2 when something is wrong with it."""
     from clika_cache import Database, maintenance
 
     path = database_path(db)
