@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from clika_client.asking.asked_sets import find_set
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking, Items
 from clika_client.asking.repeatable import repeatable
@@ -26,7 +27,6 @@ from clika_client.scoring.differences import Comparison
 from clika_client.scoring.load import load
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, score_store
-from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import Store
 from clika_providers import Provider, ProviderOptions
@@ -34,7 +34,7 @@ from clika_providers.cluster.settings import ClusterOptions
 
 OneSet: TypeAlias = str | Path | ProbeSet
 Sets: TypeAlias = OneSet | Sequence[OneSet]
-"""Probe sets: names (`clika sets list`), files, or sets made in Python; one or several."""
+"""Probe sets: names, files, `stored:DIGEST` (of the database), or sets made in Python; one or several."""
 Models: TypeAlias = str | Provider | Sequence[str | Provider]
 """Specs (`provider/model`) or providers; one or several."""
 
@@ -92,7 +92,7 @@ def run(
     be set up, CacheError for the file; all are ClikaError.
     """
     config = _config(
-        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
+        db, sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
         cluster,
     )  # fmt: skip
     with Store(_path(db)) as store:
@@ -121,7 +121,7 @@ async def arun(
 ) -> RunReport:
     """As `run`, in the running event loop: other tasks go on while models are asked. Cancelling keeps what arrived."""
     config = _config(
-        sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
+        db, sets, models, languages, items, limit, prompt, shots, asking, provider, refresh, max_cost, fallback,
         cluster,
     )  # fmt: skip
     with Store(_path(db)) as store:
@@ -185,6 +185,7 @@ def _path(db: Path | str | None) -> Path:
 
 
 def _config(
+    db: Path | str | None,
     sets: Sets,
     models: Models,
     languages: Sequence[str] | None,
@@ -206,10 +207,10 @@ def _config(
     settings = repeatable(
         several_sets, several_models, asking=asking, items=items, options=provider,
         languages=None if languages is None else ",".join(languages), prompt=prompt, shots=shots, max_cost=max_cost,
-        fallback=fallback,
+        fallback=fallback, cluster=cluster,
     )  # fmt: skip
     return RunConfig(
-        sets=tuple(s if isinstance(s, ProbeSet) else resolve(str(s)) for s in several_sets),
+        sets=tuple(s if isinstance(s, ProbeSet) else find_set(str(s), _path(db)) for s in several_sets),
         models=several_models,
         style=get_style(prompt, shots),
         asking=asking,

@@ -99,3 +99,19 @@ def test_answers_of_every_type_are_read_and_mkqas_measures_stand_beside_ours(tmp
     assert longer["en"]["accuracy"] == 0.25
     assert longer["en"]["exact_match"] == 0
     assert longer["en"]["token_f1"] == pytest.approx(0.25 * 2 / 3)
+
+
+def test_all_questions_of_its_form_score_as_the_script_counts_those_without_an_answer(tmp_path: Path) -> None:
+    factory.mkqa(tmp_path / "files")
+    kept.add("mkqa-all", tmp_path / "files")
+    found = kept.read("mkqa-all")
+    assert [item.tags.get(ANSWER_KIND) for item in found.items] == [None, "date", "number", "yes-no", "none", "none"]
+    run = ("run", "mkqa-all", "--db", tmp_path / "c.db", "--json", "--bootstrap", 0)
+    # The empty prediction is right for the last two of six and for nothing else; a name is right for the first alone.
+    for said, right in (("I do not know.", 2), ("Kristiania", 1)):
+        (english,) = (r for r in records(clika(*run, "-m", f"mock/say:{said}")) if r["language"] == "en")
+        assert english["accuracy"] == pytest.approx(right / 6)
+        golds = [["Oslo", "Christiania", "Kristiania"], ["1814-05-17"], ["7.0"], ["yes"], [""], [""]]
+        prediction = "" if said.startswith("I do") else said
+        for field, measure in (("exact_match", exact_match), ("token_f1", token_f1)):
+            assert english[field] == pytest.approx(sum(measure(prediction, gold, "en") for gold in golds) / 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,8 +13,8 @@ from asked_models import LANGUAGES, MIDDLING, STRONG, WEAK, N, ask_three
 from clika import clika, write_probes
 
 import clika_client
-from clika_client.report.documents.formats import for_latex, for_markdown
-from clika_client.report.documents.tables import Entry, _best
+from clika_client.report.documents.formats import _latex_tables, for_latex, for_markdown
+from clika_client.report.documents.tables import Entry, Printed, _best
 from clika_providers import MockProvider
 
 EVIL = "x_{1}^2 $a$ & 50% #1 \\input{/etc/passwd} ~<b>|`[l](http://x) **b** 模型 ‮"
@@ -78,7 +79,22 @@ def test_latex_compiles_with_hostile_names(tmp_path: Path, db: Path) -> None:
     done = subprocess.run(
         [program, "-interaction=nonstopmode", "-halt-on-error", "d.tex"], cwd=tmp_path, capture_output=True, timeout=120
     )
-    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")[-1500:]
+    said = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0, said[-1500:]
+    # What sticks out of the page by more than a letter.
+    assert [wide for wide in re.findall(r"Overfull \\hbox \(([\d.]+)pt", said) if float(wide) > 5] == []
+    parts = re.findall(r"Part (\d) of (\d)\.", text.replace("\n", " "))
+    assert all(int(number) <= int(of) for number, of in parts)
+
+
+def test_a_table_of_many_languages_is_printed_in_parts_that_hold_every_figure_once() -> None:
+    heads = ("model", *(f"l{i}" for i in range(25)))
+    line = tuple(Entry(i / 25, max(i / 25 - 0.01, 0), min(i / 25 + 0.01, 1)) for i in range(25))
+    parts = _latex_tables(Printed("All.", heads, (("vendor/a-model-with-a-rather-long-name", line), ("short", line))))
+    assert len(parts) > 4
+    assert all(f"Part {i} of {len(parts)}." in part for i, part in enumerate(parts, 1))
+    shown = [head for part in parts for head in re.findall(r"\bl\d+\b", part)]
+    assert shown == list(heads[1:])
 
 
 def test_data_formats_are_those_of_the_scores(tmp_path: Path, db: Path) -> None:

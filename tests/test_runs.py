@@ -15,6 +15,7 @@ from clika import clika, count, write_probes
 
 import clika_client
 from clika_client.scoring.gates import compare_runs
+from clika_client.sets.probes import Item, Probe, ProbeSet
 from clika_client.store.store import Store
 from clika_providers import Completion, MockProvider, Request
 
@@ -152,8 +153,43 @@ def test_a_run_made_from_python_is_repeated_by_its_id(tmp_path: Path) -> None:
         assert {(cell.key, tuple(cell.asked())) for cell in store.cells()} == asked
         first, second = store.runs()
         assert {**first.config, "settings": None} == {**second.config, "settings": None}
-    clika_client.run(probes, MockProvider(lambda _: Completion("A", "stop"), name="one"), db=path)
-    assert "script" in clika("runs", "repeat", "last", "--db", path, check=2).stderr
+
+
+def test_sets_and_models_made_in_python_are_found_again_by_the_run(tmp_path: Path) -> None:
+    path, asking = tmp_path / "c.db", clika_client.Asking(ask="open", max_tokens=7)
+    capitals = ProbeSet(
+        "capitals",
+        (Item("fr"),),
+        {tag: (Probe("fr", tag, f"{tag}: capital?", ("Paris", "Rome"), 0),) for tag in ("en", "de")},
+    )
+    named = clika_client.connect("mock/say:Paris")
+    clika_client.run(capitals, named, db=path, languages=["de"], asking=asking)
+    with Store(path) as store:
+        asked = {(cell.key, tuple(cell.asked())) for cell in store.cells()}
+    clika("runs", "repeat", "last", "--db", path)
+    with Store(path) as store:
+        assert {(cell.key, tuple(cell.asked())) for cell in store.cells()} == asked
+        assert store.runs()[0].config["sets"] == store.runs()[1].config["sets"] == ["capitals-open"]
+    assert "the digest of no set" in clika("run", "stored:ffff", "-m", "mock/random", "--db", path, check=2).stderr
+
+    class House(MockProvider):
+        """A model that no spec stands for."""
+
+    items = clika_client.Items(limit=1, seed=3)
+    clika_client.run(capitals, ["mock/say:A", House("B", name="house")], db=path, items=items, prompt="paper-zero-shot")
+    told = clika("runs", "repeat", "last", "--db", path, check=2).stderr
+    call = told.partition("pass it again from Python:\n")[2].strip()
+    assert "House(...)" in call
+    made = House("B", name="house")
+    eval(call.replace("House(...)", "made"), {"clika_client": clika_client, "made": made})
+    with Store(path) as store:
+        *_, before, after = (
+            {cell.key: store.run_positions(run.run_id)[cell.cell_id].tolist() for cell in store.cells(run.run_id)}
+            for run in store.runs()
+        )
+    assert len(before) == 4
+    assert before == after
+    assert len(made.requests) == 2
 
 
 def test_a_figure_below_its_limit_ends_with_4_and_is_in_junit(three: Path, tmp_path: Path) -> None:

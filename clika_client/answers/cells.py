@@ -69,16 +69,20 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     if kept is not None:
         return CellAnswers(*kept)
     found = CellAnswers(np.full(probe_set.n, MISSING, np.int8), np.zeros(probe_set.n, np.uint8))
+    written: dict[int, str] = {}
     asked = cell.asked()
     example = before_questions(store.prompts(cell, asked[[0, -1]])) if len(asked) > 1 else ""
     for start in range(0, len(asked), _AT_ONCE):
         replies = store.replies(cell, asked[start : start + _AT_ONCE])
-        codes, reasons = _read(replies, cell, reading, probe_set, example)
+        if reading == OPEN:
+            codes, reasons = _read_open(replies, cell, probe_set, written)
+        else:
+            codes, reasons = _read(replies, cell, reading, probe_set, example)
         found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.counts[replies.positions])
         found.reasons[replies.positions] = reasons
         if len(asked) > _AT_ONCE:
             answers.forget()
-    store.save_reading(cell, stamp, found.choices, found.reasons, REASONS)
+    store.save_reading(cell, stamp, found.choices, found.reasons, REASONS, written)
     return found
 
 
@@ -124,10 +128,6 @@ def _read(
         return _most_probable(replies.logprobs)
     if reading in NORMALISATIONS:
         return _most_probable(_scored(replies, cell, reading, probe_set))
-    if reading == OPEN:
-        found = read_replies(probe_set, cell.key.language, replies.positions.tolist(), replies.texts, replies.finish)
-        golds = [probe_set.probes[cell.key.language][int(i)].gold for i in replies.positions]
-        return coded(found, golds, probe_set.languages, REASONS)
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
     if reading == NAMED:
         names = names_offered(probe_set.probes[cell.key.language])
@@ -141,6 +141,17 @@ def _read(
         rotation=cell.key.rotation,
         example=example,
     )
+
+
+def _read_open(
+    replies: StoredReplies, cell: Cell, probe_set: ProbeSet, written: dict[int, str]
+) -> tuple[Answers, npt.NDArray[np.uint8]]:
+    """Codes and reasons; what the replies wrote as their answers is added to `written`."""
+    positions = replies.positions.tolist()
+    found = read_replies(probe_set, cell.key.language, positions, replies.texts, replies.finish)
+    written.update(zip(positions, (answer.written for answer in found), strict=True))
+    golds = [probe_set.probes[cell.key.language][i].gold for i in positions]
+    return coded(found, golds, probe_set.languages, REASONS)
 
 
 def reading_for(ask: str, reading: str) -> str:

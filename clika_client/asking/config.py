@@ -9,9 +9,13 @@ from pathlib import Path
 from clika_client.asking.plan import Asking, Items
 from clika_client.prompts.style import Style, style_digest
 from clika_client.sets.open_form import open_form, refuse_options
+from clika_client.sets.packed import set_digest
 from clika_client.sets.probes import ProbeSet
 from clika_providers import Json, Provider, ProviderOptions
 from clika_providers.cluster.settings import ClusterOptions
+
+STORED = "stored:"
+"""Begins the name of a set that is taken from the database: the digest of its content, or the beginning of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,18 @@ class RunConfig:
             "repeats": self.asking.repeats,
             "max_tokens": self.asking.max_tokens,
             "fallback": None if self.fallback is None else spec_of(self.fallback),
-            **({"settings": dict(self.settings)} if self.settings else {}),
+            **({"settings": self._repeatable()} if self.settings else {}),
         }
+
+    def _repeatable(self) -> dict[str, Json]:
+        """The settings, with each set that was made in Python named by its content as it is asked and stored."""
+        named = self.settings.get("sets")
+        if not isinstance(named, list):
+            return dict(self.settings)
+        sets: list[Json] = [
+            STORED + set_digest(made) if name == STORED else name for name, made in zip(named, self.sets, strict=False)
+        ]
+        return {**self.settings, "sets": sets}
 
 
 def spec_of(model: str | Provider) -> str:

@@ -207,7 +207,7 @@ def run(
     if ray is not None and batch:
         raise UserError("--batch and --ray do not go together: a batch is asked by the vendor's machines")
     config = RunConfig(
-        sets=_sets(sets, columns or [], reference, k),
+        sets=_sets(sets, database_path(db), columns or [], reference, k),
         models=tuple(dict.fromkeys(model)),
         style=get_style(prompt, shots),
         asking=asking,
@@ -231,10 +231,12 @@ def run(
         job.submit_batches() if batch else job.ask()
 
 
-def _sets(names: Sequence[str], mapping: Sequence[str], reference: float | None, k: int | None) -> tuple[ProbeSet, ...]:
-    from clika_client.sets.catalogue import resolve
+def _sets(
+    names: Sequence[str], db: Path, mapping: Sequence[str], reference: float | None, k: int | None
+) -> tuple[ProbeSet, ...]:
+    from clika_client.asking.asked_sets import find_set
 
-    return tuple(resolve(name, mapping=mapping, reference=reference, k=k) for name in dict.fromkeys(names))
+    return tuple(find_set(name, db, mapping=mapping, reference=reference, k=k) for name in dict.fromkeys(names))
 
 
 def _tiers(text: str | None) -> list[str]:

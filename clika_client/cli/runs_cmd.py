@@ -50,7 +50,7 @@ def show(
         found = find_run(store, run)
         row = _row(store, found)
     if toml:
-        typer.echo(study_text(_settings(found), f"Run {found.run_id} of {row['started_at']}."), nl=False)
+        typer.echo(study_text(_settings(found, db), f"Run {found.run_id} of {row['started_at']}."), nl=False)
     elif as_json:
         print_json({**row, "config": dict(found.config)})
     else:
@@ -140,18 +140,23 @@ def _again(context: typer.Context, name: str, db: Any, more: list[str], dry_run:
     with _opened(db) as store:
         found = find_run(store, name)
     command: Any = context.find_root().command
-    settings = {key: value for key, value in _settings(found).items() if key != "refresh"}
+    settings = {key: value for key, value in _settings(found, db).items() if key != "refresh"}
     words = study_arguments(command.commands["run"], settings)
     words += [*more, *(["--dry-run"] if dry_run else []), "--db", str(database_path(db))]
     command.commands["run"].main(args=words, prog_name="clika run", standalone_mode=False)
 
 
-def _settings(run: RunRow) -> dict[str, Any]:
+def _settings(run: RunRow, db: Any) -> dict[str, Any]:
+    from clika_client.asking.repeatable import OBJECTS, call_of
+
     settings = run.config.get("settings")
     if not isinstance(settings, dict):
+        raise UserError(f"run {run.run_id} is older than kept settings; `clika runs show` has what is known of it")
+    made = settings.get(OBJECTS)
+    if isinstance(made, dict):
         raise UserError(
-            f"run {run.run_id} asked a model or a set that a script made, or is older than kept settings: repeat it by "
-            "that script; its config is in `clika runs show`"
+            f"run {run.run_id} asked {', '.join(made)}, which a script made ({', '.join(map(str, made.values()))}) and "
+            f"no name stands for; pass it again from Python:\n{call_of(settings, str(database_path(db)))}"
         )
     return dict(settings)
 

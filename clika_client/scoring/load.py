@@ -13,6 +13,7 @@ from clika_client.answers.cells import CellAnswers, choice_scores, read_cell, re
 from clika_client.answers.open.cell import OPEN, Acceptance
 from clika_client.answers.open.judged import judge_of
 from clika_client.answers.open.mkqa import exact_match, token_f1
+from clika_client.answers.open.reader import abstains
 from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
@@ -100,11 +101,13 @@ def _matches(
     found = np.full((len(languages), 2), np.nan)
     for cell in cells:
         if cell.key.repeat == 0 and len(texts := (replies := store.replies(cell)).texts):
-            accepts = Acceptance(probe_set, cell.key.language)
-            golds = [accepts.at(int(position)).names for position in replies.positions]
-            rows = [
-                (exact_match(t, g, cell.key.language), token_f1(t, g, cell.key.language))
-                for t, g in zip(texts, golds, strict=True)
-            ]
-            found[languages.index(cell.key.language)] = np.mean(rows, axis=0)
+            accepts, tag = Acceptance(probe_set, cell.key.language), cell.key.language
+            rows = []
+            for text, position in zip(texts, replies.positions, strict=True):
+                accepted = accepts.at(int(position))
+                # What says that it does not know is the empty prediction of its script.
+                said = "" if accepted.kind == "none" and abstains(text, tag) else text
+                golds = accepted.names or ("",)
+                rows.append((exact_match(said, golds, tag), token_f1(said, golds, tag)))
+            found[languages.index(tag)] = np.mean(rows, axis=0)
     return found

@@ -21,6 +21,8 @@ NAMES = "names:"
 """`names:LANGUAGE` in an open set's `meta`: JSON of an answer → its other names, `*` ending a stem."""
 KINDS = ("number", "date", "yes-no")
 """Values of the tag `answer_kind`; without one the answer is a name."""
+NO_ANSWER_KIND = "none"
+"""Value of the tag `answer_kind` of a question that has no answer; right is a reply that gives none."""
 NEEDS_OPTIONS = "needs_options"
 """Tag of an item that cannot be asked without its options, whatever its wording."""
 _POINTS = re.compile(

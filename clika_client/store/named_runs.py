@@ -1,9 +1,11 @@
-"""Runs by their id or tag: found, named, and deleted with what only they asked."""
+"""Runs by their id or tag: found, named, and deleted with what only they asked; sets by their content."""
 
 from __future__ import annotations
 
 from clika_cache import canonical
 from clika_client.common.errors import UserError
+from clika_client.sets.probes import ProbeSet
+from clika_client.store.schema import OF_CELLS
 from clika_client.store.store import RunRow, Store
 
 
@@ -21,6 +23,16 @@ def find_run(store: Store, name: str) -> RunRow:
         what = f"{name!r} begins several runs" if found else f"there is no run {name!r}"
         raise UserError(f"{what}; `clika runs list` has all, among them {listed}")
     return found[0]
+
+
+def stored_set(store: Store, digest: str) -> ProbeSet:
+    """The stored probe set whose content has this digest, or one that begins so. Raises UserError."""
+    sql = "SELECT id FROM sets WHERE substr(digest, 1, ?) = ?"
+    found = store.database.connection.execute(sql, (len(digest), digest)).fetchall() if digest else []
+    if len(found) != 1:
+        what = "begins the digests of several sets" if found else "is the digest of no set"
+        raise UserError(f"{digest!r} {what} in {store.database.path}; `clika runs show` names the sets of a run")
+    return store.probe_set(int(found[0][0]))
 
 
 def tag_run(store: Store, run: RunRow, tag: str | None) -> None:
@@ -55,7 +67,7 @@ def delete_run(store: Store, run: RunRow, replies: bool) -> int:
     with store.database.writing() as connection:
         gone = connection.executemany("DELETE FROM completions WHERE key = ?", [(key,) for key in keys]).rowcount
         connection.executemany("DELETE FROM replaced WHERE key = ?", [(key,) for key in keys])
-        for table, column in (("readings", "cell_id"), ("run_cells", "cell_id"), ("cells", "id")):
+        for table, column in OF_CELLS:
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(cell.cell_id,) for cell in alone])
         connection.execute("DELETE FROM run_cells WHERE run_id = ?", (run.run_id,))
         connection.execute("DELETE FROM batches WHERE run_id = ?", (run.run_id,))

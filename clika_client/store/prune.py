@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clika_client.store.schema import OF_CELLS
 from clika_client.store.store import Store
 
 _LEFT_OVER = (
@@ -27,7 +28,7 @@ def prune_unanswered(store: Store, model: str | None = None) -> int:
     with store.database.writing() as connection:
         kept = {row[0] for row in connection.execute(waiting)}
         silent = [(cell.cell_id,) for cell in cells if cell.cell_id not in answered and cell.cell_id not in kept]
-        for table, column in (("readings", "cell_id"), ("run_cells", "cell_id"), ("cells", "id")):
+        for table, column in OF_CELLS:
             connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", silent)
         for statement in _LEFT_OVER:
             connection.execute(statement)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +54,12 @@ class Readings:
         choices: npt.NDArray[np.int8],
         reasons: npt.NDArray[np.uint8],
         names: Sequence[str] = (),
+        written: Mapping[int, str] | None = None,
     ) -> None:
-        """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only."""
+        """Keep a reading, and what the codes of its reasons stand for; silently skipped when the file is read-only.
+
+        `written` is what open replies wrote as their answers, by the position of the item.
+        """
         if self.database.read_only or self._moment is not None:
             return
         replaced, rows = cached.generation(self.database)
@@ -63,6 +67,8 @@ class Readings:
         stamp = f"{replaced}:{'all' if complete else rows}:{zlib.crc32(cell.keys)}"
         with self.database.writing() as connection:
             self.name_reasons(connection, names)
+            said = ((cell.cell_id, position, text) for position, text in (written or {}).items())
+            connection.executemany("INSERT OR REPLACE INTO written_answers VALUES (?,?,?)", said)
             connection.execute(
                 "INSERT OR REPLACE INTO readings (cell_id, reading, stamp, choices, reasons, read_at)"
                 " VALUES (?,?,?,?,?,?)",

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_cache import Migration
-from clika_client.store.sql_views import SQL_VIEWS
+from clika_client.store.sql_views import SQL_VIEWS, WRITTEN
 from clika_providers import Json, Message
 
 KEY_BYTES = 16
+OF_CELLS = (("readings", "cell_id"), ("written_answers", "cell_id"), ("run_cells", "cell_id"), ("cells", "id"))
+"""(table, column) of all that belongs to a cell, which goes with it: a later cell may get its number."""
 OWN = "own"
 """The `source` of completions this tool asked for itself; imports carry the name of theirs."""
 
@@ -114,6 +116,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     ("client_006_sql", SQL_VIEWS),
+    ("client_007_written", WRITTEN),
 )
 
 

@@ -145,3 +145,20 @@ SQL_VIEWS = f"""
     {_SCORES};
     {_RUNS};
 """
+
+_ANSWER_LANGUAGE = "END AS answer_language,"
+_WRITTEN = f"""
+        CASE WHEN a.ask = 'open' AND NOT {_UNREAD} THEN (
+            SELECT text FROM written_answers w WHERE w.cell_id = a.cell_id AND w.position = q.position
+        ) END AS written,"""
+
+WRITTEN = f"""
+    -- What each open reply wrote as its answer, by the reading that is kept beside it.
+    CREATE TABLE written_answers (
+        cell_id INTEGER NOT NULL, position INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (cell_id, position)
+    ) WITHOUT ROWID;
+    -- Read once more when they are next scored, to have it too.
+    DELETE FROM readings WHERE reading LIKE 'open@%';
+    DROP VIEW replies;
+    {_REPLIES.replace(_ANSWER_LANGUAGE, _ANSWER_LANGUAGE + _WRITTEN)};
+"""

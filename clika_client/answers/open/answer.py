@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["name", "number", "date", "yes-no"]
+Kind = Literal["name", "number", "date", "yes-no", "none"]
+"""`none`: there is no answer, and right is a reply that says so, or that it does not know."""
 Verdict = Literal["right", "right in another language", "wrong", "several", "refusal", "unknown", "empty", "truncated"]
 RIGHT: Verdict = "right"
 ELSEWHERE: Verdict = "right in another language"

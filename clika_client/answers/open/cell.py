@@ -16,7 +16,7 @@ from clika_client.answers.open.answer import ELSEWHERE as IN_ANOTHER
 from clika_client.answers.open.answer import RIGHT, Accepted, Kind, OpenAnswer
 from clika_client.answers.open.reader import read_open
 from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, OTHER, Answers
-from clika_client.sets.open_form import other_names
+from clika_client.sets.open_form import NO_ANSWER_KIND, other_names
 from clika_client.sets.probes import ACCEPTED, ANSWER_KIND, SUBJECT, Probe, ProbeSet
 
 OPEN = "open"
@@ -40,6 +40,8 @@ class Acceptance:
         kind = tags.get(ANSWER_KIND, "name")
         about = (tags[SUBJECT],) if SUBJECT in tags else ()
         own = self._set.probes[self._language][position]
+        if kind == NO_ANSWER_KIND:
+            return Accepted(self._language, (), kind="none")
         names = _Elsewhere(self._set, position, self._named, self._language)
         rivals = _Rivals(self._set, position, self._named)
         kind = kind if kind in _KINDS else "name"

@@ -33,6 +33,9 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
     `finish` is the provider's finish reason: a reply cut at its length that names nothing is `truncated`.
     """
     text = reply or ""
+    if accepted.kind == "none":
+        shown = " ".join(text.split())[:SHOWN]
+        return OpenAnswer(RIGHT if abstains(text, accepted.language) else "wrong", "no answer", shown)
     if not text.strip():
         return OpenAnswer("empty", "empty")
     said = cut(text, accepted.language)
@@ -288,6 +291,14 @@ _BY_KIND: dict[str, Callable[[Passages, Accepted], OpenAnswer | None]] = {
     "date": _read_date,
     "yes-no": _read_yes_no,
 }
+
+
+_NOTHING = frozenset(("", "no answer", "none", "unanswerable", "unknown"))
+
+
+def abstains(text: str, language: str) -> bool:
+    """Whether a reply gives no answer: it is empty, declines, or says that there is none."""
+    return plain(text) in _NOTHING or _declines(text, language) is not None
 
 
 def _declines(text: str, language: str) -> Verdict | None:

@@ -23,8 +23,11 @@ _LAST_KNOWN = 0x17F
 """pdfLaTeX knows Latin letters up to here without further packages."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
 _HEAD = "% Needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc} with pdfLaTeX."
-_LINE = 40
-"""Characters of a name that a column of a printed table has room for."""
+_TEXT_WIDTH, _NAMED, _HEADED, _FIGURE, _BETWEEN, _LETTER = 338, 120, 62, 50, 8, 5
+"""Points: the text of an article, names on lines and over columns, a figure with its interval, room between columns,
+and a letter of small type."""
+_PIECE = 10
+"""Characters of small type that the narrowest column holds."""
 
 
 def markdown(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None) -> str:
@@ -46,7 +49,7 @@ def latex(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = 
     """Tables in the style of booktabs, and the methods paragraph, to be put into a document."""
     parts = [_HEAD]
     for table in tables(scores):
-        parts += [_latex_table(part) for part in printed(table, scores, show, transpose)]
+        parts += [part for whole in printed(table, scores, show, transpose) for part in _latex_tables(whole)]
     return "\n\n".join([*parts, f"\\paragraph{{Methods.}} {for_latex(methods(scores))}"]) + "\n"
 
 
@@ -58,10 +61,36 @@ def _markdown_table(table: Printed) -> str:
     return "\n".join([head, rule, *rest])
 
 
+def _latex_tables(table: Printed) -> list[str]:
+    """A table in as many parts as the width of a page asks for, each with its labels."""
+    first = _BETWEEN + _points([label for label, _ in table.lines], _NAMED)
+    columns = list(zip(*(line for _, line in table.lines), strict=True))
+    widths = [
+        _BETWEEN + max(_points([head], _HEADED), _FIGURE if any(e.low == e.low for e in column) else 0)
+        for head, column in zip(table.heads[1:], columns, strict=True)
+    ]
+    count = -(-sum(widths) // max(_TEXT_WIDTH - first, max(widths)))
+    each = -(-len(widths) // count)
+    starts = range(0, len(widths), each)
+    parts = []
+    for number, start in enumerate(starts, 1):
+        here = slice(start, start + each)
+        about = f"{table.caption} Part {number} of {len(starts)}." if len(starts) > 1 else table.caption
+        lines = tuple((label, entries[here]) for label, entries in table.lines)
+        parts.append(_latex_table(Printed(about, (table.heads[0], *table.heads[1:][here]), lines)))
+    return parts
+
+
+def _points(texts: Sequence[str], most: int) -> int:
+    """How wide names are in small type; those that are wider than `most` are broken there."""
+    return min(most, _LETTER * max(map(len, texts), default=0))
+
+
 def _latex_table(table: Printed) -> str:
-    heads = " & ".join(_latex_name(head) for head in table.heads)
+    first, *rest = table.heads
+    heads = " & ".join([for_latex(first), *(_latex_name(head, _HEADED, "b") for head in rest)])
     lines = [
-        " & ".join([_latex_name(label), *(_latex_figure(e) for e in entries)]) + r" \\"
+        " & ".join([_latex_name(label, _NAMED, "t"), *(_latex_figure(e) for e in entries)]) + r" \\"
         for label, entries in table.lines
     ]
     columns = "l" + "r" * (len(table.heads) - 1)
@@ -72,12 +101,19 @@ def _latex_table(table: Printed) -> str:
     return f"\\begin{{table}}\n{setting}\n\\caption{{{caption}}}\n{body}\n\\end{{table}}"
 
 
-def _latex_name(text: str) -> str:
+def _latex_name(text: str, most: int, side: str) -> str:
     """A name in a table; a long one, such as a row that says why it is not ranked, takes several lines."""
-    if len(text) <= _LINE:
+    if _points([text], most + 1) <= most:
         return for_latex(text)
-    broken = r"\allowbreak{}".join(for_latex(part) for part in re.split(r"(?<=[/_.:-])", text))
-    return f"\\parbox[t]{{3.2cm}}{{\\raggedright {broken}\\strut}}"
+    broken = "".join(_breakable(part) for part in re.split(r"(?<=[/_.: -])", text))
+    way = r"\raggedright" if side == "t" else r"\raggedleft"
+    return f"\\parbox[{side}]{{{most}pt}}{{{way} {broken}\\strut}}"
+
+
+def _breakable(part: str) -> str:
+    """A piece of a name that a line may end after; one that fills a line by itself is broken anywhere."""
+    cut = [part[start : start + _PIECE] for start in range(0, len(part), _PIECE)]
+    return "".join(for_latex(piece) + ("" if piece.endswith(" ") else r"\allowbreak{}") for piece in cut)
 
 
 def _latex_figure(entry: Entry) -> str:

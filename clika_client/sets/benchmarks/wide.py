@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from clika_client.sets.open_form import NO_ANSWER_KIND
+
 Row = Mapping[str, Any]
 Pieces = Iterator[tuple[str, dict[str, Any]]]
 """(language as the file spells it, row of that language)."""
 _KINDS = {"date": "date", "number": "number", "number_with_unit": "number", "binary": "yes-no"}
 """Type of an MKQA answer → kind of an open one; all others are names."""
 _NO_ANSWER = frozenset(("unanswerable", "long_answer"))
+_NONE = "(no answer)"
+"""What is shown as the answer where there is none."""
 _ASKED = re.compile(r"([a-z]{2,3}(?:[_-][A-Za-z]+)?)_q")
 _FEW = 5
 
@@ -26,6 +30,12 @@ def mkqa(row: Row) -> Pieces:
         names += [alias for answer in given for alias in _aliases(answer.get("aliases"))]
         kind = kinds.pop() if len(kinds) == 1 else None
         yield language, {"example_id": str(row["example_id"]), "question": question, **_accepted(names, kind)}
+
+
+def mkqa_all(row: Row) -> Pieces:
+    """The same, and the questions that have no answer or a long one only, where its script accepts no reply."""
+    for language, piece in mkqa(row):
+        yield language, piece if piece["choices"] else {**piece, "choices": [_NONE], "answer_kind": NO_ANSWER_KIND}
 
 
 def _aliases(given: Any) -> list[str]:
@@ -52,5 +62,5 @@ def _accepted(names: Sequence[str], kind: str | None) -> dict[str, Any]:
     return {"choices": each[:1], "gold": 0, "accepted": "\n".join(each[1:]), "answer_kind": kind}
 
 
-WIDE: Mapping[str, Callable[[Row], Pieces]] = {"mkqa": mkqa, "eclektic": eclektic}
+WIDE: Mapping[str, Callable[[Row], Pieces]] = {"mkqa": mkqa, "mkqa-all": mkqa_all, "eclektic": eclektic}
 """Layout of a table → its rows apart."""
