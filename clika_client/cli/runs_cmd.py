@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,7 @@ def list_(db: Db = None, as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show(
+    context: typer.Context,
     run: Run,
     toml: Annotated[bool, typer.Option("--toml", help="As a study file, for `clika run`.")] = False,
     db: Db = None,
@@ -54,7 +56,7 @@ def show(
     elif as_json:
         print_json({**row, "config": dict(found.config)})
     else:
-        for name, value in {**row, **found.config}.items():
+        for name, value in {**row, **found.config, "settings": None, "command": _command(context, found)}.items():
             if value not in (None, [], {}, ""):
                 said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
                 out().print(shown(f"{name:<14}{said}"), markup=False, soft_wrap=True)
@@ -144,6 +146,18 @@ def _again(context: typer.Context, name: str, db: Any, more: list[str], dry_run:
     words = study_arguments(command.commands["run"], settings)
     words += [*more, *(["--dry-run"] if dry_run else []), "--db", str(database_path(db))]
     command.commands["run"].main(args=words, prog_name="clika run", standalone_mode=False)
+
+
+def _command(context: typer.Context, run: RunRow) -> str | None:
+    """The command line that asks the same; None where a script asked for what no command can name."""
+    from clika_client.asking.repeatable import OBJECTS
+    from clika_client.cli.study import study_arguments
+
+    settings = run.config.get("settings")
+    if not isinstance(settings, dict) or OBJECTS in settings:
+        return None
+    command: Any = context.find_root().command
+    return shlex.join(["clika", "run", *study_arguments(command.commands["run"], settings)])
 
 
 def _settings(run: RunRow, db: Any) -> dict[str, Any]:
