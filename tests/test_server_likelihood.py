@@ -225,7 +225,10 @@ def test_llama_server_says_what_the_model_in_this_process_says(tmp_path: Path, r
         told = asyncio.run(using(there, url, lambda p: p.complete(ASKED)))
         shown = asyncio.run(using(there, url, lambda p: p.complete(letters)))
         asked = ("--ask", "likelihood", "--db", db, "--bootstrap", 0, "--json")
-        rows = records(clika("run", probes, "-m", there, "--base-url", url, *asked))
+        clika("run", probes, "-m", there, "--base-url", url, "--ask", "text", "--db", db, "--bootstrap", 0)
+        done = clika("run", probes, "-m", there, "--base-url", url, *asked)
+    rows = [row for row in records(done) if row["ask"] == "likelihood"]
+    assert "the model behind the name changed" not in done.stderr + done.stdout
     assert checked["likelihood"] == "/completion with a forced token"
     here = asyncio.run(using(f"gguf/{model}", url, lambda p: p.complete(ASKED)))
     assert told.choice_logprobs == pytest.approx(here.choice_logprobs, abs=0.1)

@@ -159,13 +159,13 @@ def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]
 
 
 def last_served(database: Database, identity: str) -> str | None:
-    """The model that the latest stored reply of a model's says it came from; None without one."""
+    """The model that the latest stored reply of a model's that names one says it came from; None without one."""
     row = database.connection.execute(
         "SELECT model_served FROM completions WHERE model_id = (SELECT id FROM models WHERE identity = ?)"
-        " AND source = 'own' ORDER BY rowid DESC LIMIT 1",
+        " AND source = 'own' AND model_served IS NOT NULL ORDER BY rowid DESC LIMIT 1",
         (identity,),
     ).fetchone()
-    return None if row is None or row[0] is None else str(row[0])
+    return None if row is None else str(row[0])
 
 
 def generation(database: Database) -> tuple[int, int]:

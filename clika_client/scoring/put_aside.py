@@ -16,7 +16,7 @@ from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 
 _AT_ONCE = 1 << 24
-_IN_MEMORY = 32 << 20
+_IN_MEMORY = 4 << 20
 """Bytes put aside before a file is used for them."""
 
 

@@ -48,6 +48,7 @@ def score(
     options.check()
     sets = distinct_names(sets, versions or {})
     parts = list(make_parts(blocks, sets, options, versions))
+    release()
     records: list[Record] = []
     rows: list[RowSummary] = []
     ties: list[Tie] = []

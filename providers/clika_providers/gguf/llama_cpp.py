@@ -6,6 +6,7 @@ listened to, so that the reason of a failure reaches the user.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ def library() -> ModuleType:
     package_version()
     try:
         import llama_cpp
-        from llama_cpp import _logger
+        from llama_cpp import _logger, _utils
     except (ImportError, OSError, RuntimeError) as error:
         raise MissingPackage(
             f"llama-cpp-python is installed but does not load: {error}. Build it again on this machine: "
@@ -71,6 +72,8 @@ def library() -> ModuleType:
     lib.llama_log_set(_callback(lib), None)
     lib.llama_backend_init()
     load_variants(lib)
+    for opened in (_utils.outnull_file, _utils.errnull_file):
+        atexit.register(opened.close)  # it opens them at import and leaves them to a warning at the end
     return lib
 
 

@@ -119,7 +119,8 @@ class OpenAIChat(Adapter):
         await self.likelihood_form()
         started = time.monotonic()
         completion = await self._continuations.complete(request)
-        return replace(completion, latency_s=time.monotonic() - started, model_served=self._model)
+        # No name of the model that answered: servers tell another one here than beside a chat, or none.
+        return replace(completion, latency_s=time.monotonic() - started)
 
     async def _patient(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
         """One exchange of several that make an answer, tried again, paced and limited as a question is."""
