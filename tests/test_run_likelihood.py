@@ -62,9 +62,8 @@ def test_likelihoods_and_letters_are_two_rows_and_normalisations_cost_nothing(tm
 def test_a_run_says_how_many_tokens_of_its_prompts_were_evaluated(tmp_path: Path, base: Path) -> None:
     probes, db = write_probes(tmp_path / "mine.jsonl", 4), tmp_path / "c.db"
     done = clika("run", probes, "-m", f"gguf/{base}", "--ask", "likelihood", "--db", db, "--bootstrap", 0, "--json")
-    (run,) = json.loads(done.stdout)["runs"]
-    said = next(event for event in run["events"] if "were evaluated" in event)
-    evaluated, whole = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+(?= of| tokens)", said))
+    (said,) = re.findall(r"[\d,]+ of the [\d,]+ tokens in the prompts were evaluated", " ".join(done.stderr.split()))
+    evaluated, whole = (int(number.replace(",", "")) for number in re.findall(r"[\d,]+", said))
     with sqlite3.connect(db) as connection:
         given, spared = connection.execute("SELECT sum(input_tokens), sum(cached_tokens) FROM completions").fetchone()
     connection.close()

@@ -28,12 +28,6 @@ def about_this_run(outcome: Outcome) -> list[str]:
         counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
         useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
         told.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}")
-    if outcome.cached_tokens:
-        new = outcome.input_tokens - outcome.cached_tokens
-        told.append(
-            f"{outcome.spec}: {new:,} of the {outcome.input_tokens:,} tokens in the prompts were evaluated; the others "
-            "were those of a prompt before"
-        )
     if outcome.shared:
         told.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
     if isinstance(outcome.stop, BudgetReached):
@@ -41,3 +35,14 @@ def about_this_run(outcome: Outcome) -> list[str]:
     elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):
         told.append(f"{outcome.spec}: asking stopped: {outcome.stop}")
     return told
+
+
+def of_the_prompts(outcome: Outcome) -> str | None:
+    """How much of the prompts was evaluated; None where nothing was spared, or nothing is known of it."""
+    if not outcome.cached_tokens:
+        return None
+    new = outcome.input_tokens - outcome.cached_tokens
+    return (
+        f"{outcome.spec}: {new:,} of the {outcome.input_tokens:,} tokens in the prompts were evaluated; the others "
+        "were those of a prompt before"
+    )

@@ -13,7 +13,7 @@ from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import LetterProbe, probe_letters
 from clika_client.asking.config import RunConfig, as_asked
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
-from clika_client.asking.outcome_notes import about_the_answers, about_this_run
+from clika_client.asking.outcome_notes import about_the_answers, about_this_run, of_the_prompts
 from clika_client.asking.plan import Asking, Plan, make_plan, missing_requests, select, store_plan
 from clika_client.asking.price import price_of
 from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
@@ -266,6 +266,8 @@ class PreparedRun:
                 await plan.provider.release()
                 self.notes += about_the_answers(outcome, before)
                 self.events += about_this_run(outcome)
+                if said := of_the_prompts(outcome):
+                    listener.say(said)
 
     async def _fall_back(self, run_id: str, outcomes: list[Outcome], listener: Listener) -> None:
         """Run the whole suite on the local model, as a row of its own, when a remote one gave up."""
