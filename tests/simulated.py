@@ -11,6 +11,7 @@ import numpy as np
 from clika_client.scoring.metrics.cell_metrics import LANGUAGE_METRICS, PAIR_METRICS
 from clika_client.scoring.metrics.consistency import chance_corrected, strata_of, table_of
 from clika_client.scoring.metrics.counts import ScoredItems, language_counts, pair_counts
+from clika_client.scoring.metrics.design_effect import equal_clusters
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
 from clika_client.scoring.metrics.jackknife import leave_out
 from clika_client.scoring.metrics.significance import discordant, mcnemar_exact
@@ -23,10 +24,10 @@ _AT_ONCE = 200
 
 
 def answers(
-    random: np.random.Generator, sets: int, n: int, accuracies: tuple[float, ...], correlation: float, size: int
+    random: np.random.Generator, sets: int, units: np.ndarray, accuracies: tuple[float, ...], correlation: float
 ) -> np.ndarray:
     """(answerers, sets, items); gold is `gold(n)`. Difficulty is shared by all, and part of it by a cluster's items."""
-    units = np.arange(n) // size
+    n = units.size
     item = random.standard_normal((sets, n))
     cluster = random.standard_normal((sets, int(units.max()) + 1))[:, units]
     found = []
@@ -46,32 +47,42 @@ def gold(n: int) -> np.ndarray:
     return (np.arange(n) % K).astype(np.int8)
 
 
-def size_of(n: int, correlation: float) -> int:
-    """Items per cluster."""
-    return 1 if correlation == 0 else 2 if n == 10 else 5
+def units_of(n: int, correlation: float) -> np.ndarray:
+    """Each item's cluster: two in each of ten items, else five; alone where nothing is correlated."""
+    return np.arange(n) // (1 if correlation == 0 else 2 if n == 10 else 5)
 
 
-def figures(anchor: np.ndarray, other: np.ndarray, size: int) -> dict[str, tuple[Estimate, Estimate | None]]:
-    """Field → the estimate by item and, with clusters, by cluster; answers are (sets, items)."""
+def sized(sizes: tuple[int, ...]) -> np.ndarray:
+    """Each item's cluster, of clusters of so many items."""
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+Told = dict[str, tuple[Estimate, Estimate | None, float | None]]
+"""Field → the estimate by item and, with clusters, by cluster, and how many equal clusters tell as much."""
+
+
+def figures(anchor: np.ndarray, other: np.ndarray, units: np.ndarray) -> Told:
+    """Of answers (sets, items)."""
     n = anchor.shape[-1]
-    questions, units = ScoredItems(gold(n), np.full(n, K)), np.arange(n) // size
-    ways = [leave_out] if size == 1 else [leave_out, lambda columns: leave_out(columns, units)]
+    questions, alone = ScoredItems(gold(n), np.full(n, K)), int(units.max()) + 1 == n
+    ways = [leave_out] if alone else [leave_out, lambda columns: leave_out(columns, units)]
     found: list[dict[str, Estimate]] = []
     for way in ways:
-        alone = language_counts(other, other, questions, 1.0, way)
+        single = language_counts(other, other, questions, 1.0, way)
         pair = pair_counts(anchor, other, questions, "jaccard", way)
         found.append(
-            {m.field: m.function(alone) for m in LANGUAGE_METRICS} | {m.field: m.function(pair) for m in PAIR_METRICS}
+            {m.field: m.function(single) for m in LANGUAGE_METRICS} | {m.field: m.function(pair) for m in PAIR_METRICS}
         )
-    return {field: (found[0][field], found[1][field] if size > 1 else None) for field in found[0]}
+    if alone:
+        return {field: (estimate, None, None) for field, estimate in found[0].items()}
+    return {field: (found[0][field], found[1][field], equal_clusters(units)) for field in found[0]}
 
 
 @lru_cache
 def truth(accuracy: float, correlation: float, items: int = 100_000) -> dict[str, float]:
     """Every figure on so many items that no interval is needed."""
-    both = answers(
-        np.random.default_rng(5), items // 400, 400, anchor_and_other(accuracy), correlation, 5 if correlation else 1
-    )
+    units = units_of(400, correlation)
+    both = answers(np.random.default_rng(5), items // 400, units, anchor_and_other(accuracy), correlation)
     questions = ScoredItems(np.tile(gold(400), items // 400), np.full(items, K))
     flat = both.reshape(2, -1)
     total = lambda columns: columns.astype(float).sum(-1, keepdims=True)  # noqa: E731
@@ -89,16 +100,21 @@ A corrected figure can then be no smaller, or an overlap, so that a truth below 
 """
 
 
-def coverage(n: int, accuracy: float, correlation: float, sets: int) -> dict[str, float]:
-    """Field → share of data sets whose interval holds the truth, among those where the figure exists."""
+def coverage(
+    n: int, accuracy: float, correlation: float, sets: int, sizes: tuple[int, ...] | None = None
+) -> dict[str, float]:
+    """Field → share of data sets whose interval holds the truth, among those where the figure exists.
+
+    `sizes` of clusters that are not those of `units_of`.
+    """
     true, random = truth(accuracy, correlation), np.random.default_rng(n)
-    size = size_of(n, correlation)
+    units = units_of(n, correlation) if sizes is None else sized(sizes)
     held: dict[str, list[np.ndarray]] = {field: [] for field in (*true, ONE_SIDED)}
     for _ in range(0, sets, _AT_ONCE):
-        both = answers(random, min(sets, _AT_ONCE), n, anchor_and_other(accuracy), correlation, size)
+        both = answers(random, min(sets, _AT_ONCE), units, anchor_and_other(accuracy), correlation)
         right = both == gold(n)
         held[ONE_SIDED].append(~(~right).all(0).any(-1) | ~right.all(0).any(-1))
-        for field, estimates in figures(*both, size).items():
+        for field, estimates in figures(*both, units).items():
             if field == "position_bias":
                 continue  # takes longest, and has a simulation of its own
             found = intervals(*estimates)
@@ -116,14 +132,13 @@ def coverage_of_position_bias(n: int, habit: float, correlation: float, sets: in
 
     Of the rest half are known and half guessed. Where items come in clusters, the habit does.
     """
-    random, size = np.random.default_rng(n), size_of(n, correlation)
-    units = np.arange(n) // size
+    random, units = np.random.default_rng(n), units_of(n, correlation)
     cluster = random.standard_normal((sets, int(units.max()) + 1))[:, units]
     score = np.sqrt(correlation) * cluster + np.sqrt(1 - correlation) * random.standard_normal((sets, n))
     limit = NormalDist().inv_cdf(habit) if habit else -np.inf
     free = np.where(random.random((sets, n)) < 0.5, gold(n), random.integers(0, K, (sets, n)))
     said = np.where(score < limit, 0, free).astype(np.int8)
-    found = intervals(*figures(said, said, size)["position_bias"])
+    found = intervals(*figures(said, said, units)["position_bias"])
     shown = np.bincount(gold(n), minlength=K) / n
     given = (1 - habit) * (shown + 1 / K) / 2 + habit * (np.arange(K) == 0)
     true = float(np.abs(given - shown).sum() / 2)
@@ -137,10 +152,10 @@ def anchor_and_other(accuracy: float) -> tuple[float, float]:
 
 def false_alarms(n: int, correlation: float, sets: int) -> tuple[float, float]:
     """How often two models of the same strength (.6 in both languages) differ at .05: (accuracy, consistency)."""
-    random, size = np.random.default_rng(n + 1), size_of(n, correlation)
-    four = answers(random, sets, n, (0.6,) * 4, correlation, size)
-    first, second = (figures(four[i], four[i + 1], size) for i in (0, 2))
-    clusters = None if size == 1 else n // size
+    random, units = np.random.default_rng(n + 1), units_of(n, correlation)
+    four = answers(random, sets, units, (0.6,) * 4, correlation)
+    first, second = (figures(four[i], four[i + 1], units) for i in (0, 2))
+    clusters = None if correlation == 0 else int(units.max()) + 1
     alarms = np.zeros((2, sets))
     for row, field in enumerate(("accuracy", "en_co_chance_corrected")):
         robust = [side[field][1] or side[field][0] for side in (first, second)]
@@ -148,7 +163,7 @@ def false_alarms(n: int, correlation: float, sets: int) -> tuple[float, float]:
         for s in range(sets):
             parts = Interval(*(np.array([e[end][s] for e in ends]) for end in range(3)))
             replicates = np.stack([estimate.value[s] for estimate in robust])
-            p = p_value(*combined(parts, replicates, np.array([-1.0, 1.0])), clusters)
+            p = p_value(*combined(parts, replicates, np.array([-1.0, 1.0]), clusters), clusters)
             if field == "accuracy" and clusters is None:
                 p = mcnemar_exact(*discordant(four[1, s] == gold(n), four[3, s] == gold(n)))
             alarms[row, s] = p < 0.05

@@ -25,6 +25,7 @@ from simulated import (
     truth,
 )
 
+from clika_client.scoring.metrics import design_effect
 from clika_client.scoring.metrics.intervals import wilson
 from clika_client.scoring.metrics.spread import true_values
 
@@ -121,6 +122,38 @@ def test_clusters_whose_items_nearly_all_go_together_are_covered_too(accuracy: f
     """Five clusters do not tell how much their items go together: an interval that is right here is wide elsewhere."""
     for n in (25, 50):
         assert LOW - 0.01 - _noise(n) <= coverage(n, accuracy, 0.9, 600)["accuracy"] <= 0.99, n
+
+
+UNEQUAL = (1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 4, 4, 10, 10, 10)
+
+
+@pytest.mark.parametrize("sizes", [(2,) * 13, (3,) * 8, UNEQUAL])
+def test_clusters_of_other_sizes_and_unequal_ones_are_covered_too(sizes: tuple[int, ...]) -> None:
+    """Twenty clusters of which three hold half of the items tell no more than nine about how items go together."""
+    for correlation in (0.1, 0.5):
+        held = [coverage(sum(sizes), accuracy, correlation, 400, sizes) for accuracy in (0.25, 0.5, 0.85)]
+        means = [np.mean([found[field] for field in SHARES]) for found in held]
+        assert all(LOW <= mean <= HIGH + 0.01 for mean in means), (correlation, means)
+
+
+@pytest.mark.parametrize("df", [4.0, 12.0])
+def test_what_a_design_effect_is_raised_by_keeps_coverage_whatever_goes_together(df: float) -> None:
+    """The coverage of `design_effect.coverage`, integrated by scipy; between 1 and the size of a cluster."""
+    chances = (np.arange(500) + 0.5) / 500
+    for size in (2.0, 5.0):
+        factor = float(design_effect.raised(np.ones(()), np.array(size), df + 1, 0.95))
+        held = []
+        for effect in 1 + (size - 1) * (np.arange(40) + 0.5) / 40:
+            found = np.maximum(1.0, factor * effect * stats.chi2.ppf(chances, df) / df)
+            held.append(1 - 2 * stats.norm.sf(1.96 * np.sqrt(found / effect)).mean())
+        assert np.mean(held) == pytest.approx(0.95, abs=0.002)
+        assert LOW <= min(held) <= max(held) <= HIGH + 0.006
+        assert factor <= (stats.t.ppf(0.975, df) / 1.96) ** 2 + 0.02, "no more than Student's t"
+
+
+def test_clusters_count_as_many_of_equal_size_as_tell_the_same() -> None:
+    assert design_effect.equal_clusters(np.arange(50) // 5) == 10
+    assert design_effect.equal_clusters(np.repeat([0, 1, 2], [8, 1, 1])) == pytest.approx(100 / 66)
 
 
 @pytest.mark.parametrize("correlation", CORRELATIONS)

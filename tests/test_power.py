@@ -25,7 +25,7 @@ def a_part(n: int, languages: int, seed: int = 0, size: int = 1, correlation: fl
     random = np.random.default_rng(seed)
     rows: list[AnswerGrid] = []
     for name in ("a", "b"):
-        lines = answers(random, 1, n, (0.6,) * languages, correlation, size)[:, 0]
+        lines = answers(random, 1, np.arange(n) // size, (0.6,) * languages, correlation)[:, 0]
         rows.append(block_of(RowKey(name, 0, "plain", "text", "standard"), tags, lines))
     return next(make_parts(rows, {0: ProbeSet("s", items, probes)}, Options()))
 

@@ -61,6 +61,7 @@ def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
         figures=figures,
         replicates=replicates,
         clusters=part.clusters_of(block),
+        equal_clusters=part.equal_clusters_of(block),
         draws=options.bootstrap,
         seed=options.seed,
         compared=part.compared.languages,
@@ -103,9 +104,10 @@ def _languages(
     by_item, by_unit = (None if way is None else _estimates(part, block, chosen, way, options) for way in ways)
     assert by_item is not None
     figures, replicates = {}, {}
+    clusters = part.equal_clusters_of(block)
     smallest = {metric.field: metric.smallest for metric in CELL_METRICS}
     for field, estimate in by_item.items():
-        value, low, high = _with_interval(estimate, None if by_unit is None else by_unit[field])
+        value, low, high = _with_interval(estimate, None if by_unit is None else by_unit[field], clusters)
         shown = np.maximum(value, smallest[field])
         # Cut off, the ends of a figure below its smallest would meet: an interval of no width that tells nothing.
         figures[field] = Interval(shown, low, np.maximum(high, shown))
@@ -119,11 +121,11 @@ def _languages(
     return figures, replicates
 
 
-def _with_interval(by_item: Estimate, by_unit: Estimate | None) -> Interval:
+def _with_interval(by_item: Estimate, by_unit: Estimate | None, clusters: float | None) -> Interval:
     if by_item.share.shape[-1] == 1:
         value = by_item.value[..., 0].copy()
         return Interval(value, np.full(value.shape, np.nan), np.full(value.shape, np.nan))
-    return Interval(*(np.array(end) for end in intervals(by_item, by_unit)))
+    return Interval(*(np.array(end) for end in intervals(by_item, by_unit, clusters)))
 
 
 def _estimates(
@@ -152,6 +154,10 @@ def _row_metrics(
     by_item, by_unit = counts
     assert by_item is not None
     return {
-        metric.field: _with_interval(metric.function(by_item), None if by_unit is None else metric.function(by_unit))
+        metric.field: _with_interval(
+            metric.function(by_item),
+            None if by_unit is None else metric.function(by_unit),
+            part.equal_clusters_of(block),
+        )
         for metric in ROW_METRICS
     }

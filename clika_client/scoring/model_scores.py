@@ -13,6 +13,7 @@ from clika_client.common.answer_codes import divide
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.measure import Measured, origins
 from clika_client.scoring.metrics import consistency, performance
+from clika_client.scoring.metrics.design_effect import equal_clusters
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
 from clika_client.scoring.metrics.intervals import LEVEL
 from clika_client.scoring.metrics.jackknife import leave_out
@@ -127,7 +128,7 @@ def mean_difference(a: Measured, b: Measured, field: str) -> Figure | None:
     )  # fmt: skip
     replicates = np.concatenate([m.figures.replicates[field][r] for m, r in zip((a, b), rows, strict=True)])
     weights = np.repeat([-1.0, 1.0], len(shared)) / len(shared)
-    return Figure(*combined(parts, replicates, weights))
+    return Figure(*combined(parts, replicates, weights, a.figures.equal_clusters))
 
 
 def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dict[str, dict[str, float]]:
@@ -148,10 +149,10 @@ def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dic
             units = None
         both = np.stack([right[i], right[anchor]])[:, items]
         n = int(items.sum())
-        clusters = None if units is None else len(np.unique(units))
         by_item, by_unit = (_shares(leave_out(both, u), leave_out(np.ones(n), u)) for u in (None, units))
-        found = intervals(by_item, None if units is None else by_unit)
-        value, low, high = combined(found, by_unit.share, np.array([1.0, -1.0]))
+        equal = None if units is None else equal_clusters(units)
+        found = intervals(by_item, None if units is None else by_unit, equal)
+        value, low, high = combined(found, by_unit.share, np.array([1.0, -1.0]), equal)
         effects[language] = {
             "n": n,
             "own": float(found.value[0]),
@@ -159,7 +160,7 @@ def _mother_tongues(part: ScoredSet, block: AnswerGrid, options: Options) -> dic
             "effect": value,
             "effect_low": low if options.bootstrap else math.nan,
             "effect_high": high if options.bootstrap else math.nan,
-            "p_value": p_value(value, low, high, clusters),
+            "p_value": p_value(value, low, high, equal),
         }
     adjusted = holm([effect["p_value"] for effect in effects.values()])
     for effect, p in zip(effects.values(), adjusted, strict=True):

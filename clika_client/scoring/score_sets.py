@@ -14,6 +14,7 @@ from clika_client.scoring.answer_grid import AnswerGrid, gold_of, questions_of
 from clika_client.scoring.comparable import ComparableLanguages, compare_rows
 from clika_client.scoring.metrics import consistency, performance
 from clika_client.scoring.metrics.counts import ScoredItems
+from clika_client.scoring.metrics.design_effect import equal_clusters
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.jackknife import Units, unit_numbers
 from clika_client.scoring.set_versions import SetVersion
@@ -80,6 +81,10 @@ class ScoredSet:
         if self.units is None:
             return None
         return max((len(np.unique(self.units[asked])) for asked in block.asked), default=0)
+
+    def equal_clusters_of(self, block: AnswerGrid) -> float | None:
+        """How many clusters of equal size tell as much as those a row was asked; None where items stand alone."""
+        return None if self.units is None else equal_clusters(self.units[block.asked.any(0)])
 
 
 def make_parts(

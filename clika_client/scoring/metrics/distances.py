@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 
 from clika_client.common.answer_codes import Floats
-from clika_client.scoring.metrics.student import quantile
 
 _DRAWS, _SIZES = 400, 48
 """Draws of the error, and true distances tried."""
@@ -21,24 +20,24 @@ _REACH = 4.5
 """Standard errors above the distance found that are tried."""
 
 
-def distance_ends(parts: Floats, level: float, df: float) -> tuple[Floats, Floats]:
+def distance_ends(parts: Floats, level: float, wider: float) -> tuple[Floats, Floats]:
     """Ends of the interval of 0.5 Σ |part|; `parts` (..., choices, 1 + G) are differences, without each unit in turn.
 
-    Errors are normal (Student's with `df`) with the jackknife's covariance; 0 is within where luck can explain it all.
+    Errors are normal with the jackknife's covariance, `wider` times as large where clusters tell it badly; 0 is within
+    where luck can explain it all.
     """
     lead = parts.shape[:-2]
-    ends = np.array([_ends(each, level, df) for each in parts.reshape(-1, *parts.shape[-2:])])
+    ends = np.array([_ends(each, level, wider) for each in parts.reshape(-1, *parts.shape[-2:])])
     return ends[:, 0].reshape(lead), ends[:, 1].reshape(lead)
 
 
-def _ends(parts: Floats, level: float, df: float) -> tuple[float, float]:
+def _ends(parts: Floats, level: float, wider: float) -> tuple[float, float]:
     values, others = parts[:, 0], parts[:, 1:]
     found, units = float(np.abs(values).sum() / 2), others.shape[-1]
     if np.isnan(parts).any() or units < 2:
         return (math.nan, math.nan) if np.isnan(found) else (0.0, 1.0)
     deviations = others - values[:, None]
     spread, vectors = np.linalg.eigh(deviations @ deviations.T * (units - 1) / units)
-    wider = quantile(level, df) / quantile(level) if df >= 1 else np.inf
     if not np.isfinite(wider):
         return 0.0, 1.0
     # A habit without exception: its error is that of half an item, not 0.

@@ -1,6 +1,7 @@
 """Figures with their intervals, and the intervals of sums and differences of them. Nothing here has zero width.
 
-A share gets Wilson's interval; where items come in clusters, n is divided by the design effect. A rescaled share (RA,
+A share gets Wilson's interval; where items come in clusters, n is divided by the design effect (Korn and Graubard,
+Survey Methodology 24, 1998), raised as `design_effect.py` says, for few clusters tell it badly. A rescaled share (RA,
 a kappa, a corrected overlap) is (share - floor) / (top - floor): Wilson's ends go through the same formula, with the n
 that the jackknife's error of the whole expression stands for. Means over languages and differences of models keep the
 ends of their parts, not symmetric near 0 and 1, and the correlation of the parts, which answer the same items.
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clika_client.common.answer_codes import Floats, divide
+from clika_client.scoring.metrics.design_effect import raised
 from clika_client.scoring.metrics.distances import distance_ends
 from clika_client.scoring.metrics.intervals import LEVEL, wilson_ends
 from clika_client.scoring.metrics.jackknife import correlations, variance
@@ -61,16 +63,23 @@ class Interval(NamedTuple):
     high: Floats
 
 
-def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float = LEVEL) -> Interval:
-    """The figure's interval; `by_unit` has the replicates without each cluster, None where items stand alone."""
+def intervals(
+    by_item: Estimate, by_unit: Estimate | None = None, clusters: float | None = None, level: float = LEVEL
+) -> Interval:
+    """The figure's interval; `by_unit` has the replicates without each cluster, None where items stand alone.
+
+    `clusters` is how many of equal size tell as much (`design_effect.equal_clusters`); None: all are of one size.
+    """
     robust = by_item if by_unit is None else by_unit
     if robust.parts is not None:
-        df = math.inf if by_unit is None else robust.parts.shape[-1] - 2
-        return Interval(by_item.value[..., 0], *distance_ends(robust.parts, level, df))
+        told = None if by_unit is None else clusters or robust.parts.shape[-1] - 1
+        return Interval(
+            by_item.value[..., 0], *distance_ends(robust.parts, level, z_or_t(level, told) / quantile(level))
+        )
     share, n = by_item.share[..., 0], by_item.n[..., 0]
     floor, top = (np.asarray(end)[..., 0] if np.ndim(end) else end for end in (by_item.floor, by_item.top))
     scale, z = np.subtract(top, floor), quantile(level)
-    effective = n if by_item.exact and by_unit is None else _effective(by_item, by_unit, level, scale)
+    effective = n if by_item.exact and by_unit is None else _effective(by_item, by_unit, clusters, level, scale)
     low, high = wilson_ends(share, effective, z)
     # An overlap of nothing with nothing is 0 by agreement, and says nothing.
     nothing = (n == 0) & ~np.isnan(share)
@@ -83,20 +92,23 @@ def intervals(by_item: Estimate, by_unit: Estimate | None = None, level: float =
     return Interval(value, *(np.where(undefined, np.nan, end) for end in ends))
 
 
-def _effective(by_item: Estimate, by_unit: Estimate | None, level: float, scale: Floats) -> Floats:
+def _effective(
+    by_item: Estimate, by_unit: Estimate | None, clusters: float | None, level: float, scale: Floats
+) -> Floats:
     """How many independent items would tell the figure as well."""
     share, n = by_item.share[..., 0], by_item.n[..., 0]
     z, wider, most = quantile(level), 1.0, np.ones(n.shape)
     if by_unit is not None:
-        wider = z_or_t(level, by_unit.share.shape[-1] - 1) / z
+        clusters = clusters or by_unit.share.shape[-1] - 1
+        wider = z_or_t(level, clusters) / z
         # Items that all go with their cluster tell as much as one of it: no design effect is larger than this.
         inside = by_unit.n[..., :1] - by_unit.n[..., 1:]
         most = np.fmax(1.0, divide((inside**2).sum(-1), n))
-    if by_item.exact and by_unit is not None:
-        effect = divide(variance(by_unit.value), variance(by_item.value))
-        # Where nothing varies, a cluster tells no more than one item of it.
-        effect = np.where(np.isnan(effect), most, np.minimum(effect, most))
-        return np.asarray(n / np.maximum(1.0, effect * wider**2))
+        if by_item.exact:
+            effect = divide(variance(by_unit.value), variance(by_item.value))
+            # Where nothing varies, a cluster tells no more than one item of it.
+            effect = np.where(np.isnan(effect), most, np.minimum(effect, most))
+            return np.asarray(n / np.maximum(1.0, raised(effect, most, clusters, level)))
     error, items = variance(by_item.value), by_item.share.shape[-1] - 1
     high_floor = np.asarray(by_item.floor)[..., 0] >= _HIGH if np.ndim(by_item.floor) else np.zeros(n.shape, np.bool_)
     if by_unit is not None:
@@ -145,19 +157,22 @@ _MOST = 4.0
 """An effective n never exceeds the real one by more: a small sample can vary too little by luck."""
 
 
-def z_or_t(level: float, clusters: int | None) -> float:
+def z_or_t(level: float, clusters: float | None) -> float:
     """The normal quantile for items, Student's for clusters; with a single cluster nothing can be said."""
     if clusters is None:
         return quantile(level)
-    return quantile(level, clusters - 1) if clusters > 1 else math.inf
+    return quantile(level, max(clusters - 1, 1.0)) if clusters > 1 else math.inf
 
 
-def combined(parts: Interval, replicates: Floats, weights: Floats) -> tuple[float, float, float]:
+def combined(
+    parts: Interval, replicates: Floats, weights: Floats, clusters: float | None = None
+) -> tuple[float, float, float]:
     """The weighted sum of figures (m,), with its interval; `replicates` (m, 1 + G) give how their errors go together.
 
     MOVER, the method of variance estimates recovery (Zou and Donner, Statistics in Medicine 27, 2008; for two
     proportions it is Newcombe's method 10 of 1998). Where a figure does not vary, its correlation is unknown: taken as
-    1 in a mean and as 0 in a difference, whichever is wider.
+    1 in a mean and as 0 in a difference, whichever is wider. Where `clusters` of items vary, a difference is no surer
+    than Student's t says of it: two figures' design effects do not tell its own.
     """
     value = float(weights @ parts.value)
     value = 0.0 if abs(value) < 1e-12 else value
@@ -169,10 +184,13 @@ def combined(parts: Interval, replicates: Floats, weights: Floats) -> tuple[floa
     down = np.abs(weights) * np.where(weights > 0, parts.value - parts.low, parts.high - parts.value)
     up = np.abs(weights) * np.where(weights > 0, parts.high - parts.value, parts.value - parts.low)
     below, above = (math.sqrt(max(float(side @ together @ side), 0.0)) for side in (down, up))
+    if clusters is not None and (weights < 0).any():
+        own = z_or_t(LEVEL, clusters) * math.sqrt(float(np.nan_to_num(variance(weights @ replicates))))
+        below, above = max(below, own), max(above, own)
     return value, value - below, value + above
 
 
-def p_value(value: float, low: float, high: float, clusters: int | None = None, level: float = LEVEL) -> float:
+def p_value(value: float, low: float, high: float, clusters: float | None = None, level: float = LEVEL) -> float:
     """Two-sided p-value of "the difference is 0" that agrees with its interval: below .05 when that leaves out 0."""
     if value == 0:
         return 1.0
@@ -180,5 +198,5 @@ def p_value(value: float, low: float, high: float, clusters: int | None = None, 
     if math.isnan(reach) or math.isinf(reach):
         return math.nan
     t = z_or_t(level, clusters)
-    df = math.inf if clusters is None else clusters - 1
+    df = math.inf if clusters is None else max(clusters - 1, 1.0)
     return two_sided_p(abs(value) / reach * t, df) if reach > 0 else math.nan

@@ -55,6 +55,8 @@ class RowFigures:
     """Field of KEPT → (languages, 1 + G)."""
     clusters: int | None
     """Number of clusters when items come in clusters."""
+    equal_clusters: float | None = None
+    """How many clusters of equal size tell as much."""
     draws: int = 0
     seed: int = 0
     compared: tuple[str, ...] | None = None
