@@ -19,6 +19,13 @@ from clika_client.scoring.metrics.significance import discordant, mcnemar_exact
 SIZES = (10, 25, 50, 125, 500)
 ACCURACIES = (0.25, 0.5, 0.85, 0.98, 1.0)
 CORRELATIONS = (0.0, 0.3)
+CLUSTERS = {
+    "8 of three": (3,) * 8,
+    "13 of two": (2,) * 13,
+    "10 of 1 to 10": (1, 2, 2, 3, 4, 5, 6, 8, 9, 10),
+    "20 of 1 to 10": (1,) * 8 + (2,) * 5 + (4,) * 4 + (10,) * 3,
+}
+"""Sizes of clusters that are not those of the grid."""
 K, SHARED = 4, 0.6
 _AT_ONCE = 200
 
