@@ -1,9 +1,10 @@
 """By how much must a design effect that few clusters tell be raised, so that 95 % intervals hold the truth so often?
 
 Student's t would be right if design effects below 1 were believed; they are not, as items that belong together never
-tell more than items that do not. So t makes intervals too wide where items hardly go together: the mean of
-twenty items in ten pairs is held .97 of the time. The factor here gives what is promised in the mean over all intraclass correlations from 0 to 1,
-where errors are normal and the effect found is the true one times chi-square over its degrees of freedom.
+tell more than items that do not. So t makes intervals too wide where items hardly go together: the mean of twenty items
+in ten pairs is held .97 of the time. The factor here gives what is promised in the mean over all intraclass
+correlations from 0 to 1, where errors are normal and the effect found is the true one times chi-square over its degrees
+of freedom.
 """
 
 from __future__ import annotations
