@@ -124,6 +124,13 @@ def test_no_model_flagged_in_most_languages_stands_in_the_upper_half_by_correcte
         assert not set(ranked[: len(rows) // 2]) & flagged
 
 
+def test_what_other_models_explain_is_about_what_was_found_independently(published: Scores) -> None:
+    for name, share in {"x_csqa": 0.67, "x_copa": 0.47, "x_geo": 0.71, "x_name": 0.56}.items():
+        rows = [row for row in published.rows if row.set == name and row.shared_by_models > 0]
+        own = sum(row.between_models / row.shared_by_models for row in rows)
+        assert sum(row.between_models for row in rows) / own == pytest.approx(share, abs=0.1)
+
+
 def test_a_model_below_chance_is_not_reported_above_it(published: Scores) -> None:
     row = next(r for r in published.rows if (r.model, r.set) == ("bloom_7b1", "x_copa"))
     assert round(row.paper_other_ra, 3) == 0.012
