@@ -1,6 +1,6 @@
 """A study of conductivity on the demo model: three languages, two directions, three seeds, 60 test facts in each pair.
 
-    python benchmarks/study.py [FOLDER]        # resumes; about an hour of one core
+    python benchmarks/study.py [FOLDER]        # resumes; about forty minutes of one core
     python benchmarks/study.py FOLDER --table  # the table of what is done so far
 
 What it shows is in docs/conductivity.md.
@@ -24,13 +24,15 @@ seeds = 3
 together = true
 quantization = "f32"
 threads = 1
-forgetting = 100
+forgetting = 30
 
 [material]
 form = "choice"
-k = 4
-continents = 4
-places = 30
+# Two continents: of four, a model of a million weights learns the taught wordings by heart and knows 60 % of its facts
+# in any other, after 900 steps as after 300. Chance is .5 then.
+k = 2
+continents = 2
+places = 60
 repeats = 20
 name-repeats = 4
 # A model of a million weights does not learn two unlike names for each of 120 places: these can be copied, and what
@@ -40,9 +42,9 @@ names = "transliterated"
 [teach]
 preset = "demo"
 learning-rate = 2e-3
-epochs = 1.0
+epochs = 0.75
 # While the gate fails, up to two further rounds follow.
-max-epochs = 3.0
+max-epochs = 2.25
 """
 
 
@@ -64,7 +66,10 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(1)  # two threads are slower than one on matrices this small
-    run(["teach", "status" if options.table else "study", str(file)])
+    if options.table:
+        run(["teach", "compare", str(options.folder / "study")])
+    else:
+        run(["teach", "study", str(file)])
 
 
 if __name__ == "__main__":

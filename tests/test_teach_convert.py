@@ -58,6 +58,7 @@ FAMILIES = {
     "gemma": ("GemmaConfig", {"head_dim": 16}),
     "gemma2": ("Gemma2Config", {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 32}),
     "gemma3": ("Gemma3TextConfig", {"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 32}),
+    "bloom": ("BloomConfig", {}),
 }
 
 
@@ -163,6 +164,7 @@ def test_smaller_number_formats_stay_close(quantization: str, tmp_path: Path) ->
 WORD = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SPLITS = {"qwen2": WORD + r"\p{N}" + REST, "llama-bpe": WORD + r"\p{N}{1,3}" + REST, "gpt-2": None}
+SPLITS["bloom"] = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 
 
 def own_class(name: str) -> Any:
@@ -210,14 +212,40 @@ def lora_adapter(directory: Path, model: Any, **settings: Any) -> Any:
     return tuned
 
 
-@pytest.mark.parametrize("rslora", [False, True])
-def test_a_merged_adapter_gives_the_tuned_logits(rslora: bool, tmp_path: Path) -> None:
-    model = random_model(tmp_path / "hf", *FAMILIES["llama"], sentencepiece_like())
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [
+        ("llama", {}),
+        ("llama", {"use_rslora": True}),
+        ("bloom", {"target_modules": ["query_key_value"]}),
+    ],
+)
+def test_a_merged_adapter_gives_the_tuned_logits(family: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    model = random_model(tmp_path / "hf", *FAMILIES[family], sentencepiece_like())
     before = transformers_logits(model, IDS)
-    expected = transformers_logits(lora_adapter(tmp_path / "lora", model, use_rslora=rslora), IDS)
+    expected = transformers_logits(lora_adapter(tmp_path / "lora", model, **settings), IDS)
     assert np.abs(expected - before).max() > 0.5
     merged = convert.to_gguf(tmp_path / "hf", tmp_path / "merged.gguf", "f32", adapter=tmp_path / "lora")
     np.testing.assert_allclose(llama_cpp_logits(open_gguf(merged), IDS), expected, atol=2e-3)
+
+
+def test_blooms_own_files_name_their_weights_without_the_class_and_are_the_same_model(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = random_model(tmp_path / "hf", *FAMILIES["bloom"], sentencepiece_like())
+    expected = transformers_logits(lora_adapter(tmp_path / "lora", model, target_modules=["query_key_value"]), IDS)
+    file = tmp_path / "hf" / "model.safetensors"
+    weights = {name.removeprefix("transformer."): weight for name, weight in load_file(file).items()}
+    assert "h.0.mlp.dense_h_to_4h.weight" in weights
+    save_file(weights, file)
+    merged = convert.to_gguf(tmp_path / "hf", tmp_path / "merged.gguf", "f32", adapter=tmp_path / "lora")
+    np.testing.assert_allclose(llama_cpp_logits(open_gguf(merged), IDS), expected, atol=2e-3)
+    config = json.loads((tmp_path / "hf" / "config.json").read_text())
+    (tmp_path / "hf" / "config.json").write_text(
+        json.dumps({**config, "apply_residual_connection_post_layernorm": True})
+    )
+    with pytest.raises(UserError, match="apply_residual_connection_post_layernorm is true, which llama.cpp"):
+        convert.to_gguf(tmp_path / "hf", tmp_path / "m.gguf")
 
 
 def test_an_adapter_for_another_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:

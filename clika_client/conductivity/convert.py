@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.conductivity import bloom
+from clika_client.conductivity.adapter import Lora
 from clika_client.conductivity.gguf_tokenizer import read_tokenizer
 from clika_providers.install import install_hint
 
@@ -37,6 +39,7 @@ FAMILIES: Mapping[str, Family] = {
     "GemmaForCausalLM": Family("GEMMA", unit_offset=True),
     "Gemma2ForCausalLM": Family("GEMMA2", unit_offset=True),
     "Gemma3ForCausalLM": Family("GEMMA3", unit_offset=True),
+    "BloomForCausalLM": Family("BLOOM"),
 }
 
 
@@ -61,10 +64,12 @@ def to_gguf(
     gguf = _gguf()
     config = read_config(model_dir)
     family = family_of(config, model_dir)
+    if family.arch == "BLOOM":
+        config = bloom.standard(config, model_dir / "config.json")
     tokenizer = read_tokenizer(model_dir, int(config["vocab_size"]), adapter)
     if template and not tokenizer.chat_template:
         tokenizer = replace(tokenizer, chat_template=template)
-    lora = _Lora.read(adapter) if adapter else None
+    lora = Lora.read(adapter) if adapter else None
     with _writer(out, family) as writer:
         writer.add_type("model")
         writer.add_name(name or model_dir.resolve().name)
@@ -75,10 +80,10 @@ def to_gguf(
         names = _names(family, config)
         for source, weight in _weights(model_dir, config):
             if lora:
-                weight = lora.merge(source, weight)
+                weight = lora.merge(bloom.full(source) if family.arch == "BLOOM" else source, weight)
             target, weight = _place(names, family, config, source, weight)
             writer.add_tensor(target, *_stored(weight, quantization))
-        if (factors := _rope_factors(config)) is not None:
+        if family.arch != "BLOOM" and (factors := _rope_factors(config)) is not None:
             writer.add_tensor("rope_freqs.weight", factors)
         if lora:
             lora.check_all_used()
@@ -176,10 +181,13 @@ def _add_shape(writer: Any, config: Mapping[str, Any], family: Family) -> None:
     writer.add_feed_forward_length(config["intermediate_size"])
     writer.add_head_count(heads)
     writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
+    writer.add_vocab_size(config["vocab_size"])
+    if family.arch == "BLOOM":
+        writer.add_layer_norm_eps(config["layer_norm_epsilon"])
+        return
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_key_length(_head_size(config))
     writer.add_value_length(_head_size(config))
-    writer.add_vocab_size(config["vocab_size"])
     if family.arch == "LLAMA":
         writer.add_rope_dimension_count(_head_size(config))
     rope = _rope(config)
@@ -245,6 +253,8 @@ def _weights(model_dir: Path, config: Mapping[str, Any]) -> Iterator[tuple[str, 
 
 def _place(names: Any, family: Family, config: Mapping[str, Any], name: str, weight: Any) -> tuple[str, Any]:
     """A weight's GGUF name and its values in GGUF's layout."""
+    if family.arch == "BLOOM":
+        name, weight = bloom.short(name), bloom.by_kind(name, weight, config["num_attention_heads"])
     target = names.get_name(name, try_suffixes=(".weight", ".bias"))
     if target is None:
         raise UserError(f"weight {name!r} has no place in a GGUF file of architecture {family.arch.lower()}")
@@ -284,49 +294,3 @@ def _stored(weight: Any, quantization: str) -> tuple[Any, Any, Any]:
         return array.astype(np.float16), None, None
     kind = gguf.GGMLQuantizationType[quantization.upper()]
     return gguf.quants.quantize(array, kind), None, kind
-
-
-class _Lora:
-    """A peft LoRA adapter: per adapted weight, the down matrix (rank, in) and the up matrix (out, rank)."""
-
-    def __init__(self, rank: int, scale: float, pairs: dict[str, tuple[Any, Any]], where: Path) -> None:
-        self.rank, self.scale, self.pairs, self.where = rank, scale, pairs, where
-        self.used: set[str] = set()
-
-    @classmethod
-    def read(cls, directory: Path) -> _Lora:
-        from safetensors import safe_open
-
-        path = directory / "adapter_config.json"
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError) as error:
-            raise UserError(f"{directory} is no peft adapter: adapter_config.json: {error}") from None
-        for key in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out"):
-            if settings.get(key):
-                raise UserError(f"{path}: {key} cannot be converted; merge the adapter with peft first")
-        if settings.get("peft_type") != "LORA" or settings.get("bias", "none") != "none":
-            raise UserError(f"{path}: only LoRA without biases can be converted; merge the adapter with peft first")
-        rank = int(settings["r"])
-        scale = settings["lora_alpha"] / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-        found: dict[str, dict[str, Any]] = {}
-        with safe_open(directory / "adapter_model.safetensors", framework="pt") as archive:
-            for key in archive.keys():  # noqa: SIM118  (not a dict)
-                base, _, side = key.removeprefix("base_model.model.").rpartition(".lora_")
-                if side not in ("A.weight", "B.weight"):
-                    raise UserError(f"{directory}: {key!r} is no LoRA matrix; merge the adapter with peft first")
-                found.setdefault(base + ".weight", {})[side[0]] = archive.get_tensor(key).float()
-        return cls(rank, scale, {name: (two["A"], two["B"]) for name, two in found.items()}, directory)
-
-    def merge(self, name: str, weight: Any) -> Any:
-        """W + scale · B A where the adapter touches `name`; W itself elsewhere."""
-        if name not in self.pairs:
-            return weight
-        self.used.add(name)
-        down, up = self.pairs[name]
-        return weight + self.scale * (up @ down)
-
-    def check_all_used(self) -> None:
-        """Raise UserError when the adapter changes weights that the base model does not have."""
-        if left := sorted(set(self.pairs) - self.used):
-            raise UserError(f"{self.where} adapts {left[0]!r}, which the base model does not have: wrong base model?")

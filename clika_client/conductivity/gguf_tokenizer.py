@@ -20,6 +20,7 @@ _SPLITS: Mapping[str, str] = {
     _CONTRACTIONS + r"\p{N}{1,3}" + _REST: "llama-bpe",
     rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*"
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+": "tekken",
+    r" ?[^(\s|[.,!?…。，、।۔،])]+": "bloom",
 }
 """Pre-tokenizer expression → the name llama.cpp knows it by."""
 
