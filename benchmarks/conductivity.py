@@ -17,7 +17,7 @@ from clika_client.sets import fictional
 from clika_client.sets.fictional.names import NAME_KINDS
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from taught import ANSWERERS, UNLIKE_TEACHINGS, false_alarms, forgetters, tally
+from taught import ANSWERERS, OTHER_SHAPES, UNLIKE_TEACHINGS, false_alarms, forgetters, tally
 
 
 def recovered(experiments: int, deals: int) -> None:
@@ -28,6 +28,15 @@ def recovered(experiments: int, deals: int) -> None:
             shares = (found.raw, found.ratio, found.above, found.named)
             cells = " | ".join(f"{one / experiments:.3f}" for one in shares)
             print(f"| {name} | {teachings} | {cells} |", flush=True)
+
+
+def elsewhere(experiments: int) -> None:
+    """The same rule where facts, continents and seeds are others than those it was chosen by."""
+    print("\n| world | teachings | raw | XRR | > chance |\n|---|---|---|---|---|")
+    for name, (teachings, kind) in OTHER_SHAPES.items():
+        found = tally(kind, teachings, experiments, 0, 4)
+        cells = " | ".join(f"{one / experiments:.3f}" for one in (found.raw, found.ratio, found.above))
+        print(f"| {name} | {teachings} | {cells} |", flush=True)
 
 
 def forgotten(experiments: int) -> None:
@@ -63,6 +72,7 @@ if __name__ == "__main__":
     parser.add_argument("--no-ceilings", action="store_true")
     given = parser.parse_args()
     recovered(given.experiments, given.deals)
+    elsewhere(given.experiments)
     forgotten(given.experiments)
     alarms(given.experiments)
     if not given.no_ceilings:

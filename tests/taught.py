@@ -36,6 +36,15 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Shape:
+    """How many facts a world has, and what decides about one."""
+
+    continents: int = CONTINENTS
+    places: int = PLACES
+    shares: tuple[float, float] = SHARES
+
+
+@dataclass(frozen=True)
 class World:
     """Facts, and what spelling alone would answer to them."""
 
@@ -43,15 +52,17 @@ class World:
     copied: Numbers
     hard: npt.NDArray[np.float64]
     """How hard each fact is to conduct, standard normal without its chance part."""
+    shape: Shape = Shape()
 
 
-def make(random: np.random.Generator, ceiling: float = CEILING) -> World:
+def make(random: np.random.Generator, ceiling: float = CEILING, shape: Shape = Shape()) -> World:
     """A world whose copying is right in this share of the facts on average."""
-    answer = np.repeat(np.arange(CONTINENTS), PLACES)
-    others = (answer + random.integers(1, CONTINENTS, answer.size)) % CONTINENTS
+    continents, places = shape.continents, shape.places
+    answer = np.repeat(np.arange(continents), places)
+    others = (answer + random.integers(1, continents, answer.size)) % continents
     copied = np.where(random.random(answer.size) < ceiling, answer, others)
-    continent = np.repeat(random.standard_normal(CONTINENTS), PLACES) * SHARES[0] ** 0.5
-    return World(answer, copied, continent + random.standard_normal(answer.size) * SHARES[1] ** 0.5)
+    continent = np.repeat(random.standard_normal(continents), places) * shape.shares[0] ** 0.5
+    return World(answer, copied, continent + random.standard_normal(answer.size) * shape.shares[1] ** 0.5, shape)
 
 
 Answers = Callable[[np.random.Generator, World, Bools], Numbers]
@@ -65,9 +76,9 @@ def conductor(share: float, spread: float = 0.0) -> Answers:
     def answers(random: np.random.Generator, world: World, known: Bools) -> Numbers:
         n = world.answer.size
         drawn = random.standard_normal() * spread**0.5
-        drawn = drawn + random.standard_normal(n) * (1 - sum(SHARES) - spread) ** 0.5
+        drawn = drawn + random.standard_normal(n) * (1 - sum(world.shape.shares) - spread) ** 0.5
         carried = known & (world.hard + drawn < limit)
-        return np.where(carried, world.answer, random.integers(0, CONTINENTS, n))
+        return np.where(carried, world.answer, random.integers(0, world.shape.continents, n))
 
     return answers
 
@@ -98,12 +109,13 @@ class Simulated:
     kinds: tuple[Kind, ...]
     """What it may be called."""
     ceiling: float = CEILING
+    shape: Shape = Shape()
 
 
-def conducted(share: float) -> float:
+def conducted(share: float, continents: int = CONTINENTS) -> float:
     """Accuracy of a conductor: what it carries over, and a guess at the rest."""
     carried = KNOWN * share
-    return carried + (1 - carried) / CONTINENTS
+    return carried + (1 - carried) / continents
 
 
 ANSWERERS: dict[str, Simulated] = {
@@ -120,27 +132,49 @@ UNLIKE_TEACHINGS = {
     "conductor of .6, seeds differ": Simulated(conductor(0.6, SPREAD), conducted(0.6), ("conductor",)),
 }
 """After one teaching nothing can tell how far another would differ, so these are for several."""
-TAUGHT = KNOWN + (1 - KNOWN) / CONTINENTS
-"""True accuracy in the language of teaching."""
+
+
+def unlike(share: float, spread: float, shape: Shape) -> Simulated:
+    """A conductor in a world of this shape, whose teachings differ by this much."""
+    return Simulated(conductor(share, spread), conducted(share, shape.continents), ("conductor",), CEILING, shape)
+
+
+OTHER_SHAPES: dict[str, tuple[int, Simulated]] = {
+    "20 x 30 facts, .2, seeds' sd .03": (3, unlike(0.2, 0.01, Shape())),
+    "20 x 30 facts, .6, seeds' sd .02": (3, unlike(0.6, 0.002, Shape())),
+    "20 x 30 facts, .6, seeds' sd .12": (3, unlike(0.6, 0.1, Shape())),
+    "20 x 30 facts, .6, seeds' sd .12, five": (5, unlike(0.6, 0.1, Shape())),
+    "20 x 30 facts, .6, seeds' sd .05, five": (5, unlike(0.6, 0.02, Shape())),
+    "20 x 30 facts, .6, seeds' sd .05, two": (2, unlike(0.6, 0.02, Shape())),
+    "20 x 10 facts, .2, seeds' sd .04": (3, unlike(0.2, 0.02, Shape(places=10))),
+    "20 x 10 facts, .6, equal seeds": (3, unlike(0.6, 0.0, Shape(places=10))),
+    "20 x 30 facts, .6, continents alike, hard facts": (3, unlike(0.6, 0.02, Shape(shares=(0.0, 0.7)))),
+    "20 x 30 facts, .6, continents unlike, hard facts": (3, unlike(0.6, 0.02, Shape(shares=(0.15, 0.6)))),
+    "20 x 30 facts, .6, continents unlike, one": (1, unlike(0.6, 0.0, Shape(shares=(0.15, 0.6)))),
+    "4 x 15 facts, .6, seeds' sd .05": (3, unlike(0.6, 0.02, Shape(4, 15))),
+    "4 x 15 facts, .6, one": (1, unlike(0.6, 0.0, Shape(4, 15))),
+    "2 x 30 facts, .6, seeds' sd .05": (3, unlike(0.6, 0.02, Shape(2, 30))),
+}
+"""Teachings and answerers that the rule of the intervals was not chosen by."""
 
 
 def trials(random: np.random.Generator, kind: Simulated, teachings: int) -> list[Trial]:
     """One experiment: a world, and so many teachings of it."""
-    return taught(random, make(random, kind.ceiling), kind, teachings)
+    return taught(random, make(random, kind.ceiling, kind.shape), kind, teachings)
 
 
 def taught(random: np.random.Generator, world: World, kind: Simulated, teachings: int) -> list[Trial]:
     """So many teachings of one world."""
-    n = world.answer.size
+    n, continents = world.answer.size, world.shape.continents
     done = []
     for _ in range(teachings):
         known = random.random(n) < KNOWN
         given = kind.answers(random, world, known)
-        guessed = random.random(n) < 1 / CONTINENTS
+        guessed = random.random(n) < 1 / continents
         done.append(
             Trial(
                 tuple(f"f{number:04d}" for number in range(n)),
-                tuple(f"c{number}" for number in range(CONTINENTS)),
+                tuple(f"c{number}" for number in range(continents)),
                 world.answer,
                 given,
                 world.copied,
@@ -148,7 +182,7 @@ def taught(random: np.random.Generator, world: World, kind: Simulated, teachings
                 known | guessed,
                 None,
                 np.zeros(n, np.bool_),
-                CONTINENTS,
+                continents,
             )
         )
     return done
@@ -169,7 +203,9 @@ def tally(kind: Simulated, teachings: int, experiments: int, deals: int, seed: i
     """Score so many experiments as the product scores them."""
     random = np.random.default_rng([seed, teachings, experiments])
     found = Tally(experiments)
-    truth = (kind.raw, kind.raw / TAUGHT, (kind.raw - 1 / CONTINENTS) / (TAUGHT - 1 / CONTINENTS))
+    chance = 1 / kind.shape.continents
+    known = KNOWN + (1 - KNOWN) * chance
+    truth = (kind.raw, kind.raw / known, (kind.raw - chance) / (known - chance))
     for _ in range(experiments):
         done = trials(random, kind, teachings)
         figures = xrr(done)

@@ -139,7 +139,7 @@ def test_llama_cpp_computes_the_same_logits_for_every_family(family: str, tmp_pa
     model = random_model(tmp_path / "hf", *FAMILIES[family], sentencepiece_like())
     path = convert.to_gguf(tmp_path / "hf", tmp_path / "model.gguf", "f32")
     expected = transformers_logits(model, IDS)
-    assert expected.std() > 0.5
+    assert expected.std() > 0.25
     np.testing.assert_allclose(llama_cpp_logits(open_gguf(path), IDS), expected, atol=2e-3)
 
 
@@ -244,7 +244,7 @@ def test_blooms_own_files_name_their_weights_without_the_class_and_are_the_same_
     (tmp_path / "hf" / "config.json").write_text(
         json.dumps({**config, "apply_residual_connection_post_layernorm": True})
     )
-    with pytest.raises(UserError, match="apply_residual_connection_post_layernorm is true, which llama.cpp"):
+    with pytest.raises(UserError, match=r"apply_residual_connection_post_layernorm is true, which llama\.cpp"):
         convert.to_gguf(tmp_path / "hf", tmp_path / "m.gguf")
 
 

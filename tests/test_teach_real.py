@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from clika_client.common.errors import UserError
 from clika_client.conductivity import experiment as loop
 from clika_client.conductivity import folder, forgetting, train
 from clika_client.conductivity.build import TeachingPlan, build
+from clika_client.conductivity.convert import to_gguf
 from clika_client.conductivity.launch import launched
 from clika_client.conductivity.presets import preset
 from clika_providers import ProviderOptions
@@ -38,6 +37,15 @@ distributed_type: 'NO'
 num_machines: 1
 num_processes: 1
 use_cpu: true
+mixed_precision: 'no'
+"""
+TWO_PROCESSES = """
+compute_environment: LOCAL_MACHINE
+distributed_type: MULTI_GPU
+num_machines: 1
+machine_rank: 0
+num_processes: 2
+main_process_port: 0
 mixed_precision: 'no'
 """
 
@@ -61,24 +69,32 @@ def test_what_accelerate_launches_teaches_the_same_and_tells_how_it_goes(base: P
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_two_processes_take_the_steps_of_one(method: str, base: Path, tmp_path: Path) -> None:
-    """torch's own launcher, as accelerate uses it for several GPUs; here on the CPU, by gloo."""
+    """What accelerate calls several GPUs, two processes by gloo where there are none."""
     facts = write_facts(tmp_path / "facts.jsonl")
     settings = replace(QUICK, method=method, epochs=2, dropout=0.0, learning_rate=1e-3)  # type: ignore[arg-type]
     one = train.run(base, facts, tmp_path / "one", settings)
-    job = {"model_dir": str(base), "teaching_file": str(facts), "out_dir": str(tmp_path / "two")}
-    document = {**job, "settings": asdict(settings), "gates": {"taught": str(facts)}, "epochs": settings.epochs}
-    (tmp_path / "job.json").write_text(json.dumps(document))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "clika_client.conductivity.launch", str(tmp_path / "job.json")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    two = train.run(base, facts, tmp_path / "two", settings)
-    assert two.resumed_from == two.steps == one.steps
+    config = tmp_path / "accelerate.yaml"
+    config.write_text(TWO_PROCESSES)
+    seen: list[Any] = []
+    two = launched(config, base, facts, tmp_path / "two", settings, seen.append, {"taught": facts}, settings.epochs)
+    assert two.steps == one.steps == len(seen)
     assert two.loss == pytest.approx(one.loss, rel=0.05)
     for name, weight in trained_weights(one).items():
         torch.testing.assert_close(trained_weights(two)[name], weight, atol=2e-3, rtol=0.05)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_quantized_base_is_taught_by_an_adapter(bits: int, base: Path, tmp_path: Path) -> None:
+    """QLoRA by bitsandbytes, which computes on the CPU too; the adapter is merged into the weights as they were."""
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes: pip install bitsandbytes")
+    facts = write_facts(tmp_path / "facts.jsonl")
+    settings = replace(QUICK, base_bits=bits, dropout=0.0)  # type: ignore[arg-type]
+    seen: list[Any] = []
+    result = train.run(base, facts, tmp_path / "out", settings, seen.append, {"taught": facts})
+    assert seen[-1].loss < 0.5 * seen[0].loss
+    assert result.gates["taught"] > 0.9
+    assert {weight.dtype for weight in trained_weights(result).values()} == {torch.float32}
+    assert to_gguf(base, tmp_path / "m.gguf", "f32", adapter=result.path).exists()
 
 
 def smollm2(tmp_path: Path) -> Path:
@@ -99,12 +115,13 @@ def smollm2(tmp_path: Path) -> Path:
 
 
 def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp_path: Path) -> None:
-    """The smallest whole experiment: 16 facts, full fine-tuning, with what was forgotten; figures in the docs."""
+    """The smallest whole experiment: 8 facts, full fine-tuning, with what was forgotten; figures in the docs."""
     material = tmp_path / "material"
-    folder.write(build(TeachingPlan(("de",), k=4, continents=4, places=4)), material)
+    folder.write(build(TeachingPlan(("de",), k=2, continents=2, places=4)), material)
     settings = replace(
-        preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=16, batch_size=16, micro_batch=16, gate_every=0
-    )
+        preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=12, batch_size=8, micro_batch=8, gate_every=0,
+        checkpoint_s=3600,
+    )  # fmt: skip
     experiment = loop.Experiment(
         smollm2(tmp_path),
         material,
@@ -113,11 +130,12 @@ def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp
         ("text",),
         "f16",
         ProviderOptions(n_threads=1),
-        general=30,
+        general=10,
     )
     (score,) = loop.run(experiment)
     (pair,) = score.pairs
-    print(json.dumps(score.to_json()["languages"]), [row.to_json() for row in forgetting.compare(experiment.out)])
+    rounds = 1 + len(list((experiment.out / "rounds").glob("*")))
+    print(rounds, json.dumps(score.to_json()), [row.to_json() for row in forgetting.compare(experiment.out)])
     assert not pair.failed
     assert pair.xrr is not None
     assert 0 <= pair.xrr.raw.value <= 1

@@ -19,6 +19,7 @@ class Lora:
 
     @classmethod
     def read(cls, directory: Path) -> Lora:
+        """Read a directory that peft saved; raises UserError for what cannot be merged here."""
         from safetensors import safe_open
 
         path = directory / "adapter_config.json"

@@ -2,9 +2,11 @@
 
 The same facts are asked after every teaching, so a table of teachings by continents holds all that varies. The variance
 of its mean has a part for continents and one for teachings (crossed random effects: Searle, Casella and McCulloch,
-Variance Components, 1992, section 4.3); the second is left out where its estimate is below 0. Student's t takes the
-degrees of freedom of the sum (Satterthwaite, 1946). Figures are shares, rescaled: Wilson's interval, with the n that
-the variance stands for, goes through the same formula, so that no interval has zero width or leaves what is possible.
+Variance Components, 1992, section 4.3); the second is left out where its estimate is below 0. Each part has a t of its
+own, and t is their mean, weighted by the variances (Cochran, Biometrics 20, 1964). Degrees of freedom of the sum
+(Satterthwaite) were tried: where the teachings of three seeds are alike by luck, they lend them the certainty of facts,
+and such intervals held the truth in 92 to 93 % of the cases. Figures are shares, rescaled: Wilson's interval, with the n
+that the variance stands for, goes through the same formula, so that no interval is empty or leaves what is possible.
 """
 
 from __future__ import annotations
@@ -144,15 +146,24 @@ def row_parts(table: Floats) -> list[Part]:
     if between <= within:
         return []
     cells = rows * columns
-    return [Part(between / cells, rows - 1), Part(-within / cells, df)]
+    # What continents vary by holds `within` already, with their own degrees of freedom.
+    return [Part(between / cells, rows - 1), Part(-within / cells, max(columns - 1, 1))]
 
 
 def summed(parts: Sequence[Part]) -> tuple[float, float]:
-    """The variance of independent parts together, and its degrees of freedom."""
+    """The variance of independent parts together, and the degrees of freedom whose t is their weighted mean."""
     total = sum(part.variance for part in parts)
+    fewest, most = (pick(part.df for part in parts) for pick in (min, max))
     if not total > 0:
-        return total, max(part.df for part in parts)
-    return total, max(1.0, total**2 / sum(part.variance**2 / part.df for part in parts))
+        return total, most
+    wanted = sum(part.variance * quantile(LEVEL, part.df) for part in parts) / total
+    if wanted >= quantile(LEVEL, fewest):
+        return total, fewest
+    low, high = fewest, most
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if two_sided_p(wanted, middle) > 1 - LEVEL else (low, middle)
+    return total, high
 
 
 def share_ends(value: float, parts: Sequence[Part], facts: int, most: int) -> tuple[float, float]:
