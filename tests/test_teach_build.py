@@ -121,6 +121,8 @@ def test_the_same_plan_gives_the_same_material_and_another_seed_another(german: 
 def test_there_are_1200_facts_by_default_and_half_of_them_are_the_test() -> None:
     made = build(TeachingPlan(("sw",)))
     assert Counter((row.part, row.language) for row in made.rows)["facts", "en"] == 4 * 1200
+    # Four wordings of each fact, of half of them in Swahili too, and eight of each name, continents among them.
+    assert len(made.rows) == 4 * 1200 + 4 * 600 + 8 * 1220 == 16_960
     assert len(made.asked("sw", TEST)) == 600
 
 

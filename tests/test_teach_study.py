@@ -193,6 +193,9 @@ def test_a_model_of_seven_billion_fits_a_card_of_24_gib_in_half_precision_and_no
     assert planning.memory(llama_2_7b, recomputed, 64) < planning.memory(llama_2_7b, half, 64)
     four_bits = replace(half, base_bits=4)
     assert planning.memory(llama_2_7b, four_bits, 64) < planning.memory(llama_2_7b, half, 64) - 9 * 2**30
+    llama_2_13b = planning.Size(13_015_864_320, 40, 5120, 40, 32_000)
+    gib = [planning.memory(llama_2_13b, replace(half, base_bits=bits), 64) / 2**30 for bits in (16, 4)]  # type: ignore[arg-type]
+    assert gib[1] < 24 < gib[0]
 
 
 def test_a_plan_states_power_memory_and_time_and_teaches_nothing(

@@ -356,6 +356,8 @@ def test_a_device_that_is_not_here_and_a_missing_package_are_refused(
         with pytest.raises(UserError, match="needs bitsandbytes: pip install bitsandbytes"):
             learner.resolved(replace(QUICK, base_bits=4), base)
     assert learner.resolved(replace(QUICK, dtype="auto"), base).dtype == "float32"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert learner.resolved(replace(QUICK, device="auto"), base).device == "mps"
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])

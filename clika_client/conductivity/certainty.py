@@ -5,7 +5,7 @@ of its mean has a part for continents and one for teachings (crossed random effe
 Variance Components, 1992, section 4.3); the second is left out where its estimate is below 0. Each part has a t of its
 own, and t is their mean, weighted by the variances (Cochran, Biometrics 20, 1964). Degrees of freedom of the sum
 (Satterthwaite) were tried: where the teachings of three seeds are alike by luck, they lend them the certainty of facts,
-and such intervals held the truth in 92 to 93 % of the cases. Figures are shares, rescaled: Wilson's interval, with the n
+and intervals held the truth in 92 to 93 % of the cases. Figures are shares, rescaled: Wilson's interval, with the n
 that the variance stands for, goes through the same formula, so that no interval is empty or leaves what is possible.
 """
 
