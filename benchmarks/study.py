@@ -24,7 +24,7 @@ seeds = 3
 together = true
 quantization = "f32"
 threads = 1
-forgetting = 30
+forgetting = 0
 
 [material]
 form = "choice"
@@ -33,8 +33,8 @@ form = "choice"
 k = 2
 continents = 2
 places = 60
-repeats = 20
-name-repeats = 4
+repeats = 14
+name-repeats = 12
 # A model of a million weights does not learn two unlike names for each of 120 places: these can be copied, and what
 # copying alone would reach stands beside every figure.
 names = "transliterated"

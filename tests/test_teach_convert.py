@@ -224,7 +224,7 @@ def test_a_merged_adapter_gives_the_tuned_logits(family: str, settings: dict[str
     model = random_model(tmp_path / "hf", *FAMILIES[family], sentencepiece_like())
     before = transformers_logits(model, IDS)
     expected = transformers_logits(lora_adapter(tmp_path / "lora", model, **settings), IDS)
-    assert np.abs(expected - before).max() > 0.5
+    assert np.abs(expected - before).max() > 0.25
     merged = convert.to_gguf(tmp_path / "hf", tmp_path / "merged.gguf", "f32", adapter=tmp_path / "lora")
     np.testing.assert_allclose(llama_cpp_logits(open_gguf(merged), IDS), expected, atol=2e-3)
 

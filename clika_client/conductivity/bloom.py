@@ -17,11 +17,13 @@ def standard(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
     if config.get("apply_residual_connection_post_layernorm"):
         raise UserError(f"{where}: apply_residual_connection_post_layernorm is true, which llama.cpp does not compute")
     hidden = config.get("hidden_size") or config["n_embed"]
+    heads = config.get("n_head") or config["num_attention_heads"]
     return {
         "tie_word_embeddings": True,
         **config,
         "hidden_size": hidden,
-        "num_attention_heads": config.get("n_head") or config["num_attention_heads"],
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
         "num_hidden_layers": config.get("n_layer") or config["num_hidden_layers"],
         "intermediate_size": 4 * hidden,
         "max_position_embeddings": config.get("seq_length") or _CONTEXT,
