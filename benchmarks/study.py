@@ -1,6 +1,6 @@
 """A study of conductivity on the demo model: three languages, two directions, three seeds, 60 test facts in each pair.
 
-    python benchmarks/study.py [FOLDER]        # resumes; about forty minutes of one core
+    python benchmarks/study.py [FOLDER]        # resumes; an hour or more of one core
     python benchmarks/study.py FOLDER --table  # the table of what is done so far
 
 What it shows is in docs/conductivity.md.
