@@ -4,6 +4,7 @@ import os
 import random
 import re
 import unicodedata
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Literal
 
@@ -252,7 +253,10 @@ def test_sounds_are_read_back_from_the_letters_where_the_table_is_reversible(see
             spelling = fictional.read(tag).spelling
             assert spell(sounds, spelling, kind) == name
             read_back = unspell(name, tag, kind)
-            assert sounds in read_back
+            # Where a letter stood three times in a row, a whole syllable may have given way: `unspell` looks for some
+            # of each. No table that is called reversible does that, as the next line would tell.
+            crowded = re.search(r"(.)\1\1", spell(sounds, replace(spelling, rewrite=()), kind))
+            assert sounds in read_back or crowded, (tag, name)
             if spelling.reversible:
                 assert read_back == (sounds,), (tag, name)
 

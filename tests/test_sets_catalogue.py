@@ -154,12 +154,12 @@ def test_a_home_that_cannot_be_written_is_named_with_the_cure(
 
 
 def test_no_half_written_registry_is_left_when_the_disk_refuses(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, target: object) -> None:
+    def refuse(part: object, target: object) -> None:
         raise OSError(28, os.strerror(28))
 
     catalogue.add("trivia", mine)
     before = catalogue.registry_path().read_bytes()
-    monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(UserError, match="No space left"):
         catalogue.add("more", mine)
     assert catalogue.registry_path().read_bytes() == before
