@@ -60,7 +60,7 @@ class Pages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ItemPlace:
     offset: int
     shape: tuple[int, ...]
 
@@ -68,7 +68,7 @@ class _Place:
 class PutAside(Mapping[str, Floats]):
     """Arrays by name that are read back from a file each time they are looked up."""
 
-    def __init__(self, shelf: Shelf, places: Mapping[str, _Place]) -> None:
+    def __init__(self, shelf: Shelf, places: Mapping[str, _ItemPlace]) -> None:
         self._shelf, self._places = shelf, places
 
     def __getitem__(self, name: str) -> Floats:
@@ -103,13 +103,13 @@ class Shelf:
         """The same arrays, put aside."""
         return PutAside(self, {name: self._write(array) for name, array in arrays.items()})
 
-    def read(self, place: _Place) -> Floats:
+    def read(self, place: _ItemPlace) -> Floats:
         """What stands at a place."""
         self._file.seek(place.offset)
         return np.frombuffer(self._file.read(prod(place.shape) * 8), np.float64).reshape(place.shape)
 
-    def _write(self, array: Floats) -> _Place:
-        place = _Place(self._end, array.shape)
+    def _write(self, array: Floats) -> _ItemPlace:
+        place = _ItemPlace(self._end, array.shape)
         self._file.seek(self._end)
         self._end += self._file.write(np.ascontiguousarray(array, np.float64).tobytes())
         return place
