@@ -21,6 +21,7 @@ CLIENT = (
     ("report", "conductivity"),
     ("api",),
     ("cli",),
+    ("__main__",),
 )
 PROVIDERS = (
     ("types", "install"),

@@ -81,3 +81,17 @@ def test_how_many_would_be_missed_by_all_by_chance_is_said() -> None:
 def test_too_few_models_are_refused_with_what_is_missing() -> None:
     with pytest.raises(UserError, match="at least 3 models in two common languages, found 2"):
         item_difficulty(a_part(drawn(np.random.default_rng(4))[:2]), "en")
+
+
+def test_only_items_that_were_asked_are_counted_and_a_lost_one_keeps_its_place() -> None:
+    """A run of the last fifty of a larger set says nothing of the others."""
+    right = drawn(np.random.default_rng(6))
+    right[:, :, 100:] = drawn(np.random.default_rng(5), spoilt=3)[:, :, :50]
+    part = a_part(right)
+    for block in part.blocks:
+        block.answers[:, :100] = -2
+    found = item_difficulty(part, "en")
+    assert found.items == tuple(str(i) for i in range(100, 150))
+    assert len(found.difficulty) == 50
+    assert found.lost
+    assert all(str(item.position) == item.item_id for item in found.lost)

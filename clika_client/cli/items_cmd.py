@@ -69,7 +69,6 @@ def items(
 def _document(part: ScoredSet, found: Difficulty) -> dict[str, Any]:
     from dataclasses import asdict
 
-    names = [part.probe_set.items[i].item_id for i in part.positions]
     return {
         "set": part.probe_set.name,
         "models": found.models,
@@ -78,7 +77,7 @@ def _document(part: ScoredSet, found: Difficulty) -> dict[str, Any]:
         "language_effects": [asdict(effect) for effect in found.effects],
         "lost_in_one_language": [asdict(item) for item in found.lost],
         "missed_by_chance": found.missed_by_chance,
-        "difficulty": dict(zip(names, map(float, found.difficulty), strict=True)),
+        "difficulty": dict(zip(found.items, map(float, found.difficulty), strict=True)),
     }
 
 
@@ -88,7 +87,7 @@ def _print(part: ScoredSet, found: Difficulty, anchor: str) -> None:
 
     share = found.item_language_sd**2 / (found.item_sd**2 + found.item_language_sd**2)
     say(
-        f"{part.probe_set.name}: {len(part.positions)} items, {found.models} models. Of the difficulty of a question "
+        f"{part.probe_set.name}: {len(found.items)} items, {found.models} models. Of the difficulty of a question "
         f"in a language {share:.0%} is its own in that language (sd {found.item_language_sd:.2f} logits), the rest is "
         f"the item's in all languages (sd {found.item_sd:.2f})."
     )

@@ -71,6 +71,8 @@ class Difficulty:
     """Lost in one language only, most surprising first."""
     missed_by_chance: float
     """Suspicious pairs that chance alone would give in answers of so many models."""
+    items: tuple[str, ...]
+    """Ids of the items that were asked at all."""
     difficulty: Floats
     """(items,): higher is harder."""
 
@@ -97,12 +99,17 @@ def item_difficulty(part: ScoredSet, anchor: str, seed: int = 0) -> Difficulty:
         )
     grid = np.stack([[b.answers[b.languages.index(t)] for t in languages] for b in blocks])
     right, known = grid == part.gold, grid != -2
+    asked = np.flatnonzero(known.any(axis=(0, 1)))
+    right, known = right[..., asked], known[..., asked]
     found = corrected(right, known, seed)
-    names = [part.probe_set.items[i].item_id for i in part.positions]
+    names = tuple(part.probe_set.items[part.positions[i]].item_id for i in asked)
     start = languages.index(anchor) if anchor in languages else 0
+    lost = (
+        replace(item, position=int(asked[item.position])) for item in _lost(right, known, found.fit, languages, names)
+    )
     return Difficulty(
         len(blocks), found.fit.item_sd, found.fit.interaction_sd, tuple(_effects(found, languages, start)),
-        tuple(_lost(right, known, found.fit, languages, names)), _by_chance(right, known, found.fit), -found.fit.item,
+        tuple(lost), _by_chance(right, known, found.fit), names, -found.fit.item,
     )  # fmt: skip
 
 
