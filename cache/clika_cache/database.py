@@ -184,7 +184,8 @@ class Database:
             for start in range(0, len(keys), _CHUNK):
                 part = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(part))
-                yield from self.connection.execute(sql.replace("{marks}", marks), part)
+                # All at once: a cursor left open would outlive the connection when a stop ends the reader.
+                yield from self.connection.execute(sql.replace("{marks}", marks), part).fetchall()
 
     def _open(self) -> sqlite3.Connection:
         exists = self.path.exists()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from clika_client.asking.plan import Asking, Items
+from clika_client.common.errors import UserError
 from clika_client.prompts.style import Style, style_digest
 from clika_client.sets.open_form import open_form, refuse_options
 from clika_client.sets.packed import set_digest
@@ -74,8 +75,11 @@ class RunConfig:
 
 
 def spec_of(model: str | Provider) -> str:
-    """The name of a model that is given as a spec or as a provider."""
-    return model if isinstance(model, str) else model.spec
+    """The name of a model that is given as a spec or as a provider; raises UserError for anything else."""
+    spec = model if isinstance(model, str) else getattr(model, "spec", None)
+    if not isinstance(spec, str):
+        raise UserError(f"{model!r} is no model: give a spec such as openai/NAME, or a Provider")
+    return spec
 
 
 def as_asked(config: RunConfig) -> RunConfig:
