@@ -79,7 +79,8 @@ def names(models: int) -> list[str]:
 def write_read_cells(models: int, folder: Path) -> Path:
     """A database whose cells are already read; their replies are only keys, which scoring never follows."""
     from clika_client.answers.cells import reading_stamp
-    from clika_client.importers.common import READ_AT_IMPORT, identity_of
+    from clika_client.importers.cells import READ_AT_IMPORT
+    from clika_client.importers.common import identity_of
     from clika_client.sets.release import read_release
     from clika_client.store.store import CellKey, Store
 

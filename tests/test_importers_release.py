@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from clika import clika
 from release_factory import file_name, write_checkout
 
 from clika_client.common.errors import UserError
+from clika_client.importers import cells
 from clika_client.importers.detect import ImportOptions, detect, import_path
 from clika_client.importers.release import import_release
 from clika_client.scoring.chosen import Wanted
@@ -53,6 +57,53 @@ def test_chatgpt_and_the_open_models_keep_the_prompt_style_they_were_asked_with(
         ("alpha_7b", "paper-one-shot"),
         ("beta_13b_v1.5", "paper-one-shot"),
     }
+
+
+def _commits(store: Store, checkout: Path) -> int:
+    said: list[str] = []
+    store.database.connection.set_trace_callback(said.append)
+    import_release(store, checkout)
+    store.database.connection.set_trace_callback(None)
+    return said.count("COMMIT")
+
+
+def test_a_slow_machine_commits_no_more_often_than_a_fast_one(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "MOST_REPLIES", 300)
+    with Store(tmp_path / "fast.db") as store:
+        fast = _commits(store, checkout)
+    seconds = count(0, 30)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    with Store(tmp_path / "slow.db") as store:
+        assert _commits(store, checkout) == fast
+    assert fast <= 1140 // 300 + 1 + len(SIZES)  # one for each set's questions
+
+
+def test_others_can_write_while_an_import_reads_and_what_it_was_stopped_in_is_undone(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "MOST_REPLIES", 300)
+    path = tmp_path / "clika.db"
+    Store(path).close()
+
+    def write(done: int, *_: object) -> None:
+        if done == 100:
+            raise KeyboardInterrupt
+        other = sqlite3.connect(path, timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+    with Store(path) as store:
+        with pytest.raises(KeyboardInterrupt):
+            import_release(store, checkout, write)
+        assert not store.database.connection.in_transaction
+    with Store(path) as store:
+        (held,) = store.database.connection.execute("SELECT count(*) FROM completions").fetchone()
+        assert 0 < held < 1140
+        assert sum(len(cell.asked()) for cell in store.cells()) == held
+        again = import_release(store, checkout)
+        assert (again.new, again.changed) == (1140 - held, 0)
 
 
 def test_imported_replies_say_where_they_come_from(checkout: Path, store: Store) -> None:

@@ -122,6 +122,24 @@ def test_an_english_answer_about_another_subject_is_wrong(about: str, reply: str
     assert read_open(reply, asked).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("language", "country", "of_language", "of_country"),
+    [
+        ("ja", "日本", "日本語で書かれています。", "日本の都市です。"),
+        ("zh", "法国", "这是法国语。", "在法国。"),
+        ("th", "ไทย", "เป็นภาษาไทย", "อยู่ในประเทศไทย"),
+        ("vi", "Pháp", "Từ này là tiếng Pháp.", "Nó ở Pháp."),
+        ("ko", "일본", "이것은 일본어로 썼습니다.", "일본에 있습니다."),
+        ("id", "Jepang", "Ini bahasa Jepang.", "Di Jepang."),
+        ("ru", "японск*", "Это на японском языке.", "Это японский город."),
+    ],
+)
+def test_the_name_of_a_language_is_no_country(language: str, country: str, of_language: str, of_country: str) -> None:
+    asked = Accepted(language, (country,))
+    assert read_open(of_language, asked).verdict == "wrong"
+    assert read_open(of_country, asked).verdict == "right"
+
+
 def test_the_language_of_an_answer_is_told() -> None:
     found = read_open("Istanbul is a city in Turkey.", turkey("hi"))
     assert (found.verdict, found.language, found.right) == ("right in another language", "en", False)

@@ -22,11 +22,11 @@ _COLUMNS = (
 )
 _NAMES = _COLUMNS.split(", ")
 _MARKS = ",".join("?" * len(_NAMES))
-_PROMPT = _NAMES.index("prompt")
-_BLOBS = (0, _PROMPT)
+PROMPT = _NAMES.index("prompt")
+_BLOBS = (0, PROMPT)
 
 Row = Sequence[Any]
-"""Values in the order of the table's columns: the key first, the prompt's hash fourth."""
+"""Values in the order of the table's columns: the key first, the model's number second, a prompt's hash at `PROMPT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def insert_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
         columns = ", ".join(_NAMES[i] for i in (*_BLOBS, *there))
         sql = f"INSERT OR IGNORE INTO completions ({columns}) VALUES ({','.join('?' * (len(there) + len(_BLOBS)))})"
         rest = itemgetter(*there)
-        values = [(bytearray(row[0]), bytearray(row[_PROMPT]), *rest(row)) for row in held]
+        values = [(bytearray(row[0]), bytearray(row[PROMPT]), *rest(row)) for row in held]
         new += max(connection.executemany(sql, values).rowcount, 0)
     return new
 

@@ -47,7 +47,7 @@ class Database:
         self.read_only = read_only
         self._busy_timeout_s = busy_timeout_s
         self.migrations = schema.MIGRATIONS + migrations
-        self._bulk = False
+        self._bulk, self._rests = False, True
         self._begun, self._changes = 0.0, 0
         self.connection = self._open()
 
@@ -71,17 +71,20 @@ class Database:
         )
 
     @contextmanager
-    def bulk(self, *, whole: bool = False) -> Iterator[None]:
+    def bulk(self, *, whole: bool = False, rests: bool = True) -> Iterator[None]:
         """While much is stored at once, many transactions become one, of which each is still whole or not at all.
 
         With `whole` they belong together: what was not yet committed when this ends by an exception is undone.
         Each commit writes every page that was touched, and pages of an index are touched all over: few large ones
-        write a fraction of what many small ones do. Others get at the file between them, every few seconds.
+        write a fraction of what many small ones do. Others get at the file between them, every few seconds; unless
+        it `rests` so, all is one, which is for rows that are ready to be stored and counted.
         """
         with self.mapped_errors():
             self.connection.execute("PRAGMA wal_autocheckpoint = 32768")
             self.connection.execute(f"PRAGMA cache_size = {-_BULK_CACHE_KB}")
-        self._bulk = True
+            # Each part keeps the pages it touches as they were until it ends; in a file, they are most of the writing.
+            self.connection.execute("PRAGMA temp_store = MEMORY")
+        self._bulk, self._rests = True, rests
         try:
             yield
         except BaseException:
@@ -93,6 +96,7 @@ class Database:
             with self.mapped_errors():
                 if self.connection.in_transaction:
                     self.connection.execute("COMMIT")
+                self.connection.execute("PRAGMA temp_store = DEFAULT")
                 self.connection.execute("PRAGMA wal_autocheckpoint = 1000")
                 self.connection.execute(f"PRAGMA cache_size = {-_CACHE_KB}")
 
@@ -129,7 +133,7 @@ class Database:
                 raise
             self.connection.execute("RELEASE part")
             rows = self.connection.total_changes - self._changes
-            if rows >= _BULK_ROWS or time.monotonic() - self._begun > _BULK_S:
+            if self._rests and (rows >= _BULK_ROWS or time.monotonic() - self._begun > _BULK_S):
                 self.connection.execute("COMMIT")
                 # Whoever waits for the file looks ten times a second.
                 time.sleep(_BREATH_S)

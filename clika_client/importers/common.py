@@ -1,22 +1,15 @@
-"""What every importer shares: the report of what was taken and what was not, and how a cell is stored and read."""
+"""What every importer shares: the report of what was taken and what was not, a model's identity, sound text."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from clika_cache import canonical, prompt_text
-from clika_client.answers.cells import before_questions, read_texts, reading_stamp, spread, unrotate
-from clika_client.sets.probes import ProbeSet
-from clika_client.store.store import CellKey, ImportedReply, Store
+from clika_cache import canonical
 
 Progress = Callable[[int, int, str], None]
 """(files done, files in all, what is being read)."""
-READ_AT_IMPORT = ("first-letter", "standard")
-"""Readings computed while the text is at hand, so that the first score needs none."""
 
 
 @dataclass(slots=True)
@@ -80,55 +73,6 @@ class ImportReport:
 def identity_of(source: str, model: str) -> str:
     """Canonical JSON naming an imported model; never equal to that of a model this tool asked itself."""
     return canonical({"provider": f"import:{source}", "model": model})
-
-
-def store_cell(
-    store: Store,
-    key: CellKey,
-    labels: Sequence[str],
-    rows: Sequence[ImportedReply],
-    probe_set: ProbeSet,
-    report: ImportReport,
-) -> None:
-    """Store one cell's replies and read them; counts into `report`."""
-    if not rows:
-        return
-    replied = [row for row in rows if row.text is not None]
-    # What is stored stays, whatever comes later under the same name: a reply to another prompt, or another reply.
-    held = store.held_replies(key)
-    new = store.add_replies(key, labels, [row for row in rows if row.position not in held])
-    report.replies += len(replied)
-    report.missing += len(rows) - len(replied)
-    report.new += new
-    report.cells += 1
-    report.models.add(key.model)
-    report.sets.add(probe_set.name)
-    report.languages.add(key.language)
-    report.changed += sum(
-        held.get(row.position, (prompt_text(row.messages), row.text)) != (prompt_text(row.messages), row.text)
-        for row in replied
-    )
-    if key.ask == "text" and new == len(rows):
-        _read_now(store, key, labels, rows, probe_set)
-
-
-def _read_now(
-    store: Store, key: CellKey, labels: Sequence[str], rows: Sequence[ImportedReply], probe_set: ProbeSet
-) -> None:
-    cell = store.find_cell(key)
-    positions = np.array([row.position for row in rows], np.int64)
-    if cell is None or len(cell.asked()) != len(positions):
-        return
-    probes = [probe_set.probes[key.language][row.position] for row in rows]
-    texts, finish = [row.text or "" for row in rows], [row.finish_reason for row in rows]
-    ends = [min(rows, key=lambda row: row.position), max(rows, key=lambda row: row.position)]
-    example = before_questions([row.messages[-1].content for row in ends if row.messages])
-    for reading in READ_AT_IMPORT:
-        codes, reasons = read_texts(
-            texts, labels, probes, reading, finish=finish, rotation=key.rotation, example=example
-        )
-        answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.counts[positions]), reasons)
-        store.save_reading(cell, reading_stamp(reading), answers.choices, answers.reasons)
 
 
 def sound(text: str) -> str:

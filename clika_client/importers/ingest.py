@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from clika_client.common.errors import UserError
 from clika_client.importers.built_sets import build_set, joining_id
-from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
+from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.importers.foreign import LETTERS, ForeignReply
 from clika_client.sets.probes import ProbeSet
 from clika_client.store.store import CellKey, ImportedReply, Store
@@ -32,19 +33,19 @@ def ingest(
     groups: dict[str, list[ForeignReply]] = {}
     for row in rows:
         groups.setdefault("" if probe_set is not None else row.set, []).append(row)
-    with store.bulk():
+    with gathered(store, report) as cells:
         for number, (name, found) in enumerate(groups.items()):
             if progress is not None:
                 progress(number, len(groups), name)
             if probe_set is not None:
-                _store_rows(store, probe_set, found, joining_id(found, probe_set), {}, report)
+                _store_rows(store, cells, probe_set, found, joining_id(found, probe_set), {}, report)
                 continue
             built = build_set(store, name, found, report)
             if built.probe_set is None:
                 for row in found:
                     report.skip_row(built.reason(row), row.where)
             else:
-                _store_rows(store, built.probe_set, found, built.joined_by, built.reasons, report, built.extends)
+                _store_rows(store, cells, built.probe_set, found, built.joined_by, built.reasons, report, built.extends)
     if progress is not None:
         progress(len(groups), len(groups), "")
     if not report.replies:
@@ -63,6 +64,7 @@ def _why(report: ImportReport) -> str:
 
 def _store_rows(
     store: Store,
+    gathering: Gathered,
     probe_set: ProbeSet,
     rows: Sequence[ForeignReply],
     joined_by: str,
@@ -96,6 +98,7 @@ def _store_rows(
     report.joined[probe_set.name] = joined_by
     set_id = store.add_set(probe_set)
     if extends is not None:
+        gathering.store()  # cells of the older version are carried over too
         store.carry_over(extends, set_id)
     for cell, held in cells.items():
         model, language, prompt, ask, repeat = cell
@@ -110,7 +113,7 @@ def _store_rows(
             repeat=repeat,
         )
         ordered = [held[position] for position in sorted(held)]
-        store_cell(store, key, labels[cell], ordered, probe_set, report)
+        gathering.add(key, labels[cell], ordered, probe_set)
 
 
 def _misfit(row: ForeignReply, probe_set: ProbeSet, position: int | None, reason: str | None) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
-from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
+from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import read_release
 from clika_client.sets.release_layout import ResponseFile, response_files
@@ -28,7 +29,7 @@ def import_release(store: Store, path: Path, progress: Progress | None = None) -
     report = ImportReport(SOURCE)
     report.skipped_files.update(found.skipped)
     sets: dict[str, tuple[int, ProbeSet] | None] = {}
-    with store.bulk():
+    with gathered(store, report) as cells:
         for number, file in enumerate(found.files):
             if progress is not None:
                 progress(number, len(found.files), f"{file.set} {file.language} {file.model}")
@@ -38,7 +39,7 @@ def import_release(store: Store, path: Path, progress: Progress | None = None) -
             if known is None:
                 report.skip_file("questions of the set cannot be read", str(file.file))
             else:
-                _import_file(store, file, *known, report)
+                _import_file(cells, file, *known, report)
     if progress is not None:
         progress(len(found.files), len(found.files), "")
     return report
@@ -53,7 +54,7 @@ def _questions(store: Store, path: Path, name: str, report: ImportReport) -> tup
     return store.add_set(probe_set), probe_set
 
 
-def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport) -> None:
+def _import_file(cells: Gathered, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport) -> None:
     rows = read_responses(file, probe_set, report)
     if not rows:
         return
@@ -67,7 +68,7 @@ def _import_file(store: Store, file: ResponseFile, set_id: int, probe_set: Probe
         source=SOURCE,
     )
     report.files += 1
-    store_cell(store, key, tuple(LETTERS[: probe_set.k]), rows, probe_set, report)
+    cells.add(key, tuple(LETTERS[: probe_set.k]), rows, probe_set)
 
 
 def read_responses(file: ResponseFile, probe_set: ProbeSet, report: ImportReport) -> list[ImportedReply]:

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clika_client.common.errors import UserError
-from clika_client.importers.common import ImportReport, Progress, identity_of, sound, store_cell
+from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES, fact_set
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import judgements
 from clika_client.store.judgements import Judgement
-from clika_client.store.store import CellKey, ImportedReply, Store
+from clika_client.store.store import Cell, CellKey, ImportedReply, Store
 from clika_providers import Message
 
 SOURCE = "x-fakt"
@@ -53,7 +54,7 @@ def import_x_fakt(store: Store, path: Path, progress: Progress | None = None) ->
             f"{path}: no folder of X-FaKT's CSV files here; name results/factual_recall or one model's folder"
         )
     facts: tuple[int, ProbeSet] | None = None
-    with store.bulk():
+    with gathered(store, report) as cells:
         for number, (model, folder) in enumerate(folders):
             if progress is not None:
                 progress(number, len(folders), model)
@@ -62,7 +63,7 @@ def import_x_fakt(store: Store, path: Path, progress: Progress | None = None) ->
                 made = _facts(folder, rows)
                 facts = store.add_set(made), made
             for language, given in rows.items():
-                _import_cell(store, model, language, given, *facts, report, folder)
+                _import_cell(store, cells, model, language, given, *facts, report, folder)
     if progress is not None:
         progress(len(folders), len(folders), "")
     return report
@@ -82,6 +83,7 @@ def _facts(folder: Path, rows: Rows) -> ProbeSet:
 
 def _import_cell(
     store: Store,
+    cells: Gathered,
     model: str,
     language: str,
     rows: Sequence[Mapping[str, str]],
@@ -108,12 +110,13 @@ def _import_cell(
         else:
             said[number] = verdict
     key = CellKey(model, identity_of(SOURCE, model), set_id, language, SOURCE, "open", SOURCE)
-    store_cell(store, key, (), taken, facts, report)
-    report.files += 1
-    cell = store.find_cell(key)
-    if cell is not None:
+
+    def judge(cell: Cell) -> None:
         given = [Judgement(cell.key_at(number), *verdict) for number, verdict in said.items()]
         judgements.add(store, SOURCE, given)
+
+    cells.add(key, (), taken, facts, judge)
+    report.files += 1
 
 
 def judged(words: str, language: str) -> tuple[str, str | None] | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,19 @@ _CELLS = (
     " c.settings, c.labels FROM cells c JOIN models m ON m.id = c.model_id"
 )
 _KEYS_KEPT = 4
+_NO_MODEL = 0
+"""Stands in a row until its model's number is known."""
+
+
+class ReplyRows(NamedTuple):
+    """Others' replies of one cell, as values that the file takes."""
+
+    keys: dict[int, bytes]
+    """Position → content key, also of questions without a reply."""
+    prompts: dict[bytes, str]
+    """Hash → JSON text of the messages."""
+    replies: list[cached.Row]
+    """Rows of the table, but for the model's number, their second value."""
 
 
 class Store(ProbeSets, QuestionTables, Readings, Runs):
@@ -81,9 +94,9 @@ class Store(ProbeSets, QuestionTables, Readings, Runs):
             self._moment = None
 
     @contextmanager
-    def bulk(self) -> Iterator[None]:
+    def bulk(self, *, rests: bool = True) -> Iterator[None]:
         """While many replies arrive at once: see `Database.bulk`."""
-        with self.database.bulk():
+        with self.database.bulk(rests=rests):
             yield
 
     # ---- cells
@@ -135,26 +148,37 @@ class Store(ProbeSets, QuestionTables, Readings, Runs):
 
     def add_replies(self, key: CellKey, labels: Sequence[str], rows: Iterable[ImportedReply]) -> int:
         """Store others' replies and their cell; idempotent. Returns how many were new."""
+        return self.add_rows(key, labels, self.rows_of(key, rows))
+
+    def rows_of(self, key: CellKey, rows: Iterable[ImportedReply]) -> ReplyRows:
+        """Others' replies as `add_rows` takes them; made before anybody is kept from the file."""
         maker = KeyMaker({"provider": f"import:{key.source}", "model": key.model, "identity": key.identity})
         extra: tuple[tuple[str, Json], ...] = (
             ("language", key.language),
             ("prompt", key.prompt),
             ("set", self.set_digest(key.set_id)),
         )
-        model_id = cached.model_id(self.database, key.model, key.identity)
-        keys: dict[int, bytes] = {}
-        replies: list[StoredReply] = []
+        made = ReplyRows({}, {}, [])
         for row in rows:
             request = Request(row.messages, repeat=key.repeat, extra=(*extra, ("item", row.item_id)))
             content_key = maker.key(request)
-            keys[row.position] = content_key
+            made.keys[row.position] = content_key
             if row.text is None:
                 continue
             completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
-            replies.append(StoredReply(content_key, model_id, prompt_text(row.messages), completion, key.source))
+            reply = StoredReply(content_key, _NO_MODEL, prompt_text(row.messages), completion, key.source)
+            values = cached.row_of(reply)
+            made.prompts[values[cached.PROMPT]] = reply.prompt
+            made.replies.append(values)
+        return made
+
+    def add_rows(self, key: CellKey, labels: Sequence[str], made: ReplyRows) -> int:
+        """Store what `rows_of` made of others' replies, and their cell. Returns how many were new."""
+        model_id = cached.model_id(self.database, key.model, key.identity)
         with self.database.writing() as connection:
-            new = cached.insert(connection, replies)
-        self.add_cell(key, labels, keys)
+            cached.insert_prompts(connection, list(made.prompts.items()))
+            new = cached.insert_rows(connection, [(row[0], model_id, *row[2:]) for row in made.replies])
+        self.add_cell(key, labels, made.keys)
         return new
 
     def carry_over(self, old: int, new: int) -> None:

@@ -1,4 +1,4 @@
-"""Which names of a clause are asserted: not those under a negation, and of "not X but Y" only Y."""
+"""Which names of a clause are asserted: not those under a negation or of a language; of "not X but Y" only Y."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def asserted(clause: str, found: Sequence[NameMention], language: str, *, unspac
         ahead = text[max(passed, one.start - reach) : one.start]
         behind = text[one.end : min(following, one.end + reach)]
         verbs = text[one.end : min(following, one.end + 2 * reach)]
+        if _of_a_language(text, one, language, unspaced=unspaced):
+            passed = one.end
+            continue
         far = text[max(passed, one.start - _FAR) : one.start] if not unspaced else ()
         if _far_denied(far) or _of_a_word(behind[:1]) or (not unspaced and any(map(_negative_verb(language), verbs))):
             passed = one.end
@@ -55,6 +58,24 @@ _WORDS = frozenset(["name", "names", "surname", "surnames", "word", "words", "ph
 def _of_a_word(behind: Sequence[str]) -> bool:
     """Whether English speaks of a word, not of who bears it: "is a Japanese name"."""
     return bool(behind) and behind[0] in _WORDS
+
+
+def _of_a_language(text: Sequence[str], one: NameMention, language: str, *, unspaced: bool) -> bool:
+    """Whether a name is that of a language: 日本語, ภาษาไทย, "tiếng Pháp"."""
+    after, before = _language_words(language)
+    if unspaced:
+        written = str(text)
+        return written.startswith(after, one.end) or written.endswith(before, 0, one.start)
+    ahead, behind = text[max(0, one.start - 1) : one.start], text[one.end : one.end + 1]
+    return any(word.startswith(after) for word in behind) or any(word.startswith(before) for word in ahead)
+
+
+@cache
+def _language_words(language: str) -> tuple[tuple[str, ...], ...]:
+    """What stands after and before a language's name, in plain form."""
+    table = tomllib.loads(resources.files(__package__).joinpath("language_words.toml").read_text("utf-8"))
+    row = table.get(language.split("-")[0], {})
+    return tuple(tuple(map(plain, row.get(place, ()))) for place in ("after", "before"))
 
 
 def _far_denied(ahead: Sequence[str]) -> bool:

@@ -17,6 +17,9 @@ _NUMBERED = re.compile(r"\n\s*\d{1,3}\s?[.)]\s?[^\n]{2,300}\?\s*(?=\n|$)")
 _ASKED = re.compile(r"\n[^\n]{2,300}\?\s*\n\s*\(?\w{1,2}\s?[.):,]")
 """A line that asks, over a line that a label opens."""
 
+_LIST_NUMBER = re.compile(r"\s*\(?\d{1,2}\s?[.),、．）]\s*")
+"""`1.`"""
+
 
 def headed(text: str) -> int | None:
     """Where a heading for another question stands: what follows is never this reply's answer."""
@@ -33,6 +36,17 @@ def unheaded(text: str) -> Iterator[int]:
             if pattern is not _COUNTED or _means_question(match.group(1)):
                 yield match.start()
                 break
+
+
+def counts_questions(text: str, at: int) -> bool:
+    """Whether a list's number is all that stands before another question at `at`: `1.` counts those, not options."""
+    return _LIST_NUMBER.fullmatch(text, 0, at) is not None
+
+
+def opens_with_question(text: str) -> bool:
+    """Whether a list's number and a heading for another question open a text: `1. Question: …`."""
+    number = _LIST_NUMBER.match(text)
+    return number is not None and headed("\n" + text[number.end() :]) == 0
 
 
 def _means_question(heading: str) -> bool:

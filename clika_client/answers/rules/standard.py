@@ -12,7 +12,7 @@ from clika_client.answers.rules.judged import judged
 from clika_client.answers.rules.labels import AMBIGUOUS, NOT_SHOWN
 from clika_client.answers.rules.leading import corrected, leading
 from clika_client.answers.rules.mentions import contained, statements
-from clika_client.answers.rules.next_question import headed, unheaded
+from clika_client.answers.rules.next_question import counts_questions, headed, opens_with_question, unheaded
 from clika_client.answers.rules.normalise import bounded, clean, lower, plain_letters, strip_thinking
 from clika_client.answers.rules.plain import plain
 from clika_client.answers.rules.question import Question
@@ -103,9 +103,14 @@ def bounded_thinking(text: str) -> str:
 def _this_question(text: str, question: Question, language: str | None) -> Answer | None:
     """Read without what a base model invents behind its answer: `B\\n\\nQuestion: …`, `C\\n\\n2. Which city …?`."""
     heading = headed(text)
+    by_number = not question.labels.letters
+    if not by_number and (opens_with_question(text) or (heading and counts_questions(text, heading))):
+        return None
     if heading:
         text = text[:heading]
     for cut in unheaded(text):
+        if not by_number and counts_questions(text, cut):
+            return None
         head = text[:cut].strip()
         answer = head and (read_whole(head, question) or _sentences(head, question, language))
         if answer and answer.choice is not None:
