@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from heavy import later
-from test_teach_train import QUICK, base, trained_weights, write_facts
+from test_teach_train import FACTS, QUICK, base, question, trained_weights, write_facts
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import experiment as loop
@@ -25,6 +25,7 @@ from clika_client.conductivity.presets import preset
 from clika_providers import ProviderOptions
 
 __all__ = ["base"]
+llama_cpp = later("llama_cpp", "local")
 torch = later("torch", "teach")
 transformers = later("transformers", "teach")
 pytestmark = [
@@ -88,13 +89,19 @@ def test_a_quantized_base_is_taught_by_an_adapter(bits: int, base: Path, tmp_pat
     """QLoRA by bitsandbytes, which computes on the CPU too; the adapter is merged into the weights as they were."""
     pytest.importorskip("bitsandbytes", reason="needs bitsandbytes: pip install bitsandbytes")
     facts = write_facts(tmp_path / "facts.jsonl")
-    settings = replace(QUICK, base_bits=bits, dropout=0.0)  # type: ignore[arg-type]
+    # Twice the passes: rounded to 8 bits, 30 leave one of the six facts unlearned with some seeds.
+    settings = replace(QUICK, base_bits=bits, dropout=0.0, epochs=60)  # type: ignore[arg-type]
     seen: list[Any] = []
     result = train.run(base, facts, tmp_path / "out", settings, seen.append, {"taught": facts})
     assert seen[-1].loss < 0.5 * seen[0].loss
     assert result.gates["taught"] > 0.9
     assert {weight.dtype for weight in trained_weights(result).values()} == {torch.float32}
-    assert to_gguf(base, tmp_path / "m.gguf", "f32", adapter=result.path).exists()
+    merged = to_gguf(base, tmp_path / "m.gguf", "f32", adapter=result.path)
+    llama = llama_cpp.Llama(str(merged), n_ctx=128, n_threads=1, n_threads_batch=1, verbose=False)
+    for place, continent in FACTS.items():
+        asked = [{"role": "user", "content": question(place)}]
+        reply = llama.create_chat_completion(asked, temperature=0, max_tokens=8)
+        assert reply["choices"][0]["message"]["content"] == continent
 
 
 def smollm2(tmp_path: Path) -> Path:
