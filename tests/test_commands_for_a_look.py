@@ -52,7 +52,7 @@ def test_an_item_that_is_lost_in_one_language_is_named_with_its_question(answere
     assert [(item["item_id"], item["language"]) for item in found["lost_in_one_language"]] == [(f"q{LOST}", "de")]
     text = clika("items", "mine", "--db", answered).stdout
     assert f"{N} items, 4 models" in text
-    assert re.search(rf"de +0 of 4 right, \d.\d expected, elsewhere 100%: q{LOST} !  de question {LOST}\?", text)
+    assert re.search(rf"de +0 of 4 right, \d.\d expected, elsewhere 100%: item q{LOST} !  de question {LOST}\?", text)
     assert "no item carries this tag" in clika("items", "mine", "--db", answered, "--only", "tag=none", check=2).stderr
 
 

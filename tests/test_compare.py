@@ -254,6 +254,32 @@ def test_groups_average_over_their_models() -> None:
     assert zh.ra.verdict == "cannot tell"
 
 
+def test_of_sets_that_show_no_change_the_sentence_stands_and_no_empty_table() -> None:
+    sets = {i: a_set(f"s{i}") for i in range(10)}
+    same = [replace(m, key=replace(m.key, set_id=i)) for i in sets for m in (POOR, replace(POOR, key=GOOD.key))]
+    changes = group_changes(same, sets, {"base": ("poor",), "tuned": ("good",)}, QUICK)
+    console = Console(file=io.StringIO(), width=80)
+    render_changes(changes, console, "jaccard")
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "s7, base to tuned: no change of RA" in text
+    assert "before after" not in text
+
+
+def test_a_set_whose_answers_are_habits_is_dismissed_in_one_sentence() -> None:
+    habit, tags = np.zeros((3, N)), ("en", "de", "zh")
+    letters = [block_of(RowKey(name, 1, "plain", "text", "standard"), tags, habit) for name in ("a", "b")]
+    (said,) = group_summary(group_changes(letters, SETS, {"base": ("a",), "tuned": ("b",)}, QUICK))
+    assert said.startswith("s, base to tuned: nothing can be said; not ranked in any of 3 languages")
+
+
+def test_sets_that_were_asked_unlike_in_the_same_way_share_one_warning() -> None:
+    sets = {1: a_set("s"), 2: a_set("t")}
+    unlike = model("other", {}, prompt="paper-one-shot")
+    rows = [[replace(m, key=replace(m.key, set_id=i)) for i in sets] for m in (unlike, GOOD)]
+    (note,) = compare(*rows, sets, QUICK).notes
+    assert note.startswith("On s, t the two were not asked alike")
+
+
 def test_an_unknown_model_in_a_group_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"base=nobody.*good, poor"):
         group_changes([GOOD, POOR], SETS, {"base": ("nobody",), "tuned": ("good",)}, QUICK)

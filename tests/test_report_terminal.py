@@ -12,9 +12,11 @@ import pytest
 from rich.console import Console
 
 import clika_client
+from clika_client.cli.common import say_hanging
 from clika_client.cli.words import WordConsole
 from clika_client.common.answer_codes import MISSING
 from clika_client.report.conclusions import conclusions
+from clika_client.report.overview import folded
 from clika_client.report.scores_csv import to_csv
 from clika_client.report.table_layout import tables
 from clika_client.report.terminal import render
@@ -276,3 +278,24 @@ def test_an_address_wider_than_the_screen_stays_whole() -> None:
     screen, address = Screen(), "http://127.0.0.1/?token=" + "x" * 60
     WordConsole(file=screen, width=40, color_system=None, highlight=False).print(address, markup=False, soft_wrap=True)
     assert screen.getvalue() == address + "\n"
+
+
+def test_a_name_that_is_too_long_breaks_between_its_words() -> None:
+    assert folded("LeoLM_leo_hessianai_13b_chat", 26) == "LeoLM_leo_hessianai_13b_\nchat"
+    assert folded("Mistral-7B-Instruct-v0.2 (paper-one-shot)", 20).split("\n")[0] == "Mistral-7B-Instruct-"
+    assert folded("short", 20) == "short"
+    unbroken = "x" * 50
+    assert folded(unbroken, 20).replace("\n", "") == unbroken
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_broken_line_keeps_its_indent_on_a_screen_and_stays_whole_in_a_pipe(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = WordConsole(file=io.StringIO(), width=30, force_terminal=terminal, color_system=None)
+    monkeypatch.setattr("clika_client.cli.common.out", lambda: screen)
+    say_hanging("  en  In which country does Oslo lie, and why?", 6)
+    first, *rest = screen.file.getvalue().rstrip().split("\n")  # type: ignore[attr-defined]
+    assert first.startswith("  en  In which country")
+    assert bool(rest) == terminal
+    assert all(re.match(r" {6}\w", line) and len(line.rstrip()) <= 30 for line in rest)

@@ -50,6 +50,22 @@ def out() -> Console:
     return WordConsole(width=wide, highlight=False, emoji=False)
 
 
+def say_hanging(text: str, hang: int, style: str = "") -> None:
+    """One line of stdout; where a terminal must break it, what follows stands under its letter number `hang`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = out()
+    if not console.is_terminal or hang >= console.width // 2:
+        console.print(Text(text, style=style), soft_wrap=True)
+        return
+    grid = Table.grid()
+    grid.add_column(width=hang, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(text[:hang], style=style), Text(text[hang:], style=style))
+    console.print(grid)
+
+
 def err() -> Console:
     """Progress and messages: stderr."""
     from clika_client.cli.words import WordConsole

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, out, print_json
+from clika_client.cli.common import AsJson, Db, database_path, out, print_json, say_hanging
 from clika_client.cli.scoring_options import (
     Anchor,
     Drop,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from clika_client.scoring.score_sets import ScoredSet
 
 _LISTED = 20
+_QUESTION = 70
+_INDENT = 10
 
 
 def items(
@@ -96,15 +98,19 @@ def _print(part: ScoredSet, found: Difficulty, anchor: str) -> None:
         say(f"  {effect.language:<8}{effect.effect:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]")
     suspicious = [item for item in found.lost if item.suspicious]
     say(
-        f"Lost in one language only: {len(found.lost)}. Of these no model is right in {len(suspicious)}, though most "
-        f"answers elsewhere are (by chance alone {found.missed_by_chance:.1f}): look at their translation first."
+        f"Lost in one language only: {len(found.lost)}. Of these no model is right in {len(suspicious)}, marked !, "
+        f"though most answers elsewhere are right (by chance alone {found.missed_by_chance:.1f}): look at their "
+        "translation first."
     )
     for item in found.lost[:_LISTED]:
         mark = " !" if item.suspicious else ""
         question = part.probe_set.probes[item.language][int(part.positions[item.position])].question
-        say(
+        first = question.splitlines()[0]
+        line = (
             f"  {item.language:<8}{item.right} of {item.models} right, {item.expected:.1f} expected, elsewhere "
-            f"{item.elsewhere:.0%}: {item.item_id}{mark}  {question.splitlines()[0][:70]}"
+            f"{item.elsewhere:.0%}: item {item.item_id}{mark}  "
+            f"{first if len(first) <= _QUESTION else first[: _QUESTION - 1] + '…'}"
         )
+        say_hanging(shown(line), _INDENT)
     if len(found.lost) > _LISTED:
         say(f"  and {len(found.lost) - _LISTED} more: --json")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from clika_client.cli.common import out, print_json
+from clika_client.cli.common import out, print_json, say_hanging
 from clika_client.common.ink import FAINT, GOOD, WARNING
 from clika_client.common.safe_text import shown
 from clika_client.report.terminal import cleaned
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clika_client.report.rows.rows import Row
 
 _REPLY = 160
+_INDENT = 6
 _MARKS = {True: ("right", GOOD), False: ("wrong", WARNING), None: ("no answer", FAINT)}
 
 
@@ -31,8 +32,8 @@ def show_questions(found: Iterator[QuestionView], limit: int, as_json: bool, how
     console, count = out(), 0
     for question in islice(found, limit):
         count += 1
-        for line in _lines(question):
-            console.print(Text(cleaned(line.plain, console), style=line.style), soft_wrap=True)
+        for hang, line in _lines(question):
+            say_hanging(cleaned(line.plain, console), hang, str(line.style))
         console.print()
     if not count:
         console.print(f"No question {how}.", markup=False)
@@ -41,24 +42,25 @@ def show_questions(found: Iterator[QuestionView], limit: int, as_json: bool, how
         console.print(f"and {more:,} more questions {how}; --limit shows more, --json all", markup=False)
 
 
-def _lines(question: QuestionView) -> Iterator[Text]:
+def _lines(question: QuestionView) -> Iterator[tuple[int, Text]]:
+    """The letter of a line under which its rest stands where it is broken, and the line."""
     tags = next(iter(question.asked.values()))["tags"]
     said = ", ".join(f"{name}={value}" for name, value in tags.items())
-    yield Text(f"{question.set} · {question.item}", style="bold")
+    yield 0, Text(f"{question.set} · {question.item}", style="bold")
     if said:
-        yield Text(said, style=FAINT)
+        yield 0, Text(said, style=FAINT)
     if question.lost_by:
-        yield Text(f"lost by {', '.join(question.lost_by)}")
+        yield 0, Text(f"lost by {', '.join(question.lost_by)}")
     for language, row in question.asked.items():
         context = f"{row['context']}\n" if row["context"] else ""
         text = f"{context}{row['question']}".replace("\n", " / ")
-        yield Text(f"  {language}  {text}")
+        yield len(language) + 4, Text(f"  {language}  {text}")
         options = "   ".join(
             f"{chr(65 + place)} {option}{' <- right' if place == row['gold'] else ''}"
             for place, option in enumerate(row["options"])
         )
-        yield Text(f"      {options}", style=FAINT)
-        yield from (_reply(reply) for reply in question.replies.get(language, ()))
+        yield _INDENT, Text(f"      {options}", style=FAINT)
+        yield from ((_INDENT, _reply(reply)) for reply in question.replies.get(language, ()))
 
 
 def _reply(reply: Row) -> Text:

@@ -65,14 +65,20 @@ def render_changes(changes: Sequence[GroupChange], console: Console, variant: st
         console.print(Text(cleaned(sentence, console)))
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
         rows = [c for c in changes if (c.set, c.split, c.base, c.group) == (name, split, base, group)]
+        grids = [
+            _changes([c for c in rows if everything or _stated(c, field)], field, beside, title, console)
+            for field, beside, title in (("ra", "", "RA"), ("en_co_chance_corrected", "en_co", "consistency"))
+        ]
+        if not any(grid.row_count for grid in grids):
+            continue  # the sentence above says that nothing changed
         title = f"{name} · {split}" if split else name
         console.print()
         console.print(Text(cleaned(f"{title}: from {base} to {group}", console), style="bold"))
-        for title, field, beside in (("RA", "ra", ""), ("consistency", "en_co_chance_corrected", "en_co")):
-            if beside:
+        for grid in grids:
+            if grid.row_count and grid is grids[-1]:
                 console.print(Text("Consistency, corrected for chance; beside it en-CO", style="bold"))
-            told = [c for c in rows if everything or c.language == OTHERS or _told(getattr(c, field))]
-            console.print(_changes(told, field, beside, title, console))
+            if grid.row_count:
+                console.print(grid)
     console.print()
     if not everything:
         console.print(Text(cleaned(_LEFT_OUT, console), style=FAINT))
@@ -82,6 +88,12 @@ def render_changes(changes: Sequence[GroupChange], console: Console, variant: st
         "chance-corrected form and is not judged."
     )
     console.print(Text(cleaned(method, console), style=FAINT))
+
+
+def _stated(change: GroupChange, field: str) -> bool:
+    """Whether a change is stated, or is the mean of the others where there is one."""
+    estimate = change.estimates[field]
+    return _told(estimate) or (change.language == OTHERS and estimate.defined)
 
 
 def _accuracy(rows: Sequence[Difference], console: Console) -> Table:

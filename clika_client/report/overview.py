@@ -16,6 +16,7 @@ from clika_client.scoring.records import Figure
 _FIELDS = (("anchor_ra", "RA"), ("other_ra", "oth."), ("other_en_co_chance_corrected", "cons."))
 _WIDTH = 5
 _NAMES = 30
+_PARTING = " _-/:"
 
 
 def overviews(parts: Sequence[ScoreTable], width: int) -> list[Table]:
@@ -28,6 +29,16 @@ def overviews(parts: Sequence[ScoreTable], width: int) -> list[Table]:
     return [_overview(parts[i : i + at_once], fields, width) for i in range(0, len(parts), at_once)]
 
 
+def folded(name: str, room: int) -> str:
+    """A name over as many lines as it needs, broken after a sign that parts words in it where there is one."""
+    lines = []
+    while len(name) > room:
+        cut = max((place for place in range(room // 2, room) if name[place] in _PARTING), default=room - 1) + 1
+        lines.append(name[:cut].rstrip())
+        name = name[cut:]
+    return "\n".join([*lines, name])
+
+
 def overview_notes(parts: Sequence[ScoreTable]) -> list[str]:
     """What must be said under such a table."""
     flagged: Counter[str] = Counter()
@@ -37,9 +48,9 @@ def overview_notes(parts: Sequence[ScoreTable]) -> list[str]:
             cells += len(row.cells)
             flagged.update(flag for cell in row.cells.values() for flag in cell.flags[-1:])
     said = [
-        "RA: the anchor's; oth.: its mean over the other languages; cons.: chance-corrected en-CO, 0 for answerers who "
-        "share accuracies and letter habits only. A dash: there is no mean, as most languages (or the anchor) are "
-        "flagged, or the accuracies leave nothing to tell.",
+        "RA: the anchor's; oth.: mean RA over the other languages; cons.: their mean chance-corrected en-CO, 0 for "
+        "answerers who share accuracies and letter habits only. A dash: there is no mean, as most languages (or the "
+        "anchor) are flagged, or the accuracies leave nothing to tell.",
     ]
     if flagged:
         listed = ", ".join(f"{count} {flag}" for flag, count in flagged.most_common())
@@ -53,7 +64,8 @@ def overview_notes(parts: Sequence[ScoreTable]) -> list[str]:
 
 def _overview(parts: Sequence[ScoreTable], fields: Sequence[tuple[str, str]], width: int) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), show_edge=False, header_style="bold", pad_edge=False)
-    grid.add_column("model", overflow="fold", max_width=min(_NAMES, width // 3))
+    names = min(_NAMES, width // 3)
+    grid.add_column("model", overflow="fold", max_width=names)
     for table in parts:
         name = table.set if table.split is None else f"{table.set} {table.split}"
         for i, (_, title) in enumerate(fields):
@@ -64,7 +76,7 @@ def _overview(parts: Sequence[ScoreTable], fields: Sequence[tuple[str, str]], wi
         for row in table.rows:
             found.setdefault(row.label, [None] * len(parts))[place] = row
     for label, rows in sorted(found.items(), key=lambda entry: -_strength(entry[1])):
-        grid.add_row(Text(shown(label)), *(cell for row in rows for cell in _cells(row, fields)))
+        grid.add_row(Text(folded(shown(label), names)), *(cell for row in rows for cell in _cells(row, fields)))
     return grid
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from clika_client.common.ink import FAINT
 from clika_client.report.notes import shared_notes
-from clika_client.report.overview import overview_notes, overviews
+from clika_client.report.overview import folded, overview_notes, overviews
 from clika_client.report.table_layout import tables
 from clika_client.report.terminal import cleaned
 from clika_client.scoring.answers_to_paper import Effect, PaperAnswer, answers
@@ -19,6 +19,9 @@ from clika_client.scoring.paired import PairedEstimate
 from clika_client.scoring.reproduce import CONDUCTIVITY, Reproduction
 
 HEADING = "Computed by clika from the responses published by the authors of CLiKA; not the authors' own figures."
+
+_FIGURES = ("RA, target", "RA, others", "consistency")
+_NAME_AT_LEAST = 12
 
 _LEGEND = (
     "Changes are means over the sets of RA that is not cut off at 0, and of chance-corrected en-CO; others: the "
@@ -50,10 +53,13 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
 
 def _steps(answer: PaperAnswer, console: Console) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=FAINT)
-    for header in ("from", "to", "RA, target", "RA, others", "consistency"):
-        grid.add_column(header, no_wrap=header.startswith(("RA", "cons")), overflow="fold")
-    for effect in answer.effects:
-        grid.add_row(*(cleaned(cell, console) for cell in _step(effect)))
+    for header in ("from", "to", *_FIGURES):
+        grid.add_column(header, no_wrap=header in _FIGURES, overflow="fold")
+    steps = [[cleaned(cell, console) for cell in _step(effect)] for effect in answer.effects]
+    figures = sum(max([len(title), *(len(step[i + 2]) for step in steps)]) + 1 for i, title in enumerate(_FIGURES))
+    room = max((console.width - figures - 2) // 2, _NAME_AT_LEAST)
+    for base, tuned, *rest in steps:
+        grid.add_row(folded(base, room), folded(tuned, room), *rest)
     return grid
 
 

@@ -99,6 +99,7 @@ def _pairs(
 ) -> tuple[list[tuple[AnswerGrid, AnswerGrid]], list[str]]:
     """Rows to set side by side: asked alike where possible; different prompts are allowed but said."""
     pairs, notes = [], []
+    unlike: dict[str, list[str]] = {}
     for set_id in dict.fromkeys(block.key.set_id for block in a):
         left = [block for block in a if block.key.set_id == set_id]
         right = [block for block in b if block.key.set_id == set_id]
@@ -108,15 +109,16 @@ def _pairs(
             pairs.append(alike[0])
         elif not alike and len(left) == len(right) == 1:
             pairs.append((left[0], right[0]))
-            notes.append(
-                f"On {name} the two were not asked alike ({_said(left[0])} against {_said(right[0])}): "
-                "a difference may come from that."
-            )
+            unlike.setdefault(f"{_said(left[0])} against {_said(right[0])}", []).append(name)
         elif right:
             choices = "; ".join(sorted({_said(block) for block in (*left, *right)}))
             raise UserError(
                 f"on {name} several rows could be compared ({choices}); choose with --prompt, --reading or --source"
             )
+    notes += [
+        f"On {', '.join(on)} the two were not asked alike ({how}): a difference may come from that."
+        for how, on in unlike.items()
+    ]
     names = f"{a[0].key.model!r} and {b[0].key.model!r}"
     if not pairs:
         raise UserError(f"{names} have answered no common probe set")

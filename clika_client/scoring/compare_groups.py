@@ -217,21 +217,34 @@ def summary(changes: Sequence[GroupChange]) -> list[str]:
         rows = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language != OTHERS]
         title = name if split is None else f"{name} ({split})"
         ra, corrected = _trade(rows, "ra", "RA"), _trade(rows, CORRECTED, "corrected consistency")
-        said.append(f"{title}, {base} to {group}: {ra}. {corrected[0].upper()}{corrected[1:]}.")
+        first, second = (_not_ranked(rows, field) for field in ("ra", CORRECTED))
+        estimates = [change.estimates[field] for change in rows for field in ("ra", CORRECTED)]
+        if all(e.verdict in (NOT_RANKED, NOT_DEFINED) for e in estimates):
+            said.append(f"{title}, {base} to {group}: nothing can be said{first}.")
+            continue
+        if first == second:
+            first, second = "", second.replace("not", "neither is", 1)
+        said.append(f"{title}, {base} to {group}: {ra}{first}. {corrected[0].upper()}{corrected[1:]}{second}.")
     return said
+
+
+def _not_ranked(rows: Sequence[GroupChange], field: str) -> str:
+    hollow = [change.language for change in rows if change.estimates[field].verdict == NOT_RANKED]
+    if not hollow:
+        return ""
+    which = f"any of {len(rows)} languages" if len(hollow) == len(rows) > 1 else ", ".join(hollow)
+    return f"; not ranked in {which} (one letter is the answer, or few answers)"
 
 
 def _trade(rows: Sequence[GroupChange], field: str, title: str) -> str:
     estimates = {change.language: change.estimates[field] for change in rows}
     gains, losses = ([f"{t} {e.diff:+.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
-    unclear = sum(e.verdict == CANNOT_TELL for e in estimates.values())
-    hollow = [t for t, e in estimates.items() if e.verdict == NOT_RANKED]
-    rest = f"; {unclear} languages cannot be told" if unclear else ""
-    rest += f"; not ranked in {', '.join(hollow)} (one letter is the answer, or few answers)" if hollow else ""
+    unclear = [language for language, e in estimates.items() if e.verdict == CANNOT_TELL]
+    rest = f"; cannot be told in {unclear[0] if len(unclear) == 1 else f'{len(unclear)} languages'}" if unclear else ""
     if gains and losses:
         return f"{title} gained in {', '.join(gains)} and lost in {', '.join(losses)}: the gain was paid for{rest}"
     if gains:
         return f"{title} gained in {', '.join(gains)}, with no loss that these items can show{rest}"
     if losses:
         return f"{title} lost in {', '.join(losses)}, with no gain that these items can show{rest}"
-    return f"no change of {title} that these items can show" + (rest if hollow else "")
+    return f"no change of {title} that these items can show"

@@ -47,6 +47,16 @@ class Readings:
             rows = self.database.connection.execute("SELECT reading FROM readings WHERE cell_id = ?", (cell.cell_id,))
             return [str(row[0]) for row in rows]
 
+    def written_answers(self, cell: Cell, reading: str) -> dict[int, str]:
+        """What a cell's open replies wrote as their answers, by position, as the kept reading has it; else nothing."""
+        if self.reading(cell, reading) is None:
+            return {}
+        with self.database.mapped_errors():
+            rows = self.database.connection.execute(
+                "SELECT position, text FROM written_answers WHERE cell_id = ?", (cell.cell_id,)
+            )
+            return {int(position): str(text) for position, text in rows}
+
     def save_reading(
         self,
         cell: Cell,

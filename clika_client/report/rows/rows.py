@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clika_cache import canonical
-from clika_client.answers.cells import REASONS, CellAnswers, read_cell, reading_for
+from clika_client.answers.cells import REASONS, CellAnswers, read_cell, reading_for, reading_stamp
 from clika_client.answers.open.cell import OPEN, Acceptance, verdict_of
 from clika_client.answers.open.reader import read_open
 from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER
@@ -68,6 +68,7 @@ def replies_of(store: Store, part: CellRows, found: CellAnswers | None = None) -
     languages, asked_in = part.probe_set.languages, part.cell.key.language
     probes = part.probe_set.probes[asked_in]
     accepts = Acceptance(part.probe_set, asked_in) if part.cell.key.ask == OPEN else None
+    written = store.written_answers(part.cell, reading_stamp(OPEN)) if accepts is not None else {}
     for start in range(0, len(part.positions), _AT_ONCE):
         positions = part.positions[start : start + _AT_ONCE]
         keys = part.cell.keys_at(positions)
@@ -80,7 +81,9 @@ def replies_of(store: Store, part: CellRows, found: CellAnswers | None = None) -
                 if accepts is not None:
                     said["verdict"] = verdict_of(choice, probes[position].gold, reason)
                     said["answer_language"] = languages[code - 1] if choice == ELSEWHERE and code else None
-                    said["written"] = read_open(details[key].text, accepts.at(position)).written
+                    if position not in written:  # judged, or in a file that cannot be written to
+                        written[position] = read_open(details[key].text, accepts.at(position)).written
+                    said["written"] = written[position]
                 yield position, said
 
 
