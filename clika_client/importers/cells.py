@@ -29,7 +29,7 @@ Then = Callable[[Cell], None]
 """What else is stored with a cell."""
 
 
-class _Read(NamedTuple):
+class _CellReading(NamedTuple):
     """A reading of a whole cell, one value per item."""
 
     stamp: str
@@ -45,11 +45,11 @@ class _Ready(NamedTuple):
     rows: Sequence[ImportedReply]
     made: ReplyRows
     probe_set: ProbeSet
-    readings: Sequence[_Read]
+    readings: Sequence[_CellReading]
     then: Then | None
 
 
-class Gathered:
+class CellsToStore:
     """Cells that wait to be stored, and what the report says of them once they are."""
 
     def __init__(self, store: Store, report: ImportReport) -> None:
@@ -91,9 +91,9 @@ class Gathered:
 
 
 @contextmanager
-def gathered(store: Store, report: ImportReport) -> Iterator[Gathered]:
+def gathered(store: Store, report: ImportReport) -> Iterator[CellsToStore]:
     """Cells to be stored, the last of them at the end; those that wait when an exception comes are not stored."""
-    cells = Gathered(store, report)
+    cells = CellsToStore(store, report)
     yield cells
     cells.store()
 
@@ -129,7 +129,7 @@ def _store(store: Store, ready: _Ready, report: ImportReport) -> None:
 
 def _readings(
     key: CellKey, labels: Sequence[str], rows: Sequence[ImportedReply], probe_set: ProbeSet
-) -> Iterator[_Read]:
+) -> Iterator[_CellReading]:
     positions = np.array([row.position for row in rows], np.int64)
     probes = [probe_set.probes[key.language][row.position] for row in rows]
     texts, finish = [row.text or "" for row in rows], [row.finish_reason for row in rows]
@@ -140,4 +140,4 @@ def _readings(
             texts, labels, probes, reading, finish=finish, rotation=key.rotation, example=example
         )
         answers = spread(probe_set.n, positions, unrotate(codes, key.rotation, probe_set.counts[positions]), reasons)
-        yield _Read(reading_stamp(reading), answers.choices, answers.reasons)
+        yield _CellReading(reading_stamp(reading), answers.choices, answers.reasons)

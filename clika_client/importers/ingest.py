@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from clika_client.common.errors import UserError
 from clika_client.importers.built_sets import build_set, joining_id
-from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.cells import CellsToStore, gathered
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.importers.foreign import LETTERS, ForeignReply
 from clika_client.sets.probes import ProbeSet
@@ -64,7 +64,7 @@ def _why(report: ImportReport) -> str:
 
 def _store_rows(
     store: Store,
-    gathering: Gathered,
+    gathering: CellsToStore,
     probe_set: ProbeSet,
     rows: Sequence[ForeignReply],
     joined_by: str,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
-from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.cells import CellsToStore, gathered
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.sets.probes import ProbeSet
 from clika_client.sets.release import read_release
@@ -54,7 +54,9 @@ def _questions(store: Store, path: Path, name: str, report: ImportReport) -> tup
     return store.add_set(probe_set), probe_set
 
 
-def _import_file(cells: Gathered, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport) -> None:
+def _import_file(
+    cells: CellsToStore, file: ResponseFile, set_id: int, probe_set: ProbeSet, report: ImportReport
+) -> None:
     rows = read_responses(file, probe_set, report)
     if not rows:
         return

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clika_client.common.errors import UserError
-from clika_client.importers.cells import Gathered, gathered
+from clika_client.importers.cells import CellsToStore, gathered
 from clika_client.importers.common import ImportReport, Progress, identity_of, sound
 from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES, fact_set
 from clika_client.sets.probes import ProbeSet
@@ -83,7 +83,7 @@ def _facts(folder: Path, rows: Rows) -> ProbeSet:
 
 def _import_cell(
     store: Store,
-    cells: Gathered,
+    cells: CellsToStore,
     model: str,
     language: str,
     rows: Sequence[Mapping[str, str]],
