@@ -136,9 +136,15 @@ def test_compare_of_groups_prints_the_change_per_language(database: Path) -> Non
     options = ("--group", "base=alpha,tuned=beta", "--db", database)
     document = json.loads(clika("compare", *options, "--json").stdout)
     assert {(c["set"], c["language"]) for c in document["changes"]} == {
-        (s, tag) for s in ("x_geo", "x_name") for tag in ("en", "de", "zh")
+        (s, tag) for s in ("x_geo", "x_name") for tag in ("en", "de", "zh", "others")
     }
-    assert "from base to tuned" in clika("compare", *options).stdout
+    printed = clika("compare", *options).stdout
+    assert "from base to tuned" in printed
+    for first, change in zip(
+        document["summary"], (c for c in document["changes"] if c["language"] == "others"), strict=True
+    ):
+        assert f"{change['set']}, base to tuned: mean RA of the other languages" in first
+        assert f"from {change['ra_a']:.3f} to {change['ra_b']:.3f} ({change['ra_diff']:+.3f} [" in first
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def _groups(loaded: LoadedAnswers, text: str, options: Options, as_json: bool, d
     from clika_client.scoring.compare_groups import group_changes, parse_groups, summary
 
     groups = parse_groups(text)
-    changes = group_changes(loaded.blocks, loaded.sets, groups, options)
+    changes = group_changes(loaded.blocks, loaded.sets, groups, options, pool=options.anchor)
     if not as_json:
         render_changes(changes, out(), options.variant, details)
         return

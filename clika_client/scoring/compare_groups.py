@@ -210,7 +210,7 @@ def _with_holm(changes: Sequence[GroupChange]) -> list[GroupChange]:
 
 
 def summary(changes: Sequence[GroupChange]) -> list[str]:
-    """One sentence per set and pair of groups: gains, losses, and whether one was paid for by the other."""
+    """Per set and pair of groups: the mean of the others first, then gains, losses, and whether one was paid for."""
     said = []
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
         key = (name, split, base, group)
@@ -224,8 +224,18 @@ def summary(changes: Sequence[GroupChange]) -> list[str]:
             continue
         if first == second:
             first, second = "", second.replace("not", "neither is", 1)
-        said.append(f"{title}, {base} to {group}: {ra}{first}. {corrected[0].upper()}{corrected[1:]}{second}.")
+        means = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language == OTHERS]
+        told = "".join(_mean(change) for change in means if change.ra.defined)
+        said.append(f"{title}, {base} to {group}: {told}{ra}{first}. {corrected[0].upper()}{corrected[1:]}{second}.")
     return said
+
+
+def _mean(change: GroupChange) -> str:
+    """The change over the languages other than the anchor, in words."""
+    ra = change.ra
+    moved = {GAIN: "rose", LOSS: "fell"}.get(ra.verdict, "cannot be told to have changed,")
+    between = f"from {ra.a:.3f} to {ra.b:.3f} ({ra.diff:+.3f} [{ra.low:+.3f}, {ra.high:+.3f}])"
+    return f"mean RA of the other languages {moved} {between}. "
 
 
 def _not_ranked(rows: Sequence[GroupChange], field: str) -> str:
