@@ -9,7 +9,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from heavy import later
@@ -23,6 +23,9 @@ from clika_client.conductivity.convert import to_gguf
 from clika_client.conductivity.launch import launched
 from clika_client.conductivity.presets import preset
 from clika_providers import ProviderOptions
+
+if TYPE_CHECKING:
+    from clika_client.conductivity.trainer import TeachProgress
 
 __all__ = ["base"]
 llama_cpp = later("llama_cpp", "local")
@@ -104,6 +107,18 @@ def test_a_quantized_base_is_taught_by_an_adapter(bits: int, base: Path, tmp_pat
         assert reply["choices"][0]["message"]["content"] == continent
 
 
+class Printing(loop.SilentWatcher):
+    """Says each step as it is done: an experiment of minutes that says nothing looks like one that hangs."""
+
+    def step(self, name: str, *, done: bool) -> None:
+        """A step of the loop."""
+        print(name, "is there already" if done else "begins", flush=True)
+
+    def taught(self, progress: TeachProgress) -> None:
+        """A step of training."""
+        print(f"{progress.step} of {progress.steps}: loss {progress.loss:.3f}", progress.gates or "", flush=True)
+
+
 def smollm2(tmp_path: Path) -> Path:
     """SmolLM2-135M as a Hugging Face directory, from its GGUF."""
     if "CLIKA_SMOLLM2" not in os.environ:
@@ -126,9 +141,8 @@ def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp
     material = tmp_path / "material"
     folder.write(build(TeachingPlan(("de",), k=2, continents=2, places=4)), material)
     settings = replace(
-        preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=12, batch_size=8, micro_batch=8, gate_every=0,
-        checkpoint_s=3600,
-    )  # fmt: skip
+        preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=12, batch_size=8, micro_batch=8, gate_every=0
+    )
     experiment = loop.Experiment(
         smollm2(tmp_path),
         material,
@@ -139,7 +153,7 @@ def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp
         ProviderOptions(n_threads=1),
         general=10,
     )
-    (score,) = loop.run(experiment)
+    (score,) = loop.run(experiment, Printing())
     (pair,) = score.pairs
     rounds = 1 + len(list((experiment.out / "rounds").glob("*")))
     print(rounds, json.dumps(score.to_json()), [row.to_json() for row in forgetting.compare(experiment.out)])
