@@ -170,6 +170,25 @@ def test_a_table_begins_with_its_conclusions() -> None:
     assert text.index("is best") < text.index("en*")
 
 
+def test_two_rows_of_one_model_are_told_apart_by_the_same_test_as_two_models() -> None:
+    """36 and 35 right of 40, in the same order: one item apart in each language."""
+    text = " ".join(shown(model("m", 36), model("m", 35, prompt="paper"), width=200).split())
+    assert "m (plain) is best in the other languages" in text
+    assert "cannot be told from m (paper) (" in text
+
+
+def test_what_was_not_compared_is_put_in_order_and_not_judged() -> None:
+    """Without intervals, and where no language of the two rows is the same."""
+    text = " ".join(shown(model("poor", 20), model("good", 36), width=200, bootstrap=0).split())
+    assert "(mean RA 0.90) and is followed by poor" in text
+    assert "Highest consistency beyond chance: " in text
+    assert "None is shown" not in text
+    apart = (model("poor", 20, ("en", "de")), model("good", 36, ("en", "fr")))
+    text = " ".join(shown(*apart, width=200).split())
+    assert "stands above" not in text
+    assert "cannot be told" not in text
+
+
 def test_many_models_on_several_sets_are_one_line_each_after_the_conclusions() -> None:
     blocks = [model(f"m{i:02}", 12 + i) for i in range(20)]
     both = [*blocks, *(replace(block, key=replace(block.key, set_id=2)) for block in blocks)]

@@ -71,8 +71,7 @@ def _one(row: TableRow, scores: Scores) -> str:
 
 def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> list[str]:
     first, second = rows[0], rows[1]
-    tied = any((tie.higher, tie.lower) == (first.index, second.index) for tie in scores.ties)
-    verdict = "cannot be told from" if tied else "stands above"
+    verdict = _verdict(first, second, scores)
     best_name, next_name = apart(first, second)
     said = (
         f"{best_name} is best in the other languages (mean RA {_spell(first.summary.figures['other_ra'])}) and "
@@ -87,7 +86,9 @@ def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> lis
     if corrected:
         best = max(corrected, key=lambda row: row.summary.figures["other_en_co_chance_corrected"].value)
         figure = best.summary.figures["other_en_co_chance_corrected"]
-        if figure.low > 0:
+        if math.isnan(figure.low):
+            sentences.append(f"Highest consistency beyond chance: {best.label}, {_spell(figure)}.")
+        elif figure.low > 0:
             sentences.append(f"Most consistent beyond chance: {best.label}, {_spell(figure)}{_shared(corrected)}.")
         else:
             sentences.append(
@@ -95,6 +96,14 @@ def _several(rows: Sequence[TableRow], table: ScoreTable, scores: Scores) -> lis
                 f"highest figure, {_spell(figure)}."
             )
     return sentences
+
+
+def _verdict(first: TableRow, second: TableRow, scores: Scores) -> str:
+    """What can be said of two rows that follow each other; without intervals or a common language only their order."""
+    if any((tie.higher, tie.lower) == (first.index, second.index) for tie in scores.ties):
+        return "cannot be told from"
+    compared = scores.bootstrap and set(first.summary.counted) & set(second.summary.counted)
+    return "stands above" if compared else "is followed by"
 
 
 def _shared(rows: Sequence[TableRow]) -> str:

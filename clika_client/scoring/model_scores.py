@@ -78,24 +78,25 @@ def for_ranks(measured: Measured, shelf: Shelf) -> Measured:
 def neighbours(rows: Sequence[RowSummary], measured: Sequence[Measured]) -> list[tuple[int, int, Figure]]:
     """Rows that follow each other in mean RA of the others, (higher, lower, the paired difference with its interval).
 
-    The difference is taken over the languages that count in both; two rows of one model are not compared.
+    The difference is taken over the languages that count in both. Rows of one model that was asked or read in two ways
+    are compared like those of two models: the items are the same.
     """
     ranked = [i for i, row in enumerate(rows) if not math.isnan(row.other_ra) and not row.unranked]
     order = sorted(ranked, key=lambda i: -rows[i].other_ra)
     found = []
     for higher, lower in pairwise(order):
         difference = mean_difference(measured[lower], measured[higher], _RANKED)
-        if rows[higher].model != rows[lower].model and difference is not None:
+        if difference is not None:
             found.append((higher, lower, difference))
     return found
 
 
 def find_ties(rows: Sequence[RowSummary], pairs: Sequence[tuple[int, int, Figure]], first: int) -> list[Tie]:
-    """Neighbours whose difference has an interval that holds 0; `first` is the first row's index."""
+    """Neighbours whose difference has no interval above 0; `first` is the first row's index."""
     return [
         Tie(rows[higher].set, rows[higher].split, first + higher, first + lower)
         for higher, lower, difference in pairs
-        if difference.low <= 0 <= difference.high
+        if not difference.low > 0
     ]
 
 
