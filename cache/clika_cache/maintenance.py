@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
-
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.keys import KEY_BYTES, prompt_hash
@@ -47,15 +45,16 @@ class Stats:
 def stats(database: Database) -> Stats:
     """Count everything; reads only."""
     with database.understood():
-        tables = _utils(database)
-        models = tuple(_sound(row) for row in tables.query(_STATS))
-        kinds = tables.query("SELECT kind, count(*) AS n FROM attempts GROUP BY kind ORDER BY kind")
+        found = database.connection.execute(_STATS)
+        names = [column[0] for column in found.description]
+        models = tuple(_sound(dict(zip(names, row, strict=True))) for row in found)
+        kinds = database.connection.execute("SELECT kind, count(*) FROM attempts GROUP BY kind ORDER BY kind")
         return Stats(
             str(database.path),
             sum(f.stat().st_size for f in _files(database.path)),
             sum(row["replies"] for row in models),
-            tables["prompts"].count,
-            {row["kind"]: row["n"] for row in kinds},
+            database.connection.execute("SELECT count(*) FROM prompts").fetchone()[0],
+            dict(kinds),
             models,
         )
 
@@ -112,10 +111,6 @@ def verify(database: Database) -> list[str]:
         if odd:
             problems.append(f"{odd} replies have a key of the wrong length")
     return problems
-
-
-def _utils(database: Database) -> sqlite_utils.Database:
-    return sqlite_utils.Database(database.connection)
 
 
 def _files(path: Path) -> list[Path]:
