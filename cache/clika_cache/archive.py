@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clika_cache import archive_row
-from clika_cache.completions import model_id
+from clika_cache.completions import MODEL, model_id
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.sorted_rows import SortedRows
@@ -52,8 +52,9 @@ def export(database: Database, done: Exported) -> Iterator[bytes]:
     yield _line(_HEAD)
     with database.mapped_errors(), closing(database.connection.cursor()) as cursor:
         block: list[str] = []
+        written = archive_row.LineWriter(database.connection)
         for values in cursor.execute(archive_row.QUERY):
-            row = archive_row.to_json(values)
+            row = written.line(values)
             if row is None:
                 done.left_out += 1
                 continue
@@ -151,7 +152,7 @@ class _Taker:
         for row in rows:
             if row.identity not in self._models:
                 self._models[row.identity] = model_id(self._database, row.model, row.identity)
-            row.values[archive_row.MODEL] = self._models[row.identity]
+            row.values[MODEL] = self._models[row.identity]
         self._waiting.add([(row.prompt, row.values) for row in rows])
         self._done.read += len(rows)
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import time
 from collections.abc import Callable
 from json.encoder import encode_basestring
+from operator import itemgetter
+from types import NoneType
 from typing import Any, NamedTuple
 
 from clika_cache import storable
-from clika_cache.completions import figures_text, read_figures
+from clika_cache.completions import PROMPT, Columns, figures_text, read_figures
 from clika_cache.errors import CacheError
+from clika_cache.foreign import json as json_of_kind
+from clika_cache.foreign import text
 from clika_cache.keys import KEY_BYTES, canonical, conversation_text, prompt_hash
 
-_PLAIN = (
-    "source", "text", "finish_reason", "thinking", "input_tokens", "output_tokens", "cached_tokens",
-    "reasoning_tokens", "cost", "model_served", "fingerprint", "raw", "latency_s", "created_at", "option_figures",
-)  # fmt: skip
-QUERY = (
-    f"SELECT c.key, m.spec, m.identity, p.messages, c.choice_logprobs, {', '.join('c.' + n for n in _PLAIN)}"
-    " FROM completions c JOIN models m ON m.id = c.model_id JOIN prompts p ON p.hash = c.prompt ORDER BY c.rowid"
-)
+_PLAIN = tuple(name for name in Columns._fields if name not in ("key", "model_id", "prompt", "choice_logprobs"))
+"""Columns that stand in a line under their own names and as they are."""
+QUERY = f"""
+    SELECT c.key, c.model_id, CASE WHEN {json_of_kind("p.messages", "array")} THEN p.messages END,
+           CASE WHEN {json_of_kind("c.choice_logprobs", "array")} THEN c.choice_logprobs END,
+           {", ".join(f"c.{name}" for name in _PLAIN)}
+    FROM completions c LEFT JOIN prompts p ON p.hash = c.prompt ORDER BY c.rowid
+"""
+"""What `LineWriter` makes a line of; SQLite looks in a tenth of Python's time whether a text is JSON."""
 _TYPES: dict[str, tuple[type, ...]] = {
     "key": (str,), "model": (str,), "identity": (dict,), "messages": (list,), "text": (str,), "source": (str,),
     "finish_reason": (str,), "thinking": (str,), "input_tokens": (int,), "output_tokens": (int,),
@@ -33,13 +39,9 @@ _NEEDED = ("key", "model", "identity", "messages", "text")
 _LATEST = 4e9
 """Unix seconds in the year 2096; a later moment is no moment."""
 _MOST_SHAPES = 1000
-MODEL = 1
-"""The place of the model's number in a row."""
 _ROLES = ("system", "user", "assistant")
 _decoder = json.JSONDecoder()
 _decode, _scan = _decoder.decode, _decoder.raw_decode
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_identities: dict[str, str | None] = {}
 
 
 def _finite(value: float) -> str:
@@ -48,30 +50,46 @@ def _finite(value: float) -> str:
     return repr(value)
 
 
-_FIELDS = [f'"{name}":' for name in _PLAIN]
-_WITHOUT = [f"{field}null" for field in _FIELDS]
 _WRITTEN: dict[type, Callable[[Any], str]] = {str: encode_basestring, int: str, float: _finite}
 """What JSON makes of the values a row may hold, in two thirds of the time that its encoder takes for the whole."""
+_Shape = tuple[str, Callable[[Any], tuple[Any, ...]], list[Callable[[Any], str]]]
 
 
-def to_json(values: tuple[Any, ...]) -> str | None:
-    """A row of QUERY as one line; None when what it refers to is damaged."""
-    key, model, identity, messages, logprobs, *plain = values
-    try:
-        if identity not in _identities:
-            _identities[identity] = _valid(identity, dict)
-        if _identities[identity] is None or _valid(messages, list) is None:
+class LineWriter:
+    """Rows of QUERY as lines. Rows that lack the same values share what is written of them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._models = {
+            number: f'"model":{encode_basestring(spec)},"identity":{identity}'
+            for number, spec, identity in connection.execute(
+                f"SELECT id, spec, identity FROM models WHERE {text('spec')} AND {json_of_kind('identity', 'object')}"
+            )
+        }
+        self._shapes: dict[tuple[type, ...], _Shape] = {}
+
+    def line(self, values: tuple[Any, ...]) -> str | None:
+        """One row; None when it, or what it refers to, is damaged."""
+        key, model, messages, logprobs, *plain = values
+        said = self._models.get(model)
+        if said is None or messages is None:
             return None
-        rest = ",".join(
-            [without if value is None else name + _WRITTEN[type(value)](value)
-             for name, without, value in zip(_FIELDS, _WITHOUT, plain, strict=True)]
-        )  # fmt: skip
-        return (
-            f'{{"key":"{key.hex()}","model":{_encode(model)},"identity":{identity},"messages":{messages},'
-            f'"choice_logprobs":{"null" if logprobs is None else _valid(logprobs, list) or "null"},{rest}}}'
+        types = tuple(map(type, plain))
+        try:
+            form, there, written = self._shapes.get(types) or self._shape(types)
+            rest = form % tuple([write(value) for write, value in zip(written, there(plain), strict=True)])
+            return f'{{"key":"{key.hex()}",{said},"messages":{messages},"choice_logprobs":{logprobs or "null"},{rest}}}'
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None  # a value of a type that no version of clika has stored
+
+    def _shape(self, types: tuple[type, ...]) -> _Shape:
+        form = ",".join(
+            f'"{name}":{"null" if kind is NoneType else "%s"}' for name, kind in zip(_PLAIN, types, strict=True)
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None  # a value of a type that no version of clika has stored
+        there = [i for i, kind in enumerate(types) if kind is not NoneType]
+        made: _Shape = (form, itemgetter(*there), [_WRITTEN[types[i]] for i in there])
+        if len(self._shapes) < _MOST_SHAPES:
+            self._shapes[types] = made
+        return made
 
 
 class Parsed(NamedTuple):
@@ -81,7 +99,7 @@ class Parsed(NamedTuple):
     identity: str
     prompt: str
     values: list[Any]
-    """As `completions.Row`, where at MODEL the model's number in this file is still to come."""
+    """As `completions.Row`, where at `completions.MODEL` the model's number in this file is still to come."""
 
 
 class ArchiveReader:
@@ -146,19 +164,18 @@ def _values(where: str, row: dict[str, Any], prompt: str, as_it_is: bool) -> lis
 
     What `completions.row_of` makes of a reply, without making the reply, which would take as long as all the rest.
     """
-    (source, text, finish, thinking, *counts, cost, served, fingerprint, raw, latency, at, figures) = map(
-        row.get, _PLAIN
-    )
-    texts: tuple[Any, ...] = (source or "own", text, finish, thinking, served, fingerprint, raw)
+    values = list(map(row.get, Columns._fields))
+    values[PROMPT] = prompt_hash(prompt)
+    for at, check in _CHECKED:
+        if values[at] is not None:
+            values[at] = check(where, values[at])
     if not as_it_is:
-        texts = tuple(map(storable.text, texts))
-    source, text, finish, thinking, served, fingerprint, raw = texts
-    return [
-        _key(where, row["key"]), None, source, prompt_hash(prompt), text, finish,
-        _logprobs(where, row.get("choice_logprobs")), thinking, *[n and _count(where, n) for n in counts],
-        storable.figure(cost), served, fingerprint, raw, storable.figure(latency), _moment(where, at),
-        _figures(where, figures),
-    ]  # fmt: skip
+        for at in _TEXTS:
+            values[at] = storable.text(values[at])
+    values[_SOURCE] = values[_SOURCE] or "own"
+    if values[_CREATED] is None:
+        values[_CREATED] = time.time()
+    return values
 
 
 def _count(where: str, value: int) -> int:
@@ -168,17 +185,17 @@ def _count(where: str, value: int) -> int:
     return found
 
 
-def _logprobs(where: str, values: list[Any] | None) -> str | None:
-    if values is None:
-        return None
+def _number(_: str, value: float) -> float | None:
+    return storable.figure(value)
+
+
+def _logprobs(where: str, values: list[Any]) -> str | None:
     if not all(v is None or (storable.figure(v) is not None and v <= 0) for v in values):
         raise CacheError(f"{where}: choice_logprobs must be numbers up to 0, not {_short(values)}")
     return storable.logprobs(values)
 
 
-def _figures(where: str, text: str | None) -> str | None:
-    if text is None:
-        return None
+def _figures(where: str, text: str) -> str | None:
     try:
         tokens, neutral = read_figures(text)
         sound = (tokens is None or None not in map(storable.tokens, tokens)) and (
@@ -208,22 +225,26 @@ def _prompt(where: str, messages: list[Any]) -> str:
     return conversation_text(messages)
 
 
-def _moment(where: str, value: float | None) -> float:
-    if value is None:
-        return time.time()
+def _moment(where: str, value: float) -> float:
     if storable.figure(value) is None or not 0 <= value <= _LATEST:
         raise CacheError(f"{where}: created_at {_short(value)} is no Unix time in seconds")
     return value
 
 
-def _valid(text: Any, kind: type) -> str | None:
-    """The JSON text when it is one and of this kind."""
-    try:
-        return text if isinstance(json.loads(text), kind) else None
-    except (ValueError, TypeError, RecursionError):
-        return None
-
-
 def _short(value: Any) -> str:
     shown = repr(value)
     return shown if len(shown) <= 80 else shown[:79] + "…"
+
+
+def _place(name: str) -> int:
+    return Columns._fields.index(name)
+
+
+_SOURCE, _CREATED = _place("source"), _place("created_at")
+_TEXTS = [_place(n) for n in ("source", "text", "finish_reason", "thinking", "model_served", "fingerprint", "raw")]
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "key": _key, "choice_logprobs": _logprobs, "input_tokens": _count, "output_tokens": _count,
+    "cached_tokens": _count, "reasoning_tokens": _count, "cost": _number, "latency_s": _number,
+    "created_at": _moment, "option_figures": _figures,
+}  # fmt: skip
+_CHECKED = [(_place(name), check) for name, check in _CHECKS.items()]

@@ -9,24 +9,47 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 from clika_cache import storable
 from clika_cache.database import Database
 from clika_cache.keys import canonical, prompt_hash
 from clika_providers import Completion, Usage
 
-_COLUMNS = (
-    "key, model_id, source, prompt, text, finish_reason, choice_logprobs, thinking, input_tokens, output_tokens, "
-    "cached_tokens, reasoning_tokens, cost, model_served, fingerprint, raw, latency_s, created_at, option_figures"
-)
-_NAMES = _COLUMNS.split(", ")
+
+class Columns(NamedTuple):
+    """The columns of a stored reply, in the order in which rows hold their values."""
+
+    key: bytes
+    model_id: int
+    source: str
+    prompt: bytes
+    """The hash of the messages' text."""
+    text: str
+    finish_reason: str | None
+    choice_logprobs: str | None
+    thinking: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    cost: float | None
+    model_served: str | None
+    fingerprint: str | None
+    raw: str | None
+    latency_s: float | None
+    created_at: float
+    option_figures: str | None
+
+
+_NAMES = Columns._fields
+_COLUMNS = ", ".join(_NAMES)
 _MARKS = ",".join("?" * len(_NAMES))
-PROMPT = _NAMES.index("prompt")
+MODEL, PROMPT = _NAMES.index("model_id"), _NAMES.index("prompt")
 _BLOBS = (0, PROMPT)
 
 Row = Sequence[Any]
-"""Values in the order of the table's columns: the key first, the model's number second, a prompt's hash at `PROMPT`."""
+"""Values in the order of `Columns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +178,8 @@ def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]
     """The stored completions among these keys."""
     sql = f"SELECT {_COLUMNS} FROM completions WHERE key IN ({{marks}})"
     with database.understood():
-        return {row[0]: _completion(row) for row in database.many(sql, list(keys))}  # type: ignore[misc]
+        found = (Columns._make(row) for row in database.many(sql, list(keys)))
+        return {row.key: _completion(row) for row in found}
 
 
 def last_served(database: Database, identity: str) -> str | None:
@@ -187,52 +211,44 @@ def as_they_were(database: Database, keys: Sequence[bytes], moment: float) -> It
     return database.many(sql, list(keys))
 
 
-def row_of(reply: StoredReply) -> Row:
+def row_of(reply: StoredReply) -> Columns:
     """A reply as values that the file takes, whatever it holds."""
     c, u = reply.completion, reply.completion.usage
-    counts = (u.input_tokens, u.output_tokens, u.cached_tokens, u.reasoning_tokens)
-    return (
-        reply.key, reply.model_id, storable.words(reply.source), prompt_hash(reply.prompt), storable.words(c.text),
-        storable.text(c.finish_reason), storable.logprobs(c.choice_logprobs), storable.text(c.thinking),
-        *map(storable.tokens, counts), storable.figure(reply.cost), storable.text(c.model_served),
-        storable.text(c.fingerprint), storable.text(c.raw), storable.figure(c.latency_s), reply.created_at,
-        figures_text(c.option_tokens, c.neutral_logprobs),
-    )  # fmt: skip
+    return Columns(
+        key=reply.key,
+        model_id=reply.model_id,
+        source=storable.words(reply.source),
+        prompt=prompt_hash(reply.prompt),
+        text=storable.words(c.text),
+        finish_reason=storable.text(c.finish_reason),
+        choice_logprobs=storable.logprobs(c.choice_logprobs),
+        thinking=storable.text(c.thinking),
+        input_tokens=storable.tokens(u.input_tokens),
+        output_tokens=storable.tokens(u.output_tokens),
+        cached_tokens=storable.tokens(u.cached_tokens),
+        reasoning_tokens=storable.tokens(u.reasoning_tokens),
+        cost=storable.figure(reply.cost),
+        model_served=storable.text(c.model_served),
+        fingerprint=storable.text(c.fingerprint),
+        raw=storable.text(c.raw),
+        latency_s=storable.figure(c.latency_s),
+        created_at=reply.created_at,
+        option_figures=figures_text(c.option_tokens, c.neutral_logprobs),
+    )
 
 
-def _completion(row: tuple[object, ...]) -> Completion:
-    (
-        _,
-        _,
-        _,
-        _,
-        text,
-        finish,
-        logprobs,
-        thinking,
-        tin,
-        tout,
-        cached,
-        reasoning,
-        _,
-        served,
-        fingerprint,
-        raw,
-        latency,
-        _,
-        figures,
-    ) = row
-    option_tokens, neutral = read_figures(figures)  # type: ignore[arg-type]
+def _completion(row: Columns) -> Completion:
+    option_tokens, neutral = read_figures(row.option_figures)
     return Completion(
-        text=text,  # type: ignore[arg-type]
-        finish_reason=finish,  # type: ignore[arg-type]
-        choice_logprobs=None if logprobs is None else tuple(json.loads(logprobs)),  # type: ignore[arg-type]
-        thinking=thinking,  # type: ignore[arg-type]
-        usage=Usage(tin, tout, cached, reasoning),  # type: ignore[arg-type]
-        model_served=served,  # type: ignore[arg-type]
-        raw=raw,  # type: ignore[arg-type]
-        latency_s=latency,  # type: ignore[arg-type]
-        fingerprint=fingerprint,  # type: ignore[arg-type]
+        text=row.text,
+        finish_reason=row.finish_reason,
+        choice_logprobs=None if row.choice_logprobs is None else tuple(json.loads(row.choice_logprobs)),
+        thinking=row.thinking,
+        usage=Usage(row.input_tokens, row.output_tokens, row.cached_tokens, row.reasoning_tokens),
+        model_served=row.model_served,
+        raw=row.raw,
+        latency_s=row.latency_s,
+        fingerprint=row.fingerprint,
         option_tokens=option_tokens,
         neutral_logprobs=neutral,
     )

@@ -168,7 +168,7 @@ class Store(ProbeSets, QuestionTables, Readings, Runs):
             completion = Completion(row.text, row.finish_reason, row.choice_logprobs, raw=row.raw)
             reply = StoredReply(content_key, _NO_MODEL, prompt_text(row.messages), completion, key.source)
             values = cached.row_of(reply)
-            made.prompts[values[cached.PROMPT]] = reply.prompt
+            made.prompts[values.prompt] = reply.prompt
             made.replies.append(values)
         return made
 
