@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, PairedEstimate
 
+_NOT_RANKED = "not ranked"
+"""Begins the one clause that begins with neither a name nor a number."""
+
 
 def summary(comparison: Comparison) -> list[str]:
     """The conclusions, most important first: one sentence over all sets, then one per set."""
@@ -36,7 +39,7 @@ def _overall(comparison: Comparison, mean: Difference, where: str) -> str:
             f"({over}){tail}."
         )
     said = _who(comparison, accuracy, "is more accurate than", "accuracy")
-    parts = [f"{where}: {said} ({over})"]
+    parts = [f"{where}: {said} ({over})" if over else f"{where}: {said}"]
     if corrected.defined:
         parts.append(_who(comparison, corrected, "is more consistent across languages than", "corrected consistency"))
     return "; ".join(parts) + "."
@@ -67,7 +70,7 @@ def _title(mean: Difference) -> str:
 
 def _sentence(clauses: Sequence[str]) -> str:
     text = "; ".join(clauses) + "."
-    return text[0].upper() + text[1:] if text.startswith("by language") else text
+    return _NOT_RANKED.capitalize() + text[len(_NOT_RANKED) :] if text.startswith(_NOT_RANKED) else text
 
 
 def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
@@ -94,5 +97,5 @@ def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
         if hollow:
             kinds = sorted({flag for _, flags in hollow for flag in flags})
             where = [language for language, _ in hollow]
-            clauses.append(f"not ranked in {', '.join(where)}: the answers of {name} are {' or '.join(kinds)} there")
+            clauses.append(f"{_NOT_RANKED} in {', '.join(where)}: the answers of {name} are {' or '.join(kinds)} there")
     return clauses
