@@ -108,9 +108,7 @@ def test_a_changed_fact_is_listed_with_the_items_that_rest_on_it(monkeypatch: py
 def test_every_language_shows_three_items_of_each_relation_on_a_page() -> None:
     folder = ROOT / "docs" / "atlas-questions"
     for tag in wording.languages():
-        assert (folder / f"{tag}.md").read_text("utf-8") == page.page(tag), (
-            "run: python -m clika_client.sets.atlas.page"
-        )
+        assert (folder / f"{tag}.md").read_text("utf-8") == page.page(tag), "run `make docs`"
 
 
 @needs_babel
@@ -268,17 +266,13 @@ def test_every_member_state_is_placed_once() -> None:
 
 def test_the_docs_state_the_counts_of_this_version() -> None:
     docs = (ROOT / "docs" / "atlas.md").read_text("utf-8")
-    assert counts.markdown(atlas.load(), atlas.load(name="atlas-names")) in docs, (
-        "run: python -m clika_client.sets.atlas.counts, and put it into docs/atlas.md"
-    )
+    assert counts.markdown(atlas.load(), atlas.load(name="atlas-names")) in docs, "run `make docs`"
 
 
 @needs_babel
 def test_the_docs_state_which_names_were_put_right() -> None:
     docs = (ROOT / "docs" / "atlas.md").read_text("utf-8")
-    assert corrections.markdown() in docs, (
-        "run: python -m clika_client.sets.atlas.corrections, and put it into docs/atlas.md"
-    )
+    assert corrections.markdown() in docs, "run `make docs`"
 
 
 @needs_babel

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
+from importlib import resources
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from clika_client import Accepted, read_open
 from clika_client.answers.open.names import NameFinder, exactly, may_hold
 from clika_client.answers.open.values import months, numbers, same_date
+from clika_client.sets.atlas.wording import languages
 from clika_client.sets.fictional.text import plain
 
 TURKEY = {
@@ -212,8 +215,16 @@ def test_yes_and_no_are_read_in_the_asked_language_and_in_english() -> None:
         assert read_open(reply, Accepted(language, ("no",), kind="yes-no")).verdict == "wrong"
 
 
+@pytest.mark.parametrize("table", ["months", "yes_no", "negations"])
+def test_every_language_of_atlas_stands_in_the_tables_that_open_answers_are_read_with(table: str) -> None:
+    path = resources.files("clika_client").joinpath(f"answers/open/{table}.toml")
+    how = "`python tools/make_months.py` writes it" if table == "months" else "its words are written by hand"
+    lacking = set(languages()) - set(tomllib.loads(path.read_text("utf-8")))
+    assert lacking == set(), f"{path} lacks {', '.join(sorted(lacking))}: {how}"
+
+
 def test_every_language_has_twelve_months_that_are_told_apart() -> None:
-    for language in ("en", "de", "ru", "pl", "ar", "fi", "sw", "tr", "hi"):
+    for language in languages():
         assert set(months(language).values()) == set(range(1, 13)), language
 
 

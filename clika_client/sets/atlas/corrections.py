@@ -1,4 +1,4 @@
-"""Prints which names atlas shows otherwise than CLDR, by language and by what was wrong, as docs/atlas.md shows it."""
+"""Says which names atlas shows otherwise than CLDR, by language and by what was wrong, as docs/atlas.md shows it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,3 @@ def _cells(row: Counter[str]) -> list[object]:
 
 def _row(cells: Iterable[object]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")

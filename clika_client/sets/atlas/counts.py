@@ -1,4 +1,4 @@
-"""Prints what atlas holds, how hard and how guessable it is, as the Markdown that docs/atlas.md shows."""
+"""Says what atlas holds, how hard and how guessable it is, as the Markdown that docs/atlas.md shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from clika_client.sets.atlas.baselines import accuracies, asked
-from clika_client.sets.atlas.frozen import load
 from clika_client.sets.atlas.wording import read
 from clika_client.sets.probes import ProbeSet
 
@@ -65,7 +64,3 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]
         "|" + "---|" * len(header),
         *("| " + " | ".join(map(str, row)) + " |" for row in rows),
     ]
-
-
-if __name__ == "__main__":
-    print(markdown(load(), load(name="atlas-names")), end="")

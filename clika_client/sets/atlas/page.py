@@ -12,7 +12,6 @@ from clika_client.sets.probes import Item, Probe, ProbeSet
 
 SHOWN = 3
 """Questions per relation, the same items in every language."""
-FOLDER = Path("docs") / "atlas-questions"
 
 
 def page(language: str) -> str:
@@ -49,18 +48,12 @@ def _shown(item: Item, probe: Probe) -> list[str]:
 def index() -> str:
     """The list of all pages, in Markdown."""
     links = [f"- [{read(tag).name}]({tag}.md) (`{tag}`)" for tag in languages()]
-    return "\n".join(
-        ["# atlas, to look through", "", "Made by `python -m clika_client.sets.atlas.page`.", "", *links, ""]
-    )
+    return "\n".join(["# atlas, to look through", "", "Made by `make docs`.", "", *links, ""])
 
 
-def main() -> None:
-    """Write all pages below docs/atlas-questions."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "README.md").write_text(index(), "utf-8")
+def write_pages(folder: Path) -> None:
+    """Write all pages, and the list of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(index(), "utf-8")
     for tag in languages():
-        (FOLDER / f"{tag}.md").write_text(page(tag), "utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        (folder / f"{tag}.md").write_text(page(tag), "utf-8")
