@@ -15,9 +15,10 @@ from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.compare import compare, compare_languages
 from clika_client.scoring.compare_groups import group_changes, parse_groups
 from clika_client.scoring.compare_groups import summary as group_summary
+from clika_client.scoring.measure import measure
 from clika_client.scoring.metrics import MISSING
 from clika_client.scoring.paired import PairedEstimate, judged, over_sets
-from clika_client.scoring.score_sets import Options
+from clika_client.scoring.score_sets import Options, make_parts
 from clika_client.scoring.verdicts import summary
 from clika_client.sets.probes import Item, Probe, ProbeSet
 
@@ -59,6 +60,15 @@ def test_a_difference_that_mcnemar_supports_is_stated_and_one_it_does_not_is_ref
     text = " ".join(summary(result))
     assert "good is more accurate than poor in de" in text
     assert "200 items cannot tell the two apart in en, zh" in text
+
+
+def test_a_comparison_takes_the_figures_that_a_whole_table_has() -> None:
+    (part,) = make_parts([GOOD, POOR], SETS, QUICK)
+    whole, few = (measure(part, GOOD, QUICK, fields).figures for fields in (None, ("accuracy", "en_co")))
+    assert set(few.figures) == set(few.replicates) == {"accuracy", "en_co"}
+    for field, found in few.figures.items():
+        assert np.array_equal(np.array(found), np.array(whole.figures[field]), equal_nan=True)
+        assert np.array_equal(few.replicates[field], whole.replicates[field], equal_nan=True)
 
 
 def test_swapping_the_models_mirrors_everything() -> None:

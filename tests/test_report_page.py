@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,54 @@ def test_every_step_of_the_heat_map_can_be_read() -> None:
     assert [step_of(value) for value in (-0.3, 0, 0.5, 1, 1.2)] == [0, 0, STEPS // 2, STEPS - 1, STEPS - 1]
 
 
+def test_the_heat_map_shows_the_scores_of_the_api(db: Path) -> None:
+    from clika_client.report.colours import step_of
+    from clika_client.report.page.facts import spell
+    from clika_client.report.page.heat import heat_lines
+    from clika_client.report.table_layout import tables
+
+    scores = clika_client.score(db)
+    (table,) = tables(scores)
+    for row, line in zip(table.rows, heat_lines(table, "accuracy"), strict=True):
+        cells = re.findall(r"<td[^>]*>[^<]*</td>", line)
+        assert len(cells) == len(table.languages)
+        for cell, tag in zip(cells, table.languages, strict=True):
+            record = row.cells[tag]
+            assert f">{spell(record.accuracy)}<" in cell
+            assert 'class="flag"' in cell if record.flags else f'class="h{step_of(record.accuracy)}"' in cell
+    assert heat_lines(table, "rankc") == []  # nobody gave probabilities
+
+
+def test_what_a_model_took_is_the_sum_of_its_replies(db: Path) -> None:
+    from contextlib import closing
+
+    from clika_client.report.page.used import used
+
+    with closing(sqlite3.connect(db)) as connection:
+        sql = "SELECT m.spec, count(*), sum(c.input_tokens + c.output_tokens), min(c.created_at), max(c.created_at)"
+        told = connection.execute(f"{sql} FROM completions c JOIN models m ON m.id = c.model_id GROUP BY 1").fetchall()
+    with Store(db, read_only=True) as store:
+        of = {spec: [cell for cell in store.cells() if cell.key.model == spec] for spec, *_ in told}
+        for chosen in (of, {spec: of[spec] for spec in list(of)[:1]}):
+            found = used(store, [[*cells, *cells] for cells in chosen.values()])  # a reply is counted once
+            assert [(u.replies, u.tokens, u.first, u.last) for u in found] == [
+                (count, tokens or 0, first, last) for spec, count, tokens, first, last in told if spec in chosen
+            ]
+
+
+def test_few_replies_are_looked_up_and_many_are_read_in_passing(db: Path) -> None:
+    from clika_cache.completions import columns_of
+
+    with Store(db, read_only=True) as store:
+        everything = dict(store.database.connection.execute("SELECT key, text FROM completions"))
+        for many in (1, len(everything)):
+            keys = list(everything)[:many]
+            found = dict(columns_of(store.database, ("text",), keys))
+            assert {key: found[key] for key in keys} == {key: everything[key] for key in keys}
+        assert len(dict(columns_of(store.database, ("text",), keys[:1]))) == 1
+        assert store.texts(keys[:3]) == {key: everything[key] for key in keys[:3]}
+
+
 def test_names_of_models_and_sets_are_text(tmp_path: Path) -> None:
     from clika_providers import MockProvider
 
@@ -266,4 +315,3 @@ def test_an_answer_read_from_probabilities_needs_no_text(tmp_path: Path) -> None
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, db: Path) -> None:
     assert "cannot write" in clika("report", tmp_path / "none" / "p.html", "--db", db, check=2).stderr
-    assert WEAK in (db.with_name("page.html")).read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from types import NoneType
@@ -180,6 +180,27 @@ def lookup(database: Database, keys: Sequence[bytes]) -> dict[bytes, Completion]
     with database.understood():
         found = (Columns._make(row) for row in database.many(sql, list(keys)))
         return {row.key: _completion(row) for row in found}
+
+
+_LOOKED_UP = 3
+"""Rows that are read in order in the time in which one is looked up by its key."""
+_AT_ONCE = 20_000
+
+
+def columns_of(database: Database, columns: Sequence[str], keys: Collection[bytes]) -> Iterator[tuple[Any, ...]]:
+    """(key, *columns) of the stored completions, in any order: those of `keys`, and others where all are read.
+
+    Of few keys each is looked up; of many it is faster to go through the table once.
+    """
+    named = ", ".join(("key", *columns))
+    _, last = generation(database)
+    if len(keys) * _LOOKED_UP < last:
+        yield from database.many(f"SELECT {named} FROM completions WHERE key IN ({{marks}})", list(keys))
+        return
+    sql = f"SELECT {named} FROM completions WHERE rowid > ? AND rowid <= ?"
+    for start in range(0, last, _AT_ONCE):
+        with database.mapped_errors():
+            yield from database.connection.execute(sql, (start, start + _AT_ONCE)).fetchall()
 
 
 def last_served(database: Database, identity: str) -> str | None:

@@ -28,5 +28,6 @@ def answered(answers: npt.NDArray[np.integer]) -> Bools:
 
 def divide(numerator: npt.ArrayLike, denominator: npt.ArrayLike, *, empty: float = np.nan) -> Floats:
     """Quotient as float64; `empty` where the denominator is 0."""
-    top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
-    return np.asarray(np.divide(top, bottom, out=np.full(top.shape, empty), where=bottom != 0))
+    top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    shape = top.shape if top.shape == bottom.shape else np.broadcast(top, bottom).shape
+    return np.asarray(np.divide(top, bottom, out=np.full(shape, empty), where=bottom != 0))

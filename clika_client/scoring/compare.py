@@ -85,7 +85,7 @@ def _comparison(
     differences: list[Difference] = []
     means: list[Difference] = []
     for part in parts:
-        measured = [measure(part, block, options) for block in part.blocks]
+        measured = [measure(part, block, options, MEASURES) for block in part.blocks]
         differences += _differences(part, measured)
         means.append(_mean(part, measured))
     differences, means = _judged(differences), _judged(means)

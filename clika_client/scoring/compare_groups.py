@@ -24,6 +24,8 @@ from clika_client.sets.probes import ProbeSet
 
 GAIN, LOSS = "gain", "loss"
 MEASURES = ("ra", CORRECTED, "en_co")
+_MEASURED = ("ra_unclipped", CORRECTED, "en_co")
+"""What they are taken from: RA here is not cut off at 0."""
 OTHERS = "others"
 """Stands in a GroupChange for the mean over several languages."""
 Groups = Mapping[str, tuple[str, ...]]
@@ -141,7 +143,7 @@ def _part_changes(
     members = [[rows[model] for model in groups[name] if model in rows] for name in (base, group)]
     if any(len(found) < len(groups[name]) for found, name in zip(members, (base, group), strict=True)):
         return []
-    measured = [measure(part, block, options).figures for block in part.blocks]
+    measured = [measure(part, block, options, _MEASURED).figures for block in part.blocks]
     languages = [t for t in part.blocks[0].languages if all(t in row.languages for row in measured)]
     taken = {language: [language] for language in languages}
     if pool is not None:

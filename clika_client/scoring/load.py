@@ -17,7 +17,7 @@ from clika_client.answers.open.reader import abstains
 from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.chosen import Wanted, choose, row_key
+from clika_client.scoring.chosen import Chosen, Wanted, choose, row_key
 from clika_client.scoring.gathered import block_from
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.put_aside import nothing
@@ -70,10 +70,13 @@ class LoadedAnswers:
     """Gives back the memory of blocks that lie in a file; called when a row is done with."""
 
 
-def load(store: Store, wanted: Wanted | None = None) -> LoadedAnswers:
-    """Gather the stored answers into rows; raises UserError when a name matches nothing."""
+def load(store: Store, wanted: Wanted | None = None, chosen: Chosen | None = None) -> LoadedAnswers:
+    """Gather the stored answers into rows; raises UserError when a name matches nothing.
+
+    `chosen` is what `choose` found for `wanted`, of a caller that needs it too.
+    """
     wanted = wanted or Wanted()
-    chosen = choose(store, wanted)
+    chosen = chosen or choose(store, wanted)
     cells, names, sets = chosen.cells, chosen.names, chosen.sets
     positions = store.run_positions(wanted.run_id) if wanted.run_id else {}
     grouped: dict[RowKey, list[Cell]] = {}

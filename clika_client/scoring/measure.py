@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,15 +40,18 @@ class Measured:
     """Field of ROW_METRICS → its figure."""
 
 
-def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
-    """All metrics of a row; without `options.bootstrap` no intervals are computed, and no replicates."""
+def measure(part: ScoredSet, block: AnswerGrid, options: Options, fields: Collection[str] | None = None) -> Measured:
+    """All metrics of a row; without `options.bootstrap` no intervals are computed, and no replicates.
+
+    With `fields` only those metrics of its languages: a comparison needs three of thirty.
+    """
     ways = _ways(part, options)
     most = part.questions.most
     ranks = 0 if block.scores is None else 3 * most**2
     per_language = 6 * most + 3 * len(part.questions.strata) + ranks + 20
     step = max(1, _AT_ONCE // max(per_language * len(part.positions), 1))
     count = len(block.languages)
-    groups = [_languages(part, block, slice(i, i + step), ways, options) for i in range(0, count, step)]
+    groups = [_languages(part, block, slice(i, i + step), ways, options, fields) for i in range(0, count, step)]
     figures = {
         field: Interval(*(np.concatenate([group[0][field][end] for group in groups]) for end in range(3)))
         for field in groups[0][0]
@@ -66,7 +69,7 @@ def measure(part: ScoredSet, block: AnswerGrid, options: Options) -> Measured:
         seed=options.seed,
         compared=part.compared.languages,
     )
-    return Measured(row, _row_metrics(part, block, ways, options))
+    return Measured(row, _row_metrics(part, block, ways, options) if fields is None else {})
 
 
 def language_flags(part: ScoredSet, block: AnswerGrid) -> tuple[tuple[str, ...], ...]:
@@ -98,25 +101,33 @@ def _by(units: Units) -> Summed:
 
 
 def _languages(
-    part: ScoredSet, block: AnswerGrid, chosen: slice, ways: tuple[Summed, Summed | None], options: Options
+    part: ScoredSet,
+    block: AnswerGrid,
+    chosen: slice,
+    ways: tuple[Summed, Summed | None],
+    options: Options,
+    fields: Collection[str] | None,
 ) -> tuple[dict[str, Interval], dict[str, Floats]]:
     """(figures, replicates of the kept ones) of some languages."""
-    by_item, by_unit = (None if way is None else _estimates(part, block, chosen, way, options) for way in ways)
+    by_item, by_unit = (None if way is None else _estimates(part, block, chosen, way, options, fields) for way in ways)
     assert by_item is not None
     figures, replicates = {}, {}
     clusters = part.equal_clusters_of(block)
     smallest = {metric.field: metric.smallest for metric in CELL_METRICS}
+    found: dict[int, Interval] = {}
     for field, estimate in by_item.items():
-        value, low, high = _with_interval(estimate, None if by_unit is None else by_unit[field], clusters)
+        if id(estimate) not in found:
+            found[id(estimate)] = _with_interval(estimate, None if by_unit is None else by_unit[field], clusters)
+        value, low, high = found[id(estimate)]
         shown = np.maximum(value, smallest[field])
         # Cut off, the ends of a figure below its smallest would meet: an interval of no width that tells nothing.
-        figures[field] = Interval(shown, low, np.maximum(high, shown))
+        figures[field] = Interval(shown, low.copy(), np.maximum(high, shown))
         if field in KEPT:
             replicates[field] = np.maximum((by_unit or by_item)[field].value, smallest[field])
     anchor = block.row(options.anchor)
     if anchor is not None and chosen.start <= anchor < chosen.stop:
         for metric in PAIR_METRICS:
-            for end in figures[metric.field]:
+            for end in figures.get(metric.field, ()):
                 end[anchor - chosen.start] = np.nan
     return figures, replicates
 
@@ -129,21 +140,30 @@ def _with_interval(by_item: Estimate, by_unit: Estimate | None, clusters: float 
 
 
 def _estimates(
-    part: ScoredSet, block: AnswerGrid, chosen: slice, summed: Summed, options: Options
+    part: ScoredSet,
+    block: AnswerGrid,
+    chosen: slice,
+    summed: Summed,
+    options: Options,
+    fields: Collection[str] | None,
 ) -> dict[str, Estimate]:
+    of_language = [metric for metric in LANGUAGE_METRICS if fields is None or metric.field in fields]
+    of_pair = [metric for metric in PAIR_METRICS if fields is None or metric.field in fields]
     answers = block.answers[chosen]
     again = None if block.again is None else (block.again[0][chosen], block.again[1][chosen])
     alone: LanguageCounts = language_counts(
         answers, block.on_screen[chosen], part.questions, part.reference, summed, again
     )
-    found = {metric.field: metric.function(alone) for metric in LANGUAGE_METRICS}
+    # RA and RA as in the paper are one estimate, of which one is cut off at 0.
+    made = {function: function(alone) for function in dict.fromkeys(metric.function for metric in of_language)}
+    found = {metric.field: made[metric.function] for metric in of_language}
     anchor = block.row(options.anchor)
     if anchor is None:
         nothing = Estimate(np.full(alone.right.shape, np.nan), alone.replied)
-        return found | {metric.field: nothing for metric in PAIR_METRICS}
+        return found | {metric.field: nothing for metric in of_pair}
     scores = (None, None) if block.scores is None else (block.scores[anchor], block.scores[chosen])
     pair: PairCounts = pair_counts(block.answers[anchor], answers, part.questions, options.variant, summed, *scores)
-    return found | {metric.field: metric.function(pair) for metric in PAIR_METRICS}
+    return found | {metric.field: metric.function(pair) for metric in of_pair}
 
 
 def _row_metrics(

@@ -125,6 +125,11 @@ def score_store(
         if not any(run.run_id == wanted.run_id for run in store.runs()):
             raise
         loaded = LoadedAnswers((), {})
+    return score_loaded(store, loaded, wanted, options)
+
+
+def score_loaded(store: Store, loaded: LoadedAnswers, wanted: Wanted, options: Options) -> Scores:
+    """`score_store` for a caller that has gathered the answers of `wanted` already."""
     runs = [run for run in store.runs() if wanted.run_id in (None, run.run_id)]
     readings = dict.fromkeys(block.key.reading for block in loaded.blocks)
     # What stopped an earlier run is no news under a later table.

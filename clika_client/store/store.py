@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -274,6 +274,17 @@ class Store(ProbeSets, QuestionTables, Readings, Runs):
                 [None if row[3] is None else tuple(json.loads(row[3])) for _, row in held],  # type: ignore[arg-type]
                 [row[4] for _, row in held],  # type: ignore[misc]
             )
+
+    def texts(self, keys: Collection[bytes]) -> dict[bytes, str]:
+        """Content key → text of the stored replies among these keys."""
+        wanted = set(keys)
+        with self.database.understood():
+            rows = cached.columns_of(self.database, ("text",), wanted)
+            found = {key: str(text) for key, text in rows if key in wanted}
+            if self._moment is not None:
+                replaced = cached.as_they_were(self.database, list(wanted), self._moment)
+                found |= {bytes(row[0]): str(row[1]) for row in replaced}  # type: ignore[call-overload]
+        return found
 
     def prompts(self, cell: Cell, positions: npt.NDArray[np.int64]) -> list[str]:
         """The last messages that some asked items of a cell were sent, as far as they are stored."""

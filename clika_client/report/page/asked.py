@@ -9,6 +9,7 @@ import numpy as np
 
 from clika_client.common.languages import direction_in
 from clika_client.common.safe_text import shown
+from clika_client.report.page.used import Used, used
 from clika_client.report.rows.rows import moment
 from clika_client.scoring.chosen import Chosen
 from clika_client.sets.probes import ProbeSet
@@ -63,7 +64,7 @@ def what_was_asked(store: Store, chosen: Chosen) -> AskedSection:
         of.setdefault(chosen.names[cell.key.model, cell.key.identity], []).append(cell)
     label, language, example = _example(store, chosen)
     return AskedSection(
-        tuple(_model(store, name, cells) for name, cells in of.items()),
+        tuple(map(_model, of, of.values(), used(store, list(of.values())))),
         tuple(_set(s, [c for c in chosen.cells if c.key.set_id == i], chosen, i) for i, s in chosen.sets.items()),
         label,
         language,
@@ -71,25 +72,12 @@ def what_was_asked(store: Store, chosen: Chosen) -> AskedSection:
     )
 
 
-def _model(store: Store, name: str, cells: Sequence[Cell]) -> ModelAsked:
-    keys = [cell.key_at(int(p)) for cell in cells for p in cell.asked()]
-    count, tokens, first, last, cost, priced = 0, 0, np.inf, -np.inf, 0.0, False
-    sql = (
-        "SELECT count(*), min(created_at), max(created_at), sum(coalesce(input_tokens,0) + coalesce(output_tokens,0)),"
-        " sum(cost) FROM completions WHERE key IN ({marks})"
-    )
-    for n, since, until, used, paid in store.database.many(sql, list(dict.fromkeys(keys))):
-        if not n:
-            continue
-        count, tokens = count + int(n), tokens + int(used or 0)  # type: ignore[call-overload]
-        first, last = min(first, float(since)), max(last, float(until))  # type: ignore[arg-type]
-        priced, cost = priced or paid is not None, cost + float(paid or 0)  # type: ignore[arg-type]
+def _model(name: str, cells: Sequence[Cell], took: Used) -> ModelAsked:
     how = dict.fromkeys(
         f"{c.key.prompt}, {c.key.ask}" + ("" if c.key.source == "own" else f", {c.key.source}") for c in cells
     )
-    dates = [moment(t).strftime("%Y-%m-%d %H:%M") if np.isfinite(t) else "" for t in (first, last)]
-    since, until = dates
-    return ModelAsked(shown(name), shown("; ".join(how)), count, since, until, tokens, cost if priced else None)
+    since, until = (moment(t).strftime("%Y-%m-%d %H:%M") if np.isfinite(t) else "" for t in (took.first, took.last))
+    return ModelAsked(shown(name), shown("; ".join(how)), took.replies, since, until, took.tokens, took.cost)
 
 
 def _set(probe_set: ProbeSet, cells: Sequence[Cell], chosen: Chosen, set_id: int) -> SetAsked:
@@ -98,7 +86,7 @@ def _set(probe_set: ProbeSet, cells: Sequence[Cell], chosen: Chosen, set_id: int
     return SetAsked(
         shown(probe_set.name),
         str(version) if version.of > 1 else shown(probe_set.version),
-        len({int(p) for cell in cells for p in cell.asked()}),
+        len(np.unique(np.concatenate([cell.asked() for cell in cells]))),
         str(most) if fewest == most else f"{fewest}–{most}",
         len({cell.key.language for cell in cells}),
         shown(probe_set.licence),

@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ from clika_client.common.languages import direction
 from clika_client.common.safe_text import shown
 from clika_client.report.page.facts import block_of
 from clika_client.report.table_layout import ScoreTable, TableRow
-from clika_client.scoring.answer_grid import AnswerGrid, gold_of
-from clika_client.scoring.chosen import Chosen
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey, gold_of
+from clika_client.scoring.chosen import Chosen, row_key
 from clika_client.scoring.load import LoadedAnswers
 from clika_client.sets.probes import CONTEXT, ProbeSet
 from clika_client.store.store import Cell, Store
@@ -29,6 +29,8 @@ BUDGET = 6_000_000
 _REPLY = 400
 _OVERHEAD = 12
 """Characters that a short reply costs."""
+_READ = ("text", "open")
+"""How a model is asked for a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def explorer(
 ) -> Explorer:
     """Gather the questions of every table that is not a part of another; `pairs` goes into the page with them."""
     whole = [table for table in tables if table.split is None]
-    sets, counts = [], {}
+    sets, counts, cells = [], {}, _cells(chosen)
     for table in whole:
-        made, carried, asked = _set(store, chosen, loaded, table, budget // max(len(whole), 1))
+        made, carried, asked = _set(store, cells, loaded, table, budget // max(len(whole), 1))
         if made is not None:
             sets.append(made)
             counts[table.set] = (carried, asked)
@@ -68,7 +70,11 @@ def explorer(
 
 
 def _set(
-    store: Store, chosen: Chosen, loaded: LoadedAnswers, table: ScoreTable, budget: int
+    store: Store,
+    asked_as: Mapping[RowKey, Mapping[str, Cell]],
+    loaded: LoadedAnswers,
+    table: ScoreTable,
+    budget: int,
 ) -> tuple[dict[str, Any] | None, int, int]:
     rows = [(row, block) for row in table.rows if (block := block_of(row, loaded)) is not None]
     if not rows:
@@ -77,9 +83,10 @@ def _set(
     gold = gold_of(probe_set)
     asked = np.flatnonzero(np.any([(block.answers != MISSING).any(0) for _, block in rows], axis=0))
     order = asked[np.argsort(-_spread(rows, gold)[asked], kind="stable")]
-    cells = {row.label: _cells(chosen, block) for row, block in rows}
+    cells = {row.label: asked_as.get(replace(block.key, reading=""), {}) for row, block in rows}
     taken = order[: _fitting(store, order, probe_set, table, cells, budget)]
     taken = np.sort(taken)
+    texts = _texts(store, [cell for of_row in cells.values() for cell in of_row.values()], taken)
     made = {
         "name": shown(table.set),
         "key": str(rows[0][1].key.set_id),
@@ -98,7 +105,7 @@ def _set(
             for _, block in rows
         ],
         "replies": [
-            {tag: _replies(store, cell, probe_set, taken) for tag, cell in cells[row.label].items()} for row, _ in rows
+            {tag: _replies(cell, texts, taken) for tag, cell in cells[row.label].items()} for row, _ in rows
         ],
     }  # fmt: skip
     return made, len(taken), len(asked)
@@ -129,12 +136,9 @@ def _fitting(
                 each += len(json.dumps(_question(probe_set, tag, int(position)), ensure_ascii=False))
     each /= max(len(sample), 1)
     all_cells = [cell for per in cells.values() for cell in per.values()]
-    texts = [
-        len(text)
-        for cell in all_cells[:: max(1, len(all_cells) // 40)]
-        for text in _replies(store, cell, probe_set, sample)
-        if text
-    ]
+    some = all_cells[:: max(1, len(all_cells) // 40)]
+    found = _texts(store, some, sample)
+    texts = [len(text) for cell in some for text in _replies(cell, found, sample) if text]
     each += len(all_cells) * ((sum(texts) / len(texts) if texts else 0) + _OVERHEAD)
     return max(1, int(budget / max(each, 1)))
 
@@ -156,24 +160,31 @@ def _question(probe_set: ProbeSet, tag: str, position: int) -> list[Any] | None:
     ]
 
 
-def _cells(chosen: Chosen, block: AnswerGrid) -> dict[str, Cell]:
-    """Language → the cell of a row that was asked first: the order as it stands, not repeated."""
-    found: dict[str, Cell] = {}
+def _cells(chosen: Chosen) -> dict[RowKey, dict[str, Cell]]:
+    """Row → language → the cell that was asked first: the order as it stands, not repeated."""
+    found: dict[RowKey, dict[str, Cell]] = {}
     for cell in chosen.cells:
-        k, b = cell.key, block.key
-        same = (chosen.names[k.model, k.identity], k.set_id, k.prompt, k.ask, k.source, k.settings)
-        if same == (b.model, b.set_id, b.prompt, b.ask, b.source, b.settings):
-            found.setdefault(k.language, cell)
+        found.setdefault(row_key(cell, chosen.names, ""), {}).setdefault(cell.key.language, cell)
     return found
 
 
-def _replies(store: Store, cell: Cell, probe_set: ProbeSet, positions: npt.NDArray[np.int64]) -> list[str | None]:
+def _texts(store: Store, cells: Sequence[Cell], positions: npt.NDArray[np.int64]) -> dict[bytes, str]:
+    """Content key → text as the page shows it; nothing of cells whose labels' probabilities were read instead."""
+    keys = [key for cell in cells if cell.key.ask in _READ for key in cell.keys_at(positions)]
+    as_page: dict[str, str] = {}  # most replies are a letter
+    found = store.texts(keys)
+    for key, text in found.items():
+        if text not in as_page:
+            as_page[text] = _cut(shown(text, lines=True))
+        found[key] = as_page[text]
+    return found
+
+
+def _replies(cell: Cell, texts: Mapping[bytes, str], positions: npt.NDArray[np.int64]) -> list[str | None]:
     """The text at each position; None where there is none, or where labels' probabilities were read instead."""
-    if cell.key.ask not in ("text", "open"):
+    if cell.key.ask not in _READ:
         return [None] * len(positions)
-    held = store.replies(cell, positions)
-    texts = dict(zip(map(int, held.positions), held.texts, strict=True))
-    return [None if (text := texts.get(int(p))) is None else _cut(shown(text, lines=True)) for p in positions]
+    return list(map(texts.get, cell.keys_at(positions)))
 
 
 def _cut(text: str) -> str:

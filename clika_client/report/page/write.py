@@ -30,11 +30,12 @@ from clika_client.report.page.facts import (
     table_facts,
 )
 from clika_client.report.page.habits import habits
+from clika_client.report.page.heat import heat_lines, pair_line
 from clika_client.report.page.taught import Taught
 from clika_client.report.table_layout import tables
 from clika_client.scoring.chosen import Wanted, choose
 from clika_client.scoring.load import load
-from clika_client.scoring.score import score_store
+from clika_client.scoring.score import score_loaded
 from clika_client.scoring.score_sets import Options
 from clika_client.store.store import Store
 from clika_providers.install import install_hint, own_version
@@ -79,15 +80,16 @@ def page(
     except ImportError as error:
         raise UserError(f"the page needs {error.name}: {install_hint('report')}") from error
     wanted, options = wanted or Wanted(), options or Options()
-    chosen, loaded = choose(store, wanted), load(store, wanted)
-    scores = score_store(store, wanted=wanted, options=options)
+    chosen = choose(store, wanted)
+    loaded = load(store, wanted, chosen)
+    scores = score_loaded(store, loaded, wanted, options)
     found = tables(scores)
     facts = [table_facts(table, scores, loaded, options, f"t{i}") for i, table in enumerate(found)]
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(spell=spell, p_value=p_value, figure=spell_figure, points=points, shown=shown)
-    environment.globals.update(step_of=colours.step_of, language_name=language_name, habits=habits)
+    environment.globals.update(heat_lines=heat_lines, pair_line=pair_line, language_name=language_name, habits=habits)
     names = list(dict.fromkeys(shown(row.summary.model) for table in found for row in table.rows))
     count = len({language for table in found for language in table.languages})
     values: dict[str, Any] = {

@@ -47,8 +47,11 @@ def _ends(parts: Floats, level: float, wider: float) -> tuple[float, float]:
     top = min(1.0, found + _REACH * float(size.max()) * np.sqrt(len(values)) / 2)
     sizes = np.linspace(0.0, top, _SIZES)
     pattern = values / found if found > 0 else np.zeros(len(values))
-    drawn = np.abs(sizes[:, None, None] * pattern + noise).sum(-1) / 2
-    smaller = (drawn <= found + 1e-12).mean(1)
+    # One choice after the other: numpy is ten times as fast along a long last axis as along the few choices.
+    drawn = np.zeros((_SIZES, _DRAWS))
+    for size_of, errors in zip(pattern, noise.T.copy(), strict=True):
+        drawn += np.abs(sizes[:, None] * size_of + errors)
+    smaller = (drawn / 2 <= found + 1e-12).mean(1)
     tail = (1 - level) / 2
     return min(found, _crossing(sizes, smaller, 1 - tail)), max(found, _crossing(sizes, smaller, tail))
 

@@ -76,6 +76,10 @@ def intervals(
         return Interval(
             by_item.value[..., 0], *distance_ends(robust.parts, level, z_or_t(level, told) / quantile(level))
         )
+    value = by_item.value[..., 0]
+    undefined = np.isnan(value)
+    if undefined.all():  # of a table's metrics many do not apply
+        return Interval(value, *(np.full(value.shape, np.nan) for _ in range(2)))
     share, n = by_item.share[..., 0], by_item.n[..., 0]
     floor, top = (np.asarray(end)[..., 0] if np.ndim(end) else end for end in (by_item.floor, by_item.top))
     scale, z = np.subtract(top, floor), quantile(level)
@@ -86,9 +90,7 @@ def intervals(
     low, high = np.where(nothing, 0.0, low), np.where(nothing, 1.0, high)
     if by_item.largest_of > 1:
         low = _largest_low(share, effective, by_item.largest_of, level)
-    value = by_item.value[..., 0]
     ends = divide(low - floor, scale), divide(high - floor, scale)
-    undefined = np.isnan(value)
     return Interval(value, *(np.where(undefined, np.nan, end) for end in ends))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class RowFigures:
     seed: int = 0
     compared: tuple[str, ...] | None = None
     """The other languages that the rows of the table share; None: all of this row's."""
+    worked_out: dict[object, Floats] = field(default_factory=dict, compare=False, repr=False)
+    """What took long and is part of several figures, by what it was found with."""
 
     @property
     def others(self) -> list[int]:
