@@ -108,3 +108,11 @@ def test_the_models_that_were_asked_say_what_else_could_be_told(three_asked: Pat
     assert "no item" in refused
     unknown = clika("power", "nothing", "--db", tmp_path / "none.db", check=2).stderr
     assert "nothing" in unknown
+
+
+def test_a_database_that_cannot_be_read_is_told_and_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"no database" * 100)
+    refused = clika("power", "atlas", "-l", "en,de", "--db", broken, check=2)
+    assert "broken.db" in refused.stderr
+    assert refused.stdout == ""

@@ -79,11 +79,12 @@ def _stored(chosen: ProbeSet, db: Db, languages: str | None) -> ScoredSet | None
     path = database_path(db)
     if not path.is_file():
         return None
-    try:
-        with opened(path) as store:
+    # A database that cannot be opened is told: only what is not in it may be assumed.
+    with opened(path) as store:
+        try:
             loaded = load(store, make_wanted(sets=chosen.name, languages=languages))
-    except ClikaError:
-        return None
+        except ClikaError:
+            return None
     parts = list(make_parts(loaded.blocks, loaded.sets, make_options()))
     return max(parts, key=lambda part: len(part.blocks)) if parts else None
 
