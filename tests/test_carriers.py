@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clika import write_probes
@@ -96,6 +97,19 @@ def test_a_cancelled_call_closes_its_connection() -> None:
         return told
 
     assert asyncio.run(run()) == b"closed"
+
+
+@pytest.mark.usefixtures("carrier")
+@pytest.mark.parametrize("what", ["a list", "a post", "one try"])
+def test_what_is_asked_beside_questions_has_its_time_limit_too(what: str) -> None:
+    async def exchange(provider: Any) -> object:
+        if what == "one try":
+            return await provider.attempt(question())
+        return await (provider.get("/models") if what == "a list" else provider.post("/tokenize", {}))
+
+    with Loopback(lambda seen: Answer(hang=True)) as server, pytest.raises(RetryableError, match="in time") as told:
+        using("openai/m", exchange, base_url=server.url, timeout_s=0.2)
+    assert told.value.sent  # the model may have answered, and bill it
 
 
 @pytest.mark.usefixtures("carrier")

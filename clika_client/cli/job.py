@@ -60,12 +60,12 @@ class RunJob:
         """Ask what is missing and report; raises IncompleteRun, StoppedRun or UserError at the end."""
         from clika_client.asking.run import PreparedRun
         from clika_client.cli.progress import RunProgress
-        from clika_client.common.running import finish
+        from clika_client.common.running import finish, seldom_collecting
 
         run = PreparedRun(self.store, self.config)
         if not self._shown(run):
             return
-        with RunProgress(err()) as progress:
+        with RunProgress(err()) as progress, seldom_collecting():
             progress.planned(run.plans)
             result = finish(lambda: run.ask(progress))
         self.report(result)

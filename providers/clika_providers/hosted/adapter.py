@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
@@ -22,6 +23,7 @@ from clika_providers.types import Completion, Json, Request
 
 _LOCAL_PATIENCE_S, _REMOTE_PATIENCE_S = 12.0, 120.0
 _TIMEOUTS_OF_PATIENCE = 2.5
+T = TypeVar("T")
 CONNECT_S = 10.0
 """The most that making a connection may take."""
 
@@ -39,6 +41,7 @@ class Adapter(ABC):
         refuse_secrets(dict(options.extra_body), "--extra")
         self._extra: dict[str, Json] = {**server.body, **dict(options.extra_body)}
         self.lessons = RejectedFields(model)
+        self._flow_here: tuple[asyncio.AbstractEventLoop, RateLimiter] | None = None
         self.caller = Caller(self._flow, breaker_for(self.spec, address, options), options)
 
     @abstractmethod
@@ -59,7 +62,15 @@ class Adapter(ABC):
 
     async def attempt(self, request: Request) -> TransportReply:
         """One try, for those who keep pace, retries and circuit themselves; raises ProviderError."""
-        return await self._attempt(request)
+        return await self.in_time(self._attempt(request))
+
+    async def in_time(self, exchange: Awaitable[T]) -> T:
+        """What an exchange brings within the time that one may take; calls by `caller` are timed there."""
+        try:
+            async with asyncio.timeout(self.options.timeout_s):
+                return await exchange
+        except TimeoutError:
+            raise unanswered(self._server.name) from None
 
     def share(self, flow: Callable[[], Flow]) -> None:
         """Take the pace from a limiter that other machines share."""
@@ -108,7 +119,11 @@ class Adapter(ABC):
 
     def _flow(self) -> RateLimiter:
         """The flow shared by all models behind this address and key."""
-        return shared_flow(self.flow_name(), self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+        loop = asyncio.get_running_loop()
+        if self._flow_here is None or self._flow_here[0] is not loop:
+            flow = shared_flow(self.flow_name(), self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
+            self._flow_here = loop, flow
+        return self._flow_here[1]
 
 
 def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:

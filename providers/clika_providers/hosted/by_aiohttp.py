@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from clika_providers.hosted import bounded
-from clika_providers.hosted.adapter import CONNECT_S, Exchanged, broken_off, not_connected, unanswered
+from clika_providers.hosted.adapter import CONNECT_S, Exchanged, broken_off, not_connected
 from clika_providers.hosted.environment import made, trusted
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import Where
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LONGEST_HEADER = 100_000
 _LARGE_BODY = 1 << 20
 """Bytes from which a body is handed over as a file: sent at once it would hold up all other replies."""
+_KNOWN_URLS = 100
 _ENVIRONMENT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 """Headers that the SDK takes from the environment."""
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -52,6 +53,7 @@ class ByAiohttp:
         self._where, self._address, self._concurrency = where, address, concurrency
         self._timeout_s = options.timeout_s
         self._key = key
+        self._urls: dict[str, yarl.URL] = {}
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -77,17 +79,20 @@ class ByAiohttp:
                 response.close()  # with a body not read to its end, or a cancelled call, goes its connection
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise not_connected(self._where, _words(error)) from None
-        except TimeoutError:
-            raise unanswered(self._where.server) from None
         except (aiohttp.ClientError, OSError) as error:
             raise broken_off(self._where, str(error) or type(error).__name__) from None
         return Exchanged(response.status, content, response.headers)
 
     def _url(self, path: str) -> yarl.URL:
-        import yarl
+        found = self._urls.get(path)
+        if found is None:
+            import yarl
 
-        url = path if "://" in path else self._address + path
-        return yarl.URL(url, encoded=url.isascii()).with_user(None)
+            url = path if "://" in path else self._address + path
+            found = yarl.URL(url, encoded=url.isascii()).with_user(None)
+            if len(self._urls) < _KNOWN_URLS:
+                self._urls[path] = found
+        return found
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session of this event loop: connections of another loop cannot be used in it."""
@@ -103,9 +108,8 @@ class ByAiohttp:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency, ssl=verify),
             headers=self._headers(),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=min(CONNECT_S, self._timeout_s), sock_read=self._timeout_s
-            ),
+            # How long a reply may take is timed by whoever asks; timing each piece too took a thirtieth of the CPU.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S, self._timeout_s)),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             max_line_size=_LONGEST_HEADER,

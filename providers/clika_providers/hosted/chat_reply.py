@@ -57,7 +57,7 @@ def reading(
         raise
 
 
-def read_chat(body: bytes, request: Request, where: Where) -> Completion:
+def read_chat(body: bytes, request: Request, where: Where, latency_s: float | None = None) -> Completion:
     """The Completion in a 200 reply; raises ProviderError when there is none (shape faults are retryable)."""
     raw = reply_text(body)
     data = parse_body(raw)
@@ -66,20 +66,29 @@ def read_chat(body: bytes, request: Request, where: Where) -> Completion:
     choices = data.get("choices")
     if not isinstance(choices, list):
         raise broken("it holds no choices")
-    return _read_choice(choices[0], data, raw, request, where) if choices else _blocked(data, raw)
+    if not choices:
+        return _blocked(data, raw, latency_s)
+    return _read_choice(choices[0], data, raw, request, where, latency_s)
 
 
-def _blocked(data: dict[str, Any], raw: str) -> Completion:
+def _blocked(data: dict[str, Any], raw: str, latency_s: float | None) -> Completion:
     """Gemini answers a blocked prompt with no choice at all, but says so or bills it; anything else is a fault."""
     feedback = data.get("promptFeedback") or data.get("prompt_feedback")
     if isinstance(feedback, dict) and (feedback.get("blockReason") or feedback.get("block_reason")):
         return Completion(
-            "", "content_filter", usage=read_usage(data.get("usage")), model_served=_text(data.get("model")), raw=raw
+            "",
+            "content_filter",
+            usage=read_usage(data.get("usage")),
+            model_served=_text(data.get("model")),
+            raw=raw,
+            latency_s=latency_s,
         )
     raise broken("its list of choices is empty")
 
 
-def _read_choice(choice: Any, data: dict[str, Any], raw: str, request: Request, where: Where) -> Completion:
+def _read_choice(
+    choice: Any, data: dict[str, Any], raw: str, request: Request, where: Where, latency_s: float | None
+) -> Completion:
     if not isinstance(choice, dict):
         raise broken("its choice is not an object")
     if choice.get("error"):
@@ -105,6 +114,7 @@ def _read_choice(choice: Any, data: dict[str, Any], raw: str, request: Request, 
         model_served=_text(data.get("model")),
         fingerprint=_text(data.get("system_fingerprint")) or _text(data.get("provider")),
         raw=raw,
+        latency_s=latency_s,
     )
 
 

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from clika_providers.errors import RetryableError, RunError
@@ -84,9 +85,9 @@ class OpenAIChat(Adapter):
             body["top_logprobs"] = self.lessons.top_logprobs
         return body
 
-    def read(self, body: bytes, request: Request) -> Completion:
+    def read(self, body: bytes, request: Request, *, latency_s: float | None = None) -> Completion:
         """The Completion in a 200 reply's body; raises ProviderError."""
-        completion = read_chat(body, request, self.where)
+        completion = read_chat(body, request, self.where, latency_s)
         if (
             request.mode == "logprobs"
             and completion.choice_logprobs is None
@@ -105,8 +106,9 @@ class OpenAIChat(Adapter):
             started = time.monotonic()
             status, content, headers = await self._exchange("POST", "/chat/completions", body)
             if status < 300:
-                completion = reading(self.read, content, request, usage_of)
-                return TransportReply(replace(completion, latency_s=time.monotonic() - started), headers)
+                latency_s = time.monotonic() - started
+                completion = reading(partial(self.read, latency_s=latency_s), content, request, usage_of)
+                return TransportReply(completion, headers)
             failure = read_failure(content)
             if status in (400, 422) and self.lessons.learn(failure, body):
                 continue
@@ -138,11 +140,11 @@ class OpenAIChat(Adapter):
 
     async def get(self, path: str) -> dict[str, Any] | list[Any]:
         """The JSON of a GET (models, batches); raises ProviderError."""
-        return self._json(*await self._exchange("GET", path))
+        return self._json(*await self.in_time(self._exchange("GET", path)))
 
     async def post(self, path: str, body: dict[str, Json]) -> dict[str, Any] | list[Any]:
         """The JSON of a POST that is no chat (batches, likelihoods); raises ProviderError."""
-        return self._json(*await self._exchange("POST", path, body))
+        return self._json(*await self.in_time(self._exchange("POST", path, body)))
 
     def _json(self, status: int, content: bytes, headers: Mapping[str, str]) -> dict[str, Any] | list[Any]:
         if status >= 300:
