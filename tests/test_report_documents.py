@@ -128,6 +128,28 @@ def test_citations_name_the_paper_and_every_set(db: Path) -> None:
     assert said.count("{") == said.count("}")
 
 
+def test_bibtex_takes_the_citations_without_a_warning(tmp_path: Path) -> None:
+    from clika_client.report.documents.cite import AUTHORS, YEAR, bibtex
+    from clika_client.sets.probes import ProbeSet
+
+    licence = (Path(__file__).parent.parent / "LICENSE").read_text(encoding="utf-8")
+    assert f"Copyright (c) {YEAR} {AUTHORS}" in licence
+    evil = ProbeSet(
+        "a}b {c% @x_1", (), {}, source="https://example.org/a_b#c", meta={"citation": "Eve & {Bob} \\input"}
+    )
+    plain = ProbeSet("plain", (), {})
+    (tmp_path / "refs.bib").write_text(bibtex([evil, plain, plain]), encoding="utf-8")
+    (tmp_path / "x.aux").write_text("\\citation{*}\n\\bibdata{refs}\n\\bibstyle{plain}\n", encoding="utf-8")
+    if shutil.which("bibtex") is None:
+        pytest.skip("bibtex is not installed")
+    done = subprocess.run(["bibtex", "x"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert "Warning" not in done.stdout, done.stdout
+    made = (tmp_path / "x.bbl").read_text(encoding="utf-8")
+    assert made.count("\\bibitem") == 5
+    assert f"{{{AUTHORS}}}" in made.replace("\n", " ")
+
+
 def test_a_format_that_is_named_goes_before_the_suffix(tmp_path: Path, db: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed; Parquet is an extra")
     clika("report", tmp_path / "scores.dat", "--format", "parquet", "--db", db)

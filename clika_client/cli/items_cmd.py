@@ -90,16 +90,16 @@ def _print(part: ScoredSet, found: Difficulty, anchor: str) -> None:
     share = found.item_language_sd**2 / (found.item_sd**2 + found.item_language_sd**2)
     say(
         f"{part.probe_set.name}: {len(found.items)} items, {found.models} models. Of the difficulty of a question "
-        f"in a language {share:.0%} is its own in that language (sd {found.item_language_sd:.2f} logits), the rest is "
-        f"the item's in all languages (sd {found.item_sd:.2f})."
+        f"in a language {share:.0%} is its own in that language (sd {found.item_language_sd:z.2f} logits), the rest is "
+        f"the item's in all languages (sd {found.item_sd:z.2f})."
     )
     say(f"How much harder or easier than in {anchor}, in logits with 95 % interval (-1: odds of being right / 2.7):")
     for effect in sorted(found.effects, key=lambda e: e.effect):
-        say(f"  {effect.language:<8}{effect.effect:+.2f} [{effect.low:+.2f}, {effect.high:+.2f}]")
+        say(f"  {effect.language:<8}{effect.effect:+z.2f} [{effect.low:+z.2f}, {effect.high:+z.2f}]")
     suspicious = [item for item in found.lost if item.suspicious]
     say(
         f"Lost in one language only: {len(found.lost)}. Of these no model is right in {len(suspicious)}, marked !, "
-        f"though most answers elsewhere are right (by chance alone {found.missed_by_chance:.1f}): look at their "
+        f"though most answers elsewhere are right (by chance alone {found.missed_by_chance:z.1f}): look at their "
         "translation first."
     )
     for item in found.lost[:_LISTED]:
@@ -107,7 +107,7 @@ def _print(part: ScoredSet, found: Difficulty, anchor: str) -> None:
         question = part.probe_set.probes[item.language][int(part.positions[item.position])].question
         first = question.splitlines()[0]
         line = (
-            f"  {item.language:<8}{item.right} of {item.models} right, {item.expected:.1f} expected, elsewhere "
+            f"  {item.language:<8}{item.right} of {item.models} right, {item.expected:z.1f} expected, elsewhere "
             f"{item.elsewhere:.0%}: item {item.item_id}{mark}  "
             f"{first if len(first) <= _QUESTION else first[: _QUESTION - 1] + '…'}"
         )

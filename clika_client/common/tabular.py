@@ -74,4 +74,4 @@ def html_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:z.3f}" if isinstance(value, float) else str(value)

@@ -35,7 +35,7 @@ def render(scores: Sequence[Score], console: Console) -> None:
         if number:
             console.print()
         first = score.pairs[0]
-        title = f"Conductivity of {shown(score.model)} · {FORM_TITLES[first.form]} · chance {first.chance:.3f}"
+        title = f"Conductivity of {shown(score.model)} · {FORM_TITLES[first.form]} · chance {first.chance:z.3f}"
         console.print(Text(title, style="bold"))
         console.print(_gates(score))
         console.print()
@@ -86,11 +86,11 @@ def _results(score: Score) -> Table:
 
 def p_text(value: float) -> str:
     """A p-value without the zero before its point."""
-    return "–" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    return "–" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:z.3f}".removeprefix("0")
 
 
 def _range(found: Shuffled) -> str:
-    return f"{found.mean:.3f}\n{_short(found.low)}–{_short(found.high)}"
+    return f"{found.mean:z.3f}\n{_short(found.low)}–{_short(found.high)}"
 
 
 def table(*columns: str) -> Table:
@@ -109,19 +109,19 @@ def figure_cell(figure: Figure | None) -> str:
     """A figure over its interval."""
     if figure is None or math.isnan(figure.value):
         return "–"
-    return f"{figure.value:.3f}\n{_short(figure.low)}–{_short(figure.high)}"
+    return f"{figure.value:z.3f}\n{_short(figure.low)}–{_short(figure.high)}"
 
 
 def _short(value: float) -> str:
     """Two decimals without the zero before the point: an interval has to fit under its figure."""
-    return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+    return f"{value:z.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:z.2f}"
 
 
 def count_cell(count: Count | None) -> str:
     """A share over what it is a share of."""
     if count is None or count.n == 0:
         return "–"
-    return f"{count.figure.value:.3f}\n{count.right}/{count.n}"
+    return f"{count.figure.value:z.3f}\n{count.right}/{count.n}"
 
 
 def _verdicts(score: Score) -> list[Text]:
@@ -162,8 +162,8 @@ def _differs(row: PairScore) -> str:
 
 def difference_text(found: TeachingDifference) -> str:
     """A difference with its interval on one line."""
-    ends = "" if math.isnan(found.low) else f" [{found.low:+.2f}, {found.high:+.2f}]"
-    return f"{found.value:+.3f}{ends}"
+    ends = "" if math.isnan(found.low) else f" [{found.low:+z.2f}, {found.high:+z.2f}]"
+    return f"{found.value:+z.3f}{ends}"
 
 
 def _forgotten(row: Kept) -> tuple[str, str]:
@@ -193,6 +193,6 @@ def _legend(score: Score) -> list[str]:
         lines.append(f"The gate of these sizes passes {low} of each part, and {high}.")
     for name, figure in score.by_script.items():
         if figure is not None and len(score.pairs) > 1:
-            ends = "" if math.isnan(figure.low) else f" ({figure.low:.3f} to {figure.high:.3f})"
-            lines.append(f"{name}: mean XRR {figure.value:.3f}{ends}")
+            ends = "" if math.isnan(figure.low) else f" ({figure.low:z.3f} to {figure.high:z.3f})"
+            lines.append(f"{name}: mean XRR {figure.value:z.3f}{ends}")
     return lines

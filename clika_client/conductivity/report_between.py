@@ -51,7 +51,7 @@ def _rows(rows: list[TaughtModel]) -> Table:
     )
     for row in rows:
         xrr = row.xrr
-        each = " ".join(f"{score.xrr.ratio.value:.2f}" if score.xrr else "–" for _, score in row.teachings)
+        each = " ".join(f"{score.xrr.ratio.value:z.2f}" if score.xrr else "–" for _, score in row.teachings)
         made.add_row(
             shown(row.model),
             *((shown(row.way),) if ways else ()),

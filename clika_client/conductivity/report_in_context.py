@@ -23,7 +23,7 @@ def render(result: Result, console: Console) -> None:
     console.print(
         Text(
             f"In-context conductivity of {shown(result.model)}: {setting.facts} facts told in English in each prompt, "
-            f"chance {result.chance:.3f}",
+            f"chance {result.chance:z.3f}",
             style="bold",
         )
     )
@@ -60,5 +60,5 @@ def render(result: Result, console: Console) -> None:
 def _cell(figure: Figure) -> str:
     if math.isnan(figure.value):
         return "–"
-    ends = "" if math.isnan(figure.low) else f"\n{figure.low:.2f}–{figure.high:.2f}"
-    return f"{figure.value:.3f}{ends}"
+    ends = "" if math.isnan(figure.low) else f"\n{figure.low:z.2f}–{figure.high:z.2f}"
+    return f"{figure.value:z.3f}{ends}"

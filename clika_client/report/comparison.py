@@ -153,8 +153,8 @@ def _grid(*headers: str) -> Table:
 
 
 def _estimate(e: PairedEstimate) -> tuple[str, str, str, str]:
-    interval = "" if math.isnan(e.low) else f"{e.low:+.2f} {e.high:+.2f}"
-    return _share(e.a), _share(e.b), "-" if math.isnan(e.diff) else f"{e.diff:+.3f}", interval
+    interval = "" if math.isnan(e.low) else f"{e.low:+z.2f} {e.high:+z.2f}"
+    return _share(e.a), _share(e.b), "-" if math.isnan(e.diff) else f"{e.diff:+z.3f}", interval
 
 
 def _verdict(e: PairedEstimate) -> Text:
@@ -176,8 +176,8 @@ def _method(comparison: Comparison) -> tuple[str, ...]:
 
 
 def _share(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:z.3f}"
 
 
 def _p(value: float) -> str:
-    return "-" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:.3f}"
+    return "-" if math.isnan(value) else "<.001" if value < 0.001 else f"{value:z.3f}"

@@ -23,7 +23,7 @@ def conclusions(table: ScoreTable, scores: Scores) -> list[str]:
         said.append("Nothing can be concluded: in the anchor or in most languages answers are a habit or too few.")
     detectable = scores.detectable.get(table.set)
     if detectable is not None and ranked and table.split is None:
-        said.append(f"These items show a difference in mean RA four times out of five only from {detectable:.2f} on.")
+        said.append(f"These items show a difference in mean RA four times out of five only from {detectable:z.2f} on.")
     return said
 
 
@@ -61,7 +61,7 @@ def _one(row: TableRow, scores: Scores) -> str:
         said = f"{row.label}: RA {others}"
     gap = figures["language_gap_debiased"]
     if known(gap):
-        said += f"; its best and worst language are {100 * gap.value:.0f} points of accuracy apart beyond luck"
+        said += f"; its best and worst language are {100 * gap.value:z.0f} points of accuracy apart beyond luck"
     corrected = figures["other_en_co_chance_corrected"]
     if known(corrected):
         said += f". Corrected consistency with {scores.anchor} is {_spell(corrected)} (0: no more than chance, 1: full "
@@ -122,5 +122,5 @@ def _shared(rows: Sequence[TableRow]) -> str:
 
 
 def _spell(figure: Figure) -> str:
-    ends = "" if math.isnan(figure.low) else f" [{figure.low:.2f}, {figure.high:.2f}]"
-    return f"{figure.value:.2f}{ends}"
+    ends = "" if math.isnan(figure.low) else f" [{figure.low:z.2f}, {figure.high:z.2f}]"
+    return f"{figure.value:z.2f}{ends}"

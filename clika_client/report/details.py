@@ -88,7 +88,7 @@ def _mother_tongue(rows: Iterable[tuple[TableRow, str]]) -> Table:
             _number(found[name]) for name in ("own", "anchor", "effect", "effect_low", "effect_high", "p_holm")
         )
         figures = [own, anchor, effect, f"{low} {high}", p]
-        grid.add_row(Text(shown(row.label)), Text(shown(language)), f"{found['n']:.0f}", *figures)
+        grid.add_row(Text(shown(row.label)), Text(shown(language)), f"{found['n']:z.0f}", *figures)
     return grid
 
 
@@ -104,9 +104,9 @@ def _known(figure: Figure) -> bool:
 
 
 def _with_ends(figure: Figure) -> str:
-    ends = "" if math.isnan(figure.low) else f"\n{figure.low:.2f} {figure.high:.2f}"
+    ends = "" if math.isnan(figure.low) else f"\n{figure.low:z.2f} {figure.high:z.2f}"
     return _number(figure.value) + ends
 
 
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+    return "-" if math.isnan(value) else f"{value:z.3f}"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from clika_client.report.open_verdicts import is_open
+from clika_client.report.signs import ANCHOR, SUMMARY, THIN, Look, lead
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
@@ -16,20 +17,20 @@ from clika_client.scoring.score_sets import NOT_ASKED, TOO_LOW
 _MOST = 6
 
 
-def notes(table: ScoreTable, scores: Scores) -> list[str]:
-    """The notes of one table, most important first."""
+def notes(table: ScoreTable, scores: Scores, look: Look) -> list[str]:
+    """The notes of one table, most important first; `look` is that of the tables they stand under."""
     found = [
         _how_asked(table),
         _what_answered(table, scores),
         _reference(table, scores),
-        _en_co(table, scores),
+        _en_co(table, scores, look),
         _in_another(table),
-        _thin(table, scores),
-        _compared(table),
+        _thin(table, scores, look),
+        _compared(table, look),
         _uneven(table),
-        _hollow(table),
+        _hollow(table, look),
         _gold(table, scores),
-        _coverage(table),
+        _coverage(table, look),
         _no_answer(table),
         _orders(table),
         _dropped(table, scores),
@@ -43,7 +44,7 @@ def shared_notes(found: Sequence[ScoreTable], scores: Scores) -> list[str]:
     """What holds for several tables, said once; what only one has, with its name."""
     said: dict[str, list[str]] = {}
     for table in found:
-        parts = (_how_asked(table), _gold(table, scores), _coverage(table), _dropped(table, scores))
+        parts = (_how_asked(table), _gold(table, scores), _coverage(table, SUMMARY), _dropped(table, scores))
         for note in (*parts, _reference(table, scores), _intervals(table, scores)):
             if note:
                 said.setdefault(note, []).append(table.set)
@@ -95,7 +96,7 @@ def _reference(table: ScoreTable, scores: Scores) -> str:
     return f"{span}: this set has no published reference; name one with --reference."
 
 
-def _en_co(table: ScoreTable, scores: Scores) -> str:
+def _en_co(table: ScoreTable, scores: Scores, look: Look) -> str:
     anchor = scores.anchor
     if table.set in scores.not_parallel:
         return (
@@ -110,10 +111,11 @@ def _en_co(table: ScoreTable, scores: Scores) -> str:
         "dice": "2 x right in both / sum of right in each",
     }
     habits = "" if is_open(table) else " and letter habits"
+    marked = f" (marked {ANCHOR})" if look.signs else ""
     return (
-        f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor} (marked *); it rises with "
+        f"en-CO ({scores.variant}): {variants[scores.variant]}, against the anchor {anchor}{marked}; it rises with "
         f"accuracy alone. Corrected: 0 for two answerers with these accuracies{habits} that share no "
-        "knowledge, 1 for full overlap; a dash where the accuracies leave no room to tell."
+        "knowledge, 1 for full overlap; a dash: the anchor itself, or accuracies that leave no room to tell."
     )
 
 
@@ -127,11 +129,7 @@ def _in_another(table: ScoreTable) -> str:
     )
 
 
-THIN = 0.5
-"""Labels that a reply begins with less often than this say little about what the model would have answered."""
-
-
-def _thin(table: ScoreTable, scores: Scores) -> str:
+def _thin(table: ScoreTable, scores: Scores, look: Look) -> str:
     """Rows read from label probabilities where replies rarely begin with a label."""
     found = [(row, cell) for row in table.rows for cell in row.cells.values() if cell.label_mass < THIN]
     if not found:
@@ -144,12 +142,13 @@ def _thin(table: ScoreTable, scores: Scores) -> str:
         "ask a model that chats with --ask text" * (kinds != {"base"}),
     ]
     return (
-        f"¤ The labels hold less than half of the first token's probability: {_some(said)}. Such a model begins "
-        f"otherwise ('The answer is …'), and these figures are not of what it knows: {'; '.join(filter(None, cures))}."
+        f"{lead(table, 'thin', look)}The labels hold less than half of the first token's probability: {_some(said)}. "
+        "Such a model begins otherwise ('The answer is …'), and these figures are not of what it knows: "
+        f"{'; '.join(filter(None, cures))}."
     )
 
 
-def _compared(table: ScoreTable) -> str:
+def _compared(table: ScoreTable, look: Look) -> str:
     """What the ranking goes by, where rows were not all asked the same."""
     left_out = [f"{row.summary.model} ({row.summary.unranked})" for row in table.rows if row.summary.unranked]
     summary = table.rows[0].summary
@@ -157,7 +156,7 @@ def _compared(table: ScoreTable) -> str:
     languages = summary.compared_languages
     spoken = [tag for tag in table.languages if tag != summary.anchor]
     if left_out:
-        said.append(f"Greyed and not ranked, as it cannot stand beside the others: {_some(left_out)}.")
+        said.append(f"Not ranked ({look.unranked}), as it cannot stand beside the others: {_some(left_out)}.")
     if 0 < len(languages) < len(spoken):
         said.append(f"others: mean over the languages that most rows share: {', '.join(languages)}.")
     elif len(spoken) > 1:
@@ -181,13 +180,13 @@ def _uneven(table: ScoreTable) -> str:
 
 
 _KINDS = {
-    "degenerate": ("† Degenerate: one letter makes up at least 95 % of the answers of", ()),
-    "biased": ("‡ Biased: one letter makes up at least 80 % of the answers of", ("degenerate",)),
-    "silent": ("§ Silent: fewer than half of the replies hold an answer,", ()),
+    "degenerate": ("Degenerate: one letter makes up at least 95 % of the answers of", ()),
+    "biased": ("Biased: one letter makes up at least 80 % of the answers of", ("degenerate",)),
+    "silent": ("Silent: fewer than half of the replies hold an answer,", ()),
 }
 
 
-def _hollow(table: ScoreTable) -> str:
+def _hollow(table: ScoreTable, look: Look) -> str:
     """Who is flagged, per flag, and what follows from it."""
     said = []
     for flag, (text, stronger) in _KINDS.items():
@@ -197,10 +196,10 @@ def _hollow(table: ScoreTable) -> str:
         ]
         listed = [f"{label} ({', '.join(languages)})" for label, languages in rows if languages]
         if listed:
-            said.append(f"{text} {_some(listed)}.")
+            said.append(f"{lead(table, flag, look)}{text} {_some(listed)}.")
     if not said:
         return ""
-    said.append("Such figures measure a habit, not knowledge: greyed, left out of means and ranks.")
+    said.append(f"Such figures measure a habit, not knowledge: {look.hollow}, and left out of means and ranks.")
     without = [f"{row.label} ({row.summary.no_mean})" for row in table.rows if row.summary.no_mean]
     if without:
         said.append(f"No mean over the others, where the rest would not speak for the row: {_some(without)}.")
@@ -222,7 +221,7 @@ def _flagged(row: TableRow, flag: str) -> list[str]:
     return [language for language, cell in row.cells.items() if flag in cell.flags]
 
 
-def _coverage(table: ScoreTable) -> str:
+def _coverage(table: ScoreTable, look: Look) -> str:
     said = [
         f"{row.label} {cell.language} {cell.coverage:.1%} of {cell.n}"
         for row in table.rows
@@ -231,7 +230,10 @@ def _coverage(table: ScoreTable) -> str:
     ]
     if not said:
         return ""
-    return f"~ Not all questions have a reply yet (missing, not wrong): {_some(said)}. The same command asks the rest."
+    sign = lead(table, "missing", look)
+    return (
+        f"{sign}Not all questions have a reply yet (missing, not wrong): {_some(said)}. The same command asks the rest."
+    )
 
 
 def _no_answer(table: ScoreTable) -> str:

@@ -97,4 +97,4 @@ def _number(figure: Figure) -> str:
     value = figure.value
     if math.isnan(value):
         return "-"
-    return f"{value:.2f}".replace("0.", ".", 1)
+    return f"{value:z.2f}".replace("0.", ".", 1)

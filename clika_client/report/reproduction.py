@@ -74,4 +74,4 @@ def _change(e: PairedEstimate) -> str:
     if math.isnan(e.diff):
         return "-"
     star = "*" if e.verdict in (GAIN, LOSS) else ""
-    return f"{e.diff:+.2f}{star} [{e.low:+.2f} {e.high:+.2f}]"
+    return f"{e.diff:+z.2f}{star} [{e.low:+z.2f} {e.high:+z.2f}]"

@@ -14,9 +14,10 @@ from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
-from clika_client.report.notes import THIN, notes, reading_notes, shared_notes
+from clika_client.report.notes import notes, reading_notes, shared_notes
 from clika_client.report.open_verdicts import is_open, short_enough, verdict_table
 from clika_client.report.overview import overview_notes, overviews
+from clika_client.report.signs import ANCHOR, TERMINAL, sign_of
 from clika_client.report.table_layout import ScoreTable, TableRow, tables
 from clika_client.scoring.metrics.catalogue import CELL_FIELDS, OF_PAIRS, ROW_FIELDS, TITLES
 from clika_client.scoring.records import Record, Scores
@@ -38,7 +39,6 @@ _LANGUAGES = 16
 _STRONGEST = 3
 _NARROW = 60
 _ENDS_WIDTH = len("-.10–1.00")
-_MARKS = {"degenerate": "†", "biased": "‡", "silent": "§", "thin": "¤", "missing": "~"}
 _ASCII = str.maketrans({"¤": "$", "†": "!", "‡": "?", "§": "s", "±": "+", "–": "-", "·": "-", "…": "."})
 
 
@@ -79,7 +79,7 @@ def render(
             console.print(verdict_table(table))
         if details:
             render_details(table, console)
-        for note in notes(table, scores):
+        for note in notes(table, scores, TERMINAL):
             console.print(_line(note, console, FAINT))
     for note in (*reading_notes(scores), *scores.notes):
         console.print(_line(note, console, FAINT))
@@ -122,7 +122,7 @@ def _grid(
     grid.add_column("", no_wrap=True)
     for language in languages:
         grid.add_column(
-            Text(shown(language) + ("*" if language == scores.anchor else "")), justify="right", no_wrap=True
+            Text(shown(language) + (ANCHOR if language == scores.anchor else "")), justify="right", no_wrap=True
         )
     grid.add_column("others", justify="right", no_wrap=True)
     for row in table.rows:
@@ -175,13 +175,9 @@ def _value(row: TableRow, language: str, field: str, console: Console) -> Text:
         return Text("")
     value = cell.figure(field).value
     anchor = row.cells.get(row.summary.anchor)
-    flags = [*cell.flags, *(anchor.flags if field in OF_PAIRS and anchor is not None else ())]
-    mark = next(
-        (flag for flag in _MARKS if flag in flags),
-        "thin" if cell.label_mass < THIN else "missing" if cell.coverage < 1 else "",
-    )
-    text = _number(value) + (_MARKS[mark] if mark and not math.isnan(value) else "")
-    return Text(_encodable(text, console), style=_GREY if flags else _shade(value))
+    hollow = bool(cell.flags) or (field in OF_PAIRS and anchor is not None and bool(anchor.flags))
+    text = _number(value) + ("" if math.isnan(value) else sign_of(row, language, field))
+    return Text(_encodable(text, console), style=_GREY if hollow else _shade(value))
 
 
 def _shade(value: float) -> str:
@@ -194,7 +190,7 @@ def _number(value: float) -> str:
     """Two or three places without a leading zero; a dash where undefined."""
     if math.isnan(value):
         return "-"
-    return f"{value:.2f}" if abs(value) >= 0.9995 else f"{value:.3f}".replace("0.", ".", 1)
+    return f"{value:z.2f}" if abs(value) >= 0.9995 else f"{value:z.3f}".replace("0.", ".", 1)
 
 
 def _bounds(cell: Record | None, field: str) -> tuple[float, float]:
@@ -208,7 +204,7 @@ def _ends(low: float, high: float, console: Console) -> Text:
     """Both ends of an interval, which need not be symmetric; nothing where it is undefined."""
     if math.isnan(low):
         return Text("")
-    text = "–".join(f"{end:.2f}".replace("0.", ".", 1) for end in (low, high))
+    text = "–".join(f"{end:z.2f}".replace("0.", ".", 1) for end in (low, high))
     return Text(_encodable(text, console), style=FAINT)
 
 

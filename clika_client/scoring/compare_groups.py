@@ -236,7 +236,7 @@ def _mean(change: GroupChange) -> str:
     """The change over the languages other than the anchor, in words."""
     ra = change.ra
     moved = {GAIN: "rose", LOSS: "fell"}.get(ra.verdict, "cannot be told to have changed,")
-    between = f"from {ra.a:.3f} to {ra.b:.3f} ({ra.diff:+.3f} [{ra.low:+.3f}, {ra.high:+.3f}])"
+    between = f"from {ra.a:z.3f} to {ra.b:z.3f} ({ra.diff:+z.3f} [{ra.low:+z.3f}, {ra.high:+z.3f}])"
     return f"mean RA of the other languages {moved} {between}. "
 
 
@@ -250,7 +250,7 @@ def _not_ranked(rows: Sequence[GroupChange], field: str) -> str:
 
 def _trade(rows: Sequence[GroupChange], field: str, title: str) -> str:
     estimates = {change.language: change.estimates[field] for change in rows}
-    gains, losses = ([f"{t} {e.diff:+.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
+    gains, losses = ([f"{t} {e.diff:+z.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
     unclear = [language for language, e in estimates.items() if e.verdict == CANNOT_TELL]
     rest = f"; cannot be told in {unclear[0] if len(unclear) == 1 else f'{len(unclear)} languages'}" if unclear else ""
     if gains and losses:

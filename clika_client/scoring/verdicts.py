@@ -61,7 +61,7 @@ def _points(e: PairedEstimate, turned: bool = False, absolute: bool = False) -> 
     turned = turned or (absolute and e.diff < 0)
     diff, low, high = (-e.diff, -e.high, -e.low) if turned else (e.diff, e.low, e.high)
     sign = "" if absolute else "+"
-    return f"{100 * diff:{sign}.1f} points [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
+    return f"{100 * diff:{sign}z.1f} points [{100 * low:{sign}z.1f}, {100 * high:{sign}z.1f}]"
 
 
 def _title(mean: Difference) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from clika_client.report.documents.formats import for_latex
 from clika_client.sets.probes import ProbeSet
@@ -19,24 +19,53 @@ PAPER = """@inproceedings{gao-etal-2024-multilingual,
 }"""  # noqa: E501
 
 
+AUTHORS, YEAR = "The clika-client developers", "2026"
+"""As the licence has them."""
+
+
 def bibtex(sets: Iterable[ProbeSet]) -> str:
     """All entries; a set says what its source asks to be cited, or where it is from."""
-    tool = f"@software{{clika,\n  title = {{clika: alignment of a language model's knowledge across languages}},\n  version = {{{for_latex(own_version())}}}\n}}"  # noqa: E501
     seen: dict[str, str] = {}
     for probe_set in sets:
         key = re.sub(r"[^a-z0-9]+", "-", probe_set.name.lower()).strip("-") or "set"
         while key in seen:
             key += "x"
         seen[key] = _set(key, probe_set)
-    return "\n\n".join([PAPER, tool, *seen.values()]) + "\n"
+    return "\n\n".join([PAPER, _tool(), *seen.values()]) + "\n"
+
+
+def _tool() -> str:
+    version = own_version()
+    fields = {
+        "author": f"{{{AUTHORS}}}",  # one name, not "developers, The clika-client"
+        "title": "{clika}: alignment of a language model's knowledge across languages",
+        "year": YEAR,
+        "version": _text(version),
+        "howpublished": f"Software, version {_text(version)}, MIT licence",
+    }
+    return _misc("clika", fields)
 
 
 def _set(key: str, probe_set: ProbeSet) -> str:
     fields = {
+        "key": probe_set.name,  # styles sort what has no author by this
         "title": f"Probe set {probe_set.name}",
         "version": probe_set.version,
         "note": probe_set.meta.get("citation") or probe_set.source,
         "howpublished": f"Licence: {probe_set.licence}" if probe_set.licence != "unknown" else "",
     }
-    lines = ",\n".join(f"  {name} = {{{for_latex(value)}}}" for name, value in fields.items() if value)
-    return f"@misc{{set-{key},\n{lines}\n}}"
+    return _misc(f"set-{key}", {name: _text(value) for name, value in fields.items()})
+
+
+def _misc(key: str, fields: Mapping[str, str]) -> str:
+    """An entry of the one type that every style knows; biblatex's `software` is a warning in BibTeX."""
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
+    return f"@misc{{{key},\n{lines}\n}}"
+
+
+def _text(value: str) -> str:
+    """As LaTeX takes it; BibTeX counts braces, also those behind a backslash."""
+    return "".join(_BRACES.get(c) or for_latex(c) for c in value)
+
+
+_BRACES = {"{": r"\textbraceleft{}", "}": r"\textbraceright{}"}

@@ -10,6 +10,7 @@ from clika_client.report.conclusions import conclusions
 from clika_client.report.documents.tables import BEST, SHOWN, Entry, Printed, printed
 from clika_client.report.methods import methods
 from clika_client.report.notes import notes, reading_notes
+from clika_client.report.signs import MARKDOWN
 from clika_client.report.table_layout import tables
 from clika_client.scoring.records import Scores
 
@@ -36,9 +37,9 @@ def markdown(scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None
     for table in tables(scores):
         title = table.set if table.split is None else f"{table.set} · {table.split}"
         parts += [f"## {for_markdown(title)}", *map(for_markdown, conclusions(table, scores))]
-        for part in printed(table, scores, show, transpose):
+        for part in printed(table, scores, show, transpose, signs=True):
             parts += [f"**{for_markdown(part.caption)}**", _markdown_table(part)]
-        parts.append("\n".join(f"- {for_markdown(note)}" for note in notes(table, scores)))
+        parts.append("\n".join(f"- {for_markdown(note)}" for note in notes(table, scores, MARKDOWN)))
     extra = [*reading_notes(scores), *scores.notes]
     if extra:
         parts.append("\n".join(f"- {for_markdown(note)}" for note in extra))
@@ -126,11 +127,12 @@ def _figure(entry: Entry, bold: str, grey: str, ends: str = " [{}, {}]") -> str:
         return "–"
     value = _number(entry.value)
     said = bold.format(value) if entry.best else grey.format(value) if entry.grey else value
+    said += for_markdown(entry.sign)  # only Markdown has any
     return said + (ends.format(_number(entry.low), _number(entry.high)) if entry.low == entry.low else "")
 
 
 def _number(value: float) -> str:
-    text = f"{value:.2f}"
+    text = f"{value:z.2f}"
     return (text if abs(float(text)) >= 1 else text.replace("0.", ".", 1)).replace("-", "−")
 
 

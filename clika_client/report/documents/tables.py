@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clika_client.common.errors import UserError
+from clika_client.report.signs import ANCHOR, sign_of
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.report.terminal import FIGURES
 from clika_client.scoring.metrics.catalogue import TITLES
@@ -31,6 +32,8 @@ class Entry:
     best: bool = False
     grey: bool = False
     """It measures a habit, or belongs to a row that is not ranked."""
+    sign: str = ""
+    """What its notes explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,25 @@ class Printed:
     lines: tuple[tuple[str, tuple[Entry, ...]], ...]
 
 
-BEST = "Bold: best of its column or line, its 95 % interval clear of all others. Italics: a habit, or a row not ranked."
+BEST = (
+    "Bold: best of its column or line, its 95 % interval clear of all others. Italics: a habit, or a row not ranked. "
+    "A dash: not defined, or not asked."
+)
 
 
 def printed(
-    table: ScoreTable, scores: Scores, show: Sequence[str] = SHOWN, transpose: bool | None = None
+    table: ScoreTable,
+    scores: Scores,
+    show: Sequence[str] = SHOWN,
+    transpose: bool | None = None,
+    signs: bool = False,
 ) -> list[Printed]:
     """The summary of a table of scores, then its languages for each figure to show.
 
     `transpose` puts languages on lines and models in columns; None does so where that makes
-    fewer columns. Raises UserError for an unknown figure.
+    fewer columns. `signs` puts those of the notes into the tables: for a document that has notes.
+
+    Raises UserError for an unknown figure.
     """
     for field in show:
         if field not in FIGURES:
@@ -60,7 +72,9 @@ def printed(
     name = table.set if table.split is None else f"{table.set}, {table.split}"
     about = f"{name}: {table.items} items, {len(table.languages)} languages, anchor {scores.anchor}"
     summary = _summary(table, f"{about}; others: mean over the other languages.")
-    by_language = [_languages(table, field, f"{name}: {TITLES.get(field, field)} by language.") for field in show]
+    by_language = [
+        _languages(table, field, f"{name}: {TITLES.get(field, field)} by language.", signs) for field in show
+    ]
     made = [part for part in (summary, *by_language) if any(e.value == e.value for _, line in part.lines for e in line)]
     return [_turned(part) if turned and part is not summary else part for part in made]
 
@@ -76,18 +90,21 @@ def _of_row(row: TableRow, field: str) -> Entry:
     return Entry(value, low, high, grey=not row.ranked)
 
 
-def _languages(table: ScoreTable, field: str, caption: str) -> Printed:
-    columns = [_best([_of_cell(row, tag, field) for row in table.rows]) for tag in table.languages]
+def _languages(table: ScoreTable, field: str, caption: str, signs: bool) -> Printed:
+    columns = [_best([_of_cell(row, tag, field, signs) for row in table.rows]) for tag in table.languages]
+    anchor = table.rows[0].summary.anchor if signs else None
+    heads = [tag + (ANCHOR if tag == anchor else "") for tag in table.languages]
     lines = zip((row.label for row in table.rows), zip(*columns, strict=True), strict=True)
-    return Printed(caption, ("model", *table.languages), tuple(lines))
+    return Printed(caption, ("model", *heads), tuple(lines))
 
 
-def _of_cell(row: TableRow, tag: str, field: str) -> Entry:
+def _of_cell(row: TableRow, tag: str, field: str, signs: bool) -> Entry:
     cell = row.cells.get(tag)
     if cell is None:
         return Entry()
     value, low, high = cell.figure(field)
-    return Entry(value, low, high, grey=bool(cell.flags) or not row.ranked)
+    grey = bool(cell.flags) or not row.ranked
+    return Entry(value, low, high, grey=grey, sign=sign_of(row, tag, field) if signs else "")
 
 
 def _best(column: Sequence[Entry]) -> list[Entry]:
@@ -98,7 +115,7 @@ def _best(column: Sequence[Entry]) -> list[Entry]:
     best = max(known, key=lambda e: e.value)
     reach = max((e.high if e.high == e.high else e.value) for e in known if e is not best)
     clear = (best.low if best.low == best.low else best.value) > reach
-    return [Entry(e.value, e.low, e.high, clear and e is best, e.grey) for e in column]
+    return [replace(e, best=clear and e is best) for e in column]
 
 
 def _turned(table: Printed) -> Printed:

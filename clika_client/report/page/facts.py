@@ -13,6 +13,7 @@ from clika_client.common.safe_text import shown
 from clika_client.report.colours import STEPS
 from clika_client.report.conclusions import conclusions
 from clika_client.report.notes import notes
+from clika_client.report.signs import PAGE
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.compare import compare
@@ -94,7 +95,7 @@ def table_facts(table: ScoreTable, scores: Scores, loaded: LoadedAnswers, option
         languages=tuple(languages),
         comparison=comparisons[0] if comparisons else None,
         against_first=comparisons,
-        notes=tuple(map(shown, notes(table, scores))),
+        notes=tuple(map(shown, notes(table, scores, PAGE))),
         worst_pairs={row.label: _worst_pairs(row) for row in table.rows},
     )
 
@@ -198,7 +199,7 @@ def spell(value: float, places: int = 2) -> str:
     """A figure without its leading zero; a dash where undefined."""
     if value is None or math.isnan(value):
         return "–"
-    text = f"{value:.{places}f}"
+    text = f"{value:z.{places}f}"
     text = text if abs(float(text)) >= 1 else text.replace("0.", ".", 1)
     return text.replace("-", "\N{MINUS SIGN}")
 
@@ -218,5 +219,5 @@ def points(estimate: Any) -> str:
     """A difference in points with its interval."""
     if not estimate.defined:
         return "–"
-    ends = "" if estimate.low != estimate.low else f" [{100 * estimate.low:+.1f}, {100 * estimate.high:+.1f}]"
-    return f"{100 * estimate.diff:+.1f}{ends}".replace("-", "\N{MINUS SIGN}")
+    ends = "" if estimate.low != estimate.low else f" [{100 * estimate.low:+z.1f}, {100 * estimate.high:+z.1f}]"
+    return f"{100 * estimate.diff:+z.1f}{ends}".replace("-", "\N{MINUS SIGN}")
