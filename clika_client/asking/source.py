@@ -40,10 +40,11 @@ class QuestionSource:
 
     async def next(self) -> Question | None:
         """The next question, None when there is none left or asking was stopped."""
-        async with self._turn:
-            while not self.stopped and not self._ready and await self._fill():
-                pass
-            return None if self.stopped or not self._ready else self._ready.popleft()
+        if not self._ready:
+            async with self._turn:
+                while not self.stopped and not self._ready and await self._fill():
+                    pass
+        return None if self.stopped or not self._ready else self._ready.popleft()
 
     async def close(self) -> None:
         """Leave what was claimed and not given out to other processes."""

@@ -6,143 +6,38 @@ not grow with the replies. DuckDB reads shards, as it took less CPU and memory t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.answers.cells import PROBABILITIES, REASONS, CellAnswers, reading_for
+from clika_client.answers.cells import REASONS, reading_for
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.answers.open.judged import judge_of
-from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, Floats
+from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, OTHER
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerGrid, RowKey
+from clika_client.scoring.answer_grid import RowKey
 from clika_client.scoring.chosen import Wanted, chosen_cells, display_names, row_key
-from clika_client.scoring.gathered import block_from
 from clika_client.scoring.load import LoadedAnswers
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.put_aside import Pages
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
 from clika_client.scoring.set_versions import chosen_versions, distinct_names, version_notes, versions_of
-from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text, unpacked
+from clika_client.scoring.shard_answers import Gathered, ReadCell
+from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text
 from clika_client.sets.packed import set_digest
 from clika_client.sets.probes import MEASURES, ProbeSet
-from clika_client.store.schema import CellKey, SetInfo
+from clika_client.store.schema import SetInfo
 from clika_providers.install import install_hint
 
 _AT_ONCE = 200_000
 """Rows in memory at a time."""
 _SHARED = ("model", "set", "set_version", "language", "prompt", "ask", "reading", "source", "settings", "rotation",
            "repeat")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """One cell in one reading, wherever its replies lie."""
-
-    key: CellKey
-    reading: str
-
-
-class _Gathered:
-    """The answers of all cells in flat arrays, and where each cell begins; a reply met first is the one that counts.
-
-    The cells of a row lie together, so that the row's block can take their place.
-    """
-
-    def __init__(self, rows: Iterable[Sequence[_Cell]], sets: Mapping[int, ProbeSet], pages: Pages) -> None:
-        self._starts: dict[_Cell, slice] = {}
-        total = several = 0
-        for row in rows:
-            items, languages = sets[row[0].key.set_id].n, len({cell.key.language for cell in row})
-            several += 3 * languages * items if len(row) > languages else 0
-            for cell in row:
-                self._starts[cell] = slice(total, total := total + items)
-        self._choices = pages.array((total,), np.int8, MISSING)
-        self._reasons, self._asked = pages.array((total,), np.uint8), pages.array((total,), np.bool_)
-        options = max((sets[c.key.set_id].k for c in self._starts if c.reading == PROBABILITIES), default=0)
-        self._scores = pages.array((total, options), np.float64, np.nan) if options else None
-        self._room = pages.array((several,), np.int8)
-        """For what rows that were asked several times have beside their answers; handed out from its beginning."""
-        self._pages = pages
-
-    @property
-    def scores_wanted(self) -> bool:
-        """Whether a cell is read by its probabilities."""
-        return self._scores is not None
-
-    def start(self, cell: _Cell) -> int:
-        """Where a cell begins; -1 for one that is not wanted."""
-        found = self._starts.get(cell)
-        return -1 if found is None else found.start
-
-    def ask(self, cell: _Cell, asked: bytes) -> None:
-        """Note what one shard says was asked."""
-        here = self._starts[cell]
-        self._asked[here] |= unpacked(asked, here.stop - here.start)
-
-    def put(self, at: npt.NDArray[np.int64], choices: npt.NDArray[Any], reasons: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Keep answers at flat places; returns which of them were new."""
-        new = self._choices[at] == MISSING
-        self._choices[at[new]], self._reasons[at[new]] = choices[new], reasons[new]
-        return np.asarray(new)
-
-    def put_scores(self, at: npt.NDArray[np.int64], scores: Floats) -> None:
-        """Keep figures per option of as many options as `scores` is wide."""
-        assert self._scores is not None
-        self._scores[at, : scores.shape[1]] = scores
-
-    def block(self, key: RowKey, cells: Sequence[_Cell], probe_set: ProbeSet) -> AnswerGrid:
-        """One row's answers. They are written over what was gathered of its cells, which are done with."""
-        block = block_from(self, key, cells, probe_set)
-        start = min(self._starts[cell].start for cell in cells)
-        here, shape = slice(start, start + block.answers.size), block.answers.shape
-        answers, reasons, asked = (a[here].reshape(shape) for a in (self._choices, self._reasons, self._asked))
-        answers[:], reasons[:], asked[:] = block.answers, block.reasons, block.asked
-        scores = None
-        if block.scores is not None and self._scores is not None:
-            scores = self._scores[here].reshape(*shape, -1)[..., : block.scores.shape[-1]]
-            scores[:] = block.scores
-        shown, again = block.shown, block.again
-        if again is not None:
-            again = (self._moved(again[0]), self._moved(again[1]))
-            shown = None if shown is None else self._moved(shown)
-        elif shown is not None:  # options were not shown, so that nothing stood anywhere
-            shown = np.broadcast_to(np.int8(MISSING), shape)
-        self._pages.release()
-        return replace(block, answers=answers, reasons=reasons, asked=asked, scores=scores, shown=shown, again=again)
-
-    def _moved(self, array: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        found, self._room = self._room[: array.size].reshape(array.shape), self._room[array.size :]
-        found[:] = array
-        return found
-
-    # ---- as load.AnswerSource
-
-    def answers(self, cell: _Cell, reading: str, probe_set: ProbeSet) -> CellAnswers:
-        """See load.AnswerSource."""
-        here = self._starts[_Cell(cell.key, reading)]
-        return CellAnswers(self._choices[here], self._reasons[here])
-
-    def asked(self, cell: _Cell) -> npt.NDArray[np.int64]:
-        """See load.AnswerSource."""
-        here = self._starts[cell]
-        return np.flatnonzero(self._asked[here] | (self._choices[here] != MISSING))
-
-    def scores(self, cell: _Cell, probe_set: ProbeSet, reading: str) -> Floats:
-        """See load.AnswerSource."""
-        assert self._scores is not None
-        return self._scores[self._starts[cell], : probe_set.k]
-
-    def matches(
-        self, key: RowKey, cells: Sequence[_Cell], probe_set: ProbeSet, languages: Sequence[str]
-    ) -> Floats | None:
-        """See load.AnswerSource: sets that are measured so are refused."""
-        return None
 
 
 def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: Options | None = None) -> Scores:
@@ -158,7 +53,7 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     footers = {path: _footer(path, known) for path in paths}
     sets, infos, ids = _sets(footers)
     cells = {
-        path: [_Cell(replace(c.key, set_id=ids[path][c.key.set_id]), c.reading) for c in footer.cells]
+        path: [ReadCell(replace(c.key, set_id=ids[path][c.key.set_id]), c.reading) for c in footer.cells]
         for path, footer in footers.items()
     }
     everything = list(dict.fromkeys(cell for of_path in cells.values() for cell in of_path))
@@ -170,11 +65,11 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
         held = ", ".join(sorted({cell.reading for cell in everything})) or "none"
         raise UserError(f"the shards hold no answers read as {', '.join(wanted.readings)}; they hold readings: {held}")
     _refuse(chosen, sets)
-    grouped: dict[RowKey, list[_Cell]] = {}
+    grouped: dict[RowKey, list[ReadCell]] = {}
     for cell in chosen:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
     pages = Pages()
-    gathered = _Gathered(grouped.values(), sets, pages)
+    gathered = Gathered(grouped.values(), sets, pages)
     for path, footer in footers.items():
         _read(path, footer, cells[path], gathered)
         pages.release()
@@ -226,11 +121,11 @@ def _sets(footers: Mapping[Path, Footer]) -> tuple[dict[int, ProbeSet], list[Set
     return sets, infos, {path: [number[d] for d in of_path] for path, of_path in digests.items()}
 
 
-def _read_so(cell: _Cell, wanted: Wanted) -> bool:
+def _read_so(cell: ReadCell, wanted: Wanted) -> bool:
     return cell.reading in {reading_for(cell.key.ask, name) for name in wanted.readings}
 
 
-def _refuse(cells: Sequence[_Cell], sets: Mapping[int, ProbeSet]) -> None:
+def _refuse(cells: Sequence[ReadCell], sets: Mapping[int, ProbeSet]) -> None:
     """Raise UserError for readings that need more of a reply than a shard's columns hold."""
     for cell in cells:
         measured = sets[cell.key.set_id].meta.get(MEASURES) == "mkqa"
@@ -254,7 +149,7 @@ def _stamps(footers: Mapping[Path, Footer]) -> dict[str, str]:
     return found
 
 
-def _read(path: Path, footer: Footer, cells: Sequence[_Cell], gathered: _Gathered) -> None:
+def _read(path: Path, footer: Footer, cells: Sequence[ReadCell], gathered: Gathered) -> None:
     """One pass over one shard."""
     for cell, held in zip(cells, footer.cells, strict=True):
         if gathered.start(cell) >= 0:
@@ -282,7 +177,7 @@ def _row_count(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def _keep_scores(gathered: _Gathered, at: npt.NDArray[Any], new: npt.NDArray[Any], column: Any) -> None:
+def _keep_scores(gathered: Gathered, at: npt.NDArray[Any], new: npt.NDArray[Any], column: Any) -> None:
     """The lists of a batch's new rows, those of one length at a time."""
     lists = column.take(new)
     lengths = lists.value_lengths().fill_null(0).to_numpy()
