@@ -17,6 +17,7 @@ from clika import clika, write_probes
 
 from clika_cache import CacheError, Database, StoredReply, archive, prompt_text
 from clika_cache import completions as rows
+from clika_cache.sorted_rows import SortedRows
 from clika_client.sets.packed import line_of
 from clika_client.store.merge import merge
 from clika_client.store.store import Store
@@ -108,6 +109,20 @@ def test_what_is_exported_comes_back_whole(tmp_path: Path) -> None:
     done = imported(tmp_path / "b.db", lines)
     assert (done.new, done.read, done.damage) == (2500, 2500, None)
     assert exported(tmp_path / "b.db") == lines
+    assert imported(tmp_path / "b.db", lines).new == 0
+
+
+def test_replies_that_another_process_brought_in_meanwhile_are_not_counted_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines, store = exported(filled(tmp_path / "a.db", 100)), SortedRows.store
+
+    def later(rows: SortedRows) -> int:
+        monkeypatch.setattr(SortedRows, "store", store)
+        assert imported(tmp_path / "b.db", lines).new == 100
+        return store(rows)
+
+    monkeypatch.setattr(SortedRows, "store", later)
     assert imported(tmp_path / "b.db", lines).new == 0
 
 

@@ -77,6 +77,21 @@ def test_choice_likelihoods_of_lm_eval_become_answers_read_by_probability(tmp_pa
     assert not math.isnan(record.rankc)
 
 
+def test_questions_with_one_choice_are_left_out_and_named_and_the_others_are_scored(
+    tmp_path: Path, store: Store
+) -> None:
+    folder = lm_eval_folder(tmp_path)
+    for language in QUESTIONS:
+        row = lm_eval_sample(language, 0, [-0.1])
+        row["doc"]["choices"] = row["doc"]["choices"][:1]
+        row["arguments"] = {"gen_args_0": row["arguments"]["gen_args_0"]}
+        write_lines(folder / "vendor__model" / f"samples_alone_{language}_2026-01-02T03-04-05.678.jsonl", [row])
+    report = import_path(store, folder)
+    assert report.sets == {"caps"}
+    assert any("one choice" in reason for reason in report.skipped_rows)
+    assert {r.accuracy for r in score_store(store, bootstrap=0).records} == {0.5, 1.0}
+
+
 def test_the_model_s_name_is_taken_from_the_results_beside_the_samples(tmp_path: Path, store: Store) -> None:
     folder = lm_eval_folder(tmp_path)
     results = folder / "vendor__model" / "results_2026-01-02T03-04-05.678.json"

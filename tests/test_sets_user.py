@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,9 @@ def test_a_gold_that_is_wrong_or_can_be_read_in_two_ways_is_refused(
         ([{**CITY, "choices": 3}], 1, "must be a list"),
         ([{**CITY, "tags": ["a"]}], 1, "'tags' must be an object"),
         ([{**CITY, "tags": {"a": ["b"]}}], 1, "'tags' must hold texts"),
+        ([{**CITY, "item_tags": 5}], 1, "'item_tags' must be a list of texts"),
+        ([{**CITY, "item_tags": "region"}], 1, "must be a list of texts"),
+        ([{**CITY, "item_tags": [["region"]]}], 1, "'item_tags' must be a list of texts"),
         ([{k: v for k, v in CITY.items() if k != "gold"}], 1, "--map gold=COLUMN"),
     ],
 )
@@ -120,6 +124,25 @@ def test_mistakes_are_named_with_file_line_and_cure(
         read_user_set(file)
     assert f"s.jsonl, line {line}:" in str(error.value)
     assert says in str(error.value)
+
+
+ODD = [5, True, -1.5, "x", "", "\ud800", [], [1], ["a"], [None], [[1]], {}, {"a": 1}, {"a": {"b": []}}, None, 1e400]
+WHOLE = {**CITY, "tags": {"t": "u"}, "fields": {"f": "g"}, "cluster": "c", "item_tags": ["t"], "reserved": False}
+OPEN = {**{k: v for k, v in WHOLE.items() if k not in ("choices", "gold")}, "answers": ["a"], "answer_kind": "name"}
+
+
+@pytest.mark.parametrize("whole", [WHOLE, OPEN], ids=["choices", "open"])
+def test_a_part_of_any_type_is_taken_or_refused_in_a_sentence(tmp_path: Path, whole: Mapping[str, Any]) -> None:
+    file, refusals, tried = tmp_path / "s.jsonl", [], 0
+    for part, odd in itertools.product(whole, ODD):
+        tried += 1
+        file.write_text(json.dumps({**whole, part: odd}) + "\n")
+        try:
+            read_user_set(file)
+        except UserError as error:
+            refusals.append(str(error))
+    assert 0 < len(refusals) < tried
+    assert all("s.jsonl" in said for said in refusals)
 
 
 def test_items_missing_in_one_language_are_counted_and_named(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from clika_client.sets.user_cells import (
     is_open,
     kind_of,
     language_of,
+    names_of,
     place_of_gold,
     reserved_of,
     text_of,
@@ -124,7 +125,7 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoke
     if found is not None:
         tags[AMBIGUOUS] = found
     cluster = part_of(raw, "cluster", mapped)
-    of_item = part_of(raw, "item_tags", mapped)
+    of_item = names_of(part_of(raw, "item_tags", mapped), "item_tags")
     probe = Probe(
         pool.text(text_of(part_of(raw, "item_id", mapped), "item_id")),
         language_of(raw, mapped, spoken),
@@ -137,4 +138,4 @@ def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoke
     if cluster is not None and not isinstance(cluster, str):
         raise Bad(f"`cluster` must be a text, got {cluster!r}")
     reserved = reserved_of(part_of(raw, "reserved", mapped), tags)
-    return FoundRow(place, probe, cluster, None if of_item is None else tuple(map(str, of_item)), counted, reserved)
+    return FoundRow(place, probe, cluster, of_item, counted, reserved)

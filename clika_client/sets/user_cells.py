@@ -249,6 +249,17 @@ def texts_of(value: object, part: str) -> dict[str, str]:
     return {_sound(key, part): _sound(entry, part) for key, entry in given.items()}
 
 
+def names_of(value: object, part: str) -> tuple[str, ...] | None:
+    """A JSON list of texts; None where there is none."""
+    if isinstance(value, str):
+        value = from_json_text(value) if value.strip() else None
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise Bad(f'{part!r} must be a list of texts such as ["region"], got {value!r}')
+    return tuple(_sound(name, part) for name in value)
+
+
 def _scalar(value: object, part: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
