@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clika_client.sets.probes import Item, Probe, ProbeSet
     from clika_client.store.store import Store
     from clika_providers import (
+        BaseProvider,
         Completion,
         Message,
         MockProvider,
@@ -46,6 +47,7 @@ _HOME = {
     "Accepted": "clika_client.answers.open.answer",
     "Answer": "clika_client.answers.rules.result",
     "Asking": "clika_client.asking.plan",
+    "BaseProvider": "clika_providers",
     "CacheError": "clika_cache",
     "ClikaError": "clika_client.common.errors",
     "ClusterOptions": "clika_providers.cluster.settings",
@@ -98,6 +100,7 @@ __all__ = [
     "Accepted",
     "Answer",
     "Asking",
+    "BaseProvider",
     "CacheError",
     "ClikaError",
     "ClusterOptions",

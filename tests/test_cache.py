@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from clika_cache import CachedProvider, CacheError, Database, KeyMaker, StoredReply, Writer, canonical, prompt_text
 from clika_cache import completions as rows
-from clika_providers import Completion, Json, Message, Request, RetryableError, Usage
+from clika_providers import BaseProvider, Completion, Json, Message, Request, RetryableError, Usage
 
 
-class Scripted:
+class Scripted(BaseProvider):
     """A provider whose answers cost nothing: counts calls, answers with the last message's text."""
 
     def __init__(self, model: str = "m", answers: list[Completion | Exception] | None = None) -> None:
@@ -48,9 +48,6 @@ class Scripted:
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    async def aclose(self) -> None:
-        return None
 
 
 def asking(text: str = "hello", **fields: Any) -> Request:

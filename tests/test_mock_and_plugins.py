@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clika import clika, records, write_probes
 from servers.asking import question
+from servers.loopback import Answer, Loopback, Seen
 
+import clika_client
 from clika_providers import Completion, ItemError, MockProvider, Provider, RetryableError, RunError, connect
 from clika_providers.options import ProviderOptions
 from clika_providers.prices import find_price
@@ -124,15 +128,20 @@ def test_the_command_line_runs_a_scripted_model(tmp_path: Path) -> None:
 
 
 HOUSE = """
-from clika_providers import Completion
+from clika_providers import BaseProvider, Completion
 
-class House:
+class House(BaseProvider):
     concurrency = 2
     def __init__(self, model, options):
         self.spec, self.identity = f"house/{model}", {"provider": "house", "model": model}
     async def complete(self, request):
         return Completion(request.labels[1])
-    async def aclose(self):
+
+class Bare:
+    spec, identity, concurrency = "bare/m", {}, 1
+    def __init__(self, model, options):
+        pass
+    async def complete(self, request):
         pass
 
 def half(model, options):
@@ -153,6 +162,7 @@ def other_distribution(tmp_path: Path) -> dict[str, str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: clika-house\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[clika.providers]\nhouse = clika_house:House\nhalf = clika_house:half\nbroken = clika_house:broken\n"
+        "bare = clika_house:Bare\n"
         "openai = clika_house:House\n"
     )
     return {"PYTHONPATH": f"{site}{os.pathsep}{os.environ['PYTHONPATH']}"}
@@ -165,6 +175,7 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
 
     refusals = {
         "half/m": "object lacks spec, identity",
+        "bare/m": "Bare does not inherit clika_providers.BaseProvider",
         "broken/m": "'broken' of clika-house failed: KeyError",
         "hause/m": "did you mean house/m",
     }
@@ -190,6 +201,30 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
         assert code == 2
         assert why in " ".join(said.split())
     assert [row["note"] for row in json.loads(listed)["providers"] if row["name"] == "house"] == ["from clika-house"]
+
+
+def test_the_class_of_the_docs_asks_a_server_with_a_format_of_its_own(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "providers.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (code,) = [block for block in blocks if "class House" in block]
+    module: dict[str, Any] = {}
+    exec(code, module)
+
+    def behave(seen: Seen) -> Answer:
+        if seen.number == 1:
+            return Answer(429, {"error": {"message": "too much"}}, {"retry-after": "0"})
+        assert seen.path == "/ask"
+        assert seen.json().keys() == {"question", "at_most"}
+        return Answer(body={"answer": "B"})
+
+    probes = write_probes(tmp_path / "mine.jsonl", 4)
+    with Loopback(behave) as server:
+        house = module["House"]("big", ProviderOptions(base_url=server.url.removesuffix("/v1")))
+        found = clika_client.run(probes, house, db=tmp_path / "c.db").scores
+        asked = len(server.seen)
+    assert {record.accuracy for record in found.records} == {0.25}
+    assert {record.model for record in found.records} == {"house/big"}
+    assert asked == 1 + 4 * len(found.records)
 
 
 def test_a_built_in_name_cannot_be_taken(other_distribution: dict[str, str]) -> None:

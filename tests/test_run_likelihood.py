@@ -27,7 +27,7 @@ from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.shots import chosen
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import Item, Probe, build
-from clika_providers import Completion, ProviderOptions, Request
+from clika_providers import BaseProvider, Completion, ProviderOptions, Request
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.runner import ModelSession
 
@@ -176,7 +176,7 @@ def test_several_orders_count_by_the_mean_probability_of_each_option() -> None:
 def test_letters_are_advised_where_they_are_likely_and_follow_the_right_option(
     mass: float, follows: bool, advice: str
 ) -> None:
-    class Scripted:
+    class Scripted(BaseProvider):
         """Puts `mass` on the labels, most of it on the one before the right sum, or on the first."""
 
         spec, identity, concurrency = "scripted/model", {"provider": "scripted", "model": "model"}, 1
@@ -187,8 +187,6 @@ def test_letters_are_advised_where_they_are_likely_and_follow_the_right_option(
             chosen = right if follows else "A"
             shares = [0.7 * mass if label == chosen else 0.1 * mass for label in request.labels]
             return Completion(chosen, "stop", tuple(math.log(share) for share in shares))
-
-        async def aclose(self) -> None: ...
 
     found = asyncio.run(probe_letters(Scripted(), languages=["en", "he"]))
     assert found.label_mass == pytest.approx(mass)

@@ -24,13 +24,13 @@ from clika_client.cli.progress import RunProgress
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
 from clika_client.store.store import Store
-from clika_providers import Completion, ItemError, Json, Message, Request, RetryableError, RunError, Usage
+from clika_providers import BaseProvider, Completion, ItemError, Json, Message, Request, RetryableError, RunError, Usage
 
 Reply = Callable[[int], Completion | Exception]
 ITEMS = 20
 
 
-class Scripted:
+class Scripted(BaseProvider):
     """Answers request number i (from 0) as told, after a moment; remembers how many were in flight at once."""
 
     spec = "scripted/m"
@@ -51,9 +51,6 @@ class Scripted:
         if isinstance(found, Exception):
             raise found
         return found
-
-    async def aclose(self) -> None:
-        return None
 
 
 def said(text: str = "A", tokens: int | None = 10, finish: str = "stop") -> Completion:

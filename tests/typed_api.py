@@ -11,8 +11,8 @@ from clika_client import Asking, Comparison, ImportReport, MockProvider, Options
 from clika_providers import Json
 
 
-class House:
-    """A provider of a user's own needs no base class."""
+class House(clika.BaseProvider):
+    """A provider of a user's own adds four members to the base class."""
 
     spec = "house/m"
     concurrency = 1
@@ -23,9 +23,6 @@ class House:
 
     async def complete(self, request: clika.Request) -> clika.Completion:
         return clika.Completion("A")
-
-    async def aclose(self) -> None:
-        return None
 
 
 async def functions(probes: clika.ProbeSet) -> None:

@@ -61,24 +61,26 @@ class CachedProvider:
     @property
     def runs_here(self) -> bool:
         """Whether the model computes in this process, so that models take turns."""
-        return bool(getattr(self.provider, "runs_here", False))
+        return self.provider.runs_here
 
     @property
     def usual_ask(self) -> AskMode:
         """How the model is asked unless told otherwise."""
-        usual: AskMode = getattr(self.provider, "usual_ask", "text")
-        return usual
+        return self.provider.usual_ask
 
     @property
-    def likelihood_form(self) -> Callable[[], Awaitable[str]] | None:
-        """Finds out how a server tells the likelihood of options; None where the model is not behind one."""
-        ask: Callable[[], Awaitable[str]] | None = getattr(self.provider, "likelihood_form", None)
-        return ask
+    def tells_likelihood(self) -> bool:
+        """Whether the model may tell how likely a text is that it did not write."""
+        return self.provider.tells_likelihood
+
+    async def likelihood_form(self) -> str:
+        """In which form the likelihood of options is told; raises RunError where it is not."""
+        return await self.provider.likelihood_form()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how this model was asked."""
-        return tuple(getattr(self.provider, "notes", ()))
+        return tuple(self.provider.notes)
 
     def last_served(self) -> str | None:
         """What the latest stored reply says which model it came from."""
@@ -91,15 +93,11 @@ class CachedProvider:
 
     async def prepare(self) -> None:
         """Find out what only the model's servers can tell, before anything is asked; raises RunError."""
-        check: Callable[[], Awaitable[None]] | None = getattr(self.provider, "prepare", None)
-        if check is not None:
-            await check()
+        await self.provider.prepare()
 
     async def release(self) -> None:
         """Give the memory of a model in this process back until it is asked again."""
-        give_back: Callable[[], Awaitable[None]] | None = getattr(self.provider, "release", None)
-        if give_back is not None:
-            await give_back()
+        await self.provider.release()
 
     async def aclose(self) -> None:
         """Close the wrapped provider; the writer belongs to the caller."""
@@ -107,9 +105,7 @@ class CachedProvider:
 
     def drain(self) -> None:
         """Start no more calls, where the wrapped provider can tell those that wait from those under way."""
-        stop: Callable[[], None] | None = getattr(self.provider, "drain", None)
-        if stop is not None:
-            stop()
+        self.provider.drain()
 
     def cost(self, reply: Completion | ProviderError) -> float | None:
         """US dollars that a completion, or a reply of no use, cost; None when no price or no count is known."""
@@ -117,8 +113,7 @@ class CachedProvider:
 
     def most_output(self, request: Request) -> int:
         """Tokens a reply can be billed for at most; a provider may send a higher cap than it was asked for."""
-        raised: Callable[[Request], int] | None = getattr(self.provider, "most_output", None)
-        return request.max_tokens if raised is None else raised(request)
+        return self.provider.most_output(request)
 
     def key(self, request: Request) -> bytes:
         """The content key of a request to this model."""

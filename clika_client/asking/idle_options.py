@@ -23,7 +23,7 @@ def runs_in_process(spec: str) -> bool:
 def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_likelihood: bool = False) -> None:
     """Raise UserError for an option that would be accepted and do nothing.
 
-    `tells_likelihood`: the model is behind a server that may say how likely a given text is.
+    `tells_likelihood`: the model may say how likely a given text is.
     """
     local, probabilities = runs_in_process(spec), asking.mode in ("logprobs", "likelihood")
     given = _given(asking, options)

@@ -169,10 +169,9 @@ class PreparedRun:
         for plan in self.plans:
             if plan.missing:
                 await plan.provider.prepare()
-            find = plan.provider.likelihood_form
-            if plan.asking.mode == "likelihood" and plan.missing and find is not None:
+            if plan.asking.mode == "likelihood" and plan.missing and plan.provider.tells_likelihood:
                 with suppress(RetryableError):
-                    await find()
+                    await plan.provider.likelihood_form()
 
     def _connected(self, model: str | Provider) -> Provider:
         provider = self._found(model) if isinstance(model, str) else model
@@ -200,8 +199,7 @@ class PreparedRun:
             asking = replace(asking, ask=self._decide(cached))
             if asking.mode != "text":
                 asking = replace(asking, max_tokens=Asking().max_tokens)  # a cap is for the models that write
-        tells = cached.likelihood_form is not None
-        refuse_idle(provider.spec, asking, self.config.options, tells_likelihood=tells)
+        refuse_idle(provider.spec, asking, self.config.options, tells_likelihood=provider.tells_likelihood)
         plan = make_plan(cached, self._selections, self.config.style, asking)
         price = price_of(plan, self.config.prices)
         if price is not None:

@@ -64,7 +64,7 @@ def run_config(model: Provider, sets: Sequence[QuestionSet], form: Form, **more:
     if form == "text":
         return RunConfig(probe_sets, (model,), ALONE, Asking("open", MAX_TOKENS), **more)  # type: ignore[arg-type]
     # A model that is asked for probabilities is taught letters, too: which way suits it better is not the question.
-    ask = "logprobs" if getattr(model, "usual_ask", "text") == "logprobs" else "text"
+    ask = "logprobs" if model.usual_ask == "logprobs" else "text"
     return RunConfig(probe_sets, (model,), get_style("plain"), Asking(ask), **more)  # type: ignore[arg-type]
 
 

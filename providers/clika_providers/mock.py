@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 from clika_providers.errors import ItemError, ProviderError, RetryableError, RunError
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import BaseProvider
 from clika_providers.types import AskMode, Completion, Json, Request, Usage
 
 Said: TypeAlias = str | Completion | Exception
@@ -26,7 +27,7 @@ _FAILURES: Mapping[str, type[ProviderError]] = {"retryable": RetryableError, "it
 _SURE, _NOT = math.log(0.97), math.log(0.01)
 
 
-class MockProvider:
+class MockProvider(BaseProvider):
     """One scripted model. Its calls are kept in `requests`, and `most_in_flight` counts how many were open at once.
 
     `script` is a text that is always said, a sequence said in turn (the last one for ever), or a function of the
@@ -60,9 +61,6 @@ class MockProvider:
         if isinstance(said, Exception):
             raise said
         return said if isinstance(said, Completion) else completion(said, request)
-
-    async def aclose(self) -> None:
-        """Nothing is held."""
 
     def _said(self, number: int, request: Request) -> Said:
         if callable(self._script):

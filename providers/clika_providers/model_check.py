@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clika_providers.errors import ProviderError, RunError
+from clika_providers.hosted.adapter import Adapter
 from clika_providers.hosted.servers import known_servers
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import Provider
 from clika_providers.registry import connect, parse_spec
-from clika_providers.types import Completion, Message, Provider, Request
+from clika_providers.types import Completion, Message, Request
 
 _PROBE = Request(
     (Message("user", "Which word names a colour? Answer with the letter only.\nA. seven\nB. red\nC. quickly"),),
@@ -84,7 +86,7 @@ async def check(spec: str, options: ProviderOptions | None = None) -> CheckRepor
 
 async def _probe(provider: Provider, spec: str) -> CheckReport:
     started = time.monotonic()
-    can = getattr(provider, "capabilities", None)
+    can = provider.capabilities if isinstance(provider, Adapter) else None
     wants_logprobs = can is None or (can.logprobs and not can.thinks(False))
     try:
         completion, logprobs = await _ask(provider, wants_logprobs)
@@ -121,7 +123,7 @@ async def _ask(provider: Provider, wants_logprobs: bool) -> tuple[Completion, bo
             if error.code != "logprobs":
                 raise
         # A provider that gave up on logprobs refuses everything; a fresh one asks for text.
-        again = connect(provider.spec, getattr(provider, "options", None))
+        again = connect(provider.spec, provider.options if isinstance(provider, Adapter) else None)
         try:
             return await again.complete(_PROBE), False
         finally:
@@ -131,18 +133,15 @@ async def _ask(provider: Provider, wants_logprobs: bool) -> tuple[Completion, bo
 
 async def _likelihood(provider: Provider) -> str | None:
     """How the likelihood of options can be had; asks only servers that may tell it."""
-    if getattr(provider, "runs_here", False) and hasattr(provider, "exact"):
-        return "computed here"
-    find = getattr(provider, "likelihood_form", None)
     try:
-        return None if find is None else str(await find())
+        return await provider.likelihood_form()
     except ProviderError:
         return None
 
 
 def _thinking_off(provider: Provider, completion: Completion) -> bool | None:
     """False when the model thought although asked not to, or cannot be asked; None when the table does not know it."""
-    can = getattr(provider, "capabilities", None)
+    can = provider.capabilities if isinstance(provider, Adapter) else None
     if can is not None and can.thinking == "always":
         return False
     return not (completion.thinking or completion.usage.reasoning_tokens)
@@ -157,13 +156,12 @@ async def _shutdown_date(provider: Provider, spec: str) -> str | None:
 
 
 async def _offered(provider: Provider) -> list[ModelInfo]:
-    get = getattr(provider, "get", None)
-    if get is None:
+    if not isinstance(provider, Adapter):
         return []
     found: list[ModelInfo] = []
     after = ""
     while True:
-        page: Any = await get(f"{provider.models_path}{after}")  # type: ignore[attr-defined]
+        page: Any = await provider.get(f"{provider.models_path}{after}")
         rows = page if isinstance(page, list) else page.get("data", [])
         found += [_info(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
         if not (isinstance(page, dict) and page.get("has_more") and page.get("last_id")) or len(found) > 10_000:
@@ -177,4 +175,4 @@ def _info(row: dict[str, Any]) -> ModelInfo:
 
 
 def _notes(provider: Provider) -> tuple[str, ...]:
-    return tuple(getattr(provider, "notes", ()))
+    return tuple(provider.notes)

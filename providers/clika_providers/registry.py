@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from clika_providers.errors import ProviderError, RunError
 from clika_providers.hosted.servers import Server, known_servers
 from clika_providers.options import ProviderOptions
-from clika_providers.types import Provider
+from clika_providers.provider import Provider
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GROUP = "clika.providers"
 """Entry-point group; each entry is a Factory."""
 Factory: TypeAlias = Callable[[str, ProviderOptions], Provider]
+_OWN = ("spec", "identity", "concurrency", "complete")
+"""Members that no provider inherits."""
 
 
 def parse_spec(spec: str) -> tuple[str, str]:
@@ -74,10 +76,9 @@ def as_provider(made: object, who: str) -> Provider:
     """The same object, once it is known to be a Provider; raises RunError naming the members it lacks."""
     if isinstance(made, Provider):
         return made
-    lacks = [name for name in ("spec", "identity", "concurrency", "complete", "aclose") if not hasattr(made, name)]
-    raise RunError(
-        f"{who} is no Provider: {type(made).__name__} lacks {', '.join(lacks)} (see docs/providers.md)", code="setup"
-    )
+    lacks = [name for name in _OWN if not hasattr(made, name)]
+    what = "lacks " + ", ".join(lacks) if lacks else "does not inherit clika_providers.BaseProvider, which has the rest"
+    raise RunError(f"{who} is no Provider: {type(made).__name__} {what} (see docs/providers.md)", code="setup")
 
 
 def _from_plugin(entry: EntryPoint, model: str, options: ProviderOptions) -> Provider:

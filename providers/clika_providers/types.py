@@ -6,9 +6,8 @@ multiple choice is `Request.labels`, the answer labels whose probabilities are w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Role = Literal["system", "user", "assistant"]
@@ -92,42 +91,3 @@ class Completion:
             return False
         said = bool(self.text.strip()) or self.choice_logprobs is not None
         return said or self.finish_reason != "length"
-
-
-@runtime_checkable
-class Provider(Protocol):
-    """One model behind one door. A new vendor is a class with these members.
-
-    It may have six more, each with a default for those that lack it: `runs_here` (the model computes in this process,
-    so models take turns; False), `usual_ask` (what `auto` stands for; "text"), `most_output(request)` (tokens a reply
-    can be billed for; the request's), `notes` (sentences for the user; none), `likelihood_form()` (a coroutine: in
-    which form a server tells the likelihood of options, RunError where it does not; it never does), and `prepare()` (a
-    coroutine: what has to be known of the servers before the first question, RunError where it is not so; nothing).
-    """
-
-    @property
-    def spec(self) -> str:
-        """`provider/model`, the row's name in every report."""
-        ...
-
-    @property
-    def identity(self) -> Mapping[str, Json]:
-        """Everything about the model that can change an answer; part of the cache key.
-
-        Always holds `provider` and `model`; also base URL class, weights digest, library version,
-        chat template, adapters. Never a key, a timeout or a thread count.
-        """
-        ...
-
-    @property
-    def concurrency(self) -> int:
-        """How many requests in flight are useful at most."""
-        ...
-
-    async def complete(self, request: Request) -> Completion:
-        """Answer one request, retrying what is worth retrying; raises ProviderError."""
-        ...
-
-    async def aclose(self) -> None:
-        """Release connections, threads and memory."""
-        ...

@@ -15,6 +15,7 @@ from clika_providers.cluster.flow import RemoteFlow
 from clika_providers.cluster.pool import Pool
 from clika_providers.cluster.worker import Facts
 from clika_providers.hosted.adapter import Adapter, estimated_tokens
+from clika_providers.provider import BaseProvider
 from clika_providers.traffic.retry import Caller, TransportReply
 from clika_providers.types import AskMode, Completion, Json, Request
 
@@ -38,15 +39,17 @@ class Home(Protocol):
         ...
 
 
-class RayModel:
+class RayModel(BaseProvider):
     """A model that each actor holds whole: a GGUF file, or whatever a plug-in brings."""
 
     def __init__(self, spec: str, pool: Pool, facts: Facts, home: Home, *, runs_here: bool) -> None:
         self.spec = spec
-        self.runs_here = runs_here
+        self._pool, self._facts, self._home, self._runs_here = pool, facts, home, runs_here
+
+    @property
+    def runs_here(self) -> bool:
         """Local models take turns, as on one machine: the memory of one is there for the next."""
-        self.notes: list[str] = []
-        self._pool, self._facts, self._home = pool, facts, home
+        return self._runs_here
 
     @property
     def identity(self) -> Mapping[str, Json]:
@@ -76,16 +79,13 @@ class RayModel:
         await self._home.finish(self._pool)
 
 
-class RayHosted:
+class RayHosted(BaseProvider):
     """A hosted model whose exchanges are made by actors on several machines."""
 
     def __init__(self, adapter: Adapter, pool: Pool, flow: RemoteFlow, home: Home) -> None:
         self.adapter, self._pool, self._home = adapter, pool, home
         options = replace(adapter.options, timeout_s=adapter.options.timeout_s + _ON_THE_WAY_S)
         self._caller = Caller(flow.line, adapter.caller.breaker, options)
-        self.drain = self._caller.drain
-        self.most_output = adapter.most_output
-        self.likelihood_form = getattr(adapter, "likelihood_form", None)
         self._heard: list[str] = []
 
     @property
@@ -102,6 +102,23 @@ class RayHosted:
     def concurrency(self) -> int:
         """Requests in flight at most, of all machines together."""
         return self.adapter.concurrency
+
+    @property
+    def tells_likelihood(self) -> bool:
+        """As on one machine."""
+        return self.adapter.tells_likelihood
+
+    async def likelihood_form(self) -> str:
+        """As the server tells the driver."""
+        return await self.adapter.likelihood_form()
+
+    def most_output(self, request: Request) -> int:
+        """As on one machine."""
+        return self.adapter.most_output(request)
+
+    def drain(self) -> None:
+        """Start no more calls; those that are with the server go on."""
+        self._caller.drain()
 
     @property
     def notes(self) -> list[str]:

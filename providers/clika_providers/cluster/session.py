@@ -30,8 +30,8 @@ from clika_providers.hosted.several import connect_several
 from clika_providers.install import install_hint
 from clika_providers.keys import redact
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import Provider
 from clika_providers.registry import connect, parse_spec
-from clika_providers.types import Provider
 
 T = TypeVar("T")
 _REACH_S = 5.0

@@ -16,10 +16,11 @@ from clika_providers.cluster.flow import RemoteFlow
 from clika_providers.errors import ProviderError, RunError
 from clika_providers.hosted.adapter import Adapter
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import Provider
 from clika_providers.registry import connect
 from clika_providers.traffic.http_errors import quoted
 from clika_providers.traffic.retry import TransportReply
-from clika_providers.types import AskMode, Completion, Json, Provider, Request
+from clika_providers.types import AskMode, Completion, Json, Request
 
 What = Literal["complete", "attempt"]
 """A whole answer, or one try of it at a server: retries, pace and money are then the driver's."""
@@ -70,9 +71,8 @@ class Worker:
         if isinstance(provider, Adapter) and flow is not None:
             provider.share(flow.line)
         self._provider, self._timeout_s = provider, options.timeout_s
-        usual: AskMode = getattr(provider, "usual_ask", "text")
         node, address = ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address()
-        return Facts(dict(provider.identity), provider.concurrency, usual, node, address, os.getpid())
+        return Facts(dict(provider.identity), provider.concurrency, provider.usual_ask, node, address, os.getpid())
 
     async def post(self, jobs: Sequence[tuple[int, What, Request]]) -> None:
         """Begin to answer some numbered questions."""
@@ -91,7 +91,7 @@ class Worker:
 
     async def notes(self) -> list[str]:
         """What the user should know about how the model was asked."""
-        return list(getattr(self._provider, "notes", ()))
+        return list(self._provider.notes) if self._provider else []
 
     async def _answer(self, number: int, what: What, request: Request) -> None:
         outcome: Outcome

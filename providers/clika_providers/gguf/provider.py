@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from clika_providers.errors import ProviderError, RunError
 from clika_providers.gguf.files import ModelFile, fingerprint
+from clika_providers.provider import BaseProvider
 from clika_providers.types import AskMode, Completion, Json, Request
 
 if TYPE_CHECKING:
@@ -45,11 +46,8 @@ class _Job:
             self.future.set_result(outcome)
 
 
-class GgufProvider:
+class GgufProvider(BaseProvider):
     """One GGUF model run in this process; loaded by the first request, not before."""
-
-    runs_here = True
-    usual_ask: AskMode = "logprobs"
 
     def __init__(self, name: str, model: ModelFile, settings: Settings, identity: Mapping[str, Json]) -> None:
         self._name = name
@@ -63,6 +61,25 @@ class GgufProvider:
         self._release = False
         self._thread: threading.Thread | None = None
         self._session: ModelSession | None = None
+
+    @property
+    def runs_here(self) -> bool:
+        """It computes in this process."""
+        return True
+
+    @property
+    def usual_ask(self) -> AskMode:
+        """The probabilities of the labels are to be had."""
+        return "logprobs"
+
+    @property
+    def tells_likelihood(self) -> bool:
+        """It evaluates any text."""
+        return True
+
+    async def likelihood_form(self) -> str:
+        """No server has to be asked."""
+        return "computed here"
 
     @property
     def spec(self) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from clika_providers.errors import ProviderError, RetryableError, RunError
 from clika_providers.hosted.capabilities import Capabilities, capabilities_for
@@ -15,6 +15,7 @@ from clika_providers.hosted.rejected_fields import RejectedFields
 from clika_providers.hosted.servers import Server, is_local, known_servers, refuse_clear_text
 from clika_providers.keys import find_key, refuse_secrets
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import BaseProvider, Provider
 from clika_providers.traffic.circuit_breaker import CircuitBreaker
 from clika_providers.traffic.http_errors import Where, quoted
 from clika_providers.traffic.limiter import RateLimiter, shared_flow
@@ -28,10 +29,12 @@ CONNECT_S = 10.0
 """The most that making a connection may take."""
 
 
-class Adapter(ABC):
-    """The shared part of a hosted Provider; a wire format adds `_attempt`, `get`, `aclose` and what they need."""
+class Adapter(BaseProvider, ABC):
+    """The shared part of a hosted Provider; a wire format adds the two below, `_attempt`, `get`, `aclose`."""
 
     adapter_version: Json
+    models_path: str
+    """Where the server lists its models."""
 
     def __init__(self, server: Server, model: str, options: ProviderOptions, address: str) -> None:
         self._server, self._model, self.options, self.address = server, model, options, address
@@ -47,6 +50,10 @@ class Adapter(ABC):
     @abstractmethod
     async def _attempt(self, request: Request) -> TransportReply:
         """One try; a rejected field is dropped and the request sent again at once, which is no retry."""
+
+    @abstractmethod
+    async def get(self, path: str) -> dict[str, Any] | list[Any]:
+        """The JSON of a GET; raises ProviderError."""
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -75,6 +82,11 @@ class Adapter(ABC):
     def share(self, flow: Callable[[], Flow]) -> None:
         """Take the pace from a limiter that other machines share."""
         self.caller = Caller(flow, self.caller.breaker, self.options)
+
+    @property
+    def adapter(self) -> Adapter:
+        """Itself, which makes its exchanges."""
+        return self
 
     @property
     def spec(self) -> str:
@@ -124,6 +136,16 @@ class Adapter(ABC):
             flow = shared_flow(self.flow_name(), self.concurrency, rpm=self.options.rpm, tpm=self.options.tpm)
             self._flow_here = loop, flow
         return self._flow_here[1]
+
+
+@runtime_checkable
+class HostedProvider(Provider, Protocol):
+    """A Provider whose exchanges an Adapter makes, in this process or on other machines."""
+
+    @property
+    def adapter(self) -> Adapter:
+        """What knows the wire format."""
+        ...
 
 
 def key_for(server: Server, address: str, options: ProviderOptions) -> str | None:

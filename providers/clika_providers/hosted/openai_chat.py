@@ -52,6 +52,11 @@ class OpenAIChat(Adapter):
             return await self._scored(request)
         return await super().complete(request)
 
+    @property
+    def tells_likelihood(self) -> bool:
+        """Some servers do; it is found out by asking."""
+        return True
+
     async def likelihood_form(self) -> str:
         """By which of its forms the server tells how likely a text is; raises RunError where it tells it in none.
 

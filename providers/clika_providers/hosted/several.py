@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from clika_providers.errors import ProviderError, RunError
+from clika_providers.hosted.adapter import HostedProvider
 from clika_providers.hosted.openai_chat import OpenAIChat
 from clika_providers.hosted.same_weights import Shown, difference, look
 from clika_providers.options import ProviderOptions
+from clika_providers.provider import BaseProvider, Provider
 from clika_providers.traffic.retry import before_retry
-from clika_providers.types import Completion, Json, Provider, Request
+from clika_providers.types import Completion, Json, Request
 
 _GONE = ("circuit", "unreachable", "not_connected")
 """Codes of a failure that is about one address."""
@@ -24,10 +25,9 @@ _GONE = ("circuit", "unreachable", "not_connected")
 
 @dataclass(slots=True, eq=False)
 class _Door:
-    provider: Any
-    """A Provider of a hosted model."""
+    provider: HostedProvider
     adapter: OpenAIChat
-    """What makes its exchanges; the same object, unless they are made on other machines."""
+    """What makes its exchanges."""
     waiting: int = 0
     given: int = 0
     gone: ProviderError | None = None
@@ -46,14 +46,13 @@ def connect_several(spec: str, options: ProviderOptions, connect: Callable[[Prov
     providers = [connect(replace(one, base_url=url)) for url in urls]
     doors = []
     for provider in providers:
-        adapter: object = getattr(provider, "adapter", provider)
-        if not isinstance(adapter, OpenAIChat):
+        if not isinstance(provider, HostedProvider) or not isinstance(provider.adapter, OpenAIChat):
             raise RunError(f"{spec}: several --base-url are for servers that speak chat completions", code="setup")
-        doors.append(_Door(provider, adapter))
+        doors.append(_Door(provider, provider.adapter))
     return Balanced(doors)
 
 
-class Balanced:
+class Balanced(BaseProvider):
     """A Provider that spreads its questions over servers of the same weights."""
 
     def __init__(self, doors: Sequence[_Door]) -> None:
@@ -61,18 +60,16 @@ class Balanced:
         self._first = doors[0].provider
         self._checked, self._turn = False, asyncio.Lock()
         self._found: list[str] = []
-        self.most_output: Callable[[Request], int] = self._first.most_output
 
     @property
     def spec(self) -> str:
         """`server/model`."""
-        return str(self._first.spec)
+        return self._first.spec
 
     @property
     def identity(self) -> Mapping[str, Json]:
         """That of the first address, whichever answers."""
-        named: Mapping[str, Json] = self._first.identity
-        return named
+        return self._first.identity
 
     @property
     def concurrency(self) -> int:
@@ -94,10 +91,9 @@ class Balanced:
         await asyncio.gather(*(door.provider.aclose() for door in self._doors))
 
     async def release(self) -> None:
-        """As the wrapped ones do it, where they do."""
+        """As the wrapped ones do it."""
         for door in self._doors:
-            if hasattr(door.provider, "release"):
-                await door.provider.release()
+            await door.provider.release()
         if sum(door.given > 0 for door in self._doors) > 1:
             shares = ", ".join(f"{door.address} {door.given}" for door in self._doors)
             self._found.append(f"questions by address: {shares}")
@@ -138,6 +134,15 @@ class Balanced:
                 + (f"(log-probabilities within {most:.2f})" if said.gave_probabilities else "(texts compared)")
             )
 
+    def most_output(self, request: Request) -> int:
+        """As at the first address."""
+        return self._first.most_output(request)
+
+    @property
+    def tells_likelihood(self) -> bool:
+        """As at the first address."""
+        return self._first.tells_likelihood
+
     async def likelihood_form(self) -> str:
         """The one form in which all addresses tell likelihoods; raises RunError where they do not."""
         forms = {await door.provider.likelihood_form() for door in self._doors if door.gone is None}
@@ -146,7 +151,7 @@ class Balanced:
                 f"{self.spec}: its addresses tell likelihoods in different forms: {', '.join(sorted(forms))}",
                 code="likelihood",
             )
-        return str(forms.pop())
+        return forms.pop()
 
     async def complete(self, request: Request) -> Completion:
         """Answer one request, at another address where one has been given up; raises ProviderError."""
@@ -159,8 +164,7 @@ class Balanced:
             door.waiting += 1
             door.given += 1
             try:
-                completion: Completion = await door.provider.complete(request)
-                return completion
+                return await door.provider.complete(request)
             except RunError as error:
                 if error.code not in _GONE:
                     raise
