@@ -26,7 +26,7 @@ CLIENT = (
 PROVIDERS = (
     ("types", "install"),
     ("errors",),
-    ("userfiles", "time_limit"),
+    ("userfiles", "time_limit", "provider"),
     ("options", "keys"),
     ("traffic",),
     ("hosted", "gguf", "mock"),

@@ -51,7 +51,7 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
     name, model = parse_spec(spec)
     options = options or ProviderOptions()
     server = known_servers().get(name)
-    if options.more_urls and server is not None and server.kind in ("openai", "anthropic"):
+    if options.more_urls:
         from clika_providers.hosted.several import connect_several
 
         return connect_several(spec, options, lambda one: connect(spec, one))
