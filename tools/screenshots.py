@@ -17,7 +17,14 @@ from clika_client.store.store import Store
 
 ROOT = Path(__file__).parent.parent
 REPLIES = ROOT / "docs" / "examples" / "x-fakt"
-VIEWS = {"page": (1240, 900, "light"), "page-dark": (1240, 900, "dark"), "page-phone": (390, 844, "light")}
+_FIRST_CHART, _VERDICT = "#t0 > .scroll", "#verdict"
+VIEWS = {
+    "page": (1240, _FIRST_CHART, "light"),
+    "page-dark": (1240, _FIRST_CHART, "dark"),
+    "page-phone": (390, _VERDICT, "light"),
+}
+"""Name → width, what the picture ends with, theme: under a whole element, or it would cut one through its title."""
+_HEIGHT, _MARGIN = 900, 6
 _PIECE = 1800
 
 
@@ -33,15 +40,17 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        for name, (width, height, scheme) in VIEWS.items():
+        for name, (width, last, scheme) in VIEWS.items():
             context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=scheme, offline=True
+                viewport={"width": width, "height": _HEIGHT}, color_scheme=scheme, offline=True
             )
             opened = context.new_page()
             opened.goto(page.as_uri())
             opened.wait_for_selector("html[data-ready]")
             if full is None:
-                opened.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
+                end = opened.locator(last).first.bounding_box()
+                clip = {"x": 0, "y": 0, "width": width, "height": round(end["y"] + end["height"]) + _MARGIN}
+                opened.screenshot(path=ROOT / "docs" / "images" / f"{name}.png", full_page=True, clip=clip)
             else:
                 _pieces(opened, full / name, width)
             context.close()
