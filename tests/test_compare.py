@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from clika_client.common.errors import UserError
-from clika_client.report.comparison import render_changes, render_comparison
+from clika_client.report.comparison import render_changes, render_comparison, render_comparisons
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey, block_of
 from clika_client.scoring.compare import compare, compare_languages
 from clika_client.scoring.compare_groups import group_changes, parse_groups
@@ -222,6 +223,58 @@ def test_of_many_languages_the_tables_show_those_that_differ_unless_all_are_aske
         assert short.count("\nde ") >= 10
         assert "--details has them all" in short
         assert "--details" not in whole
+
+
+def _named(row: AnswerGrid, name: str) -> AnswerGrid:
+    return replace(row, key=replace(row.key, model=name))
+
+
+def test_long_names_are_letters_notes_stand_once_and_no_table_is_all_dashes() -> None:
+    stuck = {tag: np.zeros(N, int) for tag in ("en", "de", "zh")}
+    habit = block_of(RowKey("stuck", 1, "plain", "text", "standard"), tuple(stuck), list(stuck.values()))
+    pairs = [(POOR, GOOD), (habit, habit)]
+    of_run = [[_named(m, f"{m.key.model} (20261127-234344-3d991{i})") for i, m in enumerate(pair)] for pair in pairs]
+    results = [compare([a], [b], SETS, QUICK) for a, b in of_run]
+    console = Console(file=io.StringIO(), width=110)
+    render_comparisons(results, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert (
+        "A = poor (20261127-234344-3d9910)\nB = good (20261127-234344-3d9911)\ns: B is more accurate than A by" in text
+    )
+    assert text.count("(20261127-234344-3d9910)") == 2
+    assert text.count("McNemar") == 1
+    assert text.count("Consistency, corrected for chance") == 1
+    for line in text.splitlines():
+        assert not re.fullmatch(r"\S+ +\d+( +-){3,}.*", line), line
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_three_groups_on_four_sets_fit_a_few_screens_and_begin_with_words(width: int) -> None:
+    tags, names = ("en", "de", "fr", "it", "pl", "ru", "ar", "he", "ja", "zh"), ("x_csqa", "x_copa", "x_geo", "x_name")
+    gold = np.arange(100) % 4
+    probes = {t: tuple(Probe(str(i), t, "q", ("a", "b", "c", "d"), int(g)) for i, g in enumerate(gold)) for t in tags}
+    sets = {i: ProbeSet(name, tuple(map(Item, map(str, range(100)))), probes) for i, name in enumerate(names)}
+    groups = {
+        "base": ("llama_13b", "llama2_13b"),
+        "tuned": ("alpaca_13b", "vicuna_13b"),
+        "zh": ("chinese_13b", "zh2_13b"),
+    }
+    blocks = []
+    for n, model_name in enumerate(m for of_group in groups.values() for m in of_group):
+        for set_id in sets:
+            # Every language changes from group to group, some for the better and some for the worse.
+            right = [20 + 12 * (n // 2 if k % 2 else 2 - n // 2) + 3 * k for k in range(len(tags))]
+            lines = [np.where(np.arange(100) * 37 % 100 < r, gold, (gold + 1) % 4) for r in right]
+            blocks.append(block_of(RowKey(model_name, set_id, "plain", "text", "standard"), tags, lines))
+    console = Console(file=io.StringIO(), width=width)
+    render_changes(group_changes(blocks, sets, groups, QUICK, pool="en"), console, "jaccard")
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) < 120
+    assert max(map(len, lines)) <= width
+    assert "--details has every figure" in " ".join(" ".join(lines).split())
+    assert re.match(r"x_csqa, base to tuned: mean RA of the other languages ", lines[0])
+    begin = next(i for i, line in enumerate(lines) if line.startswith("RA "))
+    assert sum(" to " in line and line.startswith("x_") for line in lines[:begin]) >= 8
 
 
 def test_what_has_a_verdict_already_weakens_no_other_test() -> None:

@@ -35,8 +35,10 @@ def compare(
         list[str] | None, typer.Argument(help="Two models, A and B; or one, to compare its languages with the anchor.")
     ] = None,
     group: Annotated[
-        str | None,
-        typer.Option(help="Groups of models instead: base=MODEL,MODEL,tuned=MODEL. Shows the change per language."),
+        list[str] | None,
+        typer.Option(
+            help="Groups of models instead: base=MODEL,MODEL,tuned=MODEL. Repeatable. Shows the change per language."
+        ),
     ] = None,
     sets: Sets = None,
     set_version: SetVersion = None,
@@ -72,7 +74,7 @@ def compare(
     with opened(database_path(db)) as store:
         loaded = load(store, wanted)
     if group:
-        _groups(loaded, group, options, as_json, details)
+        _groups(loaded, ",".join(group), options, as_json, details)
     else:
         _models(loaded, named, options, as_json, details)
 

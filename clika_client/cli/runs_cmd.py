@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json, say_hanging
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
 
@@ -33,7 +33,7 @@ def list_(db: Db = None, as_json: AsJson = False) -> None:
         name = f" [{row['tag']}]" if row["tag"] else ""
         asked = f"{', '.join(row['models'])} on {', '.join(row['sets'])}"
         line = f"{row['run']}{name}  {row['started_at'][:16]}  {row['status']:<10} {row['asked']:>7,}  {asked}"
-        out().print(shown(line), markup=False, soft_wrap=True)
+        say_hanging(shown(line), 4)
 
 
 @app.command("show")
@@ -59,7 +59,11 @@ def show(
         for name, value in {**row, **found.config, "settings": None, "command": _command(context, found)}.items():
             if value not in (None, [], {}, ""):
                 said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-                out().print(shown(f"{name:<14}{said}"), markup=False, soft_wrap=True)
+                line = shown(f"{name:<14}{said}")
+                if name == "command":  # left to the terminal to break, so that it can be copied
+                    out().print(line, markup=False, soft_wrap=True)
+                else:
+                    say_hanging(line, 14)
 
 
 @app.command("tag")
@@ -80,7 +84,7 @@ def tag(
 @app.command("compare")
 def compare(a: Run, b: Run, db: Db = None, as_json: AsJson = False) -> None:
     """Is the second run better than the first? Models are paired by name, or as they are where each has one."""
-    from clika_client.report.comparison import render_comparison
+    from clika_client.report.comparison import render_comparisons
     from clika_client.scoring.gates import compare_runs
     from clika_client.store.named_runs import find_run
 
@@ -89,8 +93,7 @@ def compare(a: Run, b: Run, db: Db = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"comparisons": [comparison.to_json() for comparison in found]})
         return
-    for comparison in found:
-        render_comparison(comparison, out())
+    render_comparisons(found, out())
 
 
 @app.command("repeat")
