@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache import prompt_text
 from clika_client.answers.cells import before_questions, read_texts, reading_stamp, spread, unrotate
 from clika_client.importers.common import ImportReport
 from clika_client.sets.probes import ProbeSet
@@ -42,7 +41,6 @@ class _Ready(NamedTuple):
 
     key: CellKey
     labels: Sequence[str]
-    rows: Sequence[ImportedReply]
     made: ReplyRows
     probe_set: ProbeSet
     readings: Sequence[_CellReading]
@@ -73,7 +71,7 @@ class CellsToStore:
         whole = key.ask == "text" and all(row.text is not None for row in rows)
         fresh = whole and self._store.find_cell(key) is None
         readings = tuple(_readings(key, labels, rows, probe_set)) if fresh else ()
-        self._ready[key] = _Ready(key, labels, rows, self._store.rows_of(key, rows), probe_set, readings, then)
+        self._ready[key] = _Ready(key, labels, self._store.rows_of(key, rows), probe_set, readings, then)
         self._replies += len(rows)
         self._characters += sum(len(m.content) for row in rows for m in row.messages)
         self._characters += sum(len(row.text or "") for row in rows)
@@ -100,27 +98,22 @@ def gathered(store: Store, report: ImportReport) -> Iterator[CellsToStore]:
 
 def _store(store: Store, ready: _Ready, report: ImportReport) -> None:
     """Store one cell's replies and what was read of them; counts into `report`."""
-    key, rows = ready.key, ready.rows
-    replied = [row for row in rows if row.text is not None]
+    key, made = ready.key, ready.made
     # What is stored stays, whatever comes later under the same name: a reply to another prompt, or another reply.
     held = store.held_replies(key)
-    if held:
-        new = store.add_replies(key, ready.labels, [row for row in rows if row.position not in held])
-    else:
-        new = store.add_rows(key, ready.labels, ready.made)
-    report.replies += len(replied)
-    report.missing += len(rows) - len(replied)
+    new = store.add_rows(key, ready.labels, made.without(held) if held else made)
+    report.replies += len(made.replies)
+    report.missing += len(made.keys) - len(made.replies)
     report.new += new
     report.cells += 1
     report.models.add(key.model)
     report.sets.add(ready.probe_set.name)
     report.languages.add(key.language)
-    there = [row for row in replied if row.position in held]
-    report.changed += sum(held[row.position] != (prompt_text(row.messages), row.text) for row in there)
+    report.changed += sum(held[position] != said for position, said in made.said(held))
     cell = store.find_cell(key)
     if cell is None:
         return
-    if new == len(rows) == len(cell.asked()):
+    if new == len(made.keys) == len(cell.asked()):
         for reading in ready.readings:
             store.save_reading(cell, *reading)
     if ready.then is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -57,8 +57,21 @@ class ReplyRows(NamedTuple):
     """Position → content key, also of questions without a reply."""
     prompts: dict[bytes, str]
     """Hash → JSON text of the messages."""
-    replies: list[cached.Row]
-    """Rows of the table, but for the model's number, their second value."""
+    replies: list[cached.Columns]
+    """Rows of the table, but for the model's number."""
+
+    def without(self, positions: Container[int]) -> ReplyRows:
+        """The same but for what was asked at these positions."""
+        keys = {position: key for position, key in self.keys.items() if position not in positions}
+        kept = set(keys.values())
+        return ReplyRows(keys, self.prompts, [row for row in self.replies if row.key in kept])
+
+    def said(self, positions: Container[int]) -> Iterator[tuple[int, tuple[str, str]]]:
+        """(position, (prompt, reply)) of those of these positions that have a reply."""
+        at = {key: position for position, key in self.keys.items() if position in positions}
+        for row in self.replies:
+            if row.key in at:
+                yield at[row.key], (self.prompts[row.prompt], row.text)
 
 
 class Store(ProbeSets, QuestionTables, Readings, Runs):
@@ -177,7 +190,7 @@ class Store(ProbeSets, QuestionTables, Readings, Runs):
         model_id = cached.model_id(self.database, key.model, key.identity)
         with self.database.writing() as connection:
             cached.insert_prompts(connection, list(made.prompts.items()))
-            new = cached.insert_rows(connection, [(row[0], model_id, *row[2:]) for row in made.replies])
+            new = cached.insert_rows(connection, [row._replace(model_id=model_id) for row in made.replies])
         self.add_cell(key, labels, made.keys)
         return new
 
