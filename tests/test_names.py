@@ -1,29 +1,36 @@
-"""One word, one thing: no two classes of the three packages share a name."""
+"""One word, one thing: no two classes of the three packages share a name, and messages of errors end alike."""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from test_floors import HOUSES, ROOT
 
 
-def classes_named_twice(files: Iterable[Path], root: Path) -> list[str]:
+@cache
+def modules() -> Mapping[Path, ast.Module]:
+    """Every file of the three packages, parsed."""
+    files = [file for folder, _ in HOUSES.values() for file in sorted(folder.rglob("*.py"))]
+    assert len(files) > 300
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def classes_named_twice(trees: Mapping[Path, ast.Module], root: Path) -> list[str]:
     """A line for each name that several classes have, private and nested ones too, with all their places."""
     places: dict[str, list[str]] = defaultdict(list)
-    for file in files:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{file.relative_to(root).as_posix()}:{node.lineno}")
     return [f"{name}: {' and '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
 
 
 def test_every_class_has_a_name_of_its_own() -> None:
-    files = [file for folder, _ in HOUSES.values() for file in sorted(folder.rglob("*.py"))]
-    assert len(files) > 300
-    told = classes_named_twice(files, ROOT)
+    told = classes_named_twice(modules(), ROOT)
     assert not told, "say in each name what it is; twice there are\n" + "\n".join(told)
 
 
@@ -31,4 +38,27 @@ def test_a_second_class_of_a_name_would_be_noticed(tmp_path: Path) -> None:
     one, other = tmp_path / "one.py", tmp_path / "other.py"
     one.write_text("class Plan: ...\nclass Row: ...\n")
     other.write_text("Cell = int\n\ndef build():\n    class Plan: ...\n")
-    assert classes_named_twice([one, other], tmp_path) == ["Plan: one.py:1 and other.py:4"]
+    trees = {file: ast.parse(file.read_text()) for file in (one, other)}
+    assert classes_named_twice(trees, tmp_path) == ["Plan: one.py:1 and other.py:4"]
+
+
+def full_stops(tree: ast.Module) -> list[tuple[int, str]]:
+    """Line and text of each message of an error that ends in a full stop; it may be shown within a sentence, too."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            message = node.exc.args[0]
+            last = message.values[-1] if isinstance(message, ast.JoinedStr) else message
+            if isinstance(last, ast.Constant) and str(last.value).endswith("."):
+                found.append((node.lineno, str(last.value)))
+    return found
+
+
+def test_messages_of_errors_end_without_a_full_stop() -> None:
+    told = [
+        f"{file.relative_to(ROOT)}:{line}: {text}"
+        for file, tree in modules().items()
+        for line, text in full_stops(tree)
+    ]
+    assert told == []
+    assert full_stops(ast.parse("raise RunError(f'{name} is gone.')\nraise ItemError('gone')")) == [(1, " is gone.")]

@@ -197,7 +197,7 @@ class RunJob:
             raise IncompleteRun(
                 f"{lost} requests got no answer; what arrived is kept. "
                 f"Where a line above names a cure, follow it; then run the same command again to ask only the {left} "
-                "that are missing."
+                "that are missing"
             )
 
 

@@ -178,7 +178,7 @@ def end(found: Judged) -> None:
     if isinstance(found.stop, BudgetReached):
         raise StoppedRun(f"stopped before exceeding --max-cost ({found.stop}); the same command judges the rest")
     if found.stop is not None:
-        raise UserError(f"{found.stop}\nWhat was judged is kept; the same command judges the rest.")
+        raise UserError(f"{found.stop}\nWhat was judged is kept; the same command judges the rest")
     if found.failed:
         reason, count = found.failed.most_common(1)[0]
         raise IncompleteRun(f"{found.failed.total()} replies were not judged ({count} x {reason}); run it again")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from clika_client.report.open_verdicts import is_open
-from clika_client.report.signs import ANCHOR, SUMMARY, THIN, Look, lead
+from clika_client.report.signs import ANCHOR, SUMMARY, THIN, SignWords, lead
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
@@ -17,7 +17,7 @@ from clika_client.scoring.score_sets import NOT_ASKED, TOO_LOW
 _MOST = 6
 
 
-def notes(table: ScoreTable, scores: Scores, look: Look) -> list[str]:
+def notes(table: ScoreTable, scores: Scores, look: SignWords) -> list[str]:
     """The notes of one table, most important first; `look` is that of the tables they stand under."""
     found = [
         _how_asked(table),
@@ -96,7 +96,7 @@ def _reference(table: ScoreTable, scores: Scores) -> str:
     return f"{span}: this set has no published reference; name one with --reference."
 
 
-def _en_co(table: ScoreTable, scores: Scores, look: Look) -> str:
+def _en_co(table: ScoreTable, scores: Scores, look: SignWords) -> str:
     anchor = scores.anchor
     if table.set in scores.not_parallel:
         return (
@@ -129,7 +129,7 @@ def _in_another(table: ScoreTable) -> str:
     )
 
 
-def _thin(table: ScoreTable, scores: Scores, look: Look) -> str:
+def _thin(table: ScoreTable, scores: Scores, look: SignWords) -> str:
     """Rows read from label probabilities where replies rarely begin with a label."""
     found = [(row, cell) for row in table.rows for cell in row.cells.values() if cell.label_mass < THIN]
     if not found:
@@ -148,7 +148,7 @@ def _thin(table: ScoreTable, scores: Scores, look: Look) -> str:
     )
 
 
-def _compared(table: ScoreTable, look: Look) -> str:
+def _compared(table: ScoreTable, look: SignWords) -> str:
     """What the ranking goes by, where rows were not all asked the same."""
     left_out = [f"{row.summary.model} ({row.summary.unranked})" for row in table.rows if row.summary.unranked]
     summary = table.rows[0].summary
@@ -186,7 +186,7 @@ _KINDS = {
 }
 
 
-def _hollow(table: ScoreTable, look: Look) -> str:
+def _hollow(table: ScoreTable, look: SignWords) -> str:
     """Who is flagged, per flag, and what follows from it."""
     said = []
     for flag, (text, stronger) in _KINDS.items():
@@ -221,7 +221,7 @@ def _flagged(row: TableRow, flag: str) -> list[str]:
     return [language for language, cell in row.cells.items() if flag in cell.flags]
 
 
-def _coverage(table: ScoreTable, look: Look) -> str:
+def _coverage(table: ScoreTable, look: SignWords) -> str:
     said = [
         f"{row.label} {cell.language} {cell.coverage:.1%} of {cell.n}"
         for row in table.rows

@@ -16,7 +16,7 @@ ANCHOR = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SignWords:
     """How an output sets apart what does not count, in the words of its notes."""
 
     hollow: str
@@ -27,10 +27,10 @@ class Look:
     """Its tables carry signs."""
 
 
-TERMINAL = Look("grey", "grey")
-MARKDOWN = Look("in italics", "in italics")
-PAGE = Look("hatched", "in italics")
-SUMMARY = Look("left out", "grey", signs=False)
+TERMINAL = SignWords("grey", "grey")
+MARKDOWN = SignWords("in italics", "in italics")
+PAGE = SignWords("hatched", "in italics")
+SUMMARY = SignWords("left out", "grey", signs=False)
 """A line per model, in which no language has a figure."""
 
 
@@ -49,7 +49,7 @@ def sign_of(row: TableRow, language: str, field: str) -> str:
     return MARKS.get(mark_of(cell), "")
 
 
-def lead(table: ScoreTable, mark: str, look: Look) -> str:
+def lead(table: ScoreTable, mark: str, look: SignWords) -> str:
     """The sign that a note begins with, where a cell of the table has it."""
     has = look.signs and any(mark_of(cell) == mark for row in table.rows for cell in row.cells.values())
     return f"{MARKS[mark]} " if has else ""

@@ -27,7 +27,7 @@ class ReadCell:
     reading: str
 
 
-class Gathered:
+class GatheredAnswers:
     """The answers of all cells in flat arrays, and where each cell begins; a reply met first is the one that counts.
 
     The cells of a row lie together, so that the row's block can take their place.

@@ -27,7 +27,7 @@ from clika_client.scoring.put_aside import Pages
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
 from clika_client.scoring.set_versions import chosen_versions, distinct_names, version_notes, versions_of
-from clika_client.scoring.shard_answers import Gathered, ReadCell
+from clika_client.scoring.shard_answers import GatheredAnswers, ReadCell
 from clika_client.scoring.shard_footer import NAME, Footer, ShardCell, from_text
 from clika_client.sets.packed import set_digest
 from clika_client.sets.probes import MEASURES, ProbeSet
@@ -69,7 +69,7 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     for cell in chosen:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
     pages = Pages()
-    gathered = Gathered(grouped.values(), sets, pages)
+    gathered = GatheredAnswers(grouped.values(), sets, pages)
     for path, footer in footers.items():
         _read(path, footer, cells[path], gathered)
         pages.release()
@@ -149,7 +149,7 @@ def _stamps(footers: Mapping[Path, Footer]) -> dict[str, str]:
     return found
 
 
-def _read(path: Path, footer: Footer, cells: Sequence[ReadCell], gathered: Gathered) -> None:
+def _read(path: Path, footer: Footer, cells: Sequence[ReadCell], gathered: GatheredAnswers) -> None:
     """One pass over one shard."""
     for cell, held in zip(cells, footer.cells, strict=True):
         if gathered.start(cell) >= 0:
@@ -177,7 +177,7 @@ def _row_count(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def _keep_scores(gathered: Gathered, at: npt.NDArray[Any], new: npt.NDArray[Any], column: Any) -> None:
+def _keep_scores(gathered: GatheredAnswers, at: npt.NDArray[Any], new: npt.NDArray[Any], column: Any) -> None:
     """The lists of a batch's new rows, those of one length at a time."""
     lists = column.take(new)
     lengths = lists.value_lengths().fill_null(0).to_numpy()

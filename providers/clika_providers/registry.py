@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GROUP = "clika.providers"
 """Entry-point group; each entry is a Factory."""
 Factory: TypeAlias = Callable[[str, ProviderOptions], Provider]
+_HERE = ("gguf", "mock")
+"""Kinds that have no address; a run may ask them beside a model that has several."""
 _OWN = ("spec", "identity", "concurrency", "complete")
 """Members that no provider inherits."""
 
@@ -51,7 +53,7 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
     name, model = parse_spec(spec)
     options = options or ProviderOptions()
     server = known_servers().get(name)
-    if options.more_urls:
+    if options.more_urls and server is not None and server.kind not in _HERE:
         from clika_providers.hosted.several import connect_several
 
         return connect_several(spec, options, lambda one: connect(spec, one))

@@ -156,7 +156,7 @@ class Engine(Vocabulary):
                 f"raise --n-ctx (this model allows {trained})" if trained > limit else "use a model with a longer one"
             )
             raise ItemError(
-                f"the prompt and its answer need {n_tokens} tokens, the context holds {limit}: shorten it, or {cure}."
+                f"the prompt and its answer need {n_tokens} tokens, the context holds {limit}: shorten it, or {cure}"
             )
         size = self.n_ctx
         while size < n_tokens:
@@ -174,7 +174,7 @@ class Engine(Vocabulary):
     def evaluate(self, tokens: Sequence[int]) -> None:
         """Evaluate a prompt, leaving the logits of its last token ready; raises ItemError when it is too long."""
         if not tokens:
-            raise ItemError("the prompt is empty.")
+            raise ItemError("the prompt is empty")
         self.room_for(len(tokens))
         start = self._keep(tokens)
         self._cached = list(tokens[:start])
@@ -218,13 +218,13 @@ class Engine(Vocabulary):
 
     def _run(self, batch: native.Batch) -> None:
         if self.stopping:
-            raise RunError("the model was stopped.")
+            raise RunError("the model was stopped")
         self.evaluated += batch.raw.n_tokens
         code = self.lib.llama_decode(self._context, batch.raw)
         if code:
             self._cached = []
             self.lib.llama_memory_clear(self._memory, True)
-            raise RunError(f"llama.cpp failed to evaluate {batch.raw.n_tokens} tokens (code {code}).")
+            raise RunError(f"llama.cpp failed to evaluate {batch.raw.n_tokens} tokens (code {code})")
 
     def evaluate_packed(
         self, suffixes: Sequence[Sequence[int]], shared: int, read: Callable[[NDArray[np.float32]], Found]
@@ -293,7 +293,7 @@ class Engine(Vocabulary):
         """Make the context take this many sequences and a spare one beside the first; raises ItemError for too many."""
         most = self.lib.llama_max_parallel_sequences() - 1
         if n_branches > most:
-            raise ItemError(f"a question with {n_branches} options is too wide: llama.cpp takes {most} at once.")
+            raise ItemError(f"a question with {n_branches} options is too wide: llama.cpp takes {most} at once")
         if min(n_branches + 1, most) > self._branches:
             self._branches = min(most, max(n_branches + 1, 8))
             self._open_context(self.n_ctx)

@@ -34,5 +34,5 @@ def load_variants(lib: Any) -> None:
     if not count():
         raise MissingPackage(
             f"none of the kernels in {folder} runs on this processor: build llama-cpp-python on this machine "
-            "(tools/build_llama.sh), or run the model in Ollama or llama-server and use it from there."
+            "(tools/build_llama.sh), or run the model in Ollama or llama-server and use it from there"
         )

@@ -50,9 +50,9 @@ def _settings(model: ModelFile, options: ProviderOptions) -> Settings:
     asked = {"--n-ctx": options.n_ctx, "--threads": options.n_threads, "--n-sequences": options.n_sequences}
     for name, value in asked.items():
         if value is not None and value < 1:
-            raise RunError(f"{name} must be 1 or more, not {value}.")
+            raise RunError(f"{name} must be 1 or more, not {value}")
     if limit > trained:
-        raise RunError(f"--n-ctx {limit} is more than the {trained} tokens {model.path.name!r} was trained for.")
+        raise RunError(f"--n-ctx {limit} is more than the {trained} tokens {model.path.name!r} was trained for")
     return Settings(
         n_ctx_limit=limit,
         n_threads=options.n_threads or machine.free_cores(),
@@ -69,7 +69,7 @@ def _gpu_layers(model: ModelFile, asked: int | None) -> int:
     if asked and not gpus:
         raise RunError(
             f"--gpu-layers {asked} needs a GPU, and this build of llama.cpp sees none: leave it out to compute on the "
-            "CPU, or see `clika doctor`."
+            "CPU, or see `clika doctor`"
         )
     if asked is not None:
         return asked

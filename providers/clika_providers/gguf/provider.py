@@ -150,7 +150,7 @@ class GgufProvider(BaseProvider):
             if self._session is None:
                 done = waiting
                 for job in waiting:
-                    job.settle(failure or RunError(f"{self.spec} could not be loaded."))
+                    job.settle(failure or RunError(f"{self.spec} could not be loaded"))
             else:
                 done = self._serve(self._session, waiting)
             with self._wake:
@@ -167,7 +167,7 @@ class GgufProvider(BaseProvider):
                 self._jobs = [job for job in self._jobs if not job.future.cancelled()]
                 if self._closing:
                     for job in self._jobs:
-                        job.settle(RunError(f"{self.spec} has been closed."))
+                        job.settle(RunError(f"{self.spec} has been closed"))
                     self._jobs = []
                 if self._jobs or self._closing:
                     return list(self._jobs)
@@ -182,7 +182,7 @@ class GgufProvider(BaseProvider):
             from clika_providers.gguf.runner import ModelSession
 
             if fingerprint(self._model.parts) != self._unchanged:
-                return RunError(f"{self._model.path.name!r} was changed while the program ran. Start again.")
+                return RunError(f"{self._model.path.name!r} was changed while the program ran: start again")
             session = ModelSession(self._model, self._settings, str(self._identity["llama_cpp_python"]))
         except Exception as error:
             return self._told(error)

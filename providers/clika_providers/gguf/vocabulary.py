@@ -22,7 +22,7 @@ class Vocabulary:
         tokens = (ctypes.c_int32 * room)()
         n = self.lib.llama_tokenize(self._vocabulary, data, len(data), tokens, room, add_special, parse_special)
         if n < 0:
-            raise ItemError(f"llama.cpp cannot tokenize a text of {len(data)} bytes ({n}).")
+            raise ItemError(f"llama.cpp cannot tokenize a text of {len(data)} bytes ({n})")
         return list(tokens[:n])
 
     def piece(self, token: int) -> bytes:
@@ -52,4 +52,4 @@ class Vocabulary:
             token = int(getattr(self.lib, f"llama_vocab_{name}")(self._vocabulary))
             if token >= 0:
                 return token
-        raise ItemError("this model's vocabulary marks no beginning of a text: put something before the answer.")
+        raise ItemError("this model's vocabulary marks no beginning of a text: put something before the answer")

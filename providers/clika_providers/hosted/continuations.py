@@ -167,7 +167,7 @@ def _shared(alone: Sequence[Hashable], wholes: Sequence[Sequence[Hashable]], opt
     """Tokens that the text and all of its continuations begin with, leaving each continuation one of its own."""
     for option, whole in zip(options, wholes, strict=True):
         if not option.strip() or len(whole) < len(alone):
-            raise ItemError(f"the option {option!r} adds nothing to the prompt; give it a text.")
+            raise ItemError(f"the option {option!r} adds nothing to the prompt; give it a text")
     common = min(
         sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(alone, whole, strict=False))) for whole in wholes
     )
