@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from asked_models import HOSTILE, LANGUAGES, STRONG, WEAK, N
-from clika import clika
+from clika import clika, write_probes
 
 import clika_client
 from clika_client.common.errors import UserError
@@ -171,6 +171,21 @@ def test_one_item_is_shown_in_every_language_with_its_right_option(db: Path) -> 
         assert f"{language}: question number 4?" in shown
     assert "A en choice 4-0 <- right" in shown
     assert f"{STRONG}: wrong, B sw choice 4-1: 'B'" in shown
+
+
+def test_replies_of_one_model_asked_in_two_ways_say_which_is_which(tmp_path: Path) -> None:
+    from clika_client.asking.plan import Asking
+
+    probes = write_probes(tmp_path / "mine.jsonl", 4)
+    for temperature in (0.0, 0.5):
+        asking = Asking(temperature=temperature)
+        clika_client.run(probes, "mock/pick:0", db=tmp_path / "c.db", asking=asking)
+    shown = clika("answers", "--item", "q1", "--db", tmp_path / "c.db").stdout
+    assert "mock/pick:0 (default settings): wrong" in shown
+    assert "mock/pick:0 (temperature=0.5): wrong" in shown
+    table = clika("score", "--db", tmp_path / "c.db").stdout
+    assert "temperature=0.5" in table
+    assert '{"' not in table
 
 
 def test_wrong_answers_leave_out_what_all_have_right(db: Path) -> None:

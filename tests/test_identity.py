@@ -22,6 +22,7 @@ from clika_client.common.errors import UserError
 from clika_client.report.figure import panels
 from clika_client.report.notes import notes
 from clika_client.report.scores_csv import to_csv
+from clika_client.report.signs import TERMINAL
 from clika_client.report.table_layout import tables
 from clika_client.report.terminal import render
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
@@ -377,6 +378,8 @@ def test_labels_that_hold_little_of_the_first_token_s_probability_are_said_besid
     )
     scores_of = score([block], {1: found}, Options(bootstrap=0))
     assert scores_of.records[0].label_mass == pytest.approx(share, rel=1e-3)
-    said = [note for note in notes(tables(scores_of)[0], scores_of) if "The labels hold less than half" in note]
+    said = [
+        note for note in notes(tables(scores_of)[0], scores_of, TERMINAL) if "The labels hold less than half" in note
+    ]
     assert bool(said) == (share < 0.5)
     assert not said or ("m en 0.3%" in said[0] and "--ask text" in said[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from clika import clika
 from release_factory import write_checkout
+from rich.console import Console
 
 from clika_client.common.errors import UserError
 from clika_client.importers.release import import_release
+from clika_client.report.reproduction import render_reproduction
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.compare_groups import OTHERS
@@ -215,6 +218,18 @@ def test_the_report_is_marked_as_computed_by_this_tool_and_says_what_cannot_be_a
     assert "Does continued pretraining help" in text
     assert "XRR) is satisfactory cannot be computed" in text
     assert "Not in this checkout" in text
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_no_model_of_a_step_is_broken_on_a_narrow_screen(result: Reproduction, width: int) -> None:
+    console = Console(file=io.StringIO(), width=width)
+    render_reproduction(result, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    steps = text.partition("others: the languages")[0]
+    for finding in result.findings:
+        assert finding.base in steps
+        assert finding.tuned in steps
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_the_papers_questions_are_answered_in_sentences_before_any_table(checkout: Path) -> None:

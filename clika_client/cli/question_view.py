@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,7 @@ from clika_client.cli.common import out, print_json, say_hanging
 from clika_client.common.ink import FAINT, GOOD, WARNING
 from clika_client.common.safe_text import shown
 from clika_client.report.terminal import cleaned
+from clika_client.scoring.answer_grid import settings_in_words
 
 if TYPE_CHECKING:
     from clika_client.report.rows.questions import QuestionView
@@ -51,6 +52,7 @@ def _lines(question: QuestionView) -> Iterator[tuple[int, Text]]:
         yield 0, Text(said, style=FAINT)
     if question.lost_by:
         yield 0, Text(f"lost by {', '.join(question.lost_by)}")
+    varying = _varying([reply for replies in question.replies.values() for reply in replies])
     for language, row in question.asked.items():
         context = f"{row['context']}\n" if row["context"] else ""
         text = f"{context}{row['question']}".replace("\n", " / ")
@@ -60,19 +62,37 @@ def _lines(question: QuestionView) -> Iterator[tuple[int, Text]]:
             for place, option in enumerate(row["options"])
         )
         yield _INDENT, Text(f"      {options}", style=FAINT)
-        yield from ((_INDENT, _reply(reply)) for reply in question.replies.get(language, ()))
+        yield from ((_INDENT, _reply(reply, varying)) for reply in question.replies.get(language, ()))
 
 
-def _reply(reply: Row) -> Text:
+_HOW: Mapping[str, Callable[[Any], str]] = {
+    "prompt": str,
+    "ask": str,
+    "reading": str,
+    "source": str,
+    "settings": settings_in_words,
+    "rotation": lambda places: f"options turned by {places}",
+    "repeat": lambda number: f"asking {number + 1}",
+}
+
+
+def _varying(replies: Sequence[Row]) -> list[str]:
+    """What replies of one name can differ in, where they do."""
+    return [name for name in _HOW if len({reply[name] for reply in replies}) > 1]
+
+
+def _reply(reply: Row, varying: Sequence[str]) -> Text:
+    how = ", ".join(_HOW[name](reply[name]) for name in varying)
+    model = f"{reply['model']} ({how})" if how else reply["model"]
     text = " ".join(reply["reply"].split())
     said = f": {shown(text[:_REPLY])!r}{'…' if len(text) > _REPLY else ''}" if reply["ask"] in ("text", "open") else ""
     if reply["verdict"] is not None:
         which = f" ({reply['answer_language']})" if reply["answer_language"] else ""
         style = _MARKS[reply["correct"] if reply["verdict"] in ("right", "wrong") else None][1]
-        return Text(f"      {reply['model']}: {reply['verdict']}{which}{said}", style=style)
+        return Text(f"      {model}: {reply['verdict']}{which}{said}", style=style)
     word, style = _MARKS[None if reply["choice"] is None else reply["correct"]]
     read = reply["reason"] if reply["choice"] is None else f"{chr(65 + reply['choice'])} {reply['chosen']}"
-    return Text(f"      {reply['model']}: {word}, {read}{said}", style=style)
+    return Text(f"      {model}: {word}, {read}{said}", style=style)
 
 
 def _plain(value: Any) -> Any:

@@ -31,7 +31,7 @@ def _left_out(table: ScoreTable, ranked: Sequence[TableRow]) -> str:
     """The rows without a rank, each with its reason, the first few by name."""
     places = {row.index for row in ranked}
     rows = [row for row in table.rows if row.index not in places]
-    named = [f"{row.summary.model} ({_why(row)})" for row in rows[:_NAMED]]
+    named = [f"{row.name} ({_why(row)})" for row in rows[:_NAMED]]
     return "; ".join(named) + (f"; and {len(rows) - _NAMED} more" if len(rows) > _NAMED else "")
 
 

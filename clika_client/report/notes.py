@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 
 from clika_client.report.open_verdicts import is_open
 from clika_client.report.signs import ANCHOR, SUMMARY, THIN, SignWords, lead
 from clika_client.report.table_layout import ScoreTable, TableRow
+from clika_client.scoring.answer_grid import settings_in_words
 from clika_client.scoring.model_facts import sentence
 from clika_client.scoring.reading_differences import ReadingDifference
 from clika_client.scoring.records import Record, Scores
@@ -59,7 +59,7 @@ def _how_asked(table: ScoreTable) -> str:
     said = [f"{word} {table.shared[q]}" for q, word in words.items()]
     settings = table.shared.get("settings", "{}")
     if settings != "{}":
-        said.append("settings " + ", ".join(f"{k}={v}" for k, v in json.loads(settings).items()))
+        said.append(f"settings {settings_in_words(settings)}")
     if table.varying:
         said.append("rows asked or read otherwise say so beside their name")
     orders = max(cell.orders for cell in _cells(table))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +22,8 @@ from clika_client.scoring.reproduce import CONDUCTIVITY, Reproduction
 HEADING = "Computed by clika from the responses published by the authors of CLiKA; not the authors' own figures."
 
 _FIGURES = ("RA, target", "RA, others", "consistency")
-_NAME_AT_LEAST = 12
+_NAME_AT_LEAST = 18
+"""Letters that a name has before it breaks, or it stands on a line of its own."""
 
 _LEGEND = (
     "Changes are means over the sets of RA that is not cut off at 0, and of chance-corrected en-CO; others: the "
@@ -39,7 +41,7 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
         console.print()
         console.print(Text(cleaned(answer.question, console), style="bold"))
         console.print(Text(cleaned(answer.text, console)))
-        console.print(_steps(answer, console))
+        _render_steps(answer, console)
     console.print()
     parts = tables(result.scores)
     for grid in overviews(parts, console.width):
@@ -51,13 +53,29 @@ def render_reproduction(result: Reproduction, console: Console) -> None:
         console.print(Text(cleaned(line, console), style=FAINT))
 
 
-def _steps(answer: PaperAnswer, console: Console) -> Table:
+def _render_steps(answer: PaperAnswer, console: Console) -> None:
+    """A line for each step, or its names above its figures where they would stand on top of each other."""
+    steps = [[cleaned(cell, console) for cell in _step(effect)] for effect in answer.effects]
+    widths = [max([len(title), *(len(step[i + 2]) for step in steps)]) for i, title in enumerate(_FIGURES)]
+    room = (console.width - sum(width + 1 for width in widths) - 2) // 2
+    if room >= _NAME_AT_LEAST:
+        console.print(_grid(steps, room))
+        return
+    console.print(Text(_line(_FIGURES, widths), style=FAINT))
+    for base, tuned, *figures in steps:
+        console.print(Text(f"{base} to {tuned}"))
+        console.print(Text(_line(figures, widths)))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+    return f"  {'  '.join(padded)}".rstrip()
+
+
+def _grid(steps: Sequence[Sequence[str]], room: int) -> Table:
     grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style=FAINT)
     for header in ("from", "to", *_FIGURES):
         grid.add_column(header, no_wrap=header in _FIGURES, overflow="fold")
-    steps = [[cleaned(cell, console) for cell in _step(effect)] for effect in answer.effects]
-    figures = sum(max([len(title), *(len(step[i + 2]) for step in steps)]) + 1 for i, title in enumerate(_FIGURES))
-    room = max((console.width - figures - 2) // 2, _NAME_AT_LEAST)
     for base, tuned, *rest in steps:
         grid.add_row(folded(base, room), folded(tuned, room), *rest)
     return grid

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clika_client.scoring.answer_grid import settings_in_words
 from clika_client.scoring.records import Record, RowSummary, Scores
 
 RowIdentity = tuple[str, str, str, str, str, str]
@@ -32,6 +33,11 @@ class TableRow:
     """Position in `Scores.rows`."""
     own: tuple[str, ...] = ()
     """Which of prompt, ask, reading, source and settings it has otherwise than most rows of its table."""
+
+    @property
+    def name(self) -> str:
+        """The label without the reason why the row is not ranked."""
+        return _named(self.summary, self.own, with_reason=False)
 
     @property
     def ranked(self) -> bool:
@@ -134,8 +140,8 @@ def _own(summary: RowSummary, shared: dict[str, str]) -> tuple[str, ...]:
     return tuple(q for q, of in _QUALIFIERS.items() if of(summary) != shared[q])
 
 
-def _named(summary: RowSummary, qualifiers: Sequence[str]) -> str:
-    shown = [_QUALIFIERS[q](summary) for q in qualifiers]
-    if summary.unranked:
+def _named(summary: RowSummary, qualifiers: Sequence[str], with_reason: bool = True) -> str:
+    shown = [settings_in_words(summary.settings) if q == "settings" else _QUALIFIERS[q](summary) for q in qualifiers]
+    if summary.unranked and with_reason:
         shown.append(summary.unranked)
     return summary.model + (f" ({', '.join(shown)})" if shown else "")

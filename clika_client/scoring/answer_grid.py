@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,13 @@ from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.sets.probes import ProbeSet
 
 OWN = "own"
+
+
+def settings_in_words(settings: str) -> str:
+    """The JSON of a `RowKey`'s settings as a reader takes it: `temperature=1.0`."""
+    # Values as JSON has them: rows that differ in the kind of a value alone keep two names.
+    said = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in json.loads(settings).items())
+    return said or "default settings"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 
 from clika_client.common.answer_codes import MISSING, Bools
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import AnswerGrid
+from clika_client.scoring.answer_grid import AnswerGrid, settings_in_words
 from clika_client.scoring.differences import CORRECTED, MEASURES, Comparison, Difference
 from clika_client.scoring.measure import Measured, measure
 from clika_client.scoring.metrics import performance
@@ -136,7 +136,7 @@ def _how(block: AnswerGrid) -> tuple[str, ...]:
 
 
 def _said(block: AnswerGrid) -> str:
-    settings = "" if block.key.settings == "{}" else f", settings {block.key.settings}"
+    settings = "" if block.key.settings == "{}" else f", {settings_in_words(block.key.settings)}"
     return f"prompt {block.key.prompt}, {block.key.ask}, {block.key.reading}, source {block.key.source}{settings}"
 
 
