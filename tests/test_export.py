@@ -18,6 +18,7 @@ from clika import clika, write_probes
 
 import clika_client
 from clika_client.common.errors import UserError
+from clika_client.common.safe_text import json_shown
 
 ROOT = Path(__file__).parent.parent
 REPLIES = 3 * N * len(LANGUAGES)
@@ -171,6 +172,21 @@ def test_one_item_is_shown_in_every_language_with_its_right_option(db: Path) -> 
         assert f"{language}: question number 4?" in shown
     assert "A en choice 4-0 <- right" in shown
     assert f"{STRONG}: wrong, B sw choice 4-1: 'B'" in shown
+
+
+def test_json_drives_no_terminal_and_loads_as_what_was_said(db: Path, tmp_path: Path) -> None:
+    clika("export", tmp_path / "r.jsonl", "--db", db)
+    files = (tmp_path / "r.jsonl").read_text(encoding="utf-8")
+    screen = clika("answers", "--item", "q1", "--json", "--db", db).stdout
+    for text in (files, screen):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert HOSTILE in [json.loads(line)["reply"] for line in files.splitlines()]
+    (question,) = json.loads(screen)["questions"]
+    assert HOSTILE in [reply["reply"] for reply in question["replies"]["sw"]]
+    evil = "\x1b[31m \x9b31m \u202e \u2066 \u2028 \x00 \x7f é 模型 \\"
+    written = json_shown(json.dumps({evil: [evil]}, ensure_ascii=False))
+    assert json.loads(written) == {evil: [evil]}
+    assert all(c.isprintable() for c in written)
 
 
 def test_replies_of_one_model_asked_in_two_ways_say_which_is_which(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clika_client.common.paths import home
+from clika_client.common.safe_text import json_shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,7 +76,7 @@ def err() -> Console:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on stdout; non-finite numbers are not JSON and must be null before."""
-    json.dump(document, sys.stdout, ensure_ascii=False, allow_nan=False, indent=None)
+    sys.stdout.write(json_shown(json.dumps(document, ensure_ascii=False, allow_nan=False)))
     sys.stdout.write("\n")
 
 

@@ -32,6 +32,7 @@ from clika_client.cli.scoring_options import (
     words,
 )
 from clika_client.common.errors import UserError
+from clika_client.common.safe_text import json_shown
 
 if TYPE_CHECKING:
     from clika_client.scoring.chosen import Wanted
@@ -140,5 +141,5 @@ def _text(scores: Scores, kind: str, show: Sequence[str], transpose: bool | None
     if kind == "csv":
         return to_csv(scores)
     if kind == "json":
-        return json.dumps(scores.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
+        return json_shown(json.dumps(scores.to_json(), ensure_ascii=False, allow_nan=False)) + "\n"
     return WRITERS[kind](scores, show, transpose)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.safe_text import json_shown
 from clika_client.report.rows.columns import Column
 from clika_client.report.rows.rows import Row
 from clika_client.report.scores_csv import safe_cell
@@ -43,8 +44,8 @@ def write_text_rows(file: IO[str], suffix: str, columns: Sequence[Column], rows:
             count += 1
         return count
     for row in rows:
-        json.dump({c.name: _json(row[c.name]) for c in columns}, file, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        values = {c.name: _json(row[c.name]) for c in columns}
+        file.write(json_shown(json.dumps(values, ensure_ascii=False, allow_nan=False)) + "\n")
         count += 1
     return count
 
