@@ -193,6 +193,23 @@ def test_a_phone_does_not_scroll_sideways(browser: Any, page_file: Path) -> None
         assert max(right) <= 390
 
 
+def test_answers_that_are_all_a_habit_to_words_without_end_make_a_whole_page(browser: Any, tmp_path: Path) -> None:
+    long = "W" * 900
+    rows = [
+        {"item_id": f"q{i}", "language": tag, "question": long, "choices": [long, "b", "c", "d"], "gold": i % 4}
+        for i in range(24) for tag in ("en", "ar")
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    clika_client.run(tmp_path / "mine.jsonl", ["mock/pick:0", "mock/pick:1"], db=tmp_path / "c.db")
+    clika("report", tmp_path / "p.html", "--db", tmp_path / "c.db")
+    with window(browser, tmp_path / "p.html", width=390) as opened:
+        opened.page.locator(".item summary").first.click()
+        opened.page.wait_for_selector(".item[open] .answers")
+        assert opened.complaints == []
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert "None can be ranked" in opened.page.inner_text("#t0")
+
+
 def test_it_is_used_by_keyboard_and_changes_its_theme(browser: Any, page_file: Path) -> None:
     with window(browser, page_file, scheme="light") as opened:
         page = opened.page

@@ -91,7 +91,9 @@ def _panel(rows: Sequence[Spec], labels: Sequence[str], title: str, with_names: 
 def languages_chart(facts: TableFacts, narrow: bool) -> str:
     """Languages from best to worst: one mark per model where they are few, else their range and mean."""
     lines = facts.languages
-    labels = list(dict.fromkeys(label for line in lines for label in line.cells))
+    if not lines:  # all of them flagged
+        return ""
+    labels = [shown(label) for label in dict.fromkeys(label for line in lines for label in line.cells)]
     y = _rows("language", [_named(line) for line in lines])
     axis = {"title": "accuracy", "format": "%", "tickCount": 5}
     x = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": axis}
@@ -101,7 +103,7 @@ def languages_chart(facts: TableFacts, narrow: bool) -> str:
         for label, c in line.cells.items()
     ]
     if len(labels) <= _ONE_BY_ONE:
-        told = _told_apart([shown(label) for label in labels])
+        told = _told_apart(labels)
         layers = _intervals({"y": y, "yOffset": {"field": "model", "type": "nominal", "sort": labels}}, x, told)
         step = max(_ROW, 9 * len(labels) + 8)
     else:
