@@ -33,7 +33,7 @@ def test_a_spec_is_split_at_its_first_slash() -> None:
 @pytest.mark.parametrize(
     ("spec", "cure"),
     [
-        ("gpt-4o", "write PROVIDER/MODEL; providers: anthropic, azure, deepseek"),
+        ("gpt-4o", "write PROVIDER/MODEL; providers: anthropic, azure"),
         ("opnai/gpt-4o", "did you mean openai/gpt-4o"),
         ("openai/", "write openai/MODEL"),
         ("models/tiny.gguf", "write gguf/models/tiny.gguf"),
