@@ -22,7 +22,7 @@ from clika_client.scoring.metrics.counts import (
     row_counts,
 )
 from clika_client.scoring.metrics.estimates import Estimate, Interval, intervals
-from clika_client.scoring.metrics.jackknife import Units, leave_out
+from clika_client.scoring.metrics.jackknife import leave_out, leaving_out
 from clika_client.scoring.metrics.row_figures import KEPT, RowFigures
 from clika_client.scoring.metrics.row_metrics import ROW_METRICS
 from clika_client.scoring.score_sets import Options, ScoredSet
@@ -89,15 +89,11 @@ def _ways(part: ScoredSet, options: Options) -> tuple[Summed, Summed | None]:
     """How columns are summed: by item, and by cluster where items come in clusters."""
     if not options.bootstrap:
         return _total, None
-    return leave_out, None if part.units is None else _by(part.units)
+    return leave_out, None if part.units is None else leaving_out(part.units)
 
 
 def _total(columns: npt.NDArray[np.generic]) -> Floats:
     return np.asarray(columns.astype(np.float64).sum(-1, keepdims=True))
-
-
-def _by(units: Units) -> Summed:
-    return lambda columns: leave_out(columns, units)
 
 
 def _languages(

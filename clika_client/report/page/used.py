@@ -70,9 +70,11 @@ def _owned(models: Sequence[Sequence[Cell]]) -> tuple[npt.NDArray[np.int64], Wor
 
 def _matched(stored: Words, words: Words) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(place in `stored`, place in the sorted `words`) of every two keys that are the same."""
-    begin, end = (np.searchsorted(words[:, 0], stored[:, 0], side) for side in ("left", "right"))
+    order = np.argsort(stored[:, 0])  # neighbours in the file are strangers: in order, the search stays in the cache
+    first = np.ascontiguousarray(words[:, 0])
+    begin, end = (np.searchsorted(first, stored[order, 0], side) for side in ("left", "right"))
     many = end - begin
-    row = np.repeat(np.arange(len(stored)), many)
+    row = np.repeat(order, many)
     place = np.arange(many.sum()) + np.repeat(begin - (np.cumsum(many) - many), many)
     same = words[place, 1] == stored[row, 1]
     return row[same], place[same]

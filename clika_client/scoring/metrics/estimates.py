@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -149,8 +150,13 @@ def _few(level: float, errors: Floats) -> Floats:
     What is left of a share above a high floor is told by the items that are not right in both alone.
     """
     counts = np.where(np.isnan(errors), _MANY, np.clip(np.round(errors) - 1, 1, _MANY)).astype(np.int64)
-    table = np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), quantile(level)], np.float64)
-    return np.asarray(np.take(table, counts), np.float64)
+    return np.asarray(np.take(_by_errors(level), counts), np.float64)
+
+
+@lru_cache(maxsize=8)
+def _by_errors(level: float) -> Floats:
+    """Student's t by degrees of freedom up to _MANY, where it is the normal quantile."""
+    return np.array([0.0, *(quantile(level, df) for df in range(1, _MANY)), quantile(level)], np.float64)
 
 
 _HIGH = 0.6

@@ -8,7 +8,7 @@ Source: the delete-a-cluster jackknife, CV3 of MacKinnon, Nielsen and Webb, "Clu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,22 @@ def unit_numbers(items: int, clusters: Sequence[object] | None) -> Units:
 
 def leave_out(columns: npt.NDArray[np.generic], units: Units | None = None) -> Floats:
     """Sums of item-wise columns (..., items) → (..., 1 + G): over all items, then without each unit in turn."""
-    values = columns.astype(np.float64)
-    if units is not None and values.shape[-1]:
-        order = np.argsort(units, kind="stable")
-        starts = np.flatnonzero(np.diff(units[order], prepend=-1))
-        values_by_unit = np.add.reduceat(values[..., order], starts, axis=-1)
-    else:
-        values_by_unit = values
-    total = values.sum(-1, keepdims=True)
-    return np.concatenate([total, total - values_by_unit], axis=-1)
+    return leaving_out(units)(columns)
+
+
+def leaving_out(units: Units | None) -> Callable[[npt.NDArray[np.generic]], Floats]:
+    """`leave_out` for many columns of the same items: which items make a unit is worked out once."""
+    grouped = units is not None and len(units) > 0
+    order = np.argsort(units, kind="stable") if units is not None and grouped else np.zeros(0, np.int64)
+    starts = np.flatnonzero(np.diff(units[order], prepend=-1)) if units is not None and grouped else order
+
+    def left_out(columns: npt.NDArray[np.generic]) -> Floats:
+        values = columns.astype(np.float64)
+        by_unit = np.add.reduceat(values[..., order], starts, axis=-1) if grouped and values.shape[-1] else values
+        total = values.sum(-1, keepdims=True)
+        return np.concatenate([total, total - by_unit], axis=-1)
+
+    return left_out
 
 
 def variance(replicates: Floats) -> Floats:
