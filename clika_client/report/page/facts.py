@@ -215,6 +215,11 @@ def p_value(value: float) -> str:
     return "–" if math.isnan(value) else "< .001" if value < 0.001 else spell(value, 3)
 
 
+def gap_points(share: float) -> str:
+    """A difference of two shares in points."""
+    return "–" if math.isnan(share) else f"{100 * share:z.1f} pts".replace("-", "\N{MINUS SIGN}")
+
+
 def points(estimate: Any) -> str:
     """A difference in points with its interval."""
     if not estimate.defined:

@@ -21,6 +21,7 @@ from clika_client.report.page.explorer import explorer
 from clika_client.report.page.facts import (
     HEAT,
     LEVELS,
+    gap_points,
     overall,
     p_value,
     pairs_to_open,
@@ -88,7 +89,9 @@ def page(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(spell=spell, p_value=p_value, figure=spell_figure, points=points, shown=shown)
+    environment.filters.update(
+        gap=gap_points, spell=spell, p_value=p_value, figure=spell_figure, points=points, shown=shown
+    )
     environment.globals.update(heat_lines=heat_lines, pair_line=pair_line, language_name=language_name, habits=habits)
     names = list(dict.fromkeys(shown(row.summary.model) for table in found for row in table.rows))
     count = len({language for table in found for language in table.languages})
