@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -185,15 +186,13 @@ def test_ordinary_extra_fields_are_not_taken_for_secrets(name: str) -> None:
 
 
 def test_a_busy_server_on_this_machine_is_waited_for_and_a_failing_one_is_not() -> None:
-    busy = CircuitBreaker("m", 0.2, busy_patience_s=10.0)
-    failing = CircuitBreaker("m", 0.2, busy_patience_s=10.0)
-    until = time.monotonic() + 0.5
-    while time.monotonic() < until:
-        busy._started = busy._started or time.monotonic()
-        failing._started = failing._started or time.monotonic()
+    now = [1.0]
+    busy, failing = (CircuitBreaker("m", 60.0, busy_patience_s=600.0, clock=lambda: now[0]) for _ in range(2))
+    for breaker in (busy, failing):
+        assert asyncio.run(breaker.admit())
+    for now[0] in range(5, 300, 5):
         busy.refused(RetryableError("rate limit", status=429), probe=True)
         failing.bad(RetryableError("oops", status=500), probe=True)
-        time.sleep(0.05)
     assert busy.given_up is None
     assert failing.given_up is not None
 

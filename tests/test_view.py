@@ -70,7 +70,7 @@ def test_a_page_in_the_browser_says_that_there_is_more(served: Served, tmp_path:
     with chromium() as browser, window(browser, served.address) as opened:
         opened.page.wait_for_timeout(3500)
         clika_client.run(tmp_path / "mine.jsonl", MockProvider("B", name="second"), db=tmp_path / "c.db")
-        opened.page.wait_for_selector("#live button", timeout=30_000)
+        opened.page.wait_for_selector("#live button")
         opened.page.click("#live button")
-        opened.page.wait_for_selector("text=mock/second", timeout=30_000)
+        opened.page.wait_for_selector("text=mock/second")
         assert [c for c in opened.complaints if "/state" not in c] == []

@@ -124,7 +124,10 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all side by side; when one fails, or this is cancelled, the others are cancelled and waited for first."""
+    """Run all side by side; when one fails, or this is cancelled, the others are cancelled and waited for first.
+
+    A TaskGroup does the same, but wraps the one error, which whoever called has to tell by its class, in a group.
+    """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.gather(*tasks)

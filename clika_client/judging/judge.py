@@ -5,7 +5,6 @@ Its words are kept as judgements under its name, beside the replies; the determi
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from clika_client.answers.open.answer import Accepted, OpenAnswer
 from clika_client.answers.open.cell import Acceptance
 from clika_client.answers.open.reader import read_open
 from clika_client.asking.workers import Budget, BudgetReached
-from clika_client.common.running import finish
+from clika_client.common.running import finish, together
 from clika_client.prompts.judge import MAX_TOKENS, judge_request, judged
 from clika_client.sets.probes import ProbeSet
 from clika_client.store import judgements
@@ -147,7 +146,7 @@ async def _judge(
             progress(len(result.cases) + result.unclear, len(what))
 
     try:
-        await asyncio.gather(*(work() for _ in range(max(1, min(cached.concurrency, len(what))))))
+        await together(*(work() for _ in range(max(1, min(cached.concurrency, len(what))))))
     finally:
         await provider.aclose()
         writer.close()

@@ -13,6 +13,9 @@ import pytest
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync"]
 
+_PATIENCE_MS = 300_000
+"""A page that never opens fails the test; one that opens slowly, beside other work, does not."""
+
 
 @dataclass
 class Window:
@@ -30,7 +33,7 @@ def chromium() -> Iterator[Any]:
         pytest.skip("chromium is not installed")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS, timeout=_PATIENCE_MS)
         try:
             yield browser
         finally:
@@ -43,6 +46,7 @@ def window(browser: Any, address: str | Path, *, width: int = 1280, scheme: str 
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=isinstance(address, Path)
     )
+    context.set_default_timeout(_PATIENCE_MS)
     opened = Window(context.new_page())
     page = opened.page
     page.on("console", lambda message: opened.complaints.append(f"console {message.type}: {message.text}"))
@@ -50,7 +54,7 @@ def window(browser: Any, address: str | Path, *, width: int = 1280, scheme: str 
     page.on("request", lambda request: _note(opened, request.url, address))
     try:
         page.goto(address.as_uri() if isinstance(address, Path) else address)
-        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        page.wait_for_selector("html[data-ready]")
         yield opened
     finally:
         context.close()
