@@ -187,16 +187,21 @@ _LOOKED_UP = 3
 _AT_ONCE = 20_000
 
 
-def columns_of(database: Database, columns: Sequence[str], keys: Collection[bytes]) -> Iterator[tuple[Any, ...]]:
-    """(key, *columns) of the stored completions, in any order: those of `keys`, and others where all are read.
+def quicker_read_whole(database: Database, wanted: int) -> bool:
+    """Whether reading all stored completions once takes less than to look up so many of them."""
+    return wanted * _LOOKED_UP >= generation(database)[1]
 
-    Of few keys each is looked up; of many it is faster to go through the table once.
+
+def columns_of(database: Database, columns: Sequence[str], keys: Collection[bytes] | None) -> Iterator[tuple[Any, ...]]:
+    """(key, *columns) of the stored completions in any order: those of `keys`, and others where all are read.
+
+    Of few keys each is looked up; of many, or of all (None), the table is gone through once.
     """
     named = ", ".join(("key", *columns))
-    _, last = generation(database)
-    if len(keys) * _LOOKED_UP < last:
+    if keys is not None and not quicker_read_whole(database, len(keys)):
         yield from database.many(f"SELECT {named} FROM completions WHERE key IN ({{marks}})", list(keys))
         return
+    _, last = generation(database)
     sql = f"SELECT {named} FROM completions WHERE rowid > ? AND rowid <= ?"
     for start in range(0, last, _AT_ONCE):
         with database.mapped_errors():

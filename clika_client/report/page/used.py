@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clika_cache.completions import columns_of
+from clika_cache.completions import columns_of, quicker_read_whole
 from clika_client.common.answer_codes import Floats
 from clika_client.store.store import Cell, Store
 
@@ -38,7 +38,9 @@ def used(store: Store, models: Sequence[Sequence[Cell]]) -> list[Used]:
     replies, priced = np.zeros(len(models), np.int64), np.zeros(len(models), np.int64)
     tokens, cost = np.zeros(len(models)), np.zeros(len(models))
     first, last = np.full(len(models), np.inf), np.full(len(models), -np.inf)
-    for stored, created, tokens_of, cost_of in _batches(store, set(words.view("V16").ravel().tolist())):
+    # As objects the keys of a million replies would take 100 MB.
+    keys = None if quicker_read_whole(store.database, len(words)) else set(words.view("V16").ravel().tolist())
+    for stored, created, tokens_of, cost_of in _batches(store, keys):
         row, place = _matched(stored, words)
         of = owner[place]
         known = ~np.isnan(cost_of[row])
@@ -80,7 +82,7 @@ def _matched(stored: Words, words: Words) -> tuple[npt.NDArray[np.int64], npt.ND
     return row[same], place[same]
 
 
-def _batches(store: Store, keys: set[bytes]) -> Iterator[tuple[Words, Floats, Floats, Floats]]:
+def _batches(store: Store, keys: set[bytes] | None) -> Iterator[tuple[Words, Floats, Floats, Floats]]:
     """(keys, times, tokens, costs) of stored replies."""
     rows: Iterator[tuple[Any, ...]] = columns_of(store.database, _COLUMNS, keys)
     while batch := list(islice(rows, _AT_ONCE)):
