@@ -139,7 +139,7 @@ def smollm2(tmp_path: Path) -> Path:
 def test_a_real_language_model_is_taught_until_its_gate_is_passed_and_scored(tmp_path: Path) -> None:
     """The smallest whole experiment: 8 facts, full fine-tuning, with what was forgotten; figures in the docs."""
     material = tmp_path / "material"
-    folder.write(build(TeachingPlan(("de",), k=2, continents=2, places=4)), material)
+    folder.write(build(TeachingPlan(("de",), k=2, continents=2, places=4, name_repeats=2)), material)
     settings = replace(
         preset("demo"), learning_rate=3e-4, epochs=4, max_epochs=12, batch_size=8, micro_batch=8, gate_every=0
     )
