@@ -14,6 +14,7 @@ from scipy.stats import t as students_t
 from taught import (
     ANSWERERS,
     UNLIKE_TEACHINGS,
+    Shape,
     Simulated,
     conducted,
     conductor,
@@ -28,7 +29,7 @@ from clika_client.conductivity import folder
 from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, save
 from clika_client.conductivity.between import About, Between, between, table
 from clika_client.conductivity.build import TeachingPlan, build
-from clika_client.conductivity.certainty import difference, xrr
+from clika_client.conductivity.certainty import difference, paired_shares, stacked, xrr
 from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.material import TEST, Material
 from clika_client.conductivity.report_between import render
@@ -93,6 +94,20 @@ def test_a_difference_is_that_of_a_paired_t_test_over_continents() -> None:
     assert found.value == pytest.approx(apart.mean())
     assert found.p == pytest.approx(2 * students_t.sf(abs(apart.mean()) / error, df))
     assert found.high - found.value == pytest.approx(students_t.ppf(0.975, df) * error)
+
+
+def test_of_two_continents_no_difference_reaches_beyond_what_is_possible() -> None:
+    """t has one degree of freedom there, 12.7 times the error: shares differ by 1 at most, ratios by 1 / known."""
+    random = np.random.default_rng(5)
+    world = make(random, 0.9, Shape(2, 30))
+    ours, theirs = (taught(random, world, Simulated(conductor(c), 0, ()), 1) for c in (0.8, 0.2))
+    found = difference(ours, theirs)
+    most = [1 / float(one.taught.mean()) for (one,) in (ours, theirs)]
+    assert -most[1] <= found.low < found.value < found.high <= most[0]
+    asked, _ = stacked(ours)
+    copied = (ours[0].copied == ours[0].answer)[None].astype(float)
+    apart = paired_shares(ours, asked, copied)
+    assert -1 <= apart.low <= apart.value <= apart.high <= 1
 
 
 def test_forgetting_is_an_exact_test_on_the_same_questions() -> None:

@@ -182,22 +182,23 @@ def difference(ours: Sequence[Trial], theirs: Sequence[Trial], *, same_teaching:
 
     `same_teaching`: the teachings are pairwise the same ones, as of two languages that were taught together.
     """
-    sides, values = [], []
+    sides, values, most = [], [], []
     for trials in (ours, theirs):
         asked, taught = stacked(trials)
         if not taught.any():
             return TeachingDifference(math.nan, math.nan, math.nan, math.nan)
         values.append(float(asked.mean() / taught.mean()))
+        most.append(1 / float(taught.mean()))
         sides.append(pulls(asked, taught))
     value, one, other = values[0] - values[1], sides[0], sides[1]
     figures = [xrr(trials).ratio for trials in (ours, theirs)]
     if ours[0].facts != theirs[0].facts:
-        return tested(value, [*parts_of_mean(ours[0], one), *parts_of_mean(theirs[0], other)], figures)
+        return tested(value, [*parts_of_mean(ours[0], one), *parts_of_mean(theirs[0], other)], figures, most)
     if same_teaching and one.shape == other.shape:
-        return tested(value, parts_of_mean(ours[0], one - other), figures)
+        return tested(value, parts_of_mean(ours[0], one - other), figures, most)
     facts = parts_of_mean(ours[0], one.mean(0, keepdims=True) - other.mean(0, keepdims=True))
     teachings = [part for trial, side in ((ours[0], one), (theirs[0], other)) for part in rows_of(trial, side)]
-    return tested(value, [*facts, *teachings], figures)
+    return tested(value, [*facts, *teachings], figures, most)
 
 
 def rows_of(trial: Trial, values: Floats) -> list[Part]:
@@ -209,13 +210,14 @@ def paired_shares(trials: Sequence[Trial], hits: Floats, others: Floats) -> Teac
     """The share of hits less that of others, on the same facts; (teachings, facts) each."""
     apart = hits - others
     parts = parts_of(trials, apart, np.ones_like(apart))
-    return tested(float(apart.mean()), parts, [share(trials, hits), share(trials, others)])
+    return tested(float(apart.mean()), parts, [share(trials, hits), share(trials, others)], (1.0, 1.0))
 
 
-def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure]) -> TeachingDifference:
-    """A difference with its interval and two-sided p.
+def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure], most: Sequence[float]) -> TeachingDifference:
+    """A difference with its interval and two-sided p; the figures lie between 0 and `most`, and the ends go no further.
 
-    Where nothing varies the ends of both figures' own intervals are put together (Newcombe 1998, method 10).
+    Where nothing varies the ends of both figures' own intervals are put together (Newcombe 1998, method 10). With two
+    continents t has one degree of freedom: uncut, the ends of a difference of shares would lie beyond -2 and 2.
     """
     variance, df = summed(parts)
     if math.isnan(value):
@@ -223,7 +225,8 @@ def tested(value: float, parts: Sequence[Part], figures: Sequence[Figure]) -> Te
     if variance > 0:
         error = math.sqrt(variance)
         reach = quantile(LEVEL, df) * error
-        return TeachingDifference(value, value - reach, value + reach, two_sided_p(value / error, df))
+        low, high = max(value - reach, -most[1]), min(value + reach, most[0])
+        return TeachingDifference(value, low, high, two_sided_p(value / error, df))
     one, other = figures
     low = value - math.hypot(one.value - one.low, other.high - other.value)
     high = value + math.hypot(one.high - one.value, other.value - other.low)
