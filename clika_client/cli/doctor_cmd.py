@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, out, print_json
+from clika_client.cli.common import AsJson, Db, database_path, print_json, say_hanging
 from clika_client.common.paths import home
 from clika_providers.install import install_hint, own_version
 
@@ -49,9 +49,8 @@ def doctor(
     if as_json:
         print_json(found)
         return
-    console = out()
     for line in _lines(found):
-        console.print(line, markup=False, soft_wrap=True)
+        say_hanging(line, 4)
 
 
 def _version(package: str) -> str | None:
