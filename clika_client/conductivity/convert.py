@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 from clika_client.conductivity import bloom
 from clika_client.conductivity.adapter import Lora
 from clika_client.conductivity.gguf_tokenizer import read_tokenizer
@@ -137,21 +137,18 @@ def _gguf() -> Any:
 def _writer(out: Path, family: Family) -> Iterator[Any]:
     """A GGUF writer whose file appears at `out` only when everything went well."""
     gguf = _gguf()
-    part = out.with_name(out.name + ".part")
     out.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(part, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[family.arch]], use_temp_file=True)
-    try:
-        yield writer
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        os.replace(part, out)
-    finally:
-        writer.close()
-        if writer.temp_file is not None:
-            writer.temp_file.close()
-        part.unlink(missing_ok=True)
+    with replacing(out) as part:
+        writer = gguf.GGUFWriter(part, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[family.arch]], use_temp_file=True)
+        try:
+            yield writer
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+        finally:
+            writer.close()
+            if writer.temp_file is not None:
+                writer.temp_file.close()
 
 
 def _head_size(config: Mapping[str, Any]) -> int:

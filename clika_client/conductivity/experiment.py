@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from clika_client.common.errors import UserError
+from clika_client.common.files import replacing
 from clika_client.common.holding import held
 from clika_client.conductivity import asking, folder, forgetting
 from clika_client.conductivity.about import STATE
@@ -226,12 +227,11 @@ class _Loop:
         path = self.do.out / name
         self.watcher.step(f"convert to {name}", done=path.exists())
         if not path.exists():
-            part = path.with_suffix(".part.gguf")
-            if self.do.converter is None:
-                to_gguf(model_dir, part, self.do.quantization, adapter, template=PLAIN_TEMPLATE)
-            else:
-                convert_with(self.do.converter, model_dir, part, self.do.quantization, adapter, PLAIN_TEMPLATE)
-            part.replace(path)
+            with replacing(path) as part:
+                if self.do.converter is None:
+                    to_gguf(model_dir, part, self.do.quantization, adapter, template=PLAIN_TEMPLATE)
+                else:
+                    convert_with(self.do.converter, model_dir, part, self.do.quantization, adapter, PLAIN_TEMPLATE)
 
     def ask(self, when: str, model: str, questions: Sequence[ExperimentQuestion]) -> None:
         """Ask everything in each form, and the questions that tell what was forgotten."""

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clika_client.common.answer_codes import Floats
+from clika_client.scoring.metrics.jackknife import unit_numbers
 
 DRAWS = 10_000
 LEVEL = 0.95
@@ -48,7 +49,7 @@ class Resampler:
     def __init__(self, items: int, draws: int = DRAWS, seed: int = 0, clusters: Sequence[object] | None = None) -> None:
         """`clusters` names each item's cluster (None: the item is its own); clusters are resampled as units."""
         self.draws, self.seed = draws, seed
-        self.unit_of = _units(items, clusters)
+        self.unit_of = unit_numbers(items, clusters)
         units = int(self.unit_of.max()) + 1 if items else 0
         self.counts = _draw_counts(units, draws, np.random.default_rng(seed))
 
@@ -89,15 +90,6 @@ def slices(total: int, size: int) -> Iterator[slice]:
     """Consecutive slices that cover `total`, so that memory stays bounded."""
     for start in range(0, total, size):
         yield slice(start, min(start + size, total))
-
-
-def _units(items: int, clusters: Sequence[object] | None) -> npt.NDArray[np.int64]:
-    """Each item's unit number, in order of first appearance."""
-    if clusters is None:
-        return np.arange(items)
-    number: dict[object, int] = {}
-    names = [("item", i) if name is None else ("cluster", name) for i, name in enumerate(clusters)]
-    return np.array([number.setdefault(name, len(number)) for name in names], np.int64)
 
 
 def _draw_counts(units: int, draws: int, random: np.random.Generator) -> npt.NDArray[np.uint8]:
