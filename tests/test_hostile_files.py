@@ -207,14 +207,29 @@ def test_no_mutation_of_an_export_ends_in_anything_but_a_sentence(tmp_path: Path
         assert maintenance.stats(database).replies > 0
 
 
-def test_a_damaged_prompt_is_left_out_of_an_export_and_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "kept"),
+    [
+        ("UPDATE prompts SET messages = '[[' WHERE rowid = 2", 4),
+        ("UPDATE prompts SET messages = x'ff' WHERE rowid = 2", 4),
+        ("DELETE FROM prompts WHERE rowid = 2", 4),
+        ("UPDATE models SET identity = '[1]'", 0),
+        ("DELETE FROM models", 0),
+        ("UPDATE completions SET latency_s = 9e999 WHERE rowid = 2", 4),
+        ("UPDATE completions SET text = x'ff' WHERE rowid = 2", 4),
+    ],
+)
+def test_a_reply_that_refers_to_what_is_damaged_is_left_out_of_an_export_and_counted(
+    tmp_path: Path, damage: str, kept: int
+) -> None:
     path = filled(tmp_path / "a.db")
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE prompts SET messages = '[[' WHERE rowid = 2")
+        connection.execute(damage)
     done = archive.Exported()
     with Database(path, read_only=True) as database:
-        list(archive.export(database, done))
-    assert (done.replies, done.left_out) == (4, 1)
+        lines = b"".join(archive.export(database, done)).splitlines()
+    assert (done.replies, done.left_out) == (kept, 5 - kept)
+    assert all(json.loads(line) for line in lines)
 
 
 # ---- models
