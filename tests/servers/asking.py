@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, TypeVar
 
 from clika_providers import Completion, Message, Provider, ProviderError, ProviderOptions, Request, RunError, connect
@@ -19,7 +20,12 @@ def question(text: str = "Which?", **changes: Any) -> Request:
 
 
 def using(spec: str, work: Callable[[Any], Awaitable[T]], **options: Any) -> T:
-    """Run `work` with a connected provider, and close it."""
+    """Run `work` with a connected provider, and close it.
+
+    What carries requests is imported first: on a machine that does other work that takes longer than a request may.
+    """
+    for library in ("aiohttp", "httpx", "openai"):
+        import_module(library)
 
     async def run() -> T:
         provider = connect(spec, ProviderOptions(**{**QUICK, **options}))
