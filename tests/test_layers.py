@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from clika_cache import Database
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = {
     "clika_client": ROOT / "clika_client",
@@ -57,6 +59,22 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_loads_itself_and_no_other_nor_what_it_does_not_need(tmp_path: Path) -> None:
+    Database(tmp_path / "c.db").close()
+    code = (
+        "import sys\n"
+        "from clika_client.cli.app import COMMANDS, run\n"
+        "try:\n    run(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "others = [place.partition(':')[0] for name, place in COMMANDS.items() if name != 'cache']\n"
+        "assert len(others) > 20\n"
+        "print([m for m in (*(f'clika_client.cli.{o}' for o in others), 'numpy', 'pandas') if m in sys.modules])\n"
+    )
+    arguments = ["cache", "stats", "--json", "--db", str(tmp_path / "c.db")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("layer", FOLDERS)
