@@ -50,7 +50,7 @@ def clika_process(*arguments: object, check: int | None = 0, **environment: str)
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
-        timeout=120,
+        timeout=600,
         check=False,
     )
     return _checked(done, check)

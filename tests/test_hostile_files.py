@@ -283,5 +283,5 @@ def test_a_template_without_end_ends_with_sigterm() -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == b"on\n"
     process.terminate()
-    assert process.wait(30) != 0
+    assert process.wait(300) != 0
     process.stdout.close()

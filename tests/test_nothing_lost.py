@@ -127,8 +127,8 @@ def test_no_more_is_asked_than_was_in_flight_while_the_file_is_locked(tmp_path: 
         return Answer(200, chat("B"), delay_s=0.03)
 
     def hold() -> None:
-        held.wait(30)
-        other = sqlite3.connect(tmp_path / "c.db", isolation_level=None, timeout=30)
+        held.wait(300)
+        other = sqlite3.connect(tmp_path / "c.db", isolation_level=None, timeout=300)
         other.execute("BEGIN IMMEDIATE")
         time.sleep(2.5)
         served.append(served[0])
@@ -195,7 +195,7 @@ def test_a_stop_waits_for_the_replies_that_are_paid_for(tmp_path: Path) -> None:
         process = start("run", probes, *arguments)
         assert until(lambda: len(server.seen) >= 9, 60)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
         served = len(server.seen)
     assert process.returncode == 3, errors
     assert "are on their way and are waited for" in errors
@@ -213,7 +213,7 @@ def test_a_second_stop_waits_for_nothing(tmp_path: Path) -> None:
         # Two signals at once are one: the first has been understood when its sentence is there.
         first = next(line for line in process.stderr if "are waited for" in line)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     assert process.returncode == 3, first + errors
     # Waiting would have brought the replies that were on their way.
     assert count(tmp_path / "c.db") == 1

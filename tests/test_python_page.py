@@ -82,7 +82,7 @@ def test_the_functions_work_in_a_notebooks_kernel(tmp_path: Path, monkeypatch: p
     notebook: Any = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(textwrap.dedent(cell)) for cell in CELLS]
     work = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="here", resources=work).execute()
+    nbclient.NotebookClient(notebook, timeout=600, kernel_name="here", resources=work).execute()
 
     def said(number: int) -> str:
         return "".join(o.get("text", "") for o in notebook.cells[number].outputs if o.get("name") == "stdout")

@@ -87,7 +87,7 @@ def test_the_page_opens_in_a_browser_without_a_network(tmp_path: Path, scored: P
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
         f"--user-data-dir={tmp_path / 'profile'}", "--timeout=5000", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
-    drawn = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    drawn = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
     assert 'class="mark-group role-axis"' in drawn
     assert "openai/&lt;script&gt;" in drawn
 

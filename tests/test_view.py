@@ -32,7 +32,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def get(server: Served, path: str, host: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=60)
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=600)
     connection.request("GET", path, headers={"Host": host} if host else {})
     reply = connection.getresponse()
     text = reply.read().decode()
