@@ -51,7 +51,7 @@ def _need(program: str) -> str:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], url: str, *, seconds: float = 40.0) -> Iterator[None]:
+def _running(command: list[str], url: str, *, seconds: float = 300.0) -> Iterator[None]:
     """The program, from the moment it answers at `url`."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HERE)
     try:
@@ -72,7 +72,7 @@ def _running(command: list[str], url: str, *, seconds: float = 40.0) -> Iterator
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except urllib.error.HTTPError:
         return True
@@ -84,7 +84,7 @@ def ask(url: str, body: Any = None, method: str | None = None) -> Any:
     """One exchange with a program's own controls, as JSON."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=300) as reply:
         text = reply.read()
     return json.loads(text) if text else None
 
