@@ -48,8 +48,8 @@ batch-size = 16
 micro-batch = 16
 gate-every = 0
 epochs = 0.5
-# While the gate fails, a further round follows.
-max-epochs = 1.0
+# While the gate fails, further rounds follow, three at most.
+max-epochs = 2.0
 """
 
 
