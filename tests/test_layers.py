@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,9 @@ FORBIDDEN = {
     "clika_providers": {"clika_client", "clika_cache"},
 }
 HEAVY = {"openai", "llama_cpp", "torch", "transformers", "pyarrow", "altair", "babel", "pandas"}
+
+
+BUILT_ON = {"httpx", "llama-cpp-python", "openai", "rich", "sqlite-utils", "tenacity"}
 
 
 def imported(source: str) -> set[str]:
@@ -84,3 +89,14 @@ def test_every_module_opens_with_one_sentence(layer: str) -> None:
         assert doc, f"{file} has no docstring"
         opening = doc.split("\n\n")[0].rstrip()
         assert opening[-1] in ".:!?", f"{file}: its docstring does not open with a sentence"
+
+
+def test_what_the_project_is_built_on_is_declared_and_used() -> None:
+    """A faster way around one of them is no reason to drop it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    assert {re.split("[<>=]", each)[0] for each in declared} >= BUILT_ON
+    used = {name for folder in FOLDERS.values() for file in folder.rglob("*.py") for name in imported(file.read_text())}
+    assert {name.partition(".")[0] for name in used} >= {
+        {"llama-cpp-python": "llama_cpp"}.get(name, name.replace("-", "_")) for name in BUILT_ON
+    }

@@ -75,19 +75,24 @@ def prune(database: Database, *, model: str | None = None, before: float | None 
     """
     if model is None and before is None and not attempts:
         raise CacheError("nothing to prune was named; give --model, --before or --attempts")
-    table = "attempts" if attempts else "completions"
+    # Here alone: it loads pandas wherever that is installed, and what only counts or asks need not wait for that.
+    import sqlite_utils
+
     with database.writing() as connection:
-        cursor = connection.execute(
-            f"DELETE FROM {table} WHERE (:model IS NULL OR model_id IN (SELECT id FROM models WHERE spec = :model))"
+        tables = sqlite_utils.Database(connection)
+        pruned = tables.table("attempts" if attempts else "completions")
+        rows = pruned.count
+        pruned.delete_where(
+            "(:model IS NULL OR model_id IN (SELECT id FROM models WHERE spec = :model))"
             " AND (:before IS NULL OR created_at < :before)",
             {"model": model, "before": before},
         )
-        deleted = cursor.rowcount
+        deleted = rows - pruned.count
         if not attempts:
-            connection.execute("DELETE FROM replaced WHERE key NOT IN (SELECT key FROM completions)")
+            tables.table("replaced").delete_where("key NOT IN (SELECT key FROM completions)")
         connection.execute("UPDATE generation SET value = value + 1")
     with database.mapped_errors():
-        database.connection.execute("VACUUM")
+        sqlite_utils.Database(database.connection).vacuum()
     return deleted
 
 
