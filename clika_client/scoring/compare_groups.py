@@ -216,7 +216,8 @@ def summary(changes: Sequence[GroupChange]) -> list[str]:
     said = []
     for name, split, base, group in dict.fromkeys((c.set, c.split, c.base, c.group) for c in changes):
         key = (name, split, base, group)
-        rows = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language != OTHERS]
+        here = [c for c in changes if (c.set, c.split, c.base, c.group) == key]
+        rows = [change for change in here if change.language != OTHERS]
         title = name if split is None else f"{name} ({split})"
         ra, corrected = _trade(rows, "ra", "RA"), _trade(rows, CORRECTED, "corrected consistency")
         first, second = (_not_ranked(rows, field) for field in ("ra", CORRECTED))
@@ -226,8 +227,7 @@ def summary(changes: Sequence[GroupChange]) -> list[str]:
             continue
         if first == second:
             first, second = "", second.replace("not", "neither is", 1)
-        means = [c for c in changes if (c.set, c.split, c.base, c.group) == key and c.language == OTHERS]
-        told = "".join(_mean(change) for change in means if change.ra.defined)
+        told = "".join(_mean(change) for change in here if change.language == OTHERS and change.ra.defined)
         said.append(f"{title}, {base} to {group}: {told}{ra}{first}. {corrected[0].upper()}{corrected[1:]}{second}.")
     return said
 

@@ -70,7 +70,7 @@ def _title(mean: Difference) -> str:
 
 def _sentence(clauses: Sequence[str]) -> str:
     text = "; ".join(clauses) + "."
-    return _NOT_RANKED.capitalize() + text[len(_NOT_RANKED) :] if text.startswith(_NOT_RANKED) else text
+    return text[0].upper() + text[1:] if text.startswith(_NOT_RANKED) else text
 
 
 def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
