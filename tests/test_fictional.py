@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clika_client.answers.open.named import Matcher
+from clika_client.answers.open.named import Matcher, NamesOffered
 from clika_client.common.errors import UserError
 from clika_client.conductivity.ceiling import Copier
 from clika_client.sets import atlas, fictional
@@ -166,7 +166,7 @@ def test_coined_continents_begin_unlike_one_another_in_every_language(seed: int)
     """So that no inflected form of one can be read as another's."""
     world = fictional.make_world(seed, places=2)
     for tag in fictional.languages():
-        matcher = Matcher([names[tag] for names in world.continents], tag)
+        matcher = Matcher(NamesOffered(tag, tuple(names[tag] for names in world.continents)))
         for index, names in enumerate(world.continents):
             assert matcher.match(fictional.read(tag).answer.format(continent=names[tag])).index == index
 

@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from clika_client.answers.open.named import Matcher
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, Form
+from clika_client.conductivity.asking import Form
 from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, score
 from clika_client.conductivity.material import ExperimentQuestion
+from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 from clika_client.conductivity.report_in_context import render
 from clika_client.sets import fictional
+from clika_client.store.store import Store
+from clika_providers import MockProvider
 
 
 def told(question: ExperimentQuestion) -> dict[str, str]:
@@ -128,6 +132,30 @@ def test_who_carries_facts_over_is_told_from_chance_and_from_copying() -> None:
 def build_answer(question: ExperimentQuestion) -> str:
     """One continent in German, whatever is asked; the right one in English."""
     return question.answer if question.language == "en" else fictional.make_world(places=20).continents[0]["de"]
+
+
+def test_what_was_read_once_is_kept_and_scored_without_reading_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name in the language or in English: both are readings of the store, and the figures those of before."""
+    setting = Setting(("de", "zh"), limit=30)
+    questions = build(setting)
+    english = {q.fact_id: q.answer for q in questions if q.language == "en"}
+    draw = random.Random(5)
+    said = {q.text: draw.choice([q.answer, english[q.fact_id], q.choices[0], "?"]) for q in questions}
+    provider = MockProvider(lambda request: said[request.messages[-1].content], name="m")
+    found = measure(provider, setting, database=tmp_path / "replies.db")
+    anew = {q.question_id: ExperimentReply(said[q.text]) for q in questions}
+    assert found == score(setting, questions, ExperimentReplies("mock/m", "{}", NAME, "text", anew))
+    with Store(tmp_path / "replies.db", read_only=True) as store:
+        kept = {cell.key.language: sorted(map(_language, store.kept_readings(cell))) for cell in store.cells()}
+    assert kept == {"en": ["en"], "de": ["de", "en"], "zh": ["en", "zh"]}
+    monkeypatch.setattr(Matcher, "match", None)
+    assert measure(provider, setting, database=tmp_path / "replies.db") == found
+
+
+def _language(stamp: str) -> str:
+    return stamp.removeprefix("named@2+").partition(":")[0]
 
 
 @pytest.mark.parametrize("seed", range(3))

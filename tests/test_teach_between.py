@@ -26,12 +26,12 @@ from taught import (
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import folder
-from clika_client.conductivity.asking import ExperimentReplies, ExperimentReply, save
 from clika_client.conductivity.between import About, Between, between, table
 from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.certainty import difference, paired_shares, stacked, xrr
 from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.material import TEST, Material
+from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply, save_replies
 from clika_client.conductivity.report_between import render
 from clika_client.conductivity.score import Score, score
 
@@ -255,7 +255,7 @@ def test_folders_are_found_below_the_ones_named_and_their_models_by_their_direct
         (out / "experiment.json").write_text(json.dumps(state))
         said = {q.question_id: ExperimentReply(f"{q.answer}!") for q in made.questions}
         if seed < 3:
-            save(ExperimentReplies("gguf/taught.gguf", "{}", digest, "text", said), out / "after.text.json")
+            save_replies(ExperimentReplies("gguf/taught.gguf", "{}", digest, "text", said), out / "after.text.json")
     found = between([tmp_path / "study"], draws=100)
     (row,) = found.rows
     assert (row.model, len(row.passed)) == ("Tiny-1M", 2)

@@ -15,8 +15,6 @@ from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.answers.open.cell import OPEN, coded, read_replies
 from clika_client.answers.open.cell import REASONS as OPEN_REASONS
 from clika_client.answers.open.judged import judge_of, overlay
-from clika_client.answers.open.named import NAMED, Matcher, names_offered, read_named
-from clika_client.answers.open.named import VERSION as NAMED_VERSION
 from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.sets.probes import Probe, ProbeSet
@@ -28,7 +26,7 @@ PROBABILITIES = "probabilities"
 REASONS = (*answers.REASONS, "no probabilities", *OPEN_REASONS)
 """Why a reply names no choice, by stored code; code 0 stands for an answer."""
 _NO_PROBABILITIES = REASONS.index("no probabilities")
-_AT_ONCE = 5_000
+AT_ONCE = 5_000
 """Replies held in memory at a time: a cell may have a hundred thousand."""
 
 
@@ -72,15 +70,15 @@ def read_cell(store: Store, cell: Cell, reading: str, probe_set: ProbeSet) -> Ce
     written: dict[int, str] = {}
     asked = cell.asked()
     example = before_questions(store.prompts(cell, asked[[0, -1]])) if len(asked) > 1 else ""
-    for start in range(0, len(asked), _AT_ONCE):
-        replies = store.replies(cell, asked[start : start + _AT_ONCE])
+    for start in range(0, len(asked), AT_ONCE):
+        replies = store.replies(cell, asked[start : start + AT_ONCE])
         if reading == OPEN:
             codes, reasons = _read_open(replies, cell, probe_set, written)
         else:
             codes, reasons = _read(replies, cell, reading, probe_set, example)
         found.choices[replies.positions] = unrotate(codes, cell.key.rotation, probe_set.counts[replies.positions])
         found.reasons[replies.positions] = reasons
-        if len(asked) > _AT_ONCE:
+        if len(asked) > AT_ONCE:
             answers.forget()
     store.save_reading(cell, stamp, found.choices, found.reasons, REASONS, written)
     return found
@@ -129,9 +127,6 @@ def _read(
     if reading in NORMALISATIONS:
         return _most_probable(_scored(replies, cell, reading, probe_set))
     probes = [probe_set.probes[cell.key.language][int(i)] for i in replies.positions]
-    if reading == NAMED:
-        names = names_offered(probe_set.probes[cell.key.language])
-        return read_named(Matcher(names, cell.key.language), names, probes, replies.texts, REASONS)
     return read_texts(
         replies.texts,
         cell.labels,
@@ -159,10 +154,10 @@ def reading_for(ask: str, reading: str) -> str:
     if ask == "logprobs":
         return PROBABILITIES
     if ask == OPEN:
-        return reading if reading == NAMED or judge_of(reading) is not None else OPEN
+        return reading if judge_of(reading) is not None else OPEN
     if ask == "likelihood":
         return reading if reading in NORMALISATIONS else HEADLINE
-    own = reading in NORMALISATIONS or reading in (OPEN, NAMED) or judge_of(reading) is not None
+    own = reading in NORMALISATIONS or reading == OPEN or judge_of(reading) is not None
     return "standard" if own else reading
 
 
@@ -258,8 +253,6 @@ def reading_stamp(reading: str) -> str:
         return f"{reading}@1"
     if reading == OPEN:
         return f"{OPEN}@{OPEN_VERSION}"
-    if reading == NAMED:
-        return f"{NAMED}@{NAMED_VERSION}"
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clika_client.asking.run import RunResult
-    from clika_client.conductivity.asking import ExperimentReplies
     from clika_client.conductivity.material import Form
     from clika_client.conductivity.question_sets import QuestionSet
+    from clika_client.conductivity.replies import ExperimentReplies
     from clika_providers import ProviderOptions
 
 

@@ -154,9 +154,10 @@ def ask(
 ) -> None:
     """Ask a model that is taught elsewhere: a hosted one, or one behind a server of yours."""
     from clika_client.cli.teach_asking import ask_questions
-    from clika_client.conductivity import asking, folder
+    from clika_client.conductivity import folder
     from clika_client.conductivity.experiment_folder import note_material, reply_file
     from clika_client.conductivity.question_sets import sets_of_parts
+    from clika_client.conductivity.replies import save_replies
     from clika_providers import ProviderOptions
 
     if when not in ("before", "after"):
@@ -185,7 +186,7 @@ def ask(
             max_cost=max_cost, prices=prices, dry_run=dry_run,
         )  # fmt: skip
         if replies is not None:
-            asking.save(replies, output / reply_file(when, one_form))
+            save_replies(replies, output / reply_file(when, one_form))
     if dry_run:
         return
     note_material(output, material)

@@ -1,53 +1,27 @@
-"""Asks a model the questions of an experiment in a run like every other; what it said is kept in one file per form."""
+"""Asks a model the questions of an experiment in a run like every other, and reads what is stored of them."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from clika_cache import canonical
-from clika_client.answers.cells import read_cell, reading_stamp
+from clika_client.answers.cells import read_cell
+from clika_client.answers.given import names_given
 from clika_client.answers.open.named import NAMED
 from clika_client.asking.plan import Plan
 from clika_client.asking.run import PreparedRun, RunResult, SilentListener
 from clika_client.asking.workers import Event
-from clika_client.common.errors import ClikaError, IncompleteRun, UserError
+from clika_client.common.errors import ClikaError, IncompleteRun
 from clika_client.common.running import finish
-from clika_client.conductivity.formats import write_text
 from clika_client.conductivity.material import Form
 from clika_client.conductivity.question_sets import QuestionSet, run_config
+from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 from clika_client.sets.packed import set_digest
 from clika_client.store.store import Store
 from clika_providers import Provider
 
 FORMS: tuple[Form, ...] = ("text", "choice")
-FREE_READING = reading_stamp(NAMED)
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentReply:
-    """What came back for one question."""
-
-    text: str
-    choice: int | None = None
-    """Index into the question's choices; None for no answer, or a free one that names what other questions offer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentReplies:
-    """All replies of one model to one material, in one form."""
-
-    model: str
-    identity: str
-    """Canonical JSON of everything about the model that can change an answer."""
-    material: str
-    """Digest of the material's folder."""
-    form: Form
-    by_id: Mapping[str, ExperimentReply]
-    reading: str = ""
-    """With its version, the reading that free replies were read by; by another one their choices do not count."""
 
 
 Progress = Callable[[int, int], None]
@@ -104,47 +78,20 @@ def _unfinished(spec: str, result: RunResult) -> ClikaError:
 def replies(
     store: Store, run_id: str, sets: Sequence[QuestionSet], form: Form, material: str, spec: str, identity: str
 ) -> ExperimentReplies:
-    """What a finished run stored: each reply and the choice that it is read as, a free one by the name it gives."""
+    """What a finished run stored: each reply, and what it is read as: a choice, or the names that a free one gives."""
     asked = {set_digest(one.probe_set): one for one in sets}
     by_id: dict[str, ExperimentReply] = {}
     for cell in store.cells(run_id):
         one = asked[store.set_digest(cell.key.set_id)]
         questions = one.questions[cell.key.language]
         found = store.replies(cell)
-        choices = read_cell(store, cell, NAMED if form == "text" else "standard", one.probe_set).choices
-        for position, text in zip(found.positions.tolist(), found.texts, strict=True):
-            chosen = None if choices[position] < 0 else int(choices[position])
-            by_id[questions[position].question_id] = ExperimentReply(text, chosen)
+        texts = zip(found.positions.tolist(), found.texts, strict=True)
+        if form == "text":
+            lists = [names_given(store, cell, one.probe_set.n, offered) for offered in one.offered[cell.key.language]]
+            read = {at: ExperimentReply(text, None, tuple(given[at] for given in lists)) for at, text in texts}
+        else:
+            choices = read_cell(store, cell, "standard", one.probe_set).choices.tolist()
+            read = {at: ExperimentReply(text, None if choices[at] < 0 else choices[at]) for at, text in texts}
+        by_id |= {questions[at].question_id: reply for at, reply in read.items()}
     ordered = [q.question_id for one in sets for some in one.questions.values() for q in some]
-    return ExperimentReplies(spec, identity, material, form, {key: by_id[key] for key in ordered}, FREE_READING)
-
-
-def save(replies: ExperimentReplies, path: Path) -> None:
-    """Write a whole file or nothing."""
-    document = {
-        "model": replies.model,
-        "identity": replies.identity,
-        "material": replies.material,
-        "form": replies.form,
-        "reading": replies.reading,
-        "replies": {key: [reply.text, reply.choice] for key, reply in replies.by_id.items()},
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(document, ensure_ascii=False, indent=0) + "\n")
-
-
-def load(path: Path, material: str) -> ExperimentReplies | None:
-    """The replies in a file, None where there is none; raises UserError for replies to other material."""
-    if not path.exists():
-        return None
-    try:
-        doc = json.loads(path.read_text("utf-8"))
-        by_id = {key: ExperimentReply(text, choice) for key, (text, choice) in doc["replies"].items()}
-        found = ExperimentReplies(
-            doc["model"], doc["identity"], doc["material"], doc["form"], by_id, doc.get("reading", "")
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
-    if found.material != material:
-        raise UserError(f"{path} holds replies to other material; delete it, or name another folder")
-    return found
+    return ExperimentReplies(spec, identity, material, form, {key: by_id[key] for key in ordered}, NAMED)

@@ -35,6 +35,7 @@ from clika_client.conductivity.formats import write_json
 from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.presets import TeachSettings
 from clika_client.conductivity.question_sets import sets_of_parts
+from clika_client.conductivity.replies import load_replies, save_replies
 from clika_client.conductivity.score import Score
 from clika_client.conductivity.watched import write_gates
 from clika_providers import ProviderOptions
@@ -241,7 +242,7 @@ class _Loop:
         database = do.database or do.out / "replies.db"
         for form in do.forms:
             path = do.out / reply_file(when, form)
-            there = asking.load(path, self.digest) is not None
+            there = load_replies(path, self.digest) is not None
             self.watcher.step(f"ask {when} teaching ({form})", done=there)
             if not there:
                 replies = asking.ask(
@@ -252,7 +253,7 @@ class _Loop:
                     material=self.digest,
                     progress=self.watcher.asked,
                 )
-                asking.save(replies, path)
+                save_replies(replies, path)
         if do.general:
             path = do.out / forgetting.reply_file(when)
             self.watcher.step(f"ask {when} teaching (atlas)", done=path.exists())

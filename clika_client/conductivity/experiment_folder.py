@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ from clika_client.common.errors import UserError
 from clika_client.conductivity import asking, folder, forgetting
 from clika_client.conductivity.about import STATE, about
 from clika_client.conductivity.formats import write_json
-from clika_client.conductivity.material import Form
+from clika_client.conductivity.free_answers import offered_to, with_names
+from clika_client.conductivity.material import Form, Material
+from clika_client.conductivity.replies import ExperimentReplies, load_replies, save_replies
 from clika_client.conductivity.score import Score, score
 
 BASE, TAUGHT, SCORE = "base.gguf", "taught.gguf", "score.json"
@@ -80,9 +83,9 @@ def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
     digest = folder.material_digest(material_dir)
     scores = []
     for form in asking.FORMS:
-        after = asking.load(out / reply_file("after", form), digest)
+        after = _read(out / reply_file("after", form), material, digest)
         if after is not None:
-            before = asking.load(out / reply_file("before", form), digest)
+            before = _read(out / reply_file("before", form), material, digest)
             which = about(out, after.model, digest)
             scores.append(score(material, after, before, about=which, forgetting=forgetting.compare(out), **options))
     if not scores:
@@ -90,3 +93,15 @@ def score_folder(material_dir: Path, out: Path, **options: Any) -> list[Score]:
             f"{out} holds no replies after teaching yet; `clika teach run` or `clika teach ask` writes them"
         )
     return scores
+
+
+def _read(path: Path, material: Material, digest: str) -> ExperimentReplies | None:
+    """A file's replies; what an earlier version read is read anew, and kept where the folder can be written to."""
+    kept = load_replies(path, digest)
+    if kept is None:
+        return None
+    read = with_names(kept, offered_to(material.questions))
+    if read is not kept:
+        with contextlib.suppress(OSError):
+            save_replies(read, path)
+    return read

@@ -10,25 +10,27 @@ facts in English after the same blocks.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from clika_client.answers.open.named import Matcher
+from clika_client.answers.open.named import NamesOffered
 from clika_client.common.errors import UserError
 from clika_client.conductivity import asking
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.asking import ExperimentReplies, Progress
+from clika_client.conductivity.asking import Progress
 from clika_client.conductivity.build import ANCHOR, offer
 from clika_client.conductivity.ceiling import with_copied
 from clika_client.conductivity.certainty import TeachingDifference, Xrr, json_number, paired_shares, xrr
 from clika_client.conductivity.chance import shuffle
+from clika_client.conductivity.free_answers import with_names
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.question_sets import QuestionSet, question_set
+from clika_client.conductivity.replies import ExperimentReplies
 from clika_client.conductivity.score import split_by_likeness
 from clika_client.conductivity.trials import Trial
 from clika_client.scoring.metrics.intervals import DRAWS
@@ -39,9 +41,6 @@ from clika_client.sets.fictional.language import read
 from clika_client.sets.fictional.names import NameKind, Names
 from clika_client.sets.fictional.text import similarity
 from clika_providers import Provider
-
-if TYPE_CHECKING:
-    pass
 
 NAME = "in-context conductivity"
 PLACES = 20
@@ -159,7 +158,14 @@ def as_set(setting: Setting, questions: Sequence[ExperimentQuestion]) -> Questio
     """The questions as one set, the same facts in English and in each language."""
     languages = dict.fromkeys(q.language for q in questions)
     by_language = {tag: [q for q in questions if q.language == tag] for tag in languages}
-    return question_set("in-context", by_language, setting.form, {"facts": str(setting.facts)})
+    offered = _offered(world_of(setting), by_language)
+    return question_set("in-context", by_language, setting.form, {"facts": str(setting.facts)}, offered)
+
+
+def _offered(world: World, languages: Iterable[str]) -> dict[str, tuple[NamesOffered, ...]]:
+    """Every continent by its name in the language, and in English too: no one told the model what X calls it."""
+    named = {tag: NamesOffered(tag, tuple(names[tag] for names in world.continents)) for tag in (ANCHOR, *languages)}
+    return {tag: tuple(dict.fromkeys((named[tag], named[ANCHOR]))) for tag in languages}
 
 
 def build(setting: Setting) -> tuple[ExperimentQuestion, ...]:
@@ -235,6 +241,8 @@ def score(
     by_language = {
         tag: [q for q in questions if q.language == tag] for tag in (ANCHOR, *dict.fromkeys(setting.languages))
     }
+    names = _offered(world, by_language)
+    replies = with_names(replies, {q.question_id: names[tag] for tag, mine in by_language.items() for q in mine})
     given = {tag: _given(world, tag, mine, replies) for tag, mine in by_language.items()}
     control = [name == q.answer for q, name in zip(by_language[ANCHOR], given[ANCHOR], strict=True)]
     trials = {
@@ -306,13 +314,11 @@ def _given(
     found = [replies.by_id[q.question_id] for q in questions]
     if replies.form == "choice":
         return [None if r.choice is None else q.choices[r.choice] for q, r in zip(questions, found, strict=True)]
-    here = [names[tag] for names in world.continents]
-    native = Matcher(here, tag)
-    english = Matcher([names[ANCHOR] for names in world.continents], ANCHOR)
+    number = [{names[language]: n for n, names in enumerate(world.continents)} for language in (tag, ANCHOR)]
     given: list[str | None] = []
     for reply in found:
-        named = {m.index for m in (native.match(reply.text), english.match(reply.text)) if m.index is not None}
-        given.append(here[named.pop()] if len(named) == 1 else None)
+        named = {of[name] for of, name in zip(number, reply.named, strict=False) if name is not None}
+        given.append(world.continents[named.pop()][tag] if len(named) == 1 else None)
     return given
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from clika_client.answers.open.named import NamesOffered
 from clika_client.asking.config import RunConfig
 from clika_client.asking.plan import Asking
+from clika_client.conductivity.free_answers import by_part, offered_by_part
 from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.prompts.catalogue import get_style
 from clika_client.prompts.layout import Layout
@@ -30,21 +32,32 @@ class QuestionSet:
     probe_set: ProbeSet
     questions: Mapping[str, Sequence[ExperimentQuestion]]
     """Language → one question per item."""
+    offered: Mapping[str, tuple[NamesOffered, ...]]
+    """Language → the names that free answers to its questions are read for, in one language after another."""
 
 
 def sets_of_parts(questions: Iterable[ExperimentQuestion], form: Form) -> list[QuestionSet]:
     """One set per part of each pair: a gate or the test, in the one language that it asks in."""
-    parts: dict[tuple[str, str], list[ExperimentQuestion]] = {}
-    for question in questions:
-        parts.setdefault((question.pair, question.part), []).append(question)
+    parts = by_part(questions)
+    offered = offered_by_part(parts)
     return [
-        question_set(f"teach-{pair}-{part}", {some[0].language: some}, form, {"pair": pair, "part": part})
+        question_set(
+            f"teach-{pair}-{part}",
+            {some[0].language: some},
+            form,
+            {"pair": pair, "part": part},
+            {some[0].language: offered[pair, part]},
+        )
         for (pair, part), some in parts.items()
     ]
 
 
 def question_set(
-    name: str, by_language: Mapping[str, Sequence[ExperimentQuestion]], form: Form, tags: Mapping[str, str]
+    name: str,
+    by_language: Mapping[str, Sequence[ExperimentQuestion]],
+    form: Form,
+    tags: Mapping[str, str],
+    offered: Mapping[str, tuple[NamesOffered, ...]],
 ) -> QuestionSet:
     """A set of the same questions in the same order in each language; open where answers are free."""
     ids = [f"{number:04d} {q.fact_id}" for number, q in enumerate(next(iter(by_language.values())), 1)]
@@ -55,7 +68,8 @@ def question_set(
     ]
     meta = {OPEN: "free answers"} if form == "text" else {}
     items = [Item(item_id, tags) for item_id in ids]
-    return QuestionSet(build(name, items, probes, licence="MIT", source="clika teach", meta=meta), by_language)
+    probe_set = build(name, items, probes, licence="MIT", source="clika teach", meta=meta)
+    return QuestionSet(probe_set, by_language, offered)
 
 
 def run_config(model: Provider, sets: Sequence[QuestionSet], form: Form, **more: object) -> RunConfig:

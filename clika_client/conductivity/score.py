@@ -13,7 +13,6 @@ from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
 from clika_client.conductivity.about import About
 from clika_client.conductivity.answerer import Answerer, name
-from clika_client.conductivity.asking import ExperimentReplies
 from clika_client.conductivity.certainty import (
     Part,
     TeachingDifference,
@@ -27,8 +26,10 @@ from clika_client.conductivity.certainty import (
 )
 from clika_client.conductivity.chance import Shuffled, shuffle
 from clika_client.conductivity.forgetting import Kept
+from clika_client.conductivity.free_answers import offered_to, with_names
 from clika_client.conductivity.gate import TRULY, Count, GatePart, luck, surely
 from clika_client.conductivity.material import GATES, TEST, ExperimentQuestion, Form, Material, Pair
+from clika_client.conductivity.replies import ExperimentReplies
 from clika_client.conductivity.trials import Trial, read_names, trial
 from clika_client.scoring.metrics.conductivity import GATE_PARTS, failed_gates
 from clika_client.scoring.metrics.intervals import DRAWS
@@ -143,6 +144,8 @@ def score(
     """
     if before is not None and before.form != after.form:
         raise UserError(f"before teaching was read as {before.form!r}, after as {after.form!r}; ask both alike")
+    offered = offered_to(material.questions)
+    after, before = with_names(after, offered), None if before is None else with_names(before, offered)
     pairs = [_Pair(material, pair, after, before, draws, seed).score() for pair in material.pairs]
     adjusted = holm([pair.tests.chance_p for pair in pairs])
     pairs = [_judged(pair, p) for pair, p in zip(pairs, adjusted, strict=True)]
@@ -214,7 +217,7 @@ class _Pair:
 
     def count(self, replies: ExperimentReplies, part: str) -> Count:
         questions = self.material.asked(self.pair.language, part)
-        given = read_names(replies, questions, self.language(part))
+        given = read_names(replies, questions)
         right = sum(name == q.answer for q, name in zip(questions, given.names, strict=True))
         return Count(right, len(questions), given.none)
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clika_client.answers.open.named import Matcher
 from clika_client.common.answer_codes import Bools
 from clika_client.common.errors import UserError
-from clika_client.conductivity.asking import FREE_READING, ExperimentReplies, ExperimentReply
 from clika_client.conductivity.material import TEST, ExperimentQuestion, Material, Pair
+from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 
 Numbers = npt.NDArray[np.int64]
 
@@ -64,25 +63,13 @@ class Trial:
         return np.asarray(self.copied == self.answer, np.bool_)
 
 
-def read_names(replies: ExperimentReplies, questions: Sequence[ExperimentQuestion], language: str) -> Given:
-    """The name each reply gives in its language; raises UserError for a question without a reply."""
+def read_names(replies: ExperimentReplies, questions: Sequence[ExperimentQuestion]) -> Given:
+    """The name each reply gives in its language, as it was read; raises UserError for a question without a reply."""
     found = [_reply(replies, question) for question in questions]
     if replies.form == "choice":
         chosen = zip(questions, found, strict=True)
         return Given(tuple(None if r.choice is None else q.choices[r.choice] for q, r in chosen))
-    if not questions:
-        return Given(())
-    names = list(dict.fromkeys(name for q in questions for name in (q.answer, *q.choices)))
-    matcher = Matcher(names, language)
-    kept = replies.reading == FREE_READING
-
-    def named(question: ExperimentQuestion, reply: ExperimentReply) -> str | None:
-        if kept and reply.choice is not None:
-            return question.choices[reply.choice]
-        index = matcher.match(reply.text).index
-        return None if index is None else names[index]
-
-    return Given(tuple(named(q, reply) for q, reply in zip(questions, found, strict=True)))
+    return Given(tuple(reply.named[0] for reply in found))
 
 
 def trial(material: Material, pair: Pair, after: ExperimentReplies, before: ExperimentReplies | None) -> Trial:
@@ -94,13 +81,13 @@ def trial(material: Material, pair: Pair, after: ExperimentReplies, before: Expe
     part = material.asked(pair.language, "asked_type0")
     continents = tuple(dict.fromkeys(name for q in (*part, *test) for name in (q.answer, *q.choices)))
     number = {name: n for n, name in enumerate(continents)}
-    given = read_names(after, test, pair.asked)
-    taught = read_names(after, other, pair.taught)
+    given = read_names(after, test)
+    taught = read_names(after, other)
     answer = np.array([number[q.answer] for q in test], np.int64)
     chosen = np.array([-1 if name is None else number[name] for name in given.names], np.int64)
     by_choice = after.form == "choice"
     answers = len({q.answer for q in (*part, *test)})
-    told = None if before is None else read_names(before, test, pair.asked)
+    told = None if before is None else read_names(before, test)
     return Trial(
         tuple(q.fact_id for q in test),
         continents,
@@ -110,7 +97,7 @@ def trial(material: Material, pair: Pair, after: ExperimentReplies, before: Expe
         chosen == answer,
         np.array([name == q.answer for q, name in zip(other, taught.names, strict=True)], np.bool_),
         None if told is None else _right(test, told),
-        _in_the_other_language(test, other, after, pair),
+        _in_the_other_language(test, other, after),
         len(test[0].choices) if by_choice else answers,
     )
 
@@ -126,15 +113,12 @@ def _right(questions: Sequence[ExperimentQuestion], given: Given) -> Bools:
 
 
 def _in_the_other_language(
-    test: Sequence[ExperimentQuestion], other: Sequence[ExperimentQuestion], after: ExperimentReplies, pair: Pair
+    test: Sequence[ExperimentQuestion], other: Sequence[ExperimentQuestion], after: ExperimentReplies
 ) -> Bools:
     """A letter names no language; a text that gives the continent as the language of teaching calls it does."""
     if after.form == "choice":
         return np.zeros(len(test), np.bool_)
-    names = list(dict.fromkeys(name for q in other for name in (q.answer, *q.choices)))
-    matcher = Matcher(names, pair.taught)
-    matches = [matcher.match(_reply(after, q).text).index for q in test]
-    named = [None if index is None else names[index] for index in matches]
+    named = [_reply(after, q).named[1] for q in test]
     return np.array([name == q.answer for q, name in zip(other, named, strict=True)], np.bool_)
 
 

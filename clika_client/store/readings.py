@@ -6,6 +6,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +26,11 @@ class Readings:
         """Keep what the codes of stored reasons stand for."""
         raise NotImplementedError
 
-    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint8]] | None:
+    def reading(self, cell: Cell, reading: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.uint8]] | None:
         """(choices, reasons), one per item of the set, if they are still what the replies say; else None.
 
-        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked.
+        `reading` names the reading with its version. -1 in choices is no answer, -2 missing or never asked. They come
+        as they were saved: a byte each, or two where there is more to choose from than a question's choices.
         """
         if self._moment is not None:
             return None
@@ -39,7 +41,9 @@ class Readings:
             ).fetchone()
         if row is None or not self._still_valid(cell, row[0]):
             return None
-        return np.frombuffer(row[1], dtype=np.int8), np.frombuffer(row[2], dtype=np.uint8)
+        choices, reasons = row[1:]
+        wide = len(choices) > len(reasons)
+        return np.frombuffer(choices, dtype=np.int16 if wide else np.int8), np.frombuffer(reasons, dtype=np.uint8)
 
     def kept_readings(self, cell: Cell) -> list[str]:
         """The readings, each with its version, by which a cell was read and the result kept."""
@@ -61,7 +65,7 @@ class Readings:
         self,
         cell: Cell,
         reading: str,
-        choices: npt.NDArray[np.int8],
+        choices: npt.NDArray[np.int8] | npt.NDArray[np.int16],
         reasons: npt.NDArray[np.uint8],
         names: Sequence[str] = (),
         written: Mapping[int, str] | None = None,
@@ -86,7 +90,7 @@ class Readings:
                     cell.cell_id,
                     reading,
                     stamp,
-                    choices.astype(np.int8).tobytes(),
+                    choices.tobytes(),
                     reasons.astype(np.uint8).tobytes(),
                     time.time(),
                 ),

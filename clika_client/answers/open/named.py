@@ -1,4 +1,4 @@
-"""The reading `named`: which of the names that a set's questions offer a free reply gives.
+"""The reading `named`: which of the names that can be answered a free reply gives.
 
 A name counts as given when it, or an inflected form of it, stands in the reply undenied and no other name does. What
 counts as an inflected form is bounded by a table per language, and the names one can choose from are few
@@ -7,22 +7,31 @@ and unlike, so that a form that could be two of them is taken for neither.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
 
 from clika_client.answers.open.names import NameFinder
 from clika_client.answers.open.negation import asserted
 from clika_client.answers.open.passages import cut
-from clika_client.common.answer_codes import NO_ANSWER, OTHER, Answers
-from clika_client.sets.probes import Probe
 
-NAMED = "named"
-VERSION = "1"
+NAMED = "named@2"
+"""With its version: what is kept by another one is read anew."""
 Reason = Literal["", "empty", "none", "multiple"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamesOffered:
+    """The names that a reply may give, in the language that they are written in."""
+
+    language: str
+    names: tuple[str, ...]
+
+    @property
+    def stamp(self) -> str:
+        """The reading by which what replies give of just these names is kept."""
+        digest = hashlib.blake2b("\n".join(self.names).encode(), digest_size=8)
+        return f"{NAMED}+{self.language}:{digest.hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +45,9 @@ class Match:
 class Matcher:
     """Reads replies in one language against the names that can be answered."""
 
-    def __init__(self, names: Sequence[str], language: str) -> None:
-        self.language = language
-        self.finder = NameFinder({str(index): (name,) for index, name in enumerate(names)}, language)
+    def __init__(self, offered: NamesOffered) -> None:
+        self.language = offered.language
+        self.finder = NameFinder({str(i): (name,) for i, name in enumerate(offered.names)}, offered.language)
 
     def match(self, reply: str) -> Match:
         """The one name that stands in the reply, not denied."""
@@ -53,26 +62,3 @@ class Matcher:
         if not found:
             return Match(None, "none")
         return Match(int(found.pop())) if len(found) == 1 else Match(None, "multiple")
-
-
-def names_offered(probes: Sequence[Probe]) -> list[str]:
-    """Every name that one of the questions offers, in their order: what a reply to any of them can give."""
-    return list(dict.fromkeys(name for probe in probes for name in probe.choices))
-
-
-def read_named(
-    matcher: Matcher, names: Sequence[str], probes: Sequence[Probe], texts: Sequence[str], reasons: Sequence[str]
-) -> tuple[Answers, npt.NDArray[np.uint8]]:
-    """(choice, reason code) of each reply to the question beside it; OTHER for a name that only others offer.
-
-    `matcher` reads against `names`; `reasons` are the names of the stored reasons by code.
-    """
-    codes, why = np.full(len(texts), NO_ANSWER, np.int8), np.zeros(len(texts), np.uint8)
-    for i, (probe, text) in enumerate(zip(probes, texts, strict=True)):
-        found = matcher.match(text)
-        if found.index is None:
-            why[i] = reasons.index(found.reason)
-        else:
-            name = names[found.index]
-            codes[i] = probe.choices.index(name) if name in probe.choices else OTHER
-    return codes, why
