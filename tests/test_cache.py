@@ -126,6 +126,29 @@ def test_the_same_question_in_flight_twice_is_one_call(tmp_path: Path) -> None:
     assert provider.calls == 1
 
 
+def test_a_question_whose_reply_is_not_yet_on_disk_is_not_asked_again(tmp_path: Path) -> None:
+    provider = Scripted()
+
+    async def go(path: Path) -> list[Completion]:
+        with Database(path) as database, Database(path) as other:
+            writer = Writer(database)
+            cached = CachedProvider(provider, database, writer)
+            assert cached.model_id
+            try:
+                with other.writing():  # nothing can be written meanwhile
+                    replies = [await cached.complete(asking()) for _ in range(3)]
+                    assert rows.present(database, [cached.key(asking())]) == set()
+                    assert cached.present([cached.key(asking())]) == {cached.key(asking())}
+                writer.flush()
+                assert writer.held(cached.key(asking())) is None
+                return [*replies, await cached.complete(asking())]
+            finally:
+                writer.close()
+
+    assert [c.text for c in asyncio.run(go(tmp_path / "c.db"))] == ["hello"] * 4
+    assert provider.calls == 1
+
+
 def test_two_models_never_share_an_answer(tmp_path: Path) -> None:
     one, two = Scripted("one"), Scripted("two", [Completion("other", "stop")])
     run_through(tmp_path / "c.db", one, [asking()])

@@ -61,6 +61,7 @@ class Desk:
     """Runs a plan of 2 x ITEMS requests against a scripted provider on a real database."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.store = Store(folder / "c.db")
         self.set = read_user_set(write_probes(folder / "mine.jsonl", ITEMS))
         self.events: list[Event] = []
@@ -96,6 +97,22 @@ def test_everything_is_asked_once_with_no_more_in_flight_than_allowed(desk: Desk
     assert 1 < provider.most <= 5
     assert (outcome.input_tokens, outcome.output_tokens) == (400, 40)
     assert len(desk.events) == 40
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 40])
+def test_a_question_that_stands_at_several_items_is_paid_once_and_answers_all(desk: Desk, concurrency: int) -> None:
+    rows = [json.loads(line) for line in (desk.folder / "mine.jsonl").read_text().splitlines()]
+    for row in rows:  # three items each ask the same
+        asked = f"{row['language']} {int(row['item_id'][1:]) // 3}"
+        row |= {"question": asked, "choices": [f"{asked}-{j}" for j in range(4)], "gold": 0}
+    path = desk.folder / "repeating.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    desk.set = read_user_set(path)
+    distinct = {row["question"] for row in rows}
+    provider = Scripted(lambda _: said(), concurrency)
+    outcome = desk.ask(provider)
+    assert provider.calls == outcome.answered == outcome.to_ask == len(distinct) < len(rows) / 2
+    assert desk.ask(Scripted(lambda _: said())).to_ask == 0
 
 
 def test_failed_requests_are_counted_with_their_reason_and_the_rest_goes_on(desk: Desk) -> None:

@@ -121,7 +121,9 @@ class CachedProvider:
 
     def present(self, keys: Sequence[bytes]) -> set[bytes]:
         """Which keys need no call; empty when refreshing."""
-        return set() if self.refresh else completions.present(self._database, keys)
+        if self.refresh:
+            return set()
+        return {key for key in keys if self._writer.held(key)} | completions.present(self._database, keys)
 
     async def take(self, keys: Sequence[bytes]) -> Taken:
         """Claim questions before they are asked, so that no other process on this file asks them too.
@@ -140,17 +142,20 @@ class CachedProvider:
     async def complete(self, request: Request) -> Completion:
         """The stored completion, or a fresh one that is stored at once; raises ProviderError."""
         key = self.key(request)
-        if not self.refresh:
+        if not self.refresh and key not in self._in_flight and self._writer.held(key) is None:
             stored = completions.lookup(self._database, [key])
             if stored:
                 return stored[key]
         return await self.ask(key, request)
 
     async def ask(self, key: bytes, request: Request) -> Completion:
-        """Call the model without looking in the file first; one call per key at a time."""
+        """Call the model without looking in the file first; one call per key until its reply is in the file."""
         running = self._in_flight.get(key)
         if running is not None:
             return await asyncio.shield(running)
+        held = None if self.refresh else self._writer.held(key)
+        if held is not None:
+            return held.completion
         future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = future
         hook = before_retry.set(self._watching(key))

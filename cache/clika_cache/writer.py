@@ -42,6 +42,7 @@ class Writer:
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
         self._writing: list[Entry] = []
+        self._held: dict[bytes, StoredReply] = {}
         self._waiting: list[threading.Event] = []
         self._arrived, self._hurry, self._let_go = threading.Event(), threading.Event(), threading.Event()
         self._closing = False
@@ -64,10 +65,20 @@ class Writer:
         """Entries that are in memory only."""
         return len(self._entries) + len(self._writing)
 
+    def held(self, key: bytes) -> StoredReply | None:
+        """The reply to a question that arrived and is not in the file yet.
+
+        Whoever wants to know whether a question is answered looks here first and in the file then: the other way
+        round, a reply that is written between the two looks is seen in neither.
+        """
+        return self._held.get(key)
+
     def put(self, entry: Entry) -> None:
         """Queue one entry; raises CacheError when an earlier one could not be written (this one is queued too)."""
         with self._lock:
             self._entries.append(entry)
+            if isinstance(entry, StoredReply):
+                self._held[entry.key] = entry
             queued = len(self._entries)
             if self._oldest is None:
                 self._oldest = time.monotonic()
@@ -159,6 +170,9 @@ class Writer:
             with self._lock:
                 del self._writing[:BATCH_ROWS]
                 self.written += len(part)
+                for entry in part:
+                    if self._held.get(entry.key) is entry:
+                        del self._held[entry.key]
                 if not self._writing:
                     self._oldest = time.monotonic() if self._entries else None
 

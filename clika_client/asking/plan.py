@@ -6,6 +6,7 @@ million probes need a few bytes each; asking renders the missing ones again, one
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -85,7 +86,7 @@ class Selection:
 
     probe_set: ProbeSet
     languages: tuple[str, ...]
-    positions: tuple[int, ...]
+    positions: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class PlannedCell:
     keys: bytes
     """The content key of every position, one after the other."""
     missing: npt.NDArray[np.int32]
-    """Item positions that have no stored answer; shape (missing,)."""
+    """Item positions to ask: those without a stored answer, each question once; shape (missing,)."""
     prompt_bytes: int
     """UTF-8 bytes of the missing prompts, from which tokens are estimated."""
 
@@ -186,7 +187,35 @@ def make_plan(provider: CachedProvider, selections: Sequence[Selection], style: 
             for rotation in range(selection.probe_set.k if asking.permute else 1):
                 for repeat in range(asking.repeats):
                     cells.append(_plan_cell(provider, selection, language, style, asking, rotation, repeat))
-    return Plan(provider, style, asking, tuple(cells))
+    return Plan(provider, style, asking, _each_once(cells))
+
+
+def _each_once(cells: Sequence[PlannedCell]) -> tuple[PlannedCell, ...]:
+    """Cells that ask no question twice: of items with the very same one the first is asked, and all have its reply."""
+    starts = np.concatenate([_starts(cell) for cell in cells]) if cells else np.empty(0, np.uint64)
+    starts.sort()
+    repeated = starts[1:][starts[1:] == starts[:-1]]
+    if not repeated.size:  # nearly always
+        return tuple(cells)
+    asked: set[bytes] = set()
+    thinned = []
+    for cell in cells:
+        first = np.ones(len(cell.missing), dtype=bool)
+        keys = cell.keys_by_position()
+        for at in np.flatnonzero(np.isin(_starts(cell), repeated)):
+            key = keys[int(cell.missing[at])]
+            first[at] = key not in asked
+            asked.add(key)
+        left = cell.missing[first]
+        thinned.append(replace(cell, missing=left, prompt_bytes=round(cell.bytes_each * len(left))))
+    return tuple(thinned)
+
+
+def _starts(cell: PlannedCell) -> npt.NDArray[np.uint64]:
+    """The first half of the key of everything missing: what differs there differs."""
+    starts = np.frombuffer(cell.keys, dtype=np.uint64)[::2]
+    whole = len(cell.missing) == len(cell.positions)
+    return starts if whole else starts[np.isin(cell.positions, cell.missing)]
 
 
 def _plan_cell(
@@ -199,7 +228,7 @@ def _plan_cell(
     repeat: int,
 ) -> PlannedCell:
     keys = bytearray()
-    missing: list[int] = []
+    missing = array("i")
     size = 0
     probe_set = selection.probe_set
     shown = asking.mode != "open"

@@ -82,7 +82,7 @@ def _nothing_left(probe_set: ProbeSet, named: TagIs) -> str:
 
 def sample(
     probe_set: ProbeSet, rows: Sequence[int], limit: int | None, seed: int, by: str | None = None
-) -> tuple[int, ...]:
+) -> Sequence[int]:
     """`limit` of the rows, drawn by a seed, ascending; with `by` each value of that tag has its share of them.
 
     In a set that is not parallel each language gets `limit` of its own. Raises UserError for a limit below one.
@@ -90,7 +90,7 @@ def sample(
     if limit is not None and limit < 1:
         raise UserError(f"--limit must be at least 1, got {limit}")
     if limit is None:
-        return tuple(rows)
+        return rows
     if probe_set.parallel:
         return _drawn(probe_set, rows, limit, seed, by)
     allowed = set(rows)
