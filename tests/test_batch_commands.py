@@ -10,6 +10,7 @@ from servers.loopback import Loopback
 from servers.vendor import Vendor
 
 from clika_client.cli import batch_cmd
+from clika_providers.traffic import retry
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,8 @@ def test_a_batch_is_cancelled_or_forgotten_by_its_number(tmp_path: Path) -> None
         assert len(vendor.batches) == 2
 
 
-def test_a_vendor_that_cannot_be_asked_is_named_with_the_batch(tmp_path: Path) -> None:
+def test_a_vendor_that_cannot_be_asked_is_named_with_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "pause", lambda error, attempts, options: 0.001 * attempts)
     db = tmp_path / "c.db"
     with Loopback(Vendor()) as server:
         run = ("run", write_probes(tmp_path / "mine.jsonl", 4), "-m", "openai/gpt-4o-mini", "--batch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import benchmark_factory as factory
@@ -26,6 +27,12 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
         factory.belebele(folder, n)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     return Hub({REPO: folders[:1]})
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """huggingface_hub waits a second before each of its tries."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
 def fetch(hub: Hub, *arguments: object, check: int | None = 0):  # type: ignore[no-untyped-def]
@@ -75,6 +82,7 @@ def test_the_commit_stays_until_another_is_asked_for(hub: Hub, tmp_path: Path) -
         assert (kept.added()["belebele"].revision, kept.added()["belebele"].items) == (hub.commit(REPO), 8)
 
 
+@pytest.mark.usefixtures("no_pause")
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: Hub) -> None:
     """The library writes ten megabytes at a time, so the file is made larger than that."""
     file = hub.repos[REPO][0] / "data/deu_Latn.jsonl"
@@ -88,6 +96,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: Hub) -> None:
     assert kept.read("belebele").probes["de"][5].question == "deu_Latn question 5?"
 
 
+@pytest.mark.usefixtures("no_pause")
 def test_a_command_that_failed_is_run_again_for_the_files_that_are_missing(hub: Hub) -> None:
     hub.cut["deu_Latn.jsonl"] = 500
     with hub:

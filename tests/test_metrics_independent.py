@@ -1,14 +1,17 @@
-"""Our statistics against other people's implementations."""
+"""Our statistics against other people's implementations, and against their definitions written out."""
 
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from heavy import later
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
 from clika_client.scoring.metrics.cell_metrics import PAIR_METRICS
@@ -18,8 +21,6 @@ from clika_client.scoring.metrics.intervals import Resampler, percentile_interva
 from clika_client.scoring.metrics.jackknife import leave_out, variance
 
 special, stats = later("scipy.special"), later("scipy.stats")
-contingency_tables, inter_rater = later("statsmodels.stats.contingency_tables"), later("statsmodels.stats.inter_rater")
-multitest, proportion = later("statsmodels.stats.multitest"), later("statsmodels.stats.proportion")
 
 RANDOM = np.random.default_rng(11)
 GOLD = RANDOM.integers(0, 4, 60).astype(np.int8)
@@ -27,45 +28,87 @@ ANSWERS = np.where(RANDOM.random((4, 60)) < 0.6, GOLD, RANDOM.integers(-1, 4, (4
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_equals_statsmodels(counts: tuple[int, int]) -> None:
-    expected = proportion.proportion_confint(*counts, method="wilson")
-    assert wilson(*counts) == pytest.approx(expected, abs=1e-12)
+def test_wilson_equals_scipy(counts: tuple[int, int]) -> None:
+    expected = stats.binomtest(*counts).proportion_ci(method="wilson")
+    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
-def test_mcnemar_equals_statsmodels_and_the_binomial_test(b: int, c: int) -> None:
+def test_mcnemar_is_the_binomial_test_of_scipy(b: int, c: int) -> None:
     p = significance.mcnemar_exact(b, c)
     if b + c:
         assert p == pytest.approx(stats.binomtest(b, b + c).pvalue, abs=1e-12)
-        assert p == pytest.approx(min(1.0, contingency_tables.mcnemar([[0, b], [c, 0]], exact=True).pvalue), abs=1e-9)
+        assert p == pytest.approx(min(1.0, 2 * stats.binom.cdf(min(b, c), b + c, 0.5)), abs=1e-9)
 
 
 def test_mcnemar_is_exact_far_beyond_float_range() -> None:
     assert significance.mcnemar_exact(2000, 2100) == pytest.approx(stats.binomtest(2000, 4100).pvalue, rel=1e-9)
 
 
-@settings(max_examples=25)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_equals_statsmodels(p_values: list[float]) -> None:
-    assert significance.holm(p_values) == pytest.approx(
-        list(multitest.multipletests(p_values, method="holm")[1]), abs=1e-12
-    )
+@settings(max_examples=60)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
+def test_holm_rejects_what_every_bonferroni_test_of_hypotheses_with_it_rejects(p_values: list[float]) -> None:
+    """Holm's procedure as the closure of Bonferroni's (Marcus, Peritz and Gabriel 1976), all subsets looked at."""
+    sets = [one for size in range(len(p_values)) for one in combinations(range(len(p_values)), size + 1)]
+    p = {one: min(1.0, len(one) * min(p_values[i] for i in one)) for one in sets}
+    expected = [max(p[one] for one in sets if i in one) for i in range(len(p_values))]
+    assert significance.holm(p_values) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.2, 0.2, 0.0001, 1.0, 0.03, 0.03], [0.6, 0.6, 0.0006, 1.0, 0.15, 0.15]),
+    ],
+)
+def test_holm_equals_statsmodels(p_values: list[float], expected: list[float]) -> None:
+    """Values computed with statsmodels 0.15.0, multipletests(method="holm")."""
+    assert significance.holm(p_values) == pytest.approx(expected, abs=1e-12)
+
+
+def _codes(written: str) -> npt.NDArray[np.int8]:
+    return np.array([-1 if one == "-" else int(one) for one in written], np.int8)
+
+
+KEY = _codes("003122201013202033323102123130130212333233001231313220233330")
+GIVEN = np.array(
+    [
+        _codes("003022-00013202333313-02223130110212331223001333313230231330"),
+        _codes("0--130--111311-0331231012231-0130-1-3332-30000-12132202-0320"),
+        _codes("0031302-1112203030323100-3323313022--3323302-1313232-02-3030"),
+        _codes("00312220-023202-333-3100223130130-2233-033100231333020321320"),
+    ]
+)
+"""Answers of four to the questions of KEY; a dash is none."""
 
 
 def test_cohens_kappas_equal_statsmodels() -> None:
-    a, b = ANSWERS[:2]
-    right = np.histogram2d(a == GOLD, b == GOLD, bins=2)[0]
-    table = consistency.table_of(a, b, GOLD)
-    assert float(consistency.kappa_correct(table)) == pytest.approx(inter_rater.cohens_kappa(right).kappa, abs=1e-12)
+    """Values computed with statsmodels 0.15.0, cohens_kappa of the tables of right answers and of chosen letters."""
+    a, b = GIVEN[:2]
+    table = consistency.table_of(a, b, KEY)
+    assert float(consistency.kappa_correct(table)) == pytest.approx(-0.044776119402985114, abs=1e-12)
     kept = (a >= 0) & (b >= 0)
-    chosen = np.histogram2d(a[kept], b[kept], bins=4, range=[[-0.5, 3.5]] * 2)[0]
     ours = agreement.kappa_answer(a[kept], b[kept], 4)
-    assert float(ours) == pytest.approx(inter_rater.cohens_kappa(chosen).kappa, abs=1e-12)
+    assert float(ours) == pytest.approx(0.4405594405594406, abs=1e-12)
 
 
 def test_fleiss_kappa_equals_statsmodels() -> None:
-    counts, _ = inter_rater.aggregate_raters(ANSWERS.T)
-    assert multilingual.fleiss_kappa(ANSWERS, 4) == pytest.approx(inter_rater.fleiss_kappa(counts), abs=1e-12)
+    """Value computed with statsmodels 0.15.0, fleiss_kappa of aggregate_raters."""
+    assert multilingual.fleiss_kappa(GIVEN, 4) == pytest.approx(0.3570854540583981, abs=1e-12)
+
+
+@given(arrays(np.int8, (2, 25), elements=st.integers(0, 3)))
+def test_cohens_kappas_are_agreement_beyond_that_of_shuffled_answers(both: npt.NDArray[np.int8]) -> None:
+    """By the definition: each answer of the one beside each of the other is what chance agrees on."""
+    a, b = both
+    for one, other, ours in (
+        (a, b, agreement.kappa_answer(a, b, 4)),
+        (a == 0, b == 0, consistency.kappa_correct(consistency.table_of(a, b, np.zeros(25, np.int8)))),
+    ):
+        observed, chance = np.mean(one == other), np.mean(one[:, None] == other[None])
+        if chance < 1:
+            assert float(ours) == pytest.approx((observed - chance) / (1 - chance), abs=1e-12)
 
 
 def test_bootstrap_interval_of_a_mean_agrees_with_scipy() -> None:

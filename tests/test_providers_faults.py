@@ -219,7 +219,7 @@ def test_a_server_that_comes_back_loses_nothing() -> None:
 
     def behave(seen: Seen) -> Answer:
         if seen.number == 40:
-            down["until"] = time.monotonic() + 1.5
+            down["until"] = time.monotonic() + 0.5
         if time.monotonic() < down["until"]:
             return Answer(503, {"error": {"message": "restarting"}})
         return Answer(200, chat("B"))

@@ -66,11 +66,11 @@ def test_no_error_of_any_kind_tells_the_key(
     spec: str, variable: str, heard: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, KEY)
-    monkeypatch.setattr(model_check, "_PATIENCE_S", 0.4)  # what a silent server is given when a model is checked
+    monkeypatch.setattr(model_check, "_PATIENCE_S", 0.25)  # what a silent server is given when a model is checked
     texts: list[str] = []
 
     async def meet(url: str) -> None:
-        options = ProviderOptions(base_url=url, **{**QUICK, "max_retries": 1, "timeout_s": 0.4})  # type: ignore[arg-type]
+        options = ProviderOptions(base_url=url, **{**QUICK, "max_retries": 1, "timeout_s": 0.25})  # type: ignore[arg-type]
         provider: Any = connect(spec, options)
         try:
             await provider.complete(question())

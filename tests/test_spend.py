@@ -102,9 +102,9 @@ def test_without_a_ceiling_the_whole_bill_is_told(tmp_path: Path) -> None:
 
 def test_a_reply_that_came_too_late_may_have_been_billed_and_the_ceiling_counts_it(tmp_path: Path) -> None:
     """The vendor answers, and bills, after our patience: nothing is heard, and the ceiling still holds."""
-    vendor = Vendor({}, delay_s=1.0)
+    vendor = Vendor({}, delay_s=0.6)
     with Loopback(vendor) as server:
-        result = run(tmp_path, server.url, items=20, max_cost=0.03, timeout_s=0.3)
+        result = run(tmp_path, server.url, items=20, max_cost=0.03, timeout_s=0.2, patience_s=1.2)
     assert vendor.bill <= 0.03
     assert result.outcomes[0].answered == 0
 

@@ -24,7 +24,7 @@ later("vl_convert", "report")
 def served(tmp_path: Path) -> Iterator[Served]:
     clika_client.run(write_probes(tmp_path / "mine.jsonl", 8), MockProvider("A", name="first"), db=tmp_path / "c.db")
     with Served(tmp_path / "c.db", Wanted(), Options(bootstrap=0)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
         server.shutdown()

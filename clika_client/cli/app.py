@@ -174,11 +174,19 @@ def _stop_again(lost: sys.UnraisableHookArgs) -> None:
     """A stop that reached Python inside code that cannot pass it on, and drops it, comes again a moment later."""
     if lost.exc_type is KeyboardInterrupt:
         ours = signal.getsignal(signal.SIGTERM) is _interrupt
-        again = threading.Timer(0.05, interrupt_main, [signal.SIGTERM if ours else signal.SIGINT])
+        again = threading.Timer(0.05, _raise_in_main, [signal.SIGTERM if ours else signal.SIGINT])
         again.daemon = True
         again.start()
     else:
         sys.__unraisablehook__(lost)
+
+
+def _raise_in_main(number: signal.Signals) -> None:
+    """As if the signal came from outside: it also ends a wait that the main thread stands in, where threads get any."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        interrupt_main(number)
 
 
 def _interrupt(*_: object) -> None:

@@ -92,6 +92,16 @@ def token_bucket(per_s: float, capacity: float, retry_after: str | None, delay_s
     return behave
 
 
+_ATTACHED_S = 0.005
+"""Until then every connection that was accepted has attached to its server."""
+
+
+async def _rounds() -> None:
+    """Some rounds of the event loop: what was due in it has been done, and what that asked for."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 class Server:
     """The server proper, in whichever event loop runs it."""
 
@@ -116,7 +126,7 @@ class Server:
             for door in server.sockets:
                 loop.remove_reader(door.fileno())
             # Connections accepted a moment ago have yet to attach to the server; closed before, they leak (3.11).
-            loop.call_later(0.005, server.close)
+            loop.call_later(_ATTACHED_S, server.close)
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -190,17 +200,18 @@ class Loopback:
 
     async def _stop(self) -> None:
         mine = asyncio.current_task()
-        for _ in range(2):
+        for pause_s in (2 * _ATTACHED_S, 0.0):
             self.server.die()
             # A connection accepted just now is served by a task that has to begin: cancelled before, it closes nothing.
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause_s)
+            await _rounds()
             self.server.die()
             others = [t for t in asyncio.all_tasks() if t is not mine]
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
             # Aborted connections are closed by callbacks of the next rounds; stopping before would leak them.
-            await asyncio.sleep(0.02)
+            await _rounds()
 
     @property
     def url(self) -> str:

@@ -6,7 +6,7 @@ one, ELSEWHERE for right in another language, NO_ANSWER with its reason else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -33,6 +33,7 @@ class Acceptance:
         self._set = probe_set
         self._language = language
         self._others = {tag: other_names(probe_set, tag) for tag in probe_set.languages}
+        self._known: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def at(self, position: int) -> Accepted:
         """What is right and what is known to be wrong for one item."""
@@ -49,11 +50,19 @@ class Acceptance:
 
     def _named(self, language: str, probe: Probe, choice: int) -> tuple[str, ...]:
         answer = probe.choices[choice]
-        others = self._others[language]
-        if not others and ACCEPTED not in probe.fields:
-            return (answer,) if answer else ()
-        more = probe.fields.get(ACCEPTED, "").split("\n") if choice == probe.gold else []
-        return tuple(dict.fromkeys(name for name in (answer, *more, *others.get(answer, ())) if name))
+        if choice == probe.gold and ACCEPTED in probe.fields:
+            more = probe.fields[ACCEPTED].split("\n")
+            return _distinct((answer, *more, *self._others[language].get(answer, ())))
+        # The same few answers are the wrong ones of many questions.
+        names = self._known.get((language, answer))
+        if names is None:
+            names = _distinct((answer, *self._others[language].get(answer, ())))
+            self._known[language, answer] = names
+        return names
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 V = TypeVar("V")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _ALPHABETS: Mapping[str, re.Pattern[str]] = {
     "Latn": re.compile("[a-zß-ÿ]"),
@@ -76,5 +77,6 @@ def _letter(letter: str, script: str, like: Mapping[str, str]) -> str:
     return "".join(like.get(sound, sound) for sound in letter.translate(_LATIN))
 
 
+@lru_cache(maxsize=20_000)
 def _alphabets(word: str) -> int:
     return sum(1 for letters in _ALPHABETS.values() if letters.search(word))
