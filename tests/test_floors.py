@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from parsed import FOLDERS, ROOT, files, imports
 
-ROOT = Path(__file__).parent.parent
 # From the ground up; rooms that share a floor do not know each other.
 CLIENT = (
     ("common",),
@@ -35,11 +36,7 @@ PROVIDERS = (
     ("batches", "prices", "model_check"),
     ("price_check",),
 )
-HOUSES = {
-    "clika_client": (ROOT / "clika_client", CLIENT),
-    "clika_providers": (ROOT / "providers" / "clika_providers", PROVIDERS),
-    "clika_cache": (ROOT / "cache" / "clika_cache", None),
-}
+FLOORS = {"clika_client": CLIENT, "clika_providers": PROVIDERS}
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,21 @@ class Arrow:
     place: str
 
 
-def arrows(folder: Path, package: str) -> Iterator[Arrow]:
+@cache
+def arrows(package: str) -> tuple[Arrow, ...]:
     """All imports of a package's own modules, those inside functions and `TYPE_CHECKING` too."""
-    modules = {module_of(file, folder, package) for file in folder.rglob("*.py")}
-    for file in sorted(folder.rglob("*.py")):
+    return tuple(_arrows(FOLDERS[package], package))
+
+
+def _arrows(folder: Path, package: str) -> Iterator[Arrow]:
+    modules = {module_of(file, folder, package) for file in files(folder)}
+    for file in files(folder):
         source = module_of(file, folder, package)
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in imports(file):
             for name in imported(node):
                 target = name if name in modules else name.rpartition(".")[0]
                 if target in modules and target != source:
-                    place = f"{file.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
-                    yield Arrow(source, target, place)
+                    yield Arrow(source, target, f"{file.relative_to(ROOT)}:{node.lineno}")
 
 
 def module_of(file: Path, folder: Path, package: str) -> str:
@@ -78,7 +79,7 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
-def upward(found: list[Arrow], floors: tuple[tuple[str, ...], ...]) -> list[str]:
+def upward(found: Sequence[Arrow], floors: tuple[tuple[str, ...], ...]) -> list[str]:
     """The arrows that climb, or cross to a neighbour on the same floor, as sentences."""
     level = {room: number for number, rooms in enumerate(floors) for room in rooms}
     told = []
@@ -116,19 +117,16 @@ def circle(found: list[Arrow]) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("package", [name for name, (_, floors) in HOUSES.items() if floors])
+@pytest.mark.parametrize("package", FLOORS)
 def test_no_import_goes_up(package: str) -> None:
-    folder, floors = HOUSES[package]
-    assert floors is not None
-    climbing = upward(list(arrows(folder, package)), floors)
+    climbing = upward(arrows(package), FLOORS[package])
     assert not climbing, "\n".join(climbing)
 
 
-@pytest.mark.parametrize("package", HOUSES)
+@pytest.mark.parametrize("package", FOLDERS)
 def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
-    folder, _ = HOUSES[package]
     front_door = package  # its lazy names point everywhere
-    found = [arrow for arrow in arrows(folder, package) if front_door not in (arrow.source, arrow.target)]
+    found = [arrow for arrow in arrows(package) if front_door not in (arrow.source, arrow.target)]
     assert not circle(found), "a circle: " + " → ".join(circle(found))
 
 

@@ -7,18 +7,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from parsed import FOLDERS, ROOT, files, imports, imports_in, parsed
 
 from clika_cache import Database
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = {
-    "clika_client": ROOT / "clika_client",
-    "clika_cache": ROOT / "cache" / "clika_cache",
-    "clika_providers": ROOT / "providers" / "clika_providers",
-}
 FORBIDDEN = {
     "clika_client": set[str](),
     "clika_cache": {"clika_client"},
@@ -30,27 +26,28 @@ HEAVY = {"openai", "llama_cpp", "torch", "transformers", "pyarrow", "altair", "b
 BUILT_ON = {"httpx", "llama-cpp-python", "openai", "rich", "sqlite-utils", "tenacity"}
 
 
-def imported(source: str) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(source)):
+def named(found: Iterable[ast.Import | ast.ImportFrom]) -> set[str]:
+    """The packages that are imported."""
+    names = set()
+    for node in found:
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.split(".")[0])
-    return found
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 @pytest.mark.parametrize("layer", FOLDERS)
 def test_no_layer_imports_from_above(layer: str) -> None:
-    files = sorted(FOLDERS[layer].rglob("*.py"))
-    assert files
-    for file in files:
-        upward = imported(file.read_text(encoding="utf-8")) & FORBIDDEN[layer]
+    assert files(FOLDERS[layer])
+    for file in files(FOLDERS[layer]):
+        upward = named(imports(file)) & FORBIDDEN[layer]
         assert not upward, f"{file} imports {upward}"
 
 
 def test_an_upward_import_would_be_noticed() -> None:
-    assert imported("from clika_client.store.store import Store") & FORBIDDEN["clika_providers"]
+    tree = ast.parse("def load():\n    if True:\n        from clika_client.store.store import Store")
+    assert named(imports_in(tree)) & FORBIDDEN["clika_providers"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"]])
@@ -84,8 +81,8 @@ def test_a_command_loads_itself_and_no_other_nor_what_it_does_not_need(tmp_path:
 
 @pytest.mark.parametrize("layer", FOLDERS)
 def test_every_module_opens_with_one_sentence(layer: str) -> None:
-    for file in FOLDERS[layer].rglob("*.py"):
-        doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    for file in files(FOLDERS[layer]):
+        doc = ast.get_docstring(parsed(file))
         assert doc, f"{file} has no docstring"
         opening = doc.split("\n\n")[0].rstrip()
         assert opening[-1] in ".:!?", f"{file}: its docstring does not open with a sentence"
@@ -96,7 +93,7 @@ def test_what_the_project_is_built_on_is_declared_and_used() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = [*project["dependencies"], *project["optional-dependencies"]["local"]]
     assert {re.split("[<>=]", each)[0] for each in declared} >= BUILT_ON
-    used = {name for folder in FOLDERS.values() for file in folder.rglob("*.py") for name in imported(file.read_text())}
+    used = {name for folder in FOLDERS.values() for file in files(folder) for name in named(imports(file))}
     assert {name.partition(".")[0] for name in used} >= {
         {"llama-cpp-python": "llama_cpp"}.get(name, name.replace("-", "_")) for name in BUILT_ON
     }

@@ -5,25 +5,23 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
-from test_floors import HOUSES, ROOT
+from parsed import FOLDERS, ROOT, files, parsed, statements
 
 
-@cache
 def modules() -> Mapping[Path, ast.Module]:
     """Every file of the three packages, parsed."""
-    files = [file for folder, _ in HOUSES.values() for file in sorted(folder.rglob("*.py"))]
-    assert len(files) > 300
-    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    found = {file: parsed(file) for folder in FOLDERS.values() for file in files(folder)}
+    assert len(found) > 300
+    return found
 
 
 def classes_named_twice(trees: Mapping[Path, ast.Module], root: Path) -> list[str]:
     """A line for each name that several classes have, private and nested ones too, with all their places."""
     places: dict[str, list[str]] = defaultdict(list)
     for file, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in statements(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{file.relative_to(root).as_posix()}:{node.lineno}")
     return [f"{name}: {' and '.join(found)}" for name, found in sorted(places.items()) if len(found) > 1]
@@ -45,7 +43,7 @@ def test_a_second_class_of_a_name_would_be_noticed(tmp_path: Path) -> None:
 def full_stops(tree: ast.Module) -> list[tuple[int, str]]:
     """Line and text of each message of an error that ends in a full stop; it may be shown within a sentence, too."""
     found = []
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             message = node.exc.args[0]
             last = message.values[-1] if isinstance(message, ast.JoinedStr) else message
