@@ -166,6 +166,7 @@ def test_matrices_of_many_rows_are_drawn_when_they_are_opened(
         assert later.count() == 2
         assert later.first.locator("table").count() == 0
         later.first.locator("summary").click()
+        later.first.locator("tbody tr").nth(2).wait_for()
         row = later.first.locator("tbody tr").nth(2).locator("td").all_inner_texts()
         label = later.first.locator("summary").inner_text()
         assert label in (STRONG, MIDDLING, WEAK)
