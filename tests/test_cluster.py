@@ -199,11 +199,11 @@ def test_likelihoods_of_a_local_model_are_the_same_bits(nodes: Nodes, tmp_path: 
 def test_two_machines_share_one_limit(nodes: Nodes, tmp_path: Path) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 20)
     with Loopback() as server:
-        result = run(nodes, tmp_path / "c.db", probes, "openai/m", base_url=server.url, rpm=600)
+        result = run(nodes, tmp_path / "c.db", probes, "openai/m", base_url=server.url, rpm=1200)
         times = sorted(one.at for one in server.seen)
     assert (result.status, places(result), len(times)) == ("done", 2, 40)
-    # Ten a second for both together; a late start may be caught up for 50 ms, and arrivals bunch up on a busy machine.
-    assert times[-1] - times[0] > 0.8 * 39 / 10
+    # Twenty a second for both together; a late start may be caught up for 50 ms, and arrivals bunch up on a busy machine.
+    assert times[-1] - times[0] > 0.8 * 39 / 20
 
 
 def test_a_lost_worker_loses_no_reply_and_its_questions_are_asked_once_more(nodes: Nodes, tmp_path: Path) -> None:
