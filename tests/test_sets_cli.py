@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from clika import COMMAND, clika, write_probes
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clika_client.cli.app import run
-from clika_client.common.safe_text import shown
+from clika_client.common.safe_text import json_shown, shown
 
 
 def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> None:
@@ -139,6 +141,26 @@ def test_what_a_file_holds_cannot_drive_the_terminal(tmp_path: Path) -> None:
 
 def test_joiners_and_marks_that_belong_to_a_script_are_kept() -> None:
     assert shown("می\u200cنویسد क\u094d\u200dष") == "می\u200cنویسد क\u094d\u200dष"
+    assert shown("שלום (C++\u200e) עליכם") == "שלום (C++\u200e) עליכם"
+    assert shown("٣ كم\u061c.") == "٣ كم\u061c."
+
+
+OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u206a\u206f"
+MARKS = "\u200e\u200f\u061c"
+
+
+@given(st.text(st.sampled_from(OVERRIDES + MARKS + "ab1+ .אبx"), max_size=12))
+def test_nothing_unseen_turns_what_is_shown_round(text: str) -> None:
+    """Overrides never; a mark only beside letters that run to the left themselves, in sight."""
+    seen = shown(text)
+    assert not set(seen) & set(OVERRIDES)
+    assert not set(seen) & set(MARKS) or set(text) & set("אب")
+    assert len(seen) == len(text)
+    for c, was in zip(seen, text, strict=True):
+        assert c == was or (c == "\ufffd" and was in OVERRIDES + MARKS)
+    told = json_shown(json.dumps(text, ensure_ascii=False))
+    assert json.loads(told) == text
+    assert not set(told) & set(OVERRIDES + MARKS)
     assert shown("a\nb", lines=True) == "a\nb"
     assert shown("a\nb") == "a�b"
 

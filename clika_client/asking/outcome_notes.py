@@ -38,11 +38,14 @@ def about_this_run(outcome: Outcome) -> list[str]:
 
 
 def of_the_prompts(outcome: Outcome) -> str | None:
-    """How much of the prompts was evaluated; None where nothing was spared, or nothing is known of it."""
+    """How much of the prompts was evaluated; None where nothing was spared, or nothing is known of it.
+
+    In per cent: which prompts meet in one evaluation depends on when they come, and with it a token in a thousand.
+    """
     if not outcome.cached_tokens:
         return None
-    new = outcome.input_tokens - outcome.cached_tokens
+    share = 1 - outcome.cached_tokens / outcome.input_tokens
     return (
-        f"{outcome.spec}: {new:,} of the {outcome.input_tokens:,} tokens in the prompts were evaluated; the others "
+        f"{outcome.spec}: {share:.0%} of the {outcome.input_tokens:,} tokens in the prompts were evaluated; the others "
         "were those of a prompt before"
     )
