@@ -12,10 +12,11 @@ from rich.console import Console
 from clika_client.answers.open.named import Matcher
 from clika_client.common.errors import UserError
 from clika_client.conductivity.asking import Form
-from clika_client.conductivity.in_context import NAME, Result, Setting, build, measure, score
+from clika_client.conductivity.in_context import NAME, Result, measure, score
 from clika_client.conductivity.material import ExperimentQuestion
 from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 from clika_client.conductivity.report_in_context import render
+from clika_client.conductivity.told_in_prompt import Setting, build
 from clika_client.sets import fictional
 from clika_client.store.store import Store
 from clika_providers import MockProvider

@@ -33,7 +33,8 @@ from clika_client.conductivity.loss import change, forgetful
 from clika_client.conductivity.material import TEST, Material
 from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply, save_replies
 from clika_client.conductivity.report_between import render
-from clika_client.conductivity.score import Score, score
+from clika_client.conductivity.score import score
+from clika_client.conductivity.scored_pairs import Score
 
 # ---- simulated models, whose truth is known; `benchmarks/conductivity.py` has the same in full
 

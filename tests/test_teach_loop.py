@@ -20,7 +20,7 @@ from clika_client.conductivity import experiment as loop
 from clika_client.conductivity import experiment_folder, folder, forgetting
 from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.presets import preset
-from clika_client.conductivity.score import NOT_INTERPRETABLE, Score
+from clika_client.conductivity.scored_pairs import NOT_INTERPRETABLE, Score
 from clika_client.scoring.metrics.intervals import wilson
 from clika_providers import ProviderOptions
 

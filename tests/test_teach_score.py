@@ -15,11 +15,12 @@ from clika_client.conductivity.asking import Form
 from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.forgetting import Kept
-from clika_client.conductivity.gate import luck, surely
+from clika_client.conductivity.gate import Count, GatePart, luck, surely
 from clika_client.conductivity.material import TEST, ExperimentQuestion, Material
 from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 from clika_client.conductivity.report import render
-from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, GatePart, PairScore, score
+from clika_client.conductivity.score import score
+from clika_client.conductivity.scored_pairs import NOT_INTERPRETABLE, PairScore
 from clika_client.conductivity.trials import Trial, trial
 
 Model = Callable[[ExperimentQuestion], str]

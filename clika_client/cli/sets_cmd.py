@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from clika_client.cli import benchmarks_cmd
 from clika_client.cli.common import AsJson, language_tags, out, print_json
+from clika_client.cli.set_view import facts_record, print_facts, print_questions, question_records, tag_counts
 from clika_client.common.errors import ClikaError, UserError
 from clika_client.common.safe_text import shown
 from clika_client.sets.packed import set_digest
@@ -75,24 +75,9 @@ def _row(name: str) -> dict[str, Any]:
 
     try:
         found, languages = outline(name)
-        return {**_facts(found), "languages": list(languages), "error": None}
+        return {**facts_record(found), "languages": list(languages), "error": None}
     except ClikaError as error:
         return {"set": name, "error": str(error)}
-
-
-def _facts(found: ProbeSet) -> dict[str, Any]:
-    return {
-        "set": found.name,
-        "version": found.version,
-        "items": found.n,
-        "choices": found.k,
-        "fewest_choices": found.k_range[0],
-        "chance": found.chance,
-        "languages": list(found.languages),
-        "reference": found.reference,
-        "licence": found.licence,
-        "source": found.source,
-    }
 
 
 @sets_app.command()
@@ -110,25 +95,25 @@ def show(
     found = resolve(name, mapping=map_ or ())
     wanted = _split(languages)
     part = found.select(wanted, 5 if limit is None else limit, seed) if wanted or limit is not None else None
-    counts = _tag_counts(found)
+    counts = tag_counts(found)
     if as_json:
         print_json(
             {
-                **_facts(found),
+                **facts_record(found),
                 "digest": set_digest(found),
                 "facts": [list(pair) for pair in benchmarks_cmd.facts_of(found)],
                 "tags": counts,
-                "questions": [] if part is None else _questions(part),
+                "questions": [] if part is None else question_records(part),
             }
         )
         return
     if part is None or limit is None:
-        _print_facts(found, counts)
+        print_facts(found, counts)
     if part is None:
         typer.echo(f"\nSee its questions: clika sets show {shown(name)} --language {found.languages[0]} --limit 5")
         return
     for tag in part.languages:
-        _print_questions(part, tag)
+        print_questions(part, tag)
 
 
 def _choices(found: ProbeSet) -> str:
@@ -138,92 +123,6 @@ def _choices(found: ProbeSet) -> str:
 
 def _split(languages: str | None) -> tuple[str, ...] | None:
     return None if languages is None else language_tags(languages)
-
-
-def _tag_counts(found: ProbeSet) -> dict[str, dict[str, Any]]:
-    """Tag → value → items, for the items' own tags; tag → value → language → questions for the others."""
-    counts: dict[str, dict[str, Any]] = {}
-    for item in found.items:
-        for tag, value in item.tags.items():
-            values = counts.setdefault(tag, {})
-            values[value] = values.get(value, 0) + 1
-    for language, probes in found.probes.items():
-        for (tag, value), n in Counter(pair for probe in probes for pair in probe.tags.items()).items():
-            if tag not in found.items[0].tags:
-                counts.setdefault(tag, {}).setdefault(value, {})[language] = n
-    return counts
-
-
-_ABOUT = "about:"
-"""Keys of a set's `meta` that tell readers about it."""
-_MANY_VALUES = 20
-"""A tag with more values than this is a name rather than a property, and only counted."""
-_MANY_LANGUAGES = 8
-"""More counts than these are summed up; --json has them all."""
-_MANY_CHARACTERS = 2_000
-
-
-def _print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
-    reference = "none published (RA uses A = 1)" if found.reference is None else f"A = {found.reference:.3f}"
-    choices = benchmarks_cmd.choices_text(found.k_range, found.chance)
-    typer.echo(f"{shown(found.name)} {shown(found.version)}: {found.n} items, {choices}")
-    typer.echo(f"reference  {reference}")
-    typer.echo(f"licence    {shown(found.licence)}")
-    typer.echo(f"source     {shown(found.source)}")
-    typer.echo(f"languages  {len(found.languages)}: {', '.join(found.languages)}")
-    for key, text in found.meta.items():
-        if key.startswith(_ABOUT):
-            typer.echo(f"{shown(key.removeprefix(_ABOUT))}: {shown(text)}")
-    for word, text in benchmarks_cmd.facts_of(found):
-        typer.echo(f"{word:<10} {shown(text)}")
-    for tag, values in counts.items():
-        if len(values) > _MANY_VALUES or sum(map(len, values)) > _MANY_CHARACTERS:
-            typer.echo(f"{shown(tag)}: {len(values)} values")
-            continue
-        said = [f"{shown(value)} {_count(n, len(found.languages))}" for value, n in values.items()]
-        typer.echo(f"{shown(tag)}: {', '.join(said)}")
-
-
-def _count(n: int | dict[str, int], languages: int) -> str:
-    """Items, or questions by language where they differ from language to language."""
-    if isinstance(n, int):
-        return str(n)
-    if len(n) == languages and len(set(n.values())) == 1:
-        return f"{next(iter(n.values()))} in every language"
-    if len(n) > _MANY_LANGUAGES:
-        few, most = min(n, key=lambda tag: n[tag]), max(n, key=lambda tag: n[tag])
-        span = f"{n[few]} each" if n[few] == n[most] else f"{n[few]} in {few} to {n[most]} in {most}"
-        return f"({len(n)} languages: {span})"
-    return f"({' '.join(f'{tag} {count}' for tag, count in n.items())})"
-
-
-def _print_questions(part: ProbeSet, tag: str) -> None:
-    from clika_client.common import languages
-    from clika_client.sets.probes import CONTEXT
-    from clika_client.sets.wording import latin_labels
-
-    written = ", right to left" if languages.direction(tag) == "rtl" else ""
-    typer.echo(f"\n{languages.name(tag)} ({tag}, {languages.script(tag) or 'script unknown'}{written})")
-    for item, probe in zip(part.items, part.probes[tag], strict=True):
-        if probe.absent:
-            continue
-        context = probe.fields.get(CONTEXT, "")
-        tags = " ".join(f"{key}={value}" for key, value in {**item.tags, **probe.tags}.items())
-        typer.echo(f"\n[{shown(item.item_id)}] {shown(tags)}".rstrip())
-        if context:
-            typer.echo(shown(context, lines=True))
-        typer.echo(shown(probe.question, lines=True))
-        for position, (label, choice) in enumerate(zip(latin_labels(len(probe.choices)), probe.choices, strict=True)):
-            mark = "*" if position == probe.gold else " "
-            typer.echo(f" {mark} {label}. {shown(choice)}")
-
-
-def _questions(part: ProbeSet) -> list[dict[str, Any]]:
-    import json
-
-    from clika_client.sets.export import jsonl_lines
-
-    return [json.loads(line) for line in jsonl_lines(part)]
 
 
 @sets_app.command()

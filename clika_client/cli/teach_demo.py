@@ -14,7 +14,7 @@ from clika_client.conductivity.experiment import Experiment, run
 from clika_client.conductivity.folder import MANIFEST, write
 from clika_client.conductivity.presets import TeachSettings, preset
 from clika_client.conductivity.report import render
-from clika_client.conductivity.score import Score
+from clika_client.conductivity.scored_pairs import Score
 from clika_client.sets.demo import HUGGING_FACE
 from clika_providers import ProviderOptions
 from clika_providers.install import install_hint

@@ -72,8 +72,9 @@ def in_context(
     """
     from clika_client.cli.teach_asking import ask_questions
     from clika_client.conductivity.asking import FORMS
-    from clika_client.conductivity.in_context import NAME, Setting, as_set, build, score
+    from clika_client.conductivity.in_context import NAME, score
     from clika_client.conductivity.report_in_context import render
+    from clika_client.conductivity.told_in_prompt import Setting, as_set, build
     from clika_providers import ProviderOptions
 
     if form not in FORMS:

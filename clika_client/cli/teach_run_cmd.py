@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from clika_client.conductivity.experiment import Experiment
     from clika_client.conductivity.material import Form
     from clika_client.conductivity.presets import TeachSettings
-    from clika_client.conductivity.score import Score
+    from clika_client.conductivity.scored_pairs import Score
 
 FORM_HELP = "text: free answers; choice: multiple choice; both: each on its own [as the material was built]."
 

@@ -32,7 +32,7 @@ from clika_client.conductivity.chance import shuffle
 from clika_client.conductivity.experiment_folder import material_of, score_folder
 from clika_client.conductivity.gate import Count
 from clika_client.conductivity.material import Form, Pair
-from clika_client.conductivity.score import PairScore, Score
+from clika_client.conductivity.scored_pairs import PairScore, Score
 from clika_client.conductivity.trials import Trial
 from clika_client.scoring.metrics.intervals import DRAWS
 from clika_client.scoring.metrics.significance import holm

@@ -36,7 +36,7 @@ from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.conductivity.presets import TeachSettings
 from clika_client.conductivity.question_sets import sets_of_parts
 from clika_client.conductivity.replies import load_replies, save_replies
-from clika_client.conductivity.score import Score
+from clika_client.conductivity.scored_pairs import Score
 from clika_client.conductivity.watched import write_gates
 from clika_providers import ProviderOptions
 

@@ -14,7 +14,8 @@ from clika_client.conductivity.formats import write_json
 from clika_client.conductivity.free_answers import offered_to, with_names
 from clika_client.conductivity.material import Form, Material
 from clika_client.conductivity.replies import ExperimentReplies, load_replies, save_replies
-from clika_client.conductivity.score import Score, score
+from clika_client.conductivity.score import score
+from clika_client.conductivity.scored_pairs import Score
 
 BASE, TAUGHT, SCORE = "base.gguf", "taught.gguf", "score.json"
 ASKED = "asked.json"

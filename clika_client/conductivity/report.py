@@ -14,9 +14,9 @@ from clika_client.common.safe_text import shown
 from clika_client.conductivity.certainty import TeachingDifference
 from clika_client.conductivity.chance import Shuffled
 from clika_client.conductivity.forgetting import Kept
-from clika_client.conductivity.gate import TRULY, luck, surely
+from clika_client.conductivity.gate import TRULY, Count, luck, surely
 from clika_client.conductivity.loss import change, forgetful
-from clika_client.conductivity.score import NOT_INTERPRETABLE, Count, PairScore, Score
+from clika_client.conductivity.scored_pairs import NOT_INTERPRETABLE, PairScore, Score
 from clika_client.scoring.metrics.conductivity import GATE_LIMIT
 from clika_client.scoring.records import Figure
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from clika_client.answers.cells import CellAnswers, choice_scores, read_cell, reading_for
 from clika_client.answers.open.cell import OPEN, Acceptance
+from clika_client.answers.open.declining import abstains
 from clika_client.answers.open.judged import judge_of
 from clika_client.answers.open.mkqa import exact_match, token_f1
-from clika_client.answers.open.reader import abstains
 from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey

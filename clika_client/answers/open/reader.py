@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 
 from clika_client.answers.open.answer import ELSEWHERE, RIGHT, Accepted, Names, OpenAnswer, Verdict
+from clika_client.answers.open.declining import abstains, declines
 from clika_client.answers.open.names import NameFinder, NameMention, exactly, finder, may_hold, name_words
 from clika_client.answers.open.negation import asserted, coordinated
 from clika_client.answers.open.passages import SHOWN, Passage, Passages, cut
@@ -45,7 +46,7 @@ def read_open(reply: str | None, accepted: Accepted, finish: str | None = None) 
     if found is not None:
         return found
     shown = said.by_weight[0].raw if said.by_weight else " ".join(text.split())[:SHOWN]
-    told = _declines(text, accepted.language)
+    told = declines(text, accepted.language)
     if told is not None:
         return OpenAnswer(told, told, shown)
     if finish == "length":
@@ -239,7 +240,7 @@ def _spoken(way: _Way, part: Passage, ways: Sequence[_Way], language: str) -> _W
 
 def _excuses(part: Passage, language: str) -> bool:
     """Whether a clause says why there is no answer: what it names ("anywhere, including France") is none."""
-    return _declines(part.plain, language) is not None or " an artificial intelligence " in f" {part.plain} "
+    return declines(part.plain, language) is not None or " an artificial intelligence " in f" {part.plain} "
 
 
 def _verdict(rule: str, part: Passage, found: Sequence[NameMention], way: _Way, language: str) -> OpenAnswer:
@@ -291,44 +292,3 @@ _BY_KIND: dict[str, Callable[[Passages, Accepted], OpenAnswer | None]] = {
     "date": _read_date,
     "yes-no": _read_yes_no,
 }
-
-
-_NOTHING = frozenset(("", "no answer", "none", "unanswerable", "unknown"))
-
-
-def abstains(text: str, language: str) -> bool:
-    """Whether a reply gives no answer: it is empty, declines, or says that there is none."""
-    return plain(text) in _NOTHING or _declines(text, language) is not None
-
-
-def _declines(text: str, language: str) -> Verdict | None:
-    """`unknown` for a reply that says it does not know, `refusal` for one that will not answer."""
-    return _told(text[:400], language)
-
-
-@lru_cache(maxsize=4096)
-def _told(text: str, language: str) -> Verdict | None:
-    words = f" {plain(text)} "
-    closed = words.replace(" ", "")
-    kinds: tuple[Verdict, ...] = ("unknown", "refusal")
-    for verdict in kinds:
-        for phrase, unspaced in _phrases(verdict, language):
-            if phrase in (closed if unspaced else words):
-                return verdict
-    return None
-
-
-@lru_cache(maxsize=256)
-def _phrases(kind: str, language: str) -> tuple[tuple[str, bool], ...]:
-    """Plain phrases of one kind in a language and in English, with whether its script sets no spaces.
-
-    Phrases of a script with spaces stand between two, as words do.
-    """
-    found = []
-    for tag in dict.fromkeys((language.split("-")[0], "en")):
-        for phrase in tables().get(tag, {}).get(kind, ()):
-            words = plain(phrase)
-            unspaced = inflection(tag).unspaced
-            if words:
-                found.append((words.replace(" ", "") if unspaced else f" {words} ", unspaced))
-    return tuple(found)
