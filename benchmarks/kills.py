@@ -23,7 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "parts"))
 
-from kill_rounds import BROKEN, ROUNDS, Bench
+from kill_bench import BROKEN
+from kill_rounds import ROUNDS, Rounds
 from warm import Warm
 
 BOUND_S = 1.0
@@ -47,7 +48,7 @@ def series(
     given the counts after each turn of all kinds.
     """
     with Warm(folder) as warm:
-        bench = Bench(folder, warm, seed, items=items, bound_s=bound_s, span_s=span_s, locked_s=locked_s)
+        bench = Rounds(folder, warm, seed, items=items, bound_s=bound_s, span_s=span_s, locked_s=locked_s)
         with bench.server, bench.vendor_server:
             bench.prepare()
             kinds: list[str] = []
@@ -65,7 +66,7 @@ def series(
     return counts
 
 
-def _counts(bench: Bench) -> dict[str, Any]:
+def _counts(bench: Rounds) -> dict[str, Any]:
     return {
         "kills": bench.kills.total(),
         "by kind": dict(sorted(bench.kills.items())),
@@ -91,11 +92,11 @@ def added(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _troubles(bench: Bench) -> Counter[str]:
+def _troubles(bench: Rounds) -> Counter[str]:
     return Counter({name: bench.counts[name] for name in (*BROKEN, "asked twice at once")})
 
 
-def _broken(bench: Bench) -> dict[str, int]:
+def _broken(bench: Rounds) -> dict[str, int]:
     return {name: bench.counts[name] for name in BROKEN}
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from clika_client.scoring.metrics.cell_metrics import LANGUAGE_METRICS, PAIR_METRICS
 from clika_client.scoring.metrics.consistency import chance_corrected, strata_of, table_of
-from clika_client.scoring.metrics.counts import ScoredItems, language_counts, pair_counts
+from clika_client.scoring.metrics.counting import language_counts, pair_counts
+from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.scoring.metrics.design_effect import equal_clusters
 from clika_client.scoring.metrics.estimates import Estimate, Interval, combined, intervals, p_value
 from clika_client.scoring.metrics.jackknife import leave_out

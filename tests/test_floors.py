@@ -144,3 +144,15 @@ def test_no_module_is_called_like_a_public_name() -> None:
 
     files = {path.stem for path in (ROOT / "clika_client").iterdir()}
     assert not files & set(clika_client.__all__)
+
+
+LINES = 300
+
+
+def test_no_file_of_the_house_is_longer_than_one_step_of_the_flow() -> None:
+    """Where a file grows beyond, it holds a second step: say which, and give it a file of its own."""
+    rooms = ("clika_client", "cache", "providers", "tools", "benchmarks")
+    files = [file for room in rooms for file in (ROOT / room).rglob("*.py")]
+    lengths = {str(file.relative_to(ROOT)): file.read_bytes().count(b"\n") for file in files}
+    assert len(lengths) > 300
+    assert [f"{file}: {lines} lines" for file, lines in lengths.items() if lines > LINES] == []

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 
 from clika_client.scoring.metrics import agreement, consistency, multilingual, rankc, significance, student
 from clika_client.scoring.metrics.cell_metrics import PAIR_METRICS
-from clika_client.scoring.metrics.counts import ScoredItems, pair_counts
+from clika_client.scoring.metrics.counting import pair_counts
+from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.scoring.metrics.estimates import Estimate, combined, intervals
 from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
 from clika_client.scoring.metrics.jackknife import leave_out, variance

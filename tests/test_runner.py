@@ -18,8 +18,9 @@ from rich.console import Console
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_cache import CachedProvider, Writer
+from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.plan import Asking, Items, Plan, PlannedCell, make_plan, select
-from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask, most_tokens
+from clika_client.asking.workers import Event, Outcome, ask, most_tokens
 from clika_client.cli.progress import RunProgress
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set

@@ -26,7 +26,7 @@ from taught import (
 
 from clika_client.common.errors import UserError
 from clika_client.conductivity import folder
-from clika_client.conductivity.between import About, Between, between, table
+from clika_client.conductivity.between import About, between, table
 from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.certainty import difference, paired_shares, stacked, xrr
 from clika_client.conductivity.loss import change, forgetful
@@ -35,6 +35,7 @@ from clika_client.conductivity.replies import ExperimentReplies, ExperimentReply
 from clika_client.conductivity.report_between import render
 from clika_client.conductivity.score import score
 from clika_client.conductivity.scored_pairs import Score
+from clika_client.conductivity.taught_models import Between
 
 # ---- simulated models, whose truth is known; `benchmarks/conductivity.py` has the same in full
 

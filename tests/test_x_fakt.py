@@ -14,7 +14,8 @@ from clika import clika, records
 
 from clika_client.common.answer_codes import ELSEWHERE
 from clika_client.importers.x_fakt import judged
-from clika_client.scoring.metrics.counts import ScoredItems, row_counts
+from clika_client.scoring.metrics.counting import row_counts
+from clika_client.scoring.metrics.counts import ScoredItems
 from clika_client.scoring.metrics.transfer import factual_recall, transferability, x_fakt
 from clika_client.sets.benchmarks.x_fakt import COUNTRIES, LANGUAGES, choices, names
 from clika_client.sets.catalogue import resolve

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clika_cache import schema
-from clika_cache.errors import CacheError, Kind
+from clika_cache.errors import CacheError
+from clika_cache.file_errors import explained, kind_of
 
 BUSY_TIMEOUT_S = 30.0
 MEMORY = ":memory:"
@@ -27,7 +28,6 @@ _BULK_ROWS, _BULK_S = 200_000, 20.0
 _BREATH_S = 0.12
 _STEPS = 20_000
 """Instructions of SQLite's machine between two looks at whether somebody pressed Ctrl-C."""
-_ROW_ERRORS = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
 _DAMAGE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError, zlib.error)
 _OF_VALUES = (OverflowError, UnicodeError)
 
@@ -144,7 +144,7 @@ class Database:
         try:
             yield
         except (sqlite3.Error, *_OF_VALUES) as error:
-            raise CacheError(self._explain(error), _kind(error)) from error
+            raise CacheError(explained(error, self.path, self._busy_timeout_s), kind_of(error)) from error
 
     @contextmanager
     def understood(self) -> Iterator[None]:
@@ -293,31 +293,3 @@ class Database:
             ) from error
         finally:
             part.unlink(missing_ok=True)
-
-    def _explain(self, error: BaseException) -> str:
-        text = str(error)
-        if "not a database" in text or "malformed" in text:
-            return (
-                f"{self.path} is not a readable SQLite database ({text}); restore a copy, or recover it with "
-                f"`sqlite3 FILE .recover`, or name another file with --db"
-            )
-        if "readonly" in text or "read-only" in text:
-            return f"{self.path} cannot be written ({text}); make it writable, or name another file with --db"
-        if "unable to open" in text:
-            return f"cannot open {self.path}; check that its folder exists and that you may write there, or use --db"
-        if "locked" in text:
-            return (
-                f"{self.path} stayed locked for {self._busy_timeout_s:.0f} s by another program; close it and run again"
-            )
-        if "full" in text:
-            return f"the disk that holds {self.path} is full ({text}); free some space and run again"
-        return f"{self.path}: {text}"
-
-
-def _kind(error: BaseException) -> Kind:
-    text = str(error)
-    if isinstance(error, _ROW_ERRORS) or not isinstance(error, sqlite3.Error):
-        return "row"
-    if "locked" in text or "busy" in text:
-        return "locked"
-    return "full" if "full" in text else "file"

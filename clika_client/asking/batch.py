@@ -13,8 +13,9 @@ from pathlib import Path
 
 from clika_cache import StoredAttempt, StoredReply, Writer, entry_for, prompt_text
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Plan, missing_requests
+from clika_client.asking.plan import Plan
 from clika_client.asking.price import price_of
+from clika_client.asking.requests import missing_requests
 from clika_client.asking.run import PreparedRun
 from clika_client.asking.workers import most_tokens
 from clika_client.common.errors import IncompleteRun, UserError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clika_client.asking.workers import BudgetReached, Outcome, Stopped
+from clika_client.asking.budget import BudgetReached
+from clika_client.asking.workers import Outcome, Stopped
 
 _SHOWN = 80
 """Characters of a served model's name that are kept."""

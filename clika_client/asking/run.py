@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import LetterProbe, probe_letters
+from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.config import RunConfig, as_asked
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
 from clika_client.asking.outcome_notes import about_the_answers, about_this_run, of_the_prompts
-from clika_client.asking.plan import Asking, Plan, make_plan, missing_requests, select, store_plan
+from clika_client.asking.plan import Asking, Plan, make_plan, select, store_plan
 from clika_client.asking.price import price_of
-from clika_client.asking.workers import Budget, BudgetReached, Event, Outcome, ask
+from clika_client.asking.requests import missing_requests
+from clika_client.asking.workers import Event, Outcome, ask
 from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together
 from clika_client.prompts.open import open_notes

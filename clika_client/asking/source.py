@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from clika_client.asking.plan import Plan, PlannedCell, missing_requests
+from clika_client.asking.plan import Plan, PlannedCell
+from clika_client.asking.requests import missing_requests
 from clika_providers import Request
 
 _LEAST, _MOST = 32, 256

@@ -175,7 +175,7 @@ class RunJob:
         return found if found is not None and found.cases else None
 
     def _finish(self, result: RunResult) -> None:
-        from clika_client.asking.workers import BudgetReached
+        from clika_client.asking.budget import BudgetReached
 
         lost = sum(o.lost for o in result.outcomes)
         left = sum(o.to_ask - o.answered - o.shared for o in result.outcomes)

@@ -173,7 +173,7 @@ def report(found: Judged, where: Path | None, as_json: bool) -> None:
 
 def end(found: Judged) -> None:
     """Raise what the exit code tells: stopped by the budget, or replies left unjudged."""
-    from clika_client.asking.workers import BudgetReached
+    from clika_client.asking.budget import BudgetReached
 
     if isinstance(found.stop, BudgetReached):
         raise StoppedRun(f"stopped before exceeding --max-cost ({found.stop}); the same command judges the rest")

@@ -125,18 +125,18 @@ def upload(
     """Teach a hosted model: shows the price, uploads, starts the job, tells its events and the new model's id."""
     from datetime import date
 
-    from clika_client.conductivity import folder, hosted
+    from clika_client.conductivity import fine_tuning, folder, hosted
     from clika_client.conductivity.experiment_folder import note_material
     from clika_providers.keys import find_key
 
     folder.read(material)
     teaching = material / folder.TEACHING
-    warning = hosted.check_open(base_url, date.today())
+    warning = fine_tuning.check_open(base_url, date.today())
     console = err()
     if warning:
         console.print(shown(warning), markup=False, soft_wrap=True)
-    console.print(str(hosted.estimate(teaching, model, epochs, base_url, price)), markup=False, soft_wrap=True)
-    service = hosted.service_at(base_url)
+    console.print(str(fine_tuning.estimate(teaching, model, epochs, base_url, price)), markup=False, soft_wrap=True)
+    service = fine_tuning.service_at(base_url)
     names = [service.key_env] if service else ["OPENAI_API_KEY"]
     key = find_key(names, key_command)
     if key is None:
@@ -156,7 +156,7 @@ def upload(
         )
     if job.model:
         out().print(shown(job.model), markup=False)
-        there = "" if base_url == hosted.services()["openai"].base_url else f" --base-url {base_url}"
+        there = "" if base_url == fine_tuning.services()["openai"].base_url else f" --base-url {base_url}"
         console.print(
             f"next: clika teach ask {material} -m openai/{shown(job.model)} --when after -o {output}{there}",
             markup=False,
@@ -170,7 +170,7 @@ def upload(
 
 def services() -> None:
     """Say which hosted services still accept fine-tuning jobs."""
-    from clika_client.conductivity import hosted
+    from clika_client.conductivity import fine_tuning
 
-    for service in hosted.services().values():
+    for service in fine_tuning.services().values():
         out().print(f"{shown(service.title)}: {shown(service.status)}", markup=False, soft_wrap=True)

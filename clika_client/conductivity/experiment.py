@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from clika_client.common.errors import UserError
 from clika_client.common.files import replacing
@@ -38,26 +38,11 @@ from clika_client.conductivity.question_sets import sets_of_parts
 from clika_client.conductivity.replies import load_replies, save_replies
 from clika_client.conductivity.scored_pairs import Score
 from clika_client.conductivity.watched import write_gates
+from clika_client.conductivity.watcher import SilentWatcher, Watcher
 from clika_providers import ProviderOptions
 
 if TYPE_CHECKING:
-    from clika_client.conductivity.trainer import TeachProgress
-
-
-class Watcher(Protocol):
-    """Who is told how the experiment is going."""
-
-    def step(self, name: str, *, done: bool) -> None:
-        """A step begins, or `done`: its result is there already."""
-        ...
-
-    def asked(self, done: int, total: int) -> None:
-        """Questions answered so far in this step."""
-        ...
-
-    def taught(self, progress: TeachProgress) -> None:
-        """One step of training."""
-        ...
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +68,6 @@ class Experiment:
     """llama.cpp's `convert_hf_to_gguf.py`, in the place of our own conversion."""
     launch: Path | None = None
     """A configuration file of accelerate: teaching runs as it says, on several GPUs, with DeepSpeed or FSDP."""
-
-
-class SilentWatcher:
-    """Watches without a word."""
-
-    def step(self, name: str, *, done: bool) -> None:
-        """Say nothing."""
-
-    def asked(self, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def taught(self, progress: TeachProgress) -> None:
-        """Say nothing."""
 
 
 def run(experiment: Experiment, watcher: Watcher | None = None) -> list[Score]:

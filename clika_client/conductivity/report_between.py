@@ -11,8 +11,9 @@ from rich.text import Text
 from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
 from clika_client.conductivity.answerer import ALPHA
-from clika_client.conductivity.between import FAMILIES, Between, TaughtModel, TeachingComparison
+from clika_client.conductivity.between import FAMILIES
 from clika_client.conductivity.report import count_cell, difference_text, figure_cell, p_text, table
+from clika_client.conductivity.taught_models import Between, TaughtModel, TeachingComparison
 
 TITLES = {
     "language": "Between languages",

@@ -18,6 +18,7 @@ from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.formats import write_json
 from clika_client.conductivity.material import Form
 from clika_client.conductivity.presets import TeachSettings, preset
+from clika_client.conductivity.watcher import Watcher
 from clika_providers import ProviderOptions
 
 DIRECTIONS = ("from-en", "to-en")
@@ -209,7 +210,7 @@ def _named(paths: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def run(study: Study, watcher: loop.Watcher | None = None, told: Any = lambda cell: None) -> list[StudyExperiment]:
+def run(study: Study, watcher: Watcher | None = None, told: Any = lambda cell: None) -> list[StudyExperiment]:
     """Do what is not done yet; the cells that another process is at work in are left to it, and returned.
 
     `told` hears of each cell before it begins. Raises what `experiment.run` raises; the same call then goes on.

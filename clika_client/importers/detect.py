@@ -12,6 +12,7 @@ from clika_client.importers import batch_results, inspect_log, lm_eval, table, x
 from clika_client.importers.common import ImportReport, Progress
 from clika_client.importers.foreign import ForeignReply
 from clika_client.importers.ingest import ingest
+from clika_client.importers.lm_eval_log import is_samples, sample_files
 from clika_client.importers.release import SOURCE, import_release
 from clika_client.sets.mapping import parse_mapping
 from clika_client.sets.probes import ProbeSet
@@ -71,14 +72,14 @@ def detect(path: Path) -> str:
     if path.is_dir():
         if _is_release(path):
             return SOURCE
-        if lm_eval.sample_files(path):
+        if sample_files(path):
             return "lm-eval"
         if inspect_log.log_files(path):
             return "inspect"
         if x_fakt.model_folders(path):
             return x_fakt.SOURCE
         raise UserError(f"{path}: no responses found in this folder; known formats: {', '.join(FORMATS)}")
-    if path.suffix == ".jsonl" and (path.name.startswith("samples_") or lm_eval.is_samples(path)):
+    if path.suffix == ".jsonl" and (path.name.startswith("samples_") or is_samples(path)):
         return "lm-eval"
     if inspect_log.is_log(path):
         return "inspect"
@@ -159,7 +160,7 @@ def _named_id(mapping: Sequence[str]) -> tuple[str, ...]:
 
 def _files(kind: str, path: Path) -> Sequence[Path]:
     if kind == "lm-eval":
-        return lm_eval.sample_files(path)
+        return sample_files(path)
     if kind == "inspect":
         return inspect_log.log_files(path)
     if path.is_dir():

@@ -13,7 +13,7 @@ from clika_cache import CachedProvider, Writer
 from clika_client.answers.open.answer import Accepted, OpenAnswer
 from clika_client.answers.open.cell import Acceptance
 from clika_client.answers.open.reader import read_open
-from clika_client.asking.workers import Budget, BudgetReached
+from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.common.running import finish, together
 from clika_client.prompts.judge import MAX_TOKENS, judge_request, judged
 from clika_client.sets.probes import ProbeSet

@@ -13,14 +13,8 @@ from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.metrics import position
 from clika_client.scoring.metrics.catalogue import CELL_METRICS
 from clika_client.scoring.metrics.cell_metrics import LANGUAGE_METRICS, PAIR_METRICS
-from clika_client.scoring.metrics.counts import (
-    LanguageCounts,
-    PairCounts,
-    Summed,
-    language_counts,
-    pair_counts,
-    row_counts,
-)
+from clika_client.scoring.metrics.counting import Summed, language_counts, pair_counts, row_counts
+from clika_client.scoring.metrics.counts import LanguageCounts, PairCounts
 from clika_client.scoring.metrics.estimates import Estimate, Interval, intervals
 from clika_client.scoring.metrics.jackknife import leave_out, leaving_out
 from clika_client.scoring.metrics.row_figures import KEPT, RowFigures

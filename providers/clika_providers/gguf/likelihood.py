@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clika_providers.errors import ItemError
-from clika_providers.gguf.engine import MAX_OUTPUTS, Engine, Node
+from clika_providers.gguf.context import MAX_OUTPUTS
+from clika_providers.gguf.engine import Engine, Node
 from clika_providers.gguf.scorer import Path, log_probabilities
 
 

@@ -9,7 +9,8 @@ from clika_providers.gguf import discover as find
 from clika_providers.gguf import files
 from clika_providers.gguf import hardware as machine
 from clika_providers.gguf import llama_cpp as native
-from clika_providers.gguf.engine import ENGINE_VERSION, FIRST_CONTEXT, Settings
+from clika_providers.gguf.context import FIRST_CONTEXT, Settings
+from clika_providers.gguf.engine import ENGINE_VERSION
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.generate import sampling_options
 from clika_providers.gguf.provider import GgufProvider

@@ -19,7 +19,7 @@ from clika_providers.provider import BaseProvider
 from clika_providers.types import AskMode, Completion, Json, Request
 
 if TYPE_CHECKING:
-    from clika_providers.gguf.engine import Settings
+    from clika_providers.gguf.context import Settings
     from clika_providers.gguf.runner import ModelSession, Tokenized
 
 _READY = 4

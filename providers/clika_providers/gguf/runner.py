@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clika_providers.gguf.engine import Engine, Settings
+from clika_providers.gguf.context import Settings
+from clika_providers.gguf.engine import Engine
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.generate import draw_label, generate
 from clika_providers.gguf.likelihood import OptionTokens, score_options, tokenize

@@ -45,7 +45,8 @@ def _try(model: Path) -> int:
 
 def trial(model: str) -> None:
     """Load a model and evaluate a few tokens: what a crash would happen in."""
-    from clika_providers.gguf.engine import Engine, Settings
+    from clika_providers.gguf.context import Settings
+    from clika_providers.gguf.engine import Engine
     from clika_providers.gguf.files import open_model
 
     engine = Engine(open_model(Path(model)), Settings(n_ctx_limit=64, n_threads=1))

@@ -8,24 +8,20 @@ No two servers tell them alike, so the first question finds out which form one h
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeAlias
 
-from clika_providers.errors import ItemError, ProviderError, RunError
-from clika_providers.types import Completion, Json, Request, Usage
+from clika_providers.errors import ItemError, RunError
+from clika_providers.types import Json
 
 Post: TypeAlias = Callable[[str, dict[str, Json]], Awaitable[dict[str, Any] | list[Any]]]
 """POST of a body to a path of the API, or to an address of the same server; raises ProviderError."""
-_REFUSALS = (400, 404, 405, 415, 422, 500, 501)
-"""Statuses by which a server says that it does not know a form; llama-server has 500 for `echo`."""
 _FORCED = 1e5
 _LEAST = math.log(2**-149)
 """What the least probability above 0 in single precision says; llama-server tells one that is less as -3.4e38."""
-_EXAMPLE = "One, two, three, four, five"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,73 +224,6 @@ FORMS: dict[str, Form] = {
     "/completion with a forced token": _forced,
 }
 """Name → how it is asked, in the order they are tried."""
-
-
-class ContinuationScorer:
-    """Scores options as continuations on one server, in the form that it knows."""
-
-    def __init__(self, spec: str, tried: ServedModel, asked: ServedModel) -> None:
-        """`tried` is asked which form it knows, where a refusal is news; `asked` is asked questions."""
-        self._spec, self._tried, self._asked = spec, tried, asked
-        self._form: str | None = None
-        self._neutral: dict[tuple[str, tuple[str, ...]], ServedLikelihoods] = {}
-
-    async def form(self) -> str:
-        """The name of the form that the server knows, found by trying; raises RunError where it knows none."""
-        if self._form is None:
-            said = ""
-            for name, ask in FORMS.items():
-                try:
-                    await ask(self._tried, _EXAMPLE, (", six", ", red"))
-                except NotTold:
-                    continue
-                except ProviderError as error:
-                    if error.code in ("likelihood", "logprobs", "key", "quota") or error.status not in _REFUSALS:
-                        raise
-                    said = said or str(error)
-                    continue
-                self._form = name
-                break
-            else:
-                raise RunError(
-                    f"{self._spec}: this server tells no probabilities of texts that its model did not write "
-                    f"(tried {', '.join(FORMS)}{f'; it said: {said}' if said else ''}): use --ask text, or run the "
-                    "model in this process (gguf/FILE)",
-                    code="likelihood",
-                )
-        return self._form
-
-    async def complete(self, request: Request) -> Completion:
-        """The likelihood of each option, as a Completion; raises ProviderError."""
-        ask = FORMS[await self.form()]
-        try:
-            found = await ask(self._asked, _text(request.messages), request.options)
-            neutral = await self._after_neutral(ask, request)
-        except NotTold:
-            raise RunError(f"{self._spec}: a reply lacks the probabilities of others", code="likelihood") from None
-        best = max(range(len(found.logprobs)), key=found.logprobs.__getitem__)
-        return Completion(
-            text=request.options[best].strip(),
-            finish_reason="stop",
-            choice_logprobs=found.logprobs,
-            option_tokens=found.tokens,
-            neutral_logprobs=neutral.logprobs if neutral else None,
-            usage=Usage(found.evaluated + (neutral.evaluated if neutral else 0), 0),
-            raw=json.dumps({"form": self._form, "logprobs": found.logprobs, "tokens": found.tokens}),
-        )
-
-    async def _after_neutral(self, ask: Form, request: Request) -> ServedLikelihoods | None:
-        """The same options after the neutral prompt; the same question for many items, and asked once."""
-        if not request.neutral:
-            return None
-        key = (_text(request.neutral), request.options)
-        if key not in self._neutral:
-            self._neutral[key] = await ask(self._asked, *key)
-        return self._neutral[key]
-
-
-def _text(messages: Sequence[Any]) -> str:
-    return "\n\n".join(message.content for message in messages)
 
 
 async def _object(server: ServedModel, path: str, body: dict[str, Json]) -> dict[str, Any]:

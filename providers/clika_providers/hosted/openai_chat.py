@@ -15,7 +15,8 @@ from clika_providers.hosted.by_aiohttp import ByAiohttp, reaches
 from clika_providers.hosted.by_sdk import BySdk
 from clika_providers.hosted.chat_body import chat_body
 from clika_providers.hosted.chat_reply import broken, parse_body, read_chat, read_usage, reading, usage_of
-from clika_providers.hosted.continuations import ContinuationScorer, ServedModel
+from clika_providers.hosted.continuation_scorer import ContinuationScorer
+from clika_providers.hosted.continuations import ServedModel
 from clika_providers.hosted.servers import Server
 from clika_providers.options import ProviderOptions
 from clika_providers.traffic.http_errors import classify, read_failure
