@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking
 from clika_client.asking.run import SilentListener, evaluate
+from clika_client.asking.settings import Asking
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.load import load

@@ -24,7 +24,7 @@ from servers.faults import faults  # noqa: E402
 from servers.loopback import Answer, Loopback, Seen, chat  # noqa: E402
 
 from clika_client import api  # noqa: E402
-from clika_client.asking.plan import Asking  # noqa: E402
+from clika_client.asking.settings import Asking  # noqa: E402
 from clika_client.scoring.score import Options  # noqa: E402
 from clika_providers import ProviderOptions  # noqa: E402
 

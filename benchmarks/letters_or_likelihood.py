@@ -19,8 +19,9 @@ from pathlib import Path
 
 from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking, Items
+from clika_client.asking.plan import Items
 from clika_client.asking.run import SilentListener, evaluate
+from clika_client.asking.settings import Asking
 from clika_client.prompts.catalogue import get_style
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.metrics.intervals import wilson

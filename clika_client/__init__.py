@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from clika_client.answers.read import read_answer
     from clika_client.answers.rules.result import Answer
     from clika_client.api import Rows, RunReport, arun, compare, export, import_replies, rows, run, score
-    from clika_client.asking.plan import Asking, Items
+    from clika_client.asking.plan import Items
     from clika_client.asking.run import RunResult
+    from clika_client.asking.settings import Asking
     from clika_client.asking.workers import Outcome
     from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
     from clika_client.importers.common import ImportReport
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Accepted": "clika_client.answers.open.answer",
     "Answer": "clika_client.answers.rules.result",
-    "Asking": "clika_client.asking.plan",
+    "Asking": "clika_client.asking.settings",
     "BaseProvider": "clika_providers",
     "CacheError": "clika_cache",
     "ClikaError": "clika_client.common.errors",

@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 from clika_client.asking.asked_sets import find_set
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking, Items
+from clika_client.asking.plan import Items
 from clika_client.asking.repeatable import repeatable
 from clika_client.asking.run import PreparedRun, RunResult, SilentListener
+from clika_client.asking.settings import Asking
 from clika_client.common.languages import canonical
 from clika_client.common.paths import home
 from clika_client.common.running import finish, in_thread

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clika_client import api
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.load import load
 from clika_client.scoring.score import Options

@@ -14,8 +14,9 @@ from servers.vendor import Vendor
 
 from clika_client.asking import batch
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking, Items, Plan
+from clika_client.asking.plan import Items, Plan
 from clika_client.asking.run import PreparedRun, evaluate
+from clika_client.asking.settings import Asking
 from clika_client.asking.workers import Event
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.prompts.catalogue import get_style

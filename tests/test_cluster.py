@@ -24,8 +24,9 @@ from servers.loopback import Answer, Loopback, Seen
 from test_server_likelihood import echoing
 
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking, Plan
+from clika_client.asking.plan import Plan
 from clika_client.asking.run import RunResult, SilentListener, evaluate
+from clika_client.asking.settings import Asking
 from clika_client.asking.workers import Event
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.catalogue import resolve

@@ -190,7 +190,7 @@ def test_json_drives_no_terminal_and_loads_as_what_was_said(db: Path, tmp_path: 
 
 
 def test_replies_of_one_model_asked_in_two_ways_say_which_is_which(tmp_path: Path) -> None:
-    from clika_client.asking.plan import Asking
+    from clika_client.asking.settings import Asking
 
     probes = write_probes(tmp_path / "mine.jsonl", 4)
     for temperature in (0.0, 0.5):

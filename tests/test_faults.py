@@ -14,7 +14,7 @@ from servers.faults import faults
 from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_client import api
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_providers import ProviderOptions
 
 QUICK = ProviderOptions(backoff_s=0.001, timeout_s=10.0, max_retries=1, concurrency=8, patience_s=120.0)

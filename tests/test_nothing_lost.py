@@ -27,7 +27,7 @@ from clika_cache import CacheError, Database, Migration, StoredAttempt, StoredRe
 from clika_cache import completions as rows
 from clika_cache.claims import Claims
 from clika_client import api
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.scoring.score import Options
 from clika_client.store.store import Store
 from clika_providers import Completion, ProviderOptions, Usage

@@ -14,8 +14,9 @@ import pytest
 from clika import COMMAND, clika, count, write_probes
 
 from clika_cache import CachedProvider, Writer
-from clika_client.asking.plan import Asking, Items, Plan, Selection, make_plan, make_request, select, store_plan
+from clika_client.asking.plan import Items, Plan, Selection, make_plan, select, store_plan
 from clika_client.asking.requests import missing_requests
+from clika_client.asking.settings import Asking, make_request
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set

@@ -320,7 +320,7 @@ def test_what_does_not_fit_is_left_out_and_said(db: Path) -> None:
 
 
 def test_an_answer_read_from_probabilities_needs_no_text(tmp_path: Path) -> None:
-    from clika_client.asking.plan import Asking
+    from clika_client.asking.settings import Asking
     from clika_providers import MockProvider
 
     probes = write_probes(tmp_path / "mine.jsonl", 8)

@@ -20,7 +20,7 @@ from clika_client.answers.cells import mean_over_orders
 from clika_client.answers.likelihood import NORMALISATIONS, figures
 from clika_client.asking.ask_mode import probe_letters
 from clika_client.asking.idle_options import refuse_idle
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import builtin_styles, get_style
 from clika_client.prompts.likelihood import render_options

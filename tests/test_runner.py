@@ -19,7 +19,8 @@ from servers.loopback import Answer, Loopback, Seen, chat
 
 from clika_cache import CachedProvider, Writer
 from clika_client.asking.budget import Budget, BudgetReached
-from clika_client.asking.plan import Asking, Items, Plan, PlannedCell, make_plan, select
+from clika_client.asking.plan import Items, Plan, PlannedCell, make_plan, select
+from clika_client.asking.settings import Asking
 from clika_client.asking.workers import Event, Outcome, ask, most_tokens
 from clika_client.cli.progress import RunProgress
 from clika_client.prompts.catalogue import get_style

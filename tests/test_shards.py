@@ -15,7 +15,7 @@ import pytest
 from clika import clika
 
 import clika_client
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
 from clika_client.scoring import put_aside, shards
 from clika_client.scoring.chosen import Wanted

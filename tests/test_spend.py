@@ -12,8 +12,8 @@ from servers.loopback import Answer, Loopback, Seen, chat
 from test_batches_kept import Heard
 
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking
 from clika_client.asking.run import RunResult, evaluate
+from clika_client.asking.settings import Asking
 from clika_client.prompts.catalogue import get_style
 from clika_client.sets.user import read_user_set
 from clika_client.store.store import Store

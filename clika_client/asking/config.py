@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from clika_client.asking.plan import Asking, Items
+from clika_client.asking.plan import Items
+from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
 from clika_client.prompts.style import Style, style_digest
 from clika_client.sets.open_form import open_form, refuse_options

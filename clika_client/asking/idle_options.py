@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
 from clika_providers import ProviderOptions
 

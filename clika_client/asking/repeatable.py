@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.asking.config import STORED, spec_of
-from clika_client.asking.plan import Asking, Items
+from clika_client.asking.plan import Items
+from clika_client.asking.settings import Asking
 from clika_client.common.running import finish
 from clika_providers import Json, Provider, ProviderError, ProviderOptions
 from clika_providers.cluster.settings import ClusterOptions

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby
 
-from clika_client.asking.plan import Plan, PlannedCell, make_request
+from clika_client.asking.plan import Plan, PlannedCell
+from clika_client.asking.settings import make_request
 from clika_providers import Request
 
 

@@ -15,9 +15,10 @@ from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.config import RunConfig, as_asked
 from clika_client.asking.idle_options import refuse_idle, runs_in_process
 from clika_client.asking.outcome_notes import about_the_answers, about_this_run, of_the_prompts
-from clika_client.asking.plan import Asking, Plan, make_plan, select, store_plan
+from clika_client.asking.plan import Plan, make_plan, select, store_plan
 from clika_client.asking.price import price_of
 from clika_client.asking.requests import missing_requests
+from clika_client.asking.settings import Asking
 from clika_client.asking.workers import Event, Outcome, ask
 from clika_client.common.errors import UserError
 from clika_client.common.running import finish, together

@@ -38,7 +38,7 @@ def demo(
 ) -> None:
     """Show the whole tool at work, offline: a tiny model, built-in questions, the real pipeline."""
     from clika_client.asking.config import RunConfig
-    from clika_client.asking.plan import Asking
+    from clika_client.asking.settings import Asking
     from clika_client.prompts.catalogue import get_style
     from clika_client.sets.demo import DATA, GGUF, demo_set
     from clika_client.store.store import Store
@@ -84,7 +84,7 @@ def demo(
 def _open(path: Path, as_json: bool) -> None:
     """Ask the facts without options, and say whose words these are."""
     from clika_client.asking.config import RunConfig
-    from clika_client.asking.plan import Asking
+    from clika_client.asking.settings import Asking
     from clika_client.cli.demo_open import open_demo
     from clika_client.prompts.catalogue import get_style
     from clika_client.store.store import Store

@@ -47,7 +47,8 @@ def demo_real(path: Path, *, yes: bool = False, as_json: bool = False) -> bool:
 
 def _report(path: Path, as_json: bool) -> None:
     from clika_client.asking.config import RunConfig
-    from clika_client.asking.plan import Asking, Items
+    from clika_client.asking.plan import Items
+    from clika_client.asking.settings import Asking
     from clika_client.prompts.catalogue import get_style
     from clika_client.sets.catalogue import resolve
     from clika_client.store.store import Store

@@ -165,7 +165,8 @@ def run(
     clika run mine.jsonl -m ollama/qwen3:4b --map question=q,gold=answer
     """
     from clika_client.asking.config import RunConfig
-    from clika_client.asking.plan import Asking, Items
+    from clika_client.asking.plan import Items
+    from clika_client.asking.settings import Asking
     from clika_client.prompts.catalogue import get_style
     from clika_client.store.store import Store
     from clika_providers import ProviderOptions

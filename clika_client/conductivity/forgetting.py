@@ -10,8 +10,9 @@ from typing import Any
 
 from clika_client.answers.cells import read_cell
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking, Items
+from clika_client.asking.plan import Items
 from clika_client.asking.run import PreparedRun, SilentListener
+from clika_client.asking.settings import Asking
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.common.running import finish
 from clika_client.conductivity.formats import write_json

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from clika_client.answers.open.named import NamesOffered
 from clika_client.asking.config import RunConfig
-from clika_client.asking.plan import Asking
+from clika_client.asking.settings import Asking
 from clika_client.conductivity.free_answers import by_part, offered_by_part
 from clika_client.conductivity.material import ExperimentQuestion, Form
 from clika_client.prompts.catalogue import get_style
