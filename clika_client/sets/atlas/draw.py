@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from clika_client.sets.atlas.candidates import Candidate, ExcludedFact
 from clika_client.sets.atlas.items import Sieve
@@ -69,26 +69,36 @@ def _choose(
     most: int,
 ) -> tuple[str, ...]:
     """Wrong choices, the best three first."""
-    balance = candidate.relation in FEW_ANSWERS
+    if candidate.relation in FEW_ANSWERS:
 
-    def rank(ring: int, key: str) -> tuple[int, int, int, bytes]:
-        wanted = -left[key]
-        first, second = (wanted, ring) if balance else (ring, wanted)
-        return 0 if left[key] > 0 or not balance else 1, first, second, hashed(seed, candidate.item_id, key)
+        def rank(one: tuple[int, str]) -> tuple[int, int, int]:
+            ring, key = one
+            return 0 if left[key] > 0 else 1, -left[key], ring
+    else:
 
-    pool = sorted((rank(ring, key), key) for ring, keys in enumerate(candidate.rings) for key in keys)
+        def rank(one: tuple[int, str]) -> tuple[int, int, int]:
+            ring, key = one
+            return ring, -left[key], 0
+
     chosen = [candidate.answer]
-    for _, key in pool:
+    for _, key in sorted(_shuffled(candidate.rings, seed, candidate.item_id), key=rank):
         if key in chosen or any(_apart(key, one) in never_together for one in chosen):
             continue
         if sieve.unfit(key) or sieve.leak(candidate.relation, candidate.subject, key):
             continue
-        if not sieve.distinct(candidate.relation, (*chosen, key)):
+        if not sieve.differs(candidate.relation, key, chosen):
             continue
         chosen.append(key)
         if len(chosen) == most:
             break
     return tuple(chosen[1:])
+
+
+@lru_cache(maxsize=10_000)
+def _shuffled(rings: tuple[tuple[str, ...], ...], seed: str, item_id: str) -> tuple[tuple[int, str], ...]:
+    """(ring, key) in the order of the draw; a relation is filled again and again until it is fair."""
+    known = ((ring, key) for ring, keys in enumerate(rings) for key in keys)
+    return tuple(sorted(known, key=lambda one: (hashed(seed, item_id, one[1]), one[1])))
 
 
 def _apart(one: str, other: str) -> frozenset[str]:

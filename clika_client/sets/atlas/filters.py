@@ -51,7 +51,12 @@ def readable(subject: str, answer: str) -> bool:
         return False
     if _holds(whole_subject, whole_answer) or _holds(whole_answer, whole_subject):
         return True
-    return any(_alike(a, b) for a in _parts(subject) for b in _parts(answer))
+    there = _parts(answer)
+    for a in _parts(subject):
+        for b in there:
+            if _alike(a, b):
+                return True
+    return False
 
 
 def borrowed(name: str, own: str) -> bool:
@@ -68,6 +73,7 @@ def given_away(question: str, answer: str) -> bool:
     return f" {_spaced(answer)} " in f" {_spaced(question)} "
 
 
+@cache
 def _spaced(text: str) -> str:
     return " ".join(filter(None, map(normalise, _BREAK.split(text))))
 
@@ -123,7 +129,8 @@ def _alike(a: str, b: str) -> bool:
     # No two words are more alike than their letters are shared; most pairs end here, before the costly comparison.
     if 2 * sum(map(_letters(long).__contains__, short)) < needed * (len(short) + len(long)):
         return False
-    return SequenceMatcher(None, short, long, autojunk=False).ratio() >= needed
+    matcher = SequenceMatcher(None, short, long, autojunk=False)
+    return matcher.quick_ratio() >= needed and matcher.ratio() >= needed
 
 
 @cache

@@ -25,6 +25,7 @@ class Sieve:
     wordings: Sequence[Wording]
     name: NameOf
     _unfit: dict[str, str | None] = field(default_factory=dict)
+    _sides: dict[str, list[tuple[Wording, str, str]]] = field(default_factory=dict)
     _leaks: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     _framed: dict[tuple[str, str, str], bool] = field(default_factory=dict)
     _alike: dict[tuple[bool, frozenset[str]], bool] = field(default_factory=dict)
@@ -56,8 +57,7 @@ class Sieve:
         if relation in ANSWERED_BY_A_LANGUAGE:
             tag = answer.partition(":")[2]
             own = self.name(tag, subject) or "" if any(w.language == tag for w in self.wordings) else ""
-        for wording in self.wordings:
-            asked, shown = sides(relation, wording)
+        for wording, asked, shown in self._asked(relation):
             here = (self.name(asked, subject) or "") if subject else ""
             there = self.name(shown, answer) or ""
             if self._said(relation, wording, there) or filters.readable(here, there):
@@ -65,6 +65,12 @@ class Sieve:
             if own and asked != answer.partition(":")[2] and filters.borrowed(here, own):
                 return f"the name stands in the language asked for ({wording.language}: {here} – {there})"
         return None
+
+    def _asked(self, relation: str) -> list[tuple[Wording, str, str]]:
+        """The wordings, each with the languages of a relation's two sides."""
+        if relation not in self._sides:
+            self._sides[relation] = [(wording, *sides(relation, wording)) for wording in self.wordings]
+        return self._sides[relation]
 
     def _said(self, relation: str, wording: Wording, answer: str) -> bool:
         """Whether the question's frame, the name aside, spells the answer out."""
@@ -81,13 +87,17 @@ class Sieve:
         """Whether choices differ from each other after normalisation, in every language."""
         return not any(self._same(relation, one, other) for one, other in combinations(keys, 2))
 
+    def differs(self, relation: str, key: str, others: Sequence[str]) -> bool:
+        """Whether a choice differs from each of the others, in every language."""
+        return not any(self._same(relation, one, key) for one in others)
+
     def _same(self, relation: str, one: str, other: str) -> bool:
         """Whether two entities are called alike somewhere; `translate-out` shows the partner's names."""
         key = (relation == "translate-out", frozenset((one, other)))
         if key not in self._alike:
             self._alike[key] = any(
                 filters.normalise(self.name(shown, one) or "") == filters.normalise(self.name(shown, other) or "")
-                for shown in {sides(relation, wording)[1] for wording in self.wordings}
+                for shown in {shown for _, _, shown in self._asked(relation)}
             )
         return self._alike[key]
 
