@@ -24,7 +24,7 @@ SOUND = ("ar", "de", "fr", "he", "it", "ja", "pl", "ru")
 
 PAPER_SIZED = TeachingPlan(("de",), places=20)
 
-from_release = lru_cache(build_from_release)
+from_release, released = lru_cache(build_from_release), lru_cache(read_release)
 
 
 @pytest.fixture(scope="module")
@@ -295,7 +295,7 @@ def test_a_sound_languages_rows_are_reproduced_in_content(official_data: Path, l
 )
 def test_doubled_names_are_dropped_and_reported(official_data: Path, language: str, doubled: int) -> None:
     made = from_release(official_data, language)
-    found = read_release(official_data, language)
+    found = released(official_data, language)
     assert len(found.doubled) == doubled
     assert any(f"{doubled} names stand for two" in note for note in made.notes)
     for row in made.rows:
@@ -323,7 +323,7 @@ def test_chinese_is_rebuilt_from_the_facts_of_the_tests(official_data: Path) -> 
     made = from_release(official_data, "zh", rebuild=True)
     parts = Counter((row.part, row.language) for row in made.published)
     assert parts == {("facts", "en"): 4000, ("facts", "zh"): 2000, ("names", "zh"): 4200}
-    truth = {fact.place: fact.continent for fact in read_release(official_data, "zh").told if fact.type == 0}
+    truth = {fact.place: fact.continent for fact in released(official_data, "zh").told if fact.type == 0}
     for row in made.rows:
         if (row.part, row.language) == ("facts", "zh"):
             place = max((p for p in truth if p in row.prompt), key=len)
@@ -333,7 +333,7 @@ def test_chinese_is_rebuilt_from_the_facts_of_the_tests(official_data: Path) -> 
 
 @pytest.mark.parametrize("language", ["de", "he", "ja"])
 def test_rebuilding_a_sound_language_gives_back_what_was_published(official_data: Path, language: str) -> None:
-    found = read_release(official_data, language)
+    found = released(official_data, language)
     rebuilt = rebuild_rows(found.rows, found.english, found.told, found.names)
     assert Counter(rebuilt) == Counter(found.rows)
 

@@ -44,8 +44,8 @@ def write_all(rows: Sequence[TeachingExample], directory: Path) -> list[Path]:
     """Write every format; each file holds the same rows in the same order."""
     return [
         write_jsonl(directory / TEACHING, map(chat, rows)),
-        write_json(directory / "teaching.alpaca.json", list(map(alpaca, rows))),
-        write_json(directory / "teaching.sharegpt.json", list(map(sharegpt, rows))),
+        write_list(directory / "teaching.alpaca.json", map(alpaca, rows)),
+        write_list(directory / "teaching.sharegpt.json", map(sharegpt, rows)),
         write_json(directory / "dataset_info.json", dataset_info()),
         write_jsonl(directory / "teaching.trl.jsonl", map(prompt_completion, rows)),
         write_text(directory / "llamafactory.yaml", LLAMA_FACTORY),
@@ -112,7 +112,15 @@ def plain_text(row: TeachingExample) -> str:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     """One JSON object a line."""
-    return write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return write_text(path, "".join(_encode(row) + "\n" for row in rows))
+
+
+def write_list(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """One JSON list, an object a line."""
+    return write_text(path, "[\n" + ",\n".join(map(_encode, rows)) + "\n]\n")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def write_json(path: Path, document: object) -> Path:

@@ -190,7 +190,7 @@ def _expected(facts: Sequence[ReleaseFact]) -> Mapping[str, set[str]]:
 
 
 def _continents(row: TeachingExample, expected: Mapping[str, set[str]]) -> set[str]:
-    return expected.get(name_in(row.prompt, list(expected)) or "", set())
+    return expected.get(name_in(row.prompt, expected) or "", set())
 
 
 def _refusal(found: Released, rows: Sequence[TeachingExample], wrong: Mapping[str, int]) -> str:
