@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from clika_client.common.errors import ClikaError, IncompleteRun, StoppedRun, UserError
     from clika_client.importers.common import ImportReport
     from clika_client.importers.detect import ImportOptions
+    from clika_client.scoring.answers_to_paper import Finding
     from clika_client.scoring.chosen import Wanted
+    from clika_client.scoring.compare_groups import GroupChange
     from clika_client.scoring.differences import Comparison, Difference
-    from clika_client.scoring.records import Record, RowSummary, Scores, Tie
+    from clika_client.scoring.paired import PairedEstimate
+    from clika_client.scoring.reading_differences import ReadingDifference
+    from clika_client.scoring.records import Figure, Record, RowSummary, Scores, Tie
     from clika_client.scoring.reproduce import Reproduction, reproduce
     from clika_client.scoring.score import Options
     from clika_client.sets.probes import Item, Probe, ProbeSet
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
         ProviderError,
         ProviderOptions,
         Request,
+        RunError,
         Usage,
         connect,
     )
@@ -55,6 +60,9 @@ _HOME = {
     "Comparison": "clika_client.scoring.differences",
     "Completion": "clika_providers",
     "Difference": "clika_client.scoring.differences",
+    "Figure": "clika_client.scoring.records",
+    "Finding": "clika_client.scoring.answers_to_paper",
+    "GroupChange": "clika_client.scoring.compare_groups",
     "ImportOptions": "clika_client.importers.detect",
     "ImportReport": "clika_client.importers.common",
     "IncompleteRun": "clika_client.common.errors",
@@ -65,16 +73,19 @@ _HOME = {
     "OpenAnswer": "clika_client.answers.open.answer",
     "Options": "clika_client.scoring.score",
     "Outcome": "clika_client.asking.workers",
+    "PairedEstimate": "clika_client.scoring.paired",
     "Probe": "clika_client.sets.probes",
     "ProbeSet": "clika_client.sets.probes",
     "Provider": "clika_providers",
     "ProviderError": "clika_providers",
     "ProviderOptions": "clika_providers",
+    "ReadingDifference": "clika_client.scoring.reading_differences",
     "Record": "clika_client.scoring.records",
     "Reproduction": "clika_client.scoring.reproduce",
     "Request": "clika_providers",
     "RowSummary": "clika_client.scoring.records",
     "Rows": "clika_client.api",
+    "RunError": "clika_providers",
     "RunReport": "clika_client.api",
     "RunResult": "clika_client.asking.run",
     "Scores": "clika_client.scoring.records",
@@ -108,6 +119,9 @@ __all__ = [
     "Comparison",
     "Completion",
     "Difference",
+    "Figure",
+    "Finding",
+    "GroupChange",
     "ImportOptions",
     "ImportReport",
     "IncompleteRun",
@@ -118,16 +132,19 @@ __all__ = [
     "OpenAnswer",
     "Options",
     "Outcome",
+    "PairedEstimate",
     "Probe",
     "ProbeSet",
     "Provider",
     "ProviderError",
     "ProviderOptions",
+    "ReadingDifference",
     "Record",
     "Reproduction",
     "Request",
     "RowSummary",
     "Rows",
+    "RunError",
     "RunReport",
     "RunResult",
     "Scores",

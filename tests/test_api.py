@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import subprocess
 import sys
 import threading
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import pytest
 from clika import clika, records, write_probes
@@ -39,6 +41,24 @@ def test_every_public_name_is_callable_however_often_it_is_looked_up() -> None:
         "assert callable(compare) and callable(reproduce)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_whatever_a_public_function_takes_or_returns_is_public_too_and_so_are_its_fields() -> None:
+    public = {name: getattr(clika_client, name) for name in clika_client.__all__}
+    kinds = {found for found in public.values() if isinstance(found, type)}
+    hidden: set[str] = set()
+    for name, found in public.items():
+        if inspect.isfunction(found) or is_dataclass(found):
+            home = vars(sys.modules[found.__module__]) | {"ClassVar": ClassVar}
+            for where, kind in get_type_hints(found, globalns=home).items():
+                hidden |= {f"{name}: {where}: {one.__name__}" for one in own_types(kind) - kinds}
+    assert not hidden
+
+
+def own_types(kind: Any) -> set[type]:
+    """The classes of ours that an annotation names, however deep."""
+    here = {kind} if isinstance(kind, type) and kind.__module__.startswith("clika") else set()
+    return here.union(*(own_types(part) for part in get_args(kind)))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

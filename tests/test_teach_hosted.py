@@ -15,6 +15,7 @@ import pytest
 
 from clika_client.common.errors import IncompleteRun, UserError
 from clika_client.conductivity import hosted
+from clika_client.conductivity.fine_tuning import check_open, estimate
 
 KEY = "sk-test-0123456789abcdef"
 STATUSES = ["validating_files", "queued", "running", "succeeded"]
@@ -170,37 +171,37 @@ def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_the_price_is_known_before_anything_is_sent(tmp_path: Path) -> None:
     file = write_examples(tmp_path / "t.jsonl", 300)
-    known = hosted.estimate(file, "gpt-4.1-mini-2025-04-14", 3, "https://api.openai.com/v1")
+    known = estimate(file, "gpt-4.1-mini-2025-04-14", 3, "https://api.openai.com/v1")
     # 300 examples of 30 bytes are 3,000 tokens at three bytes each; three epochs at $5 per million.
     # The chat form adds three tokens and the role to each of two messages, and three for the reply.
     assert (known.examples, known.tokens) == (300, 3000 + 300 * (2 * 4 + 3))
     assert known.dollars == pytest.approx(6300 * 3 * 5 / 1e6)
     assert "about $0.09" in str(known)
-    unknown = hosted.estimate(file, "some-model", 3, "http://127.0.0.1:1/v1")
+    unknown = estimate(file, "some-model", 3, "http://127.0.0.1:1/v1")
     assert unknown.dollars is None
     assert "price unknown" in str(unknown)
-    assert hosted.estimate(file, "some-model", 2, "http://127.0.0.1:1/v1", price=10.0).dollars == pytest.approx(
+    assert estimate(file, "some-model", 2, "http://127.0.0.1:1/v1", price=10.0).dollars == pytest.approx(
         6300 * 2 * 10 / 1e6
     )
 
 
 def test_a_file_that_services_would_refuse_is_refused_here(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="9 examples; services ask for at least 10"):
-        hosted.estimate(write_examples(tmp_path / "t.jsonl", 9), "m", 1, "https://api.openai.com/v1")
+        estimate(write_examples(tmp_path / "t.jsonl", 9), "m", 1, "https://api.openai.com/v1")
 
 
 def test_openai_is_open_until_its_last_day_and_closed_after() -> None:
-    note = hosted.check_open("https://api.openai.com/v1", date(2027, 1, 6))
+    note = check_open("https://api.openai.com/v1", date(2027, 1, 6))
     assert note is not None
     assert "2027-01-06" in note
     with pytest.raises(UserError, match="accepts no fine-tuning jobs since 2027-01-06"):
-        hosted.check_open("https://api.openai.com/v1", date(2027, 1, 7))
+        check_open("https://api.openai.com/v1", date(2027, 1, 7))
 
 
 def test_services_with_an_api_of_their_own_are_pointed_to_the_export() -> None:
     with pytest.raises(UserError, match=r"Together AI: .*clika teach build"):
-        hosted.check_open("https://api.together.xyz/v1", date(2026, 11, 21))
-    assert hosted.check_open("http://localhost:8000/v1", date(2026, 11, 21)) is None
+        check_open("https://api.together.xyz/v1", date(2026, 11, 21))
+    assert check_open("http://localhost:8000/v1", date(2026, 11, 21)) is None
 
 
 def test_a_lost_reply_starts_no_second_job(service: Any, tmp_path: Path) -> None:

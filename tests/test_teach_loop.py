@@ -21,6 +21,7 @@ from clika_client.conductivity import experiment_folder, folder, forgetting
 from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.presets import preset
 from clika_client.conductivity.scored_pairs import NOT_INTERPRETABLE, Score
+from clika_client.conductivity.watcher import SilentWatcher
 from clika_client.scoring.metrics.intervals import wilson
 from clika_providers import ProviderOptions
 
@@ -212,7 +213,7 @@ def test_what_cannot_be_taught_with_is_refused_before_anything_is_asked(hasty: l
 
 def test_a_folder_belongs_to_one_experiment(hasty: loop.Experiment) -> None:
     hasty.out.mkdir()
-    loop._Loop(hasty, loop.SilentWatcher()).claim()
+    loop._Loop(hasty, SilentWatcher()).claim()
     other = replace(hasty, settings=replace(hasty.settings, seed=1))
     with pytest.raises(UserError, match="holds an experiment with other settings"):
         loop.run(other)

@@ -22,6 +22,7 @@ from clika_client.conductivity.build import TeachingPlan, build
 from clika_client.conductivity.convert import to_gguf
 from clika_client.conductivity.launch import launched
 from clika_client.conductivity.presets import preset
+from clika_client.conductivity.watcher import SilentWatcher
 from clika_providers import ProviderOptions
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def test_a_quantized_base_is_taught_by_an_adapter(bits: int, base: Path, tmp_pat
         assert reply["choices"][0]["message"]["content"] == continent
 
 
-class Printing(loop.SilentWatcher):
+class Printing(SilentWatcher):
     """Says each step as it is done: an experiment of minutes that says nothing looks like one that hangs."""
 
     def step(self, name: str, *, done: bool) -> None:
