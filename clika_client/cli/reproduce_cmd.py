@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, err, out, print_json, write_text
+from clika_client.cli.common import AsJson, check_csv, err, out, print_json, write_text
 from clika_client.cli.import_cmd import show_bar
 from clika_client.cli.scoring_options import Bootstrap, Drop, EnCo, Seed, make_options
 
@@ -26,6 +26,7 @@ def reproduce(
     from clika_client.report.scores_csv import to_csv
     from clika_client.scoring.reproduce import reproduce as compute
 
+    check_csv(csv)
     options = make_options(en_co=en_co, bootstrap=bootstrap, seed=bootstrap_seed, drop=drop)
     with show_bar(err()) as progress:
         result = compute(path, options, progress)

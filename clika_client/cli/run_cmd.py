@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, language_tags
+from clika_client.cli.common import AsJson, Db, check_csv, database_path, language_tags
 from clika_client.cli.gate_options import Baseline, FailBelow, FailIfWorse, Gates, GithubSummary, Junit
 from clika_client.cli.job import RunJob
 from clika_client.cli.scoring_options import QUESTIONS, Drop, Only, words
@@ -47,6 +47,7 @@ from clika_client.cli.study import given_settings
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
+    from clika_client.asking.config import RunConfig
     from clika_client.sets.probes import ProbeSet
     from clika_providers import Json
 
@@ -224,12 +225,32 @@ def run(
     )
     gates = Gates(tuple(fail_below or ()), baseline, fail_if_worse, junit, github_summary)
     gates.check()
+    check_csv(csv)
+    anchor = _anchor(anchor, config)
     with _database(db, no_cache) as path, Store(path) as store:
         job = RunJob(
-            store, config, dry_run=dry_run, as_json=as_json, csv=csv, anchor=anchor, bootstrap=bootstrap, gates=gates
+            store,
+            config,
+            dry_run=dry_run,
+            as_json=as_json,
+            csv=csv,
+            anchor=anchor,
+            bootstrap=bootstrap,
+            gates=gates,
         )
         job.judge = judge
         job.submit_batches() if batch else job.ask()
+
+
+def _anchor(tag: str, config: RunConfig) -> str:
+    """The anchor's tag; raises UserError, before anything is asked, for one that no set is asked in."""
+    from clika_client.common.languages import canonical
+
+    asked = config.languages or tuple(dict.fromkeys(one for found in config.sets for one in found.languages))
+    anchor = canonical(tag)
+    if anchor != "en" and anchor not in asked:
+        raise UserError(f"--anchor {tag}: nothing is asked in it; the languages are: {', '.join(asked)}")
+    return anchor
 
 
 def _sets(

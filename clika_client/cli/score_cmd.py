@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, out, print_json, write_text
+from clika_client.cli.common import AsJson, Db, check_csv, database_path, out, print_json, write_text
 from clika_client.cli.gate_options import Baseline, FailBelow, FailIfWorse, Gates, GithubSummary, Junit
 from clika_client.cli.scoring_options import (
     Anchor,
@@ -83,6 +83,7 @@ def score(
 
     gates = Gates(tuple(fail_below or ()), baseline, fail_if_worse, junit, github_summary)
     gates.check()
+    check_csv(csv)
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     if shards:

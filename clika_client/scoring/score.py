@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from clika_client.answers.cells import reading_stamp
+from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.between_models import beside_others
 from clika_client.scoring.chosen import NothingStored, Wanted
@@ -78,6 +79,15 @@ def score(
     )
 
 
+def check_anchor(blocks: Sequence[AnswerGrid], anchor: str) -> None:
+    """Raise UserError for an anchor without answers; English, which stands where none is named, may be missing."""
+    there = sorted({language for block in blocks for language in block.languages})
+    if there and anchor not in there and anchor != Options().anchor:
+        raise UserError(
+            f"no answers that are scored are in the anchor {anchor!r}; there are some in: {', '.join(there)}"
+        )
+
+
 def left_out(sets: Iterable[ProbeSet], options: Options) -> dict[str, int]:
     """Per set name the items that `drop` and `only` leave out; empty where neither is used."""
     if not options.drop and not options.only:
@@ -125,6 +135,8 @@ def score_store(
         if not any(run.run_id == wanted.run_id for run in store.runs()):
             raise
         loaded = LoadedAnswers((), {})
+    if run_id is None:  # a run that has just ended is shown with what it has
+        check_anchor(loaded.blocks, options.anchor)
     return score_loaded(store, loaded, wanted, options)
 
 

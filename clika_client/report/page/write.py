@@ -36,7 +36,7 @@ from clika_client.report.page.taught import Taught
 from clika_client.report.table_layout import tables
 from clika_client.scoring.chosen import Wanted, choose
 from clika_client.scoring.load import load
-from clika_client.scoring.score import score_loaded
+from clika_client.scoring.score import check_anchor, score_loaded
 from clika_client.scoring.score_sets import Options
 from clika_client.store.store import Store
 from clika_providers.install import install_hint, own_version
@@ -83,6 +83,7 @@ def page(
     wanted, options = wanted or Wanted(), options or Options()
     chosen = choose(store, wanted)
     loaded = load(store, wanted, chosen)
+    check_anchor(loaded.blocks, options.anchor)
     scores = score_loaded(store, loaded, wanted, options)
     found = tables(scores)
     facts = [table_facts(table, scores, loaded, options, f"t{i}") for i, table in enumerate(found)]
