@@ -77,6 +77,7 @@ class _Builder:
         self.world: World = make_world(plan.seed, plan.continents, plan.places, plan.names)
         self.names: tuple[Names, ...] = self.world.continents + tuple(f.place for f in self.world.facts)
         self.rng = random.Random(f"clika teach {plan}")
+        self._called: dict[str, tuple[Sequence[str], Sequence[str]]] = {}
 
     def build(self) -> Material:
         rows = [row for _ in range(self.plan.repeats) for row in self.fact_rows()]
@@ -123,7 +124,8 @@ class _Builder:
         if self.plan.form == "text":
             answer = language.answer.format(continent=self.world.answer(fact, language.tag))
             return TeachingExample(text, answer, "facts", language.tag)
-        return self.as_choice(text, language.tag, language.tag, self.world.continents, fact.continent, "facts")
+        continents = [names[language.tag] for names in self.world.continents]
+        return self.as_choice(text, language.tag, continents, fact.continent, "facts")
 
     def name_rows(self) -> Iterator[TeachingExample]:
         """Every name's translation, both ways."""
@@ -143,19 +145,20 @@ class _Builder:
     def name_row(self, text: str, number: int, wanted: str, language: str) -> TeachingExample:
         if self.plan.form == "text":
             return TeachingExample(text, self.names[number][wanted], "names", language)
-        pool, index = self.pool(number)
-        row = self.as_choice(text, ANCHOR, wanted, pool, index, "names")
+        row = self.as_choice(text, ANCHOR, *self.pool(number, wanted), "names")
         return TeachingExample(row.prompt, row.answer, "names", language)
 
-    def pool(self, number: int) -> tuple[Sequence[Names], int]:
-        """The names of the same kind, and the place of one among them: a continent is no choice for a place."""
+    def pool(self, number: int, tag: str) -> tuple[Sequence[str], int]:
+        """What those of its kind are called, and the place of one among them: a continent is no choice for a place."""
         n = len(self.world.continents)
-        return (self.names[:n], number) if number < n else (self.names[n:], number - n)
+        if tag not in self._called:
+            called = [names[tag] for names in self.names]
+            self._called[tag] = called[:n], called[n:]
+        continents, places = self._called[tag]
+        return (continents, number) if number < n else (places, number - n)
 
-    def as_choice(
-        self, text: str, tag: str, wanted: str, pool: Sequence[Names], gold: int, part: str
-    ) -> TeachingExample:
-        choices, place = offer([names[wanted] for names in pool], gold, self.plan.k, self.rng)
+    def as_choice(self, text: str, tag: str, pool: Sequence[str], gold: int, part: str) -> TeachingExample:
+        choices, place = offer(pool, gold, self.plan.k, self.rng)
         prompt, labels = ask_as_choice(text, tag, choices)
         return TeachingExample(prompt, labels[place], part, tag)
 
@@ -200,8 +203,8 @@ class _Builder:
         wording = name_wording("test")
         frames = wording.to_english if pair.asked == ANCHOR else wording.from_english
         for number, names in enumerate(self.names):
-            pool, index = self.pool(number)
-            choices, gold = offer([n[pair.asked] for n in pool], index, self.plan.k, self.rng)
+            pool, index = self.pool(number, pair.asked)
+            choices, gold = offer(pool, index, self.plan.k, self.rng)
             fact_id = self.world.facts[index].fact_id if number >= len(self.world.continents) else f"c{index + 1:02d}"
             frame = frames[number % len(frames)]
             yield ExperimentQuestion(
@@ -220,8 +223,8 @@ class _Builder:
 
 def offer(names: Sequence[Name], gold: int, k: int, rng: random.Random) -> tuple[tuple[Name, ...], int]:
     """`k` of the names in random order, the right one among them, and where it stands."""
-    others = [n for n in range(len(names)) if n != gold]
-    chosen = [gold, *rng.sample(others, k - 1)]
+    # Drawn among the others, of which those after the right one stand a place further among all.
+    chosen = [gold, *(n + (n >= gold) for n in rng.sample(range(len(names) - 1), k - 1))]
     rng.shuffle(chosen)
     return tuple(names[n] for n in chosen), chosen.index(gold)
 
