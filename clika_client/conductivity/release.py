@@ -11,7 +11,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from clika_client.common.errors import UserError
 from clika_client.conductivity.build import ANCHOR, deal, offer
 from clika_client.conductivity.ceiling import with_copied
 from clika_client.conductivity.material import PARTS, TEST, ExperimentQuestion, Material, Pair, TeachingExample
-from clika_client.conductivity.templates import by_length, name_in, rebuild_rows
+from clika_client.conductivity.templates import name_in, rebuild_rows
 from clika_client.sets.fictional.facts import SEED
 from clika_client.sets.fictional.language import languages, read
 from clika_client.sets.fictional.text import similarity
@@ -74,8 +74,8 @@ def build_from_release(
     if wrong:
         raise UserError(_refusal(found, rows, wrong))
     counts = _counts(rows, language)
-    places = by_length(fact.place for fact in found.told)
-    kept = tuple(row for row in rows if keep_doubled or not _is_doubled(row, places, found))
+    place_in = name_in(fact.place for fact in found.told)
+    kept = tuple(row for row in rows if keep_doubled or not _is_doubled(row, place_in, found))
     notes += [_sizes(counts, found), *_notes(found, len(rows) - len(kept))]
     questions = sorted(_questions(found, random.Random(f"clika release {seed}")), key=lambda q: PARTS.index(q.part))
     tests = [q for q in questions if q.part == TEST]
@@ -130,8 +130,8 @@ def _told(file: Path) -> tuple[ReleaseFact, ...]:
 def _rows(file: Path, language: str, english: set[str]) -> tuple[TeachingExample, ...]:
     """The teaching rows, each with the language it tells its fact in: English where an English wording frames it."""
     raw = [(row["prompt"], row["input"], row["answer"]) for row in _jsonl(file)]
-    places = by_length(english)
-    frames = [None if name else _frame(prompt, places) for prompt, name, _ in raw]
+    place_in = name_in(english)
+    frames = [None if name else _frame(prompt, place_in(prompt)) for prompt, name, _ in raw]
     uses = Counter(frames)
     rows = []
     for (prompt, name, answer), frame in zip(raw, frames, strict=True):
@@ -141,9 +141,8 @@ def _rows(file: Path, language: str, english: set[str]) -> tuple[TeachingExample
     return tuple(rows)
 
 
-def _frame(prompt: str, places: Sequence[str]) -> str:
+def _frame(prompt: str, place: str | None) -> str:
     """The wording of a question: the prompt without the place in it."""
-    place = name_in(prompt, places)
     return prompt.replace(place, "{}") if place else prompt
 
 
@@ -167,7 +166,9 @@ def _jsonl(file: Path) -> list[dict[str, str]]:
 
 def disagreements(found: Released, rows: Iterable[TeachingExample]) -> Counter[str]:
     """What the rows teach against what the tests expect: kind of row → number of rows that disagree."""
-    expected = {ANCHOR: _expected(found.english), found.language: _expected(found.told)}
+    told = {ANCHOR: found.english, found.language: found.told}
+    expected = {tag: _expected(facts) for tag, facts in told.items()}
+    place_in = {tag: name_in(places) for tag, places in expected.items()}
     english_of: dict[str, set[str]] = {}
     for name, translated in found.names.items():
         english_of.setdefault(translated, set()).add(name)
@@ -176,21 +177,19 @@ def disagreements(found: Released, rows: Iterable[TeachingExample]) -> Counter[s
         if row.part == "names":
             if row.answer not in english_of.get(row.input, ()):
                 wrong["names"] += 1
-        elif not any(continent in row.answer for continent in _continents(row, expected[row.language])):
+            continue
+        continents = expected[row.language].get(place_in[row.language](row.prompt) or "", ())
+        if not any(continent in row.answer for continent in continents):
             wrong[f"facts {row.language}"] += 1
     return wrong
 
 
 def _expected(facts: Sequence[ReleaseFact]) -> Mapping[str, set[str]]:
-    """Place → its continents, the longest names first."""
-    expected: dict[str, set[str]] = {place: set() for place in by_length(fact.place for fact in facts)}
+    """Place → its continents."""
+    expected: dict[str, set[str]] = {}
     for fact in facts:
-        expected[fact.place].add(fact.continent)
+        expected.setdefault(fact.place, set()).add(fact.continent)
     return expected
-
-
-def _continents(row: TeachingExample, expected: Mapping[str, set[str]]) -> set[str]:
-    return expected.get(name_in(row.prompt, expected) or "", set())
 
 
 def _refusal(found: Released, rows: Sequence[TeachingExample], wrong: Mapping[str, int]) -> str:
@@ -204,11 +203,11 @@ def _refusal(found: Released, rows: Sequence[TeachingExample], wrong: Mapping[st
     )
 
 
-def _is_doubled(row: TeachingExample, places: Sequence[str], found: Released) -> bool:
+def _is_doubled(row: TeachingExample, place_in: Callable[[str], str | None], found: Released) -> bool:
     """Rows that teach a doubled name, or a fact in X about it; its English facts are sound."""
     if row.part == "names":
         return row.input in found.doubled
-    return row.language != ANCHOR and name_in(row.prompt, places) in found.doubled
+    return row.language != ANCHOR and place_in(row.prompt) in found.doubled
 
 
 def _notes(found: Released, dropped: int) -> list[str]:
