@@ -241,7 +241,7 @@ def test_the_demo_passes_its_gate_and_is_scored_from_real_inference(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What `clika teach demo` does, as it does it, with a third of its languages and facts."""
-    small = replace(DEMO, languages=("de",), places=2, repeats=10, name_repeats=6)
+    small = replace(DEMO, languages=("de",), places=2, repeats=10, name_repeats=10)
     settings = replace(DEMO_SETTINGS, epochs=1.7, learning_rate=2e-3, batch_size=32, micro_batch=32, gate_every=0)
     settings = replace(settings, max_epochs=3 * settings.epochs)  # a gate of four questions may take a further round
     (score,) = teach_demo(tmp_path, small, settings, as_json=True)
