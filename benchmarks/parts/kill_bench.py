@@ -110,7 +110,9 @@ class Bench:
 
     def check_said(self, said: str) -> None:
         """No command may end in an error of its own making."""
-        self.counts["ended in a traceback"] += "Traceback" in said or "clika failed" in said
+        if "Traceback" in said or "clika failed" in said:
+            self.counts["ended in a traceback"] += 1
+            print(said, file=sys.stderr, flush=True)
 
     def whole(self, kind: str, words: tuple[object, ...], db: Path, sizes: set[int]) -> None:
         """Kill a command that keeps all or nothing: the number of replies must be one of these."""
