@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import sqlite3
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clika import clika, write_probes
 
-from clika_cache import CacheError, Database, StoredReply, archive, prompt_text
+from clika_cache import CacheError, Database, StoredReply, archive, archive_block, prompt_text
 from clika_cache import completions as rows
+from clika_cache.archive_row import ArchiveReader
 from clika_cache.sorted_rows import SortedRows
 from clika_client.sets.packed import line_of
 from clika_client.store.merge import merge
@@ -205,6 +209,63 @@ def test_no_mutation_of_an_export_ends_in_anything_but_a_sentence(tmp_path: Path
 
         assert maintenance.verify(database) == []
         assert maintenance.stats(database).replies > 0
+
+
+def test_lines_read_together_are_what_they_are_one_by_one(tmp_path: Path) -> None:
+    """Fields of every kind and of every wrong one: read together as they are read alone, or left to be read alone."""
+    line = json.loads(exported(filled(tmp_path / "a.db", 1))[1])
+    turns = [["system", "\u00e4"], ["user", "Q\n\u001b"], ["assistant", "B"], ["user", "Q2"]]
+    fine: dict[str, list[Any]] = {
+        "messages": [turns, turns[:1], []], "text": ["", "\U0001f600", "a ? b"], "source": ["", "import", None],
+        "cost": [None, 0.25], "created_at": [1.5, 3.9e9], "input_tokens": [0, None], "latency_s": [None, 1e-300],
+        "choice_logprobs": [None, [-0.5, None, -2]], "raw": ["\ud800", None, "{\"a\": \"\\n\"}"], "key": ["0f" * 16],
+        "option_figures": [None, '{"tokens":[1,2]}'], "identity": [{"model": "n", "provider": "p", "deep": [{}]}],
+    }  # fmt: skip
+    odd = [None, True, -1, 2**70, 1e308, math.nan, "x", [], {}, [["user"]], [{"user": 1, "x": 2}], "9" * 32, " " * 32]
+    cases = [(n, v, True) for n in fine for v in fine[n]] + [(n, v, False) for n in line for v in odd]
+    for name, value, plain in cases:
+        lines = [json.dumps({**line, name: value}, separators=(",", ":")).encode() + b"\n"] * 2
+        block = archive_block.read(lines, ArchiveReader())
+        assert block is not None or not plain, (name, value)
+        if block is not None:
+            alone = ArchiveReader().parse("", lines[0])
+            alone.values[rows.MODEL] = 7
+            assert [*block.rows({alone.identity: 7})] == [tuple(alone.values)] * 2, (name, value)
+            assert (block.prompts[0], block.models) == (alone.prompt, {alone.identity: alone.model})
+    mixed = [
+        json.dumps({**line, n: v, "key": f"{i:032x}"}, separators=(",", ":")).encode() + b"\n"
+        for i, (n, v) in enumerate((n, v) for n in fine for v in fine[n] if n != "key")
+    ]
+    whole = archive_block.read(mixed, ArchiveReader())
+    assert whole is not None
+    parsed = [ArchiveReader().parse("", each) for each in mixed]
+    assert [row.values for row in parsed] == [
+        [None if i == rows.MODEL else v for i, v in enumerate(row)]
+        for row in whole.rows(dict.fromkeys(whole.models, 7))
+    ]
+    two = [b'{"key":"' + b"0" * 32 + b'"},' + lines[0], lines[1][:-2] + b",\n"]
+    assert archive_block.read([lines[0], *two], ArchiveReader()) is None
+
+
+def test_an_import_holds_no_more_of_a_longer_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bounds are made small, so that short files pass them; SQLite's own memory is bounded by its settings."""
+    for name, bound in (("_IN_MEMORY", 1 << 8), ("_HELD", 5), ("_AT_ONCE", 100), ("_KNOWN", 500)):
+        monkeypatch.setattr(f"clika_cache.sorted_rows.{name}", bound)
+    (line,) = [line for line in exported(filled(tmp_path / "a.db", 1)) if line.startswith(b'{"key"')]
+    before, after = line[:8], line[40:].replace(b'"messages":[["user","', b'"messages":[["user","%d ')
+    assert after != line[40:]
+
+    def peak(replies: int) -> int:
+        keyed = (before + random.Random(i).randbytes(16).hex().encode() + after % i for i in range(replies))
+        with Database(tmp_path / f"{replies}.db") as database:
+            tracemalloc.start()
+            assert archive.import_lines(database, "file", keyed).new == replies
+            reached = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        return reached
+
+    short, long = peak(2000), peak(5000)
+    assert long - short < 0.2 * 3000 * len(line)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clika_cache import archive_row
-from clika_cache.completions import MODEL, model_id
+from clika_cache.archive_block import Block, of_lines, read
+from clika_cache.completions import PROMPT, model_id
 from clika_cache.database import Database
 from clika_cache.errors import CacheError
 from clika_cache.sorted_rows import SortedRows
@@ -24,6 +25,9 @@ from clika_cache.sorted_rows import SortedRows
 BLOCK = 1000
 MOST_LINE = 32_000_000
 """Bytes of one line; a longer one is no reply."""
+_READ_BYTES = 8_000_000
+"""Bytes of lines that wait to be read together."""
+_MARKS = (b'{"clika', b'{"crc32', b'{"repli')
 _HEAD = {"clika": "replies", "version": 2}
 
 
@@ -76,12 +80,12 @@ def import_lines(database: Database, name: str, lines: Iterable[bytes]) -> Impor
     """
     done = Imported()
     with _no_collection(), SortedRows(database) as waiting:
-        taker = _Taker(database, done, waiting)
+        taker = _Taker(database, done, waiting, name)
         number = 0
         try:
             for number, line in enumerate(lines, 1):
-                taker.take(f"{name}:{number}", line)
-            taker.finish(f"{name}:{number}")
+                taker.take(number, line)
+            taker.finish(number)
         except _Damage as damage:
             taker.keep()
             if not done.read:
@@ -111,50 +115,85 @@ class _Damage(CacheError):
 class _Taker:
     """The state of reading one file: the open block, the models seen, whether sums are to be expected."""
 
-    def __init__(self, database: Database, done: Imported, waiting: SortedRows) -> None:
-        self._database, self._done, self._waiting = database, done, waiting
-        self._readers = archive_row.ArchiveReader()
+    def __init__(self, database: Database, done: Imported, waiting: SortedRows, name: str) -> None:
+        self._database, self._done, self._waiting, self._name = database, done, waiting, name
+        self._reader = archive_row.ArchiveReader()
         self._models: dict[str, int] = {}
-        self._rows: list[archive_row.Parsed] = []
-        self._sum = 0
+        self._lines: list[bytes] = []
+        self._numbers: list[int] = []
+        """The lines of the open block that are not read yet, and where they stand."""
+        self._bytes = 0
+        self._blocks: list[Block] = []
+        """What is read of the open block."""
+        self._count = self._sum = 0
         self._sealed = self._ended = False
 
-    def take(self, where: str, line: bytes) -> None:
+    def take(self, number: int, line: bytes) -> None:
         """One line of the file."""
+        if self._ended and line.strip():
+            raise _Damage(f"{self._name}:{number}: there is more after the end of the export")
+        if len(line) > MOST_LINE:
+            self._read()
+            self._drop_open_block()
+            raise _Damage(
+                f"{self._name}:{number}: this line is longer than {MOST_LINE:,} bytes; it is no exported reply"
+            )
+        if line[:2] == b'{"' and line[:7] in _MARKS:
+            self._read()
+            self._mark(f"{self._name}:{number}", line)
+            return
         if not line.strip():
             return
-        if self._ended:
-            raise _Damage(f"{where}: there is more after the end of the export")
-        if len(line) > MOST_LINE:
-            raise _Damage(f"{where}: this line is longer than {MOST_LINE:,} bytes; it is no exported reply")
-        if line[:2] == b'{"' and line[:7] in (b'{"clika', b'{"crc32', b'{"repli'):
-            self._mark(where, line)
-            return
-        try:
-            self._rows.append(self._readers.parse(where, line))
-        except CacheError as error:
-            self._drop_open_block()
-            raise _Damage(str(error)) from None
+        self._lines.append(line)
+        self._numbers.append(number)
+        self._count += 1
+        self._bytes += len(line)
         self._sum = zlib.crc32(line, self._sum)
-        if not self._sealed and len(self._rows) == BLOCK:
+        if self._bytes > _READ_BYTES:
+            self._read()
+        if not self._sealed and self._count == BLOCK:
             self.keep()
 
-    def finish(self, where: str) -> None:
+    def finish(self, number: int) -> None:
         """The file is at its end."""
+        self._read()
         if self._sealed and not self._ended:
             self._drop_open_block()
-            raise _Damage(f"{where}: the file ends before the export does; it was cut short")
+            raise _Damage(f"{self._name}:{number}: the file ends before the export does; it was cut short")
         self.keep()
 
     def keep(self) -> None:
         """The open block is whole: it will be stored."""
-        rows, self._rows, self._sum = self._rows, [], 0
-        for row in rows:
-            if row.identity not in self._models:
-                self._models[row.identity] = model_id(self._database, row.model, row.identity)
-            row.values[MODEL] = self._models[row.identity]
-        self._waiting.add([(row.prompt, row.values) for row in rows])
-        self._done.read += len(rows)
+        self._read()
+        for block in self._blocks:
+            for identity, spec in block.models.items():
+                if identity not in self._models:
+                    self._models[identity] = model_id(self._database, spec, identity)
+            prompts = dict(zip(block.columns[PROMPT], block.prompts, strict=True))
+            self._waiting.add(prompts, block.rows(self._models))
+        self._done.read += self._count
+        self._blocks, self._count, self._sum = [], 0, 0
+
+    def _read(self) -> None:
+        """Read the lines that wait: together where they are as we write them, else one by one up to a wrong one."""
+        lines, numbers = self._lines, self._numbers
+        if not lines:
+            return
+        self._lines, self._numbers, self._bytes = [], [], 0
+        block = read(lines, self._reader)
+        if block is None:
+            parsed: list[archive_row.Parsed] = []
+            try:
+                for number, line in zip(numbers, lines, strict=True):
+                    parsed.append(self._reader.parse(f"{self._name}:{number}", line))
+            except CacheError as error:
+                self._count += len(parsed) - len(lines)
+                if parsed:
+                    self._blocks.append(of_lines(parsed))
+                self._drop_open_block()
+                raise _Damage(str(error)) from None
+            block = of_lines(parsed)
+        self._blocks.append(block)
 
     def _mark(self, where: str, line: bytes) -> None:
         try:
@@ -167,8 +206,8 @@ class _Taker:
                 raise _Damage(f"{where}: this export is of another version ({mark.get('version')!r}); upgrade clika")
             self._sealed = True
         elif "crc32" in mark:
-            if mark != {"crc32": self._sum, "lines": len(self._rows)}:
-                lines = len(self._rows)
+            if mark != {"crc32": self._sum, "lines": self._count}:
+                lines = self._count
                 self._drop_open_block()
                 raise _Damage(f"{where}: the checksum of the {lines} lines before it is wrong; they were changed")
             self.keep()
@@ -179,7 +218,7 @@ class _Taker:
 
     def _drop_open_block(self) -> None:
         if self._sealed:
-            self._rows, self._sum = [], 0
+            self._blocks, self._count, self._sum = [], 0, 0
 
 
 def _sealed(block: list[str]) -> bytes:

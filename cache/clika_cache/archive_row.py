@@ -35,11 +35,13 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "fingerprint": (str,), "raw": (str,), "latency_s": (int, float), "created_at": (int, float),
     "choice_logprobs": (list,), "option_figures": (str,),
 }  # fmt: skip
+NAMES = ("key", "model", "identity", "messages", "choice_logprobs", *_PLAIN)
+"""Names in a line, in the order in which they are written."""
 _NEEDED = ("key", "model", "identity", "messages", "text")
 _LATEST = 4e9
 """Unix seconds in the year 2096; a later moment is no moment."""
 _MOST_SHAPES = 1000
-_ROLES = ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant")
 _decoder = json.JSONDecoder()
 _decode, _scan = _decoder.decode, _decoder.raw_decode
 
@@ -123,11 +125,12 @@ class ArchiveReader:
             _check_types(where, row)
             if len(self._sound) < _MOST_SHAPES:
                 self._sound.add(shape)
-        prompt = _prompt(where, row["messages"])
+        prompt = conversation(where, row["messages"])
         values = _values(where, row, prompt, _storable_as_it_is(line))
-        return Parsed(row["model"], self._identity(where, row["identity"]), prompt, values)
+        return Parsed(row["model"], self.identity(where, row["identity"]), prompt, values)
 
-    def _identity(self, where: str, identity: dict[str, Any]) -> str:
+    def identity(self, where: str, identity: dict[str, Any]) -> str:
+        """A model's identity as canonical text; raises CacheError where it names no model."""
         if self._last[0] != identity:
             if not all(isinstance(identity.get(n), str) and identity[n] for n in ("provider", "model")):
                 raise CacheError(f"{where}: identity must name a provider and a model, not {_short(identity)}")
@@ -218,17 +221,32 @@ def _key(where: str, text: str) -> bytes:
     return key
 
 
-def _prompt(where: str, messages: list[Any]) -> str:
+def conversation(where: str, messages: list[Any]) -> str:
+    """Messages as the text that is stored of them; raises CacheError for one that is none."""
     for turn in messages:
-        if not (isinstance(turn, list) and len(turn) == 2 and turn[0] in _ROLES and isinstance(turn[1], str)):
+        if not (isinstance(turn, list) and len(turn) == 2 and turn[0] in ROLES and isinstance(turn[1], str)):
             raise CacheError(f"{where}: a message must be [role, text], not {_short(turn)}")
     return conversation_text(messages)
 
 
 def _moment(where: str, value: float) -> float:
-    if storable.figure(value) is None or not 0 <= value <= _LATEST:
+    if storable.figure(value) is None or not is_moment(value):
         raise CacheError(f"{where}: created_at {_short(value)} is no Unix time in seconds")
     return value
+
+
+def is_moment(value: float) -> bool:
+    """Whether a finite number is a moment in Unix seconds."""
+    return 0 <= value <= _LATEST
+
+
+def checked_value(name: str, value: Any) -> Any:
+    """One value of a column with a check of its own, as it is stored; raises CacheError for a wrong one."""
+    if value is None:
+        return None
+    if not isinstance(value, _TYPES[name]):
+        raise CacheError(f"{name} must be {_TYPES[name][0].__name__}, not {_short(value)}")
+    return _CHECKS[name]("", value)
 
 
 def _short(value: Any) -> str:

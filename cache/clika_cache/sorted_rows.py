@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import marshal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import IO, Any
 
@@ -38,12 +38,14 @@ class _Parts:
         self._files = [spooled() for _ in range(_PARTS)]
         self._held: list[list[Any]] = [[] for _ in range(_PARTS)]
 
-    def add(self, row: Row) -> None:
-        part = row[0][0] * _PARTS >> 8
-        held = self._held[part]
-        held.append(row)
-        if len(held) == _HELD:
-            self._put(part)
+    def add(self, rows: Iterable[Row]) -> None:
+        parts = self._held
+        for row in rows:
+            part = row[0][0] * _PARTS >> 8
+            held = parts[part]
+            held.append(row)
+            if len(held) == _HELD:
+                self._put(part)
 
     def blocks(self) -> Iterator[list[Any]]:
         """Everything, in blocks that are sorted, and follow each other part by part."""
@@ -63,7 +65,7 @@ class _Parts:
         if self._held[part]:
             packed = marshal.dumps(self._held[part])
             self._files[part].write(len(packed).to_bytes(4) + packed)
-            self._held[part] = []
+            self._held[part].clear()
 
 
 class SortedRows:
@@ -83,18 +85,15 @@ class SortedRows:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add(self, rows: Iterable[tuple[str, Row]]) -> None:
-        """Take rows of replies, each with the text of its prompt; raises CacheError when the disk is full."""
-        known = self._known
+    def add(self, prompts: Mapping[bytes, str], rows: Iterable[Row]) -> None:
+        """Take rows of replies, and their prompts by hash; raises CacheError when the disk is full."""
+        new = [(digest, text) for digest, text in prompts.items() if digest not in self._known]
+        if len(self._known) >= _KNOWN:
+            self._known.clear()
+        self._known.update(prompts)
         try:
-            for prompt, row in rows:
-                digest = row[3]
-                if digest not in known:
-                    if len(known) >= _KNOWN:
-                        known.clear()
-                    known.add(digest)
-                    self._prompts.add((digest, prompt))
-                self._rows.add(row)
+            self._prompts.add(new)
+            self._rows.add(rows)
         except OSError as error:
             raise CacheError(
                 f"there is no room beside {self._database.path} to sort what is imported ({error.strerror}); free "
