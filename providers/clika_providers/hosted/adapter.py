@@ -33,6 +33,7 @@ class Adapter(BaseProvider, ABC):
     """The shared part of a hosted Provider; a wire format adds the two below, `_attempt`, `get`, `aclose`."""
 
     adapter_version: Json
+    """Raised when the body that is sent for a Request, or the way a reply is read, changes an answer; begins at 1."""
     models_path: str
     """Where the server lists its models."""
 
