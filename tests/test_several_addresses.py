@@ -100,3 +100,12 @@ def test_claude_is_not_asked_at_several_addresses(tmp_path: Path) -> None:
     done = clika("run", probes, "-m", "anthropic/m", "--base-url", "http://127.0.0.1:1", "--base-url",
                  "http://127.0.0.1:2", "--dry-run", check=2)  # fmt: skip
     assert "several --base-url are for servers that speak chat completions" in done.stderr
+
+
+@pytest.mark.parametrize("model", ["mock/say:A", "gguf/some.gguf"])
+def test_an_address_that_no_model_of_a_run_has_is_refused(tmp_path: Path, model: str) -> None:
+    addresses = ("--base-url", "http://127.0.0.1:1/v1", "--base-url", "http://127.0.0.1:2/v1")
+    done = clika(
+        "run", write_probes(tmp_path / "mine.jsonl"), "-m", model, "--db", tmp_path / "c.db", *addresses, check=2
+    )
+    assert "--base-url http://127.0.0.1:1/v1 changes nothing" in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
 from clika_providers import ProviderOptions
@@ -11,6 +13,7 @@ _LOCAL_PROBABILITIES = (*_SAMPLING, "--repeats", "--extra")
 """A local model's probabilities are computed, not drawn: there is nothing to sample, to cut or to repeat."""
 _OPEN = ("--grammar", "--permute")
 """Without options there are no labels to constrain a reply to, and nothing to put in another order."""
+_WITHOUT_SERVER = ("gguf/", "mock/")
 _ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
 """Options are not shown, and nothing is generated."""
 
@@ -46,6 +49,15 @@ def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_li
         )
     if local and "--extra" in given and not asking.temperature:
         raise UserError("--extra gives a local model its sampling, which needs --temperature above 0")
+
+
+def refuse_idle_address(models: Sequence[str], options: ProviderOptions) -> None:
+    """Raise UserError for an address where no model has a server: it would be taken for one that answered."""
+    if options.base_url and models and all(model.startswith(_WITHOUT_SERVER) for model in models):
+        raise UserError(
+            f"--base-url {options.base_url} changes nothing: {models[0]} is asked in this process, without a server; "
+            "leave it out, or name the server's model (openai/MODEL)"
+        )
 
 
 def _given(asking: Asking, options: ProviderOptions) -> set[str]:

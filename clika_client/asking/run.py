@@ -13,7 +13,7 @@ from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import LetterProbe, probe_letters
 from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.config import RunConfig, as_asked
-from clika_client.asking.idle_options import refuse_idle, runs_in_process
+from clika_client.asking.idle_options import refuse_idle, refuse_idle_address, runs_in_process
 from clika_client.asking.outcome_notes import about_the_answers, about_this_run, of_the_prompts
 from clika_client.asking.plan import Plan, make_plan, select, store_plan
 from clika_client.asking.price import price_of
@@ -99,6 +99,8 @@ class PreparedRun:
                 raise UserError(f"{model.spec} is an object of this process; a cluster needs its name, PROVIDER/MODEL")
             # A slip in the last name is told before the first model is set up.
             parse_spec(model) if isinstance(model, str) else as_provider(model, "a model that is not named by a spec")
+        named = (*config.models, *([config.fallback] if config.fallback else []))
+        refuse_idle_address([m if isinstance(m, str) else "" for m in named], config.options)
         self.store = store
         config = self.config = as_asked(config)
         of_style = open_notes if config.asking.ask == "open" else style_notes
