@@ -5,11 +5,13 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import clika_client
 from clika_client import Accepted, read_open
 from clika_client.answers.open.names import NameFinder, exactly, may_hold
 from clika_client.answers.open.values import months, numbers, same_date
@@ -207,6 +209,15 @@ def test_a_date_is_the_same_in_every_language(language: str, text: str, same: bo
 
 def test_a_year_is_enough_where_only_a_year_is_asked() -> None:
     assert same_date("1945", "on May 8, 1945", "en") is True
+
+
+def test_every_date_of_atlas_is_read_as_itself_in_its_language() -> None:
+    names = Path(clika_client.__file__).parent / "data" / "atlas" / "names"
+    for file in names.glob("*.tsv"):
+        rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
+        dates = [row[1] for row in rows if row[0].startswith("day:")]
+        assert dates
+        assert [date for date in dates if same_date(date, date, file.stem) is not True] == []
 
 
 def test_yes_and_no_are_read_in_the_asked_language_and_in_english() -> None:

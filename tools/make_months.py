@@ -15,6 +15,9 @@ HEAD = """\
 # alone and inside a date. Made by tools/make_months.py with the Babel that is pinned for teaching.
 """
 
+SPELT_ALSO = {("bn", 1): "জানুয়ারি", ("bn", 2): "ফেব্রুয়ারি"}
+"""(language, month) → how it is written today where CLDR has an older spelling: atlas writes its dates so."""
+
 
 def names(language: str) -> list[list[str]]:
     """Twelve lists of plain names."""
@@ -26,6 +29,7 @@ def names(language: str) -> list[list[str]]:
         written = [
             months[form][width][number] for form in ("format", "stand-alone") for width in ("wide", "abbreviated")
         ]
+        written.append(SPELT_ALSO.get((language, number), ""))
         flat = [plain(str(name)).replace(" ", "") for name in written]
         found.append([name for name in dict.fromkeys(flat) if name and not name.isdigit()])
     return found
