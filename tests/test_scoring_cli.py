@@ -199,3 +199,8 @@ def test_help_and_the_version_are_had_by_the_words_people_try() -> None:
     assert clika("-V").stdout == clika("--version").stdout
     assert clika("help", "score").stdout == clika("score", "--help").stdout
     assert clika("help").stdout == clika("--help").stdout
+
+
+def test_an_experiment_of_teaching_is_scored_by_its_own_command(tmp_path: Path) -> None:
+    (tmp_path / "asked.json").write_text("{}")
+    assert "clika teach score" in clika("score", tmp_path, check=2).stderr

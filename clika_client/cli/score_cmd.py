@@ -31,6 +31,7 @@ from clika_client.cli.scoring_options import (
     opened,
     words,
 )
+from clika_client.common.errors import UserError
 
 
 def score(
@@ -87,8 +88,13 @@ def score(
     wanted = make_wanted(model, sets, languages, source, prompt, reading, run, set_version)
     options = make_options(anchor, en_co, bootstrap, bootstrap_seed, drop, split, reference, only)
     if shards:
+        from clika_client.conductivity.about import STATE
+        from clika_client.conductivity.experiment_folder import ASKED
         from clika_client.scoring.shards import score_shards
 
+        for folder in shards:
+            if (folder / STATE).is_file() or (folder / ASKED).is_file():
+                raise UserError(f"{folder} is an experiment of teaching; score it with: clika teach score {folder}")
         gates.refuse_baseline()
         scores = score_shards(shards, wanted, options)
     else:
