@@ -113,16 +113,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
 
 
-_TOGETHER = ("test_teach_loop", "test_teach_train", "test_teach_convert", "test_demo_model")
-"""Files that need torch, which takes seconds to import: one worker imports it for all of them."""
+_TOGETHER = (
+    ("test_teach_loop", "test_teach_train", "test_teach_convert", "test_demo_model"),
+    ("test_layers", "test_floors", "test_names"),
+)
+"""Files that need torch, which takes seconds to import; files that read all the code: one worker for each group."""
+_GROUP = {name: names[0] for names in _TOGETHER for name in names}
 
 
 class _Files(LoadFileScheduling):
-    """Whole files to a worker, and those of `_TOGETHER` to the same one."""
+    """Whole files to a worker, and those of one group of `_TOGETHER` to the same one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return _TOGETHER[0] if Path(file).stem in _TOGETHER else file
+        return _GROUP.get(Path(file).stem, file)
 
 
 @pytest.hookimpl(optionalhook=True)
