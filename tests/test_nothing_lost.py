@@ -473,7 +473,7 @@ def test_a_stop_that_code_which_cannot_fail_has_dropped_comes_again(
     def deaf_import(*_: object, **__: object) -> None:
         del_ = _Deaf(lambda: os.kill(os.getpid(), signal.SIGTERM))
         del del_
-        time.sleep(20)
+        time.sleep(300)
 
     monkeypatch.setattr("clika_cache.archive.import_lines", deaf_import)
     (tmp_path / "x.jsonl").write_text("{}\n")

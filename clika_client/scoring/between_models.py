@@ -27,6 +27,8 @@ _GROUPS = 20
 """Groups of items that are left out in turn: enough for an error, and 50 times cheaper than every item."""
 _AT_ONCE = 500_000
 """Counts held at a time: of some models' anchors against every model's language. All of a thousand would take 3 GB."""
+_ITEMS_AT_ONCE = 2**16
+"""Items whose answers are held at a time, of all models: what is held does not grow with the number of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def beside_others(
 ) -> list[BesideOthers | None]:
     """Per row, its own corrected consistency and that with other models, over the languages that allow both.
 
-    `release` is called when a language is done with (see `load.LoadedAnswers`).
+    `release` is called when answers are done with (see `load.LoadedAnswers`).
     """
     rows = [m.figures for m in measured]
     found: list[list[tuple[Floats, Floats, int]]] = [[] for _ in rows]
@@ -61,7 +63,7 @@ def beside_others(
         names = [part.blocks[i].key.model for i in chosen]
         other = np.array([[a != b for b in names] for a in names])
         alike = (np.abs(accuracy[:, None] - accuracy) <= ALIKE) & sound[:, None] & sound & other
-        for place, corrected in _corrected(part, chosen, index, options):
+        for place, corrected in _corrected(part, chosen, index, options, release):
             mates = np.flatnonzero(alike[place] & ~np.isnan(corrected[:, 0]))
             own = corrected[place].copy()  # not a view, which would keep the counts of all models
             if mates.size and not np.isnan(own[0]):
@@ -79,42 +81,51 @@ def _mean(languages: Sequence[tuple[Floats, Floats, int]]) -> BesideOthers | Non
 
 
 def _corrected(
-    part: ScoredSet, chosen: Sequence[int], index: Sequence[int], options: Options
+    part: ScoredSet, chosen: Sequence[int], index: Sequence[int], options: Options, release: Callable[[], None]
 ) -> Iterator[tuple[int, Floats]]:
     """(place, corrected overlap of that model's anchor with each model's language: (models, 1 + groups)), in turn."""
     blocks = [part.blocks[i] for i in chosen]
-    anchors = np.stack([b.answers[b.languages.index(options.anchor)] for b in blocks])
-    others = np.stack([b.answers[x] for b, x in zip(blocks, index, strict=True)])
+    anchors = [b.answers[b.languages.index(options.anchor)] for b in blocks]
+    others = [b.answers[x] for b, x in zip(blocks, index, strict=True)]
     step = max(1, _AT_ONCE // (len(chosen) * len(part.questions.strata) * ((_GROUPS if options.bootstrap else 0) + 1)))
     for start in range(0, len(chosen), step):
-        c = _count(part, anchors[start : start + step], others, options)
+        c = _count(part, anchors[start : start + step], others, options, release)
         n, a, x, both = (counts.sum(2) for counts in (c.n, c.anchor, c.other, c.both))
         table = Table(both, a - both, x - both, n - a - x + both)
         yield from enumerate(chance_corrected(table, Strata(c.n, c.anchor, c.other), options.variant), start)
 
 
-def _count(part: ScoredSet, anchors: Answers, others: Answers, options: Options) -> _Counts:
-    groups = _groups(part.units, len(part.positions))
-    strata = part.questions.strata
-    sums: list[list[list[Floats]]] = [[], [], [], []]
-    for members in strata:
-        parts: list[list[Floats]] = [[], [], [], []]
-        for g in range(int(groups.max(initial=0)) + 1):
-            items = np.flatnonzero(members & (groups == g))
-            gold = part.gold[items]
-            replied_a, right_a, replied_x, right_x = (
-                side.astype(np.float32)
-                for answers in (anchors[:, items], others[:, items])
-                for side in (received(answers), correct(answers, gold))
-            )
-            pairs = ((replied_a, replied_x), (right_a, replied_x), (replied_a, right_x), (right_a, right_x))
-            for kind, (first, second) in zip(parts, pairs, strict=True):
-                kind.append((first @ second.T).astype(np.float64))
-        for told, of_groups in zip(sums, parts, strict=True):
-            whole = np.sum(of_groups, axis=0)
-            told.append([whole, *(whole - p for p in of_groups)] if options.bootstrap else [whole])
-    # (strata, 1 + groups, some models, models) → (some models, models, strata, 1 + groups)
-    return _Counts(*(np.moveaxis(np.array(kind), (2, 3), (0, 1)) for kind in sums))
+def _count(
+    part: ScoredSet,
+    anchors: Sequence[Answers],
+    others: Sequence[Answers],
+    options: Options,
+    release: Callable[[], None],
+) -> _Counts:
+    groups, strata = _groups(part.units, len(part.positions)), part.questions.strata
+    many = int(groups.max(initial=0)) + 1
+    sums = np.zeros((4, len(strata), many, len(anchors), len(others)))
+    for start in range(0, groups.size, _ITEMS_AT_ONCE):
+        some = slice(start, start + _ITEMS_AT_ONCE)
+        sides = [np.stack([answers[some] for answers in rows]) for rows in (anchors, others)]
+        gold, group = part.gold[some], groups[some]
+        for s, members in enumerate(strata):
+            for g in range(many):
+                items = np.flatnonzero(members[some] & (group == g))
+                replied_a, right_a, replied_x, right_x = (
+                    side.astype(np.float32)
+                    for answers in (rows[:, items] for rows in sides)
+                    for side in (received(answers), correct(answers, gold[items]))
+                )
+                pairs = ((replied_a, replied_x), (right_a, replied_x), (replied_a, right_x), (right_a, right_x))
+                for kind, (first, second) in enumerate(pairs):
+                    sums[kind, s, g] += first @ second.T
+        if groups.size > _ITEMS_AT_ONCE:
+            release()
+    whole = sums.sum(2, keepdims=True)
+    told = np.concatenate([whole, whole - sums], 2) if options.bootstrap else whole
+    # (kinds, strata, 1 + groups, some models, models) → (some models, models, strata, 1 + groups)
+    return _Counts(*np.moveaxis(told, (3, 4), (1, 2)))
 
 
 def _groups(units: Units | None, items: int) -> np.ndarray:
