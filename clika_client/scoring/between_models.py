@@ -25,10 +25,12 @@ ALIKE = 0.05
 """Two models are about as accurate in a language when their accuracies lie this close."""
 _GROUPS = 20
 """Groups of items that are left out in turn: enough for an error, and 50 times cheaper than every item."""
-_AT_ONCE = 500_000
+_AT_ONCE = 250_000
 """Counts held at a time: of some models' anchors against every model's language. All of a thousand would take 3 GB."""
-_ITEMS_AT_ONCE = 2**16
-"""Items whose answers are held at a time, of all models: what is held does not grow with the number of items."""
+_ANSWERS_AT_ONCE = 2**21
+"""Answers held at a time, of as many items of all models: what is held grows with neither."""
+_ROWS_AT_ONCE = 64
+"""Rows of answers looked at before their pages are given back; a look at one row brings its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,12 @@ def _count(
 ) -> _Counts:
     groups, strata = _groups(part.units, len(part.positions)), part.questions.strata
     many = int(groups.max(initial=0)) + 1
-    sums = np.zeros((4, len(strata), many, len(anchors), len(others)))
-    for start in range(0, groups.size, _ITEMS_AT_ONCE):
-        some = slice(start, start + _ITEMS_AT_ONCE)
-        sides = [np.stack([answers[some] for answers in rows]) for rows in (anchors, others)]
+    # (kinds, strata, 1 + groups, some models, models): the whole first, then without each group
+    told = np.zeros((4, len(strata), 1 + many, len(anchors), len(others)))
+    step = max(1, _ANSWERS_AT_ONCE // (len(anchors) + len(others)))
+    for start in range(0, groups.size, step):
+        some = slice(start, start + step)
+        sides = [_held(rows, some, release) for rows in (anchors, others)]
         gold, group = part.gold[some], groups[some]
         for s, members in enumerate(strata):
             for g in range(many):
@@ -119,13 +123,24 @@ def _count(
                 )
                 pairs = ((replied_a, replied_x), (right_a, replied_x), (replied_a, right_x), (right_a, right_x))
                 for kind, (first, second) in enumerate(pairs):
-                    sums[kind, s, g] += first @ second.T
-        if groups.size > _ITEMS_AT_ONCE:
-            release()
-    whole = sums.sum(2, keepdims=True)
-    told = np.concatenate([whole, whole - sums], 2) if options.bootstrap else whole
+                    told[kind, s, 1 + g] += first @ second.T
+    told[:, :, 0] = told[:, :, 1:].sum(2)
+    if options.bootstrap:
+        np.subtract(told[:, :, :1], told[:, :, 1:], out=told[:, :, 1:])
+    else:
+        told = told[:, :, :1]
     # (kinds, strata, 1 + groups, some models, models) → (some models, models, strata, 1 + groups)
     return _Counts(*np.moveaxis(told, (3, 4), (1, 2)))
+
+
+def _held(rows: Sequence[Answers], some: slice, release: Callable[[], None]) -> Answers:
+    """A copy of some items of each row: (rows, items)."""
+    held = np.empty((len(rows), rows[0][some].size), rows[0].dtype)
+    for number, row in enumerate(rows, 1):
+        held[number - 1] = row[some]
+        if number % _ROWS_AT_ONCE == 0:
+            release()
+    return held
 
 
 def _groups(units: Units | None, items: int) -> np.ndarray:
