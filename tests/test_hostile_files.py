@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import random
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from clika import clika, write_probes
+from parsed import FOLDERS, ROOT, files, parsed, statements
 
 from clika_cache import CacheError, Database, StoredReply, archive, archive_block, prompt_text
 from clika_cache import completions as rows
@@ -346,3 +348,38 @@ def test_a_template_without_end_ends_with_sigterm() -> None:
     process.terminate()
     assert process.wait(300) != 0
     process.stdout.close()
+
+
+def _json_parsed_in(body: Sequence[ast.stmt]) -> bool:
+    """Whether a statement parses JSON, not counting what a `try` of its own surrounds."""
+    left: list[ast.AST] = list(body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Try):
+            continue
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("json.loads", "json.load"):
+            return True
+        left += ast.iter_child_nodes(node)
+    return False
+
+
+def test_whoever_expects_json_to_be_wrong_expects_it_to_be_nested_too_deeply() -> None:
+    """Python says so with a RecursionError, which is no ValueError."""
+    forgotten = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for folder in FOLDERS.values()
+        for file in files(folder)
+        for node in statements(parsed(file))
+        if isinstance(node, ast.Try) and _json_parsed_in(node.body)
+        for caught in [" ".join(ast.unparse(handler.type) for handler in node.handlers if handler.type)]
+        if "ValueError" in caught and "RecursionError" not in caught
+    ]
+    assert not forgotten, f"RecursionError is not caught beside ValueError: {forgotten}"
+
+
+def test_a_list_of_registered_sets_that_is_nested_without_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIKA_HOME", str(tmp_path))
+    (tmp_path / "sets.json").write_text('{"release": null, "files": ' + "[" * 100_000)
+    assert f"{tmp_path / 'sets.json'}: not the list of registered sets" in clika("sets", "list", check=2).stderr

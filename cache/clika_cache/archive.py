@@ -198,7 +198,7 @@ class _Taker:
     def _mark(self, where: str, line: bytes) -> None:
         try:
             mark = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             self._drop_open_block()
             raise _Damage(f"{where}: this line is damaged") from None
         if "clika" in mark:

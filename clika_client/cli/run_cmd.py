@@ -271,7 +271,7 @@ def _extra(pairs: Sequence[str]) -> tuple[tuple[str, Json], ...]:
         name, equals, value = pair.partition("=")
         try:
             fields[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             fields[name] = value
         if not name or not equals:
             raise UserError(f"--extra {pair!r} is not NAME=JSON")

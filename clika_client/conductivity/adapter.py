@@ -25,7 +25,7 @@ class Lora:
         path = directory / "adapter_config.json"
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError) as error:
+        except (FileNotFoundError, ValueError, RecursionError) as error:
             raise UserError(f"{directory} is no peft adapter: adapter_config.json: {error}") from None
         for key in ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan_in_fan_out"):
             if settings.get(key):

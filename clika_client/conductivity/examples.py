@@ -54,7 +54,7 @@ def read_examples(path: Path) -> list[Example]:
 def _example(line: str, where: str) -> Example:
     try:
         turns = [(turn["role"], turn["content"]) for turn in json.loads(line)["messages"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f'{where}: expected {{"messages": [{{"role": "user", "content": …}}, …]}}, got {line[:80]!r} ({error!r})'
         ) from None

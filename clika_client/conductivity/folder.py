@@ -109,7 +109,7 @@ def read(directory: Path) -> Material:
         raise UserError(
             f"{error.filename} does not exist; `clika teach build --language LANG -o {directory}` writes the folder"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{directory} is not a folder that `clika teach build` wrote: {error}") from None
     return Material(
         manifest["source"],

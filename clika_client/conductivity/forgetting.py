@@ -110,6 +110,6 @@ def _read(path: Path) -> Mapping[str, Mapping[str, bool]] | None:
         return None
     try:
         found: Mapping[str, Mapping[str, bool]] = json.loads(path.read_text("utf-8"))["right"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a file of answers ({error}); delete it and resume") from None
     return found

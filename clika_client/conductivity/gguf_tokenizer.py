@@ -71,7 +71,7 @@ def read_tokenizer(model_dir: Path, vocab_size: int, adapter: Path | None = None
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{model_dir} has no tokenizer.json; save the tokenizer with save_pretrained") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}") from None
     model = document["model"]
     if model.get("type") != "BPE":
@@ -153,7 +153,10 @@ def _settings(model_dir: Path) -> dict[str, Any]:
     path = model_dir / "tokenizer_config.json"
     if not path.is_file():
         return {}
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}") from None
     return settings if isinstance(settings, dict) else {}
 
 

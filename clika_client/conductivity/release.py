@@ -156,7 +156,7 @@ def _jsonl(file: Path) -> list[dict[str, str]]:
         try:
             row = json.loads(line)
             rows.append({key: str(row[key]) for key in ("prompt", "input", "answer")})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise UserError(f"{file}:{number}: expected an object with prompt, input and answer") from None
     return rows
 

@@ -63,7 +63,7 @@ def load_replies(path: Path, material: str) -> ExperimentReplies | None:
         found = ExperimentReplies(
             doc["model"], doc["identity"], doc["material"], doc["form"], by_id, doc.get("reading", "")
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a file of replies ({error}); delete it and ask again") from None
     if found.material != material:
         raise UserError(f"{path} holds replies to other material; delete it, or name another folder")

@@ -106,7 +106,7 @@ def _first(path: Path) -> dict[str, object]:
                 if line.strip():
                     row = json.loads(line)
                     return row if isinstance(row, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         pass
     return {}
 

@@ -60,7 +60,7 @@ def _results(path: Path, time: str, task: str) -> Mapping[str, Any]:
     for file in named or sorted(path.parent.glob("results*.json")):
         try:
             document = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         if isinstance(document, dict) and (named or not document.get("configs") or task in document["configs"]):
             return document

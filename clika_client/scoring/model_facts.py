@@ -11,7 +11,7 @@ def facts_of(identity: str) -> dict[str, Any]:
     """Plain facts of a model that was computed in this program; empty for every other."""
     try:
         held = json.loads(identity)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(held, dict) or held.get("provider") != "gguf":
         return {}

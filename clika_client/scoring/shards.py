@@ -98,7 +98,7 @@ def _footer(path: Path, known: dict[str, ProbeSet]) -> Footer:
         raise UserError(f"{path}: there is no such file") from None
     except KeyError:
         raise UserError(f"{path} is no shard of replies: write it with `clika export {path.name}`") from None
-    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, IndexError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as a shard of replies: {error}") from None
 
 

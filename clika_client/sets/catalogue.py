@@ -167,7 +167,7 @@ def load_registry() -> Registry:
         return Registry()
     except OSError as error:
         raise UserError(f"{path}: cannot read the registered sets: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path}: not the list of registered sets; remove the file and add your sets again") from None
 
 

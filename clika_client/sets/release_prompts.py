@@ -77,7 +77,7 @@ def _inputs(file: Path) -> list[str]:
                 if len(inputs) == _CHECKED:
                     break
                 inputs.append(str(json.loads(line)["input"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _Odd(f"line {len(inputs) + 1} is not a row of responses ({error!r})") from None
     if not inputs:
         raise _Odd("the file is empty")

@@ -41,7 +41,7 @@ def read_taught(files: Sequence[Path]) -> tuple[Taught, ...]:
             found += [_line(record) for score in held["scores"] for record in score["languages"]]
         except OSError as error:
             raise UserError(f"--xrr {file}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"--xrr {file} does not hold scores of an experiment; make it with "
                 "`clika teach score EXPERIMENT --json > FILE`"

@@ -185,7 +185,7 @@ class Klar:
                 document = json.loads(decode(file, read_bytes(file)))
                 template = str(document["prompt_templates"][0])
                 samples = list(document["samples"])
-            except (ValueError, KeyError, IndexError, TypeError) as error:
+            except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
                 raise UserError(f"{file}: not a relation of KLAR ({error!r}); download it again") from None
             for number, sample in enumerate(samples):
                 yield f"{file.name}, sample {number}", file.stem, template, sample

@@ -61,7 +61,7 @@ def added() -> dict[str, Added]:
             for part in ("languages", "choices", "notes"):
                 raw[part] = tuple(raw[part])
             found[file.stem] = Added(**raw)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             raise UserError(f"{file}: not what `clika sets add` wrote; remove it and add {file.stem} again") from None
     return found
 

@@ -110,7 +110,7 @@ def _lm_studio() -> list[Path]:
     try:
         settings = json.loads((home / ".lmstudio" / "settings.json").read_text("utf-8"))
         folders.insert(0, Path(settings["downloadsFolder"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return folders
 
@@ -152,7 +152,7 @@ def _ollama_blob(root: Path, manifest: Path) -> Path | None:
         layers = json.loads(manifest.read_text("utf-8"))["layers"]
         digest = next(one["digest"] for one in layers if one["mediaType"] == "application/vnd.ollama.image.model")
         return root / "blobs" / Path(str(digest).replace(":", "-")).name
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, RecursionError):
         return None
 
 

@@ -30,7 +30,7 @@ def read(memory: Path) -> dict[str, object]:
     """What a memory holds; empty where it cannot be read."""
     try:
         known = json.loads(memory.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}
 
