@@ -239,15 +239,17 @@ def attempt(kind: Kind, source: Path, data: bytes, folder: Path) -> list[str]:
     return wrong
 
 
-def fuzz(folder: Path, seconds: float, seed: int, only: str | None = None) -> tuple[Counter[str], list[str]]:
-    """Inputs tried by kind within the time, and every failure with the place of its input."""
+def fuzz(
+    folder: Path, seconds: float, seed: int, only: str | None = None, most: int | None = None
+) -> tuple[Counter[str], list[str]]:
+    """Inputs tried by kind within the time, `most` or few more, and every failure with the place of its input."""
     os.environ.setdefault("OPENAI_API_KEY", "sk-none")
     chance = random.Random(seed)
     table = {name: kind for name, kind in kinds(folder).items() if only in (None, name)}
     tried: Counter[str] = Counter()
     failures: list[str] = []
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until and (most is None or tried.total() < most):
         for name, kind in table.items():
             source = chance.choice(kind.files)
             data = source.read_bytes()
@@ -269,11 +271,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--inputs", type=int, help="end after so many (default: when the time is over)")
     parser.add_argument("--kind", help="only this kind of file")
     parser.add_argument("--quick", action="store_true", help="10 seconds")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        tried, failures = fuzz(Path(name), 10.0 if given.quick else given.seconds, given.seed, given.kind)
+        seconds = 10.0 if given.quick else given.seconds
+        tried, failures = fuzz(Path(name), seconds, given.seed, given.kind, given.inputs)
     for failure in failures:
         print(failure, file=sys.stderr)
     print(json.dumps({"inputs tried": tried.total(), "by kind": dict(tried), "failures": len(failures)}))
