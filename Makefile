@@ -30,7 +30,7 @@ help:
 	@echo "make coverage the test suite, and the lines it does not run"
 	@echo "make docs     regenerate docs made from the program"
 	@echo "make bench    run the benchmarks that have a quick size (the others take hours or need models of your own)"
-	@echo "make fuzz     damaged files of every kind for most of a minute (FUZZ_SECONDS=600 FUZZ_INPUTS=100000 FUZZ_SEED=1 for more)"
+	@echo "make fuzz     damaged files of every kind for a minute (FUZZ_SECONDS=600 FUZZ_INPUTS=100000 FUZZ_SEED=1 for more)"
 	@echo "make audit    a bill of materials, and known vulnerabilities of what the locks install"
 	@echo "make lock     resolve the requirement files again (needs uv)"
 
@@ -126,7 +126,7 @@ docs: $(VENV)/.dev
 bench: $(VENV)/.local $(VENV)/.dev
 	for file in $$(grep -l -e '"--quick"' benchmarks/*.py); do $(BIN)/python $$file --quick || exit 1; done
 
-FUZZ_SECONDS ?= 30
+FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 20
 # The first inputs of a seed are the same everywhere: a quick machine is not the first to meet one.
 FUZZ_INPUTS ?= 5000
