@@ -17,6 +17,7 @@ from clika_client.answers.open.cell import REASONS as OPEN_REASONS
 from clika_client.answers.open.judged import judge_of, overlay
 from clika_client.answers.open.reader import VERSION as OPEN_VERSION
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
+from clika_client.common.errors import UserError
 from clika_client.sets.probes import Probe, ProbeSet
 from clika_client.store import judgements
 from clika_client.store.store import Cell, Store, StoredReplies
@@ -253,8 +254,15 @@ def reading_stamp(reading: str) -> str:
         return f"{reading}@1"
     if reading == OPEN:
         return f"{OPEN}@{OPEN_VERSION}"
+    if reading not in answers.READINGS:
+        raise UserError(f"no reading is called {reading!r}; choose one of: {', '.join(known_readings())}, judge:JUDGE")
     found = answers.reading(reading)
     return f"{found.name}@{found.version}"
+
+
+def known_readings() -> tuple[str, ...]:
+    """What `reading_stamp` knows by name; beside these `judge:JUDGE` and `human`, where there are judgements."""
+    return (*answers.READINGS, PROBABILITIES, *NORMALISATIONS, OPEN)
 
 
 def read_texts(

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from clika_client.cli import completion
 from clika_client.cli.study import Studied
 from clika_client.common.safe_text import shown
 
@@ -44,7 +45,7 @@ app = typer.Typer(
 
 
 def _version(value: bool) -> None:
-    if value:
+    if value and not completion.asked():
         from clika_providers.install import own_version
 
         typer.echo(f"clika {own_version()}")
@@ -126,6 +127,8 @@ def run(arguments: list[str] | None = None) -> None:
     arguments = [a for a in arguments if a != "--debug"]
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
+    if completion.asked():
+        completion.complete(lambda words: command(_named(words)))
     ours = _end_gently()
     unraisable, sys.unraisablehook = sys.unraisablehook, _stop_again
     try:

@@ -162,6 +162,7 @@ def ask(
 
     if when not in ("before", "after"):
         raise UserError(f"--when must be before or after, got {when!r}")
+    asked_in = forms(form)
     found = folder.read(material)
     digest = folder.material_digest(material)
     check_above_zero(rpm=rpm, tpm=tpm, timeout=timeout, patience=patience, max_cost=max_cost)
@@ -179,7 +180,7 @@ def ask(
         n_threads=threads,
     )
     questions = found.baseline if when == "before" else found.questions
-    for one_form in forms(form):
+    for one_form in asked_in:
         sets = sets_of_parts(questions, one_form)
         replies = ask_questions(
             model, sets, one_form, options, output / "replies.db", digest,

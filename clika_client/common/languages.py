@@ -99,6 +99,10 @@ def known(code: str) -> bool:
     return _SHORTER.get(code, code) in _NAMES
 
 
+TAGS = tuple(_NAMES)
+"""Every language with a name, by its shortest tag."""
+
+
 def name(tag: str) -> str:
     """English name of a language, or the tag itself where the table has none."""
     return _NAMES.get(tag.split("-")[0], tag)

@@ -91,6 +91,22 @@ def outline(name: str) -> tuple[ProbeSet, tuple[str, ...]]:
     return _builtin(name, None, languages[:1]), languages
 
 
+def listed_languages(name: str) -> tuple[str, ...]:
+    """The languages of a set, as far as that is known without reading its questions; else none."""
+    if name in BUILTIN:
+        return _builtin_languages(name)
+    here = kept.added()
+    return here[name].languages if name in here else ()
+
+
+def listed_tags(name: str) -> list[str]:
+    """`TAG=VALUE`, or `TAG` where it has no value, of a built-in set; of others, which would have to be read, none."""
+    if name not in BUILTIN:
+        return []
+    items = outline(name)[0].items
+    return sorted({f"{tag}={value}" if value else tag for item in items for tag, value in item.tags.items()})
+
+
 def _builtin_languages(name: str) -> tuple[str, ...]:
     from clika_client.sets import atlas, fictional
 
