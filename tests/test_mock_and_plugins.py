@@ -137,6 +137,13 @@ class House(BaseProvider):
     async def complete(self, request):
         return Completion(request.labels[1])
 
+class Inside(House):
+    runs_here = True
+    def __init__(self, model, options):
+        self.spec, self.identity = f"inside/{model}", {"provider": "inside", "model": model, "weights": "1f2e"}
+    def exact(self, requests):
+        return [[(7, request.messages[-1].content.encode())] for request in requests]
+
 class Bare:
     spec, identity, concurrency = "bare/m", {}, 1
     def __init__(self, model, options):
@@ -162,7 +169,7 @@ def other_distribution(tmp_path: Path) -> dict[str, str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: clika-house\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[clika.providers]\nhouse = clika_house:House\nhalf = clika_house:half\nbroken = clika_house:broken\n"
-        "bare = clika_house:Bare\n"
+        "inside = clika_house:Inside\nbare = clika_house:Bare\n"
         "openai = clika_house:House\n"
     )
     return {"PYTHONPATH": f"{site}{os.pathsep}{os.environ['PYTHONPATH']}"}
@@ -173,16 +180,23 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
 ) -> None:
     probes = write_probes(tmp_path / "mine.jsonl", 4)
 
-    refusals = {
-        "half/m": "object lacks spec, identity",
-        "bare/m": "Bare does not inherit clika_providers.BaseProvider",
-        "broken/m": "'broken' of clika-house failed: KeyError",
-        "hause/m": "did you mean house/m",
+    nowhere = ("--base-url", "http://127.0.0.1:1/v1")
+    refusals: dict[tuple[str, tuple[str, ...]], str] = {
+        ("half/m", ()): "object lacks spec, identity",
+        ("bare/m", ()): "Bare does not inherit clika_providers.BaseProvider",
+        ("broken/m", ()): "'broken' of clika-house failed: KeyError",
+        ("hause/m", ()): "did you mean house/m",
+        # What a model can is what it says of itself, whoever made it.
+        ("inside/m", nowhere): "--base-url http://127.0.0.1:1/v1 changes nothing: inside/m is asked in this process",
+        ("inside/m", ("--ask", "logprobs", "--temperature", "1")): "--temperature changes nothing when inside/m is",
+        ("house/m", ("--ask", "likelihood")): "house/m is asked through a chat API",
     }
     commands = [
         ["run", str(probes), "-m", "house/big", "--db", str(tmp_path / "c.db"), "--bootstrap", "0", "--json"],
         ["models", "list", "--json"],
-        *(["run", str(probes), "-m", spec, "--db", str(tmp_path / "d.db")] for spec in refusals),
+        ["models", "check", "inside/big", "--json"],
+        ["prompt", str(probes), "--model", "inside/big", "--json"],
+        *(["run", str(probes), "-m", spec, "--db", str(tmp_path / "d.db"), *more] for spec, more in refusals),
     ]
     # One process that has the other distribution; it runs the commands as `clika` does in these tests.
     program = (
@@ -194,13 +208,19 @@ def test_a_provider_of_another_distribution_is_found_by_its_entry_point(
         [sys.executable, "-c", program, json.dumps(commands)],
         capture_output=True, text=True, env={**os.environ, **other_distribution, "PYTHONPATH": paths}, check=True,
     )  # fmt: skip
-    (code, printed, said), (_, listed, _), *refused = map(json.loads, ran.stdout.splitlines())
+    (code, printed, said), (_, listed, _), *told = map(json.loads, ran.stdout.splitlines())
+    (_, checked, _), (_, asked, wrong), *refused = told
     assert code == 0, said
     assert {(row["model"], row["accuracy"]) for row in json.loads(printed)["records"]} == {("house/big", 0.25)}
     for (code, _, said), why in zip(refused, refusals.values(), strict=True):
         assert code == 2
         assert why in " ".join(said.split())
     assert [row["note"] for row in json.loads(listed)["providers"] if row["name"] == "house"] == ["from clika-house"]
+    facts = json.loads(checked)["local"]
+    assert (facts["weights_sha256"], facts["kind"], facts["library"]) == ("1f2e", None, "inside")
+    assert facts["letters"]["n"] > 0
+    assert wrong == ""
+    assert [row["model"]["tokens"][0][0] for row in json.loads(asked)["prompts"]]
 
 
 def test_the_class_of_the_docs_asks_a_server_with_a_format_of_its_own(tmp_path: Path) -> None:

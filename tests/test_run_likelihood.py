@@ -27,7 +27,7 @@ from clika_client.prompts.likelihood import render_options
 from clika_client.prompts.shots import chosen
 from clika_client.sets.catalogue import resolve
 from clika_client.sets.probes import Item, Probe, build
-from clika_providers import BaseProvider, Completion, ProviderOptions, Request
+from clika_providers import BaseProvider, Completion, MockProvider, ProviderOptions, Request
 from clika_providers.gguf.files import ModelFile
 from clika_providers.gguf.runner import ModelSession
 
@@ -108,6 +108,12 @@ def test_a_sentence_with_a_gap_is_continued_to_its_end() -> None:
     assert asked.options == (" Paris, in Europe.", " Rome, in Europe.")
 
 
+class InProcess(MockProvider):
+    """Computes here; what it is called does not tell."""
+
+    runs_here = True
+
+
 @pytest.mark.parametrize(
     ("option", "asking", "extra"),
     [
@@ -126,12 +132,12 @@ def test_options_that_would_do_nothing_are_refused_by_name(
     option: str, asking: Asking, extra: tuple[tuple[str, int], ...]
 ) -> None:
     with pytest.raises(UserError, match=option):
-        refuse_idle("gguf/model.gguf", asking, ProviderOptions(extra_body=extra))
+        refuse_idle(InProcess(), asking, ProviderOptions(extra_body=extra))
 
 
 def test_likelihoods_are_refused_where_a_server_cannot_give_them() -> None:
     with pytest.raises(UserError, match="gguf/FILE"):
-        refuse_idle("openai/some-model", Asking("likelihood"), ProviderOptions())
+        refuse_idle(MockProvider(), Asking("likelihood"), ProviderOptions())
 
 
 def test_what_is_refused_leaves_no_run_and_no_row(tmp_path: Path, base: Path) -> None:

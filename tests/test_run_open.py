@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -19,7 +20,9 @@ from hypothesis import strategies as st
 
 import clika_client
 from clika_client import Asking, Options
+from clika_client.answers.cells import reading_stamp
 from clika_client.answers.open.cell import Acceptance
+from clika_client.answers.open.version import version_of
 from clika_client.common.answer_codes import ELSEWHERE, MISSING, NO_ANSWER, OTHER, answered
 from clika_client.common.errors import UserError
 from clika_client.prompts.catalogue import builtin_styles, get_style
@@ -130,6 +133,33 @@ def test_a_report_shows_verdicts_and_answers_shows_what_was_written(tmp_path: Pa
     with (tmp_path / "s.csv").open(encoding="utf-8") as file:
         table = {row["language"]: row for row in csv.DictReader(file)}
     assert float(table["de"]["right_elsewhere"]) == 0.25
+
+
+def test_replies_that_an_earlier_version_read_are_read_anew(tmp_path: Path) -> None:
+    db = tmp_path / "c.db"
+    run = ["run", _written(tmp_path / "mine.jsonl"), "-m", "mock/say:It is **Norway**.", "--ask", "open", "--db", db]
+    found = records(clika(*run, "--bootstrap", 0, "--json"))
+    assert {record["accuracy"] for record in found} != {0.0}
+    with sqlite3.connect(db) as connection:
+        # As an earlier version might have left them: no reply held an answer.
+        connection.execute("UPDATE readings SET reading = 'open@1', choices = zeroblob(length(choices))")
+        connection.execute("DELETE FROM written_answers")
+        wrong = connection.execute("SELECT count(*) FROM readings WHERE reading = 'open@1'").fetchone()
+    assert wrong == (len(found),)
+    assert records(clika("score", "--db", db, "--bootstrap", 0, "--json")) == found
+    written = {row["written"] for row in json.loads(clika("answers", "--db", db, "--json").stdout)["open_answers"]}
+    assert written == {"Norway"}
+
+
+def test_another_table_is_another_version_of_the_open_reading(tmp_path: Path) -> None:
+    """A date or a word of denial that is added reads old replies otherwise, in whatever language."""
+    (tmp_path / "months.toml").write_text('bn = ["a"]', "utf-8")
+    before = version_of(tmp_path.iterdir())
+    (tmp_path / "__init__.py").write_text("# no table", "utf-8")
+    assert version_of(tmp_path.iterdir()) == before
+    (tmp_path / "months.toml").write_text('bn = ["b"]', "utf-8")
+    assert version_of(tmp_path.iterdir()) != before
+    assert reading_stamp("open") not in ("open@1", "open@")
 
 
 def test_exports_and_questions_tell_verdicts_languages_and_what_was_written(tmp_path: Path) -> None:

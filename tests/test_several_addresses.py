@@ -10,6 +10,8 @@ import pytest
 from clika import clika, count, write_probes
 from servers.loopback import Answer, Behaviour, Loopback, Seen, chat
 
+from clika_client.sets.demo import GGUF
+
 
 def model(
     root: str = "/data/weights-1", *, text: str = "B", logprob: float | None = None, delay_s: float = 0.0,
@@ -102,7 +104,7 @@ def test_claude_is_not_asked_at_several_addresses(tmp_path: Path) -> None:
     assert "several --base-url are for servers that speak chat completions" in done.stderr
 
 
-@pytest.mark.parametrize("model", ["mock/say:A", "gguf/some.gguf"])
+@pytest.mark.parametrize("model", ["mock/say:A", f"gguf/{GGUF}"])
 def test_an_address_that_no_model_of_a_run_has_is_refused(tmp_path: Path, model: str) -> None:
     addresses = ("--base-url", "http://127.0.0.1:1/v1", "--base-url", "http://127.0.0.1:2/v1")
     done = clika(

@@ -64,6 +64,11 @@ class CachedProvider:
         return self.provider.runs_here
 
     @property
+    def has_server(self) -> bool:
+        """Whether the model is asked at an address."""
+        return self.provider.has_server
+
+    @property
     def usual_ask(self) -> AskMode:
         """How the model is asked unless told otherwise."""
         return self.provider.usual_ask

@@ -15,7 +15,7 @@ from clika_client.answers.likelihood import HEADLINE, NORMALISATIONS, figures
 from clika_client.answers.open.cell import OPEN, coded, read_replies
 from clika_client.answers.open.cell import REASONS as OPEN_REASONS
 from clika_client.answers.open.judged import judge_of, overlay
-from clika_client.answers.open.reader import VERSION as OPEN_VERSION
+from clika_client.answers.open.version import open_version
 from clika_client.common.answer_codes import MISSING, NO_ANSWER, Answers, Floats
 from clika_client.common.errors import UserError
 from clika_client.sets.probes import Probe, ProbeSet
@@ -116,8 +116,8 @@ def kept_before(store: Store, cell: Cell, name: str) -> tuple[str, CellAnswers] 
 
 
 def _version(stamp: str) -> tuple[int, str]:
-    number, _, own_words = stamp.partition("@")[2].partition("+")
-    return int(number) if number.isdecimal() else 0, own_words
+    number, _, words = stamp.partition("@")[2].partition("+")
+    return int(number) if number.isdecimal() else 0, words
 
 
 def _read(
@@ -253,7 +253,7 @@ def reading_stamp(reading: str) -> str:
     if judge_of(reading) is not None:
         return f"{reading}@1"
     if reading == OPEN:
-        return f"{OPEN}@{OPEN_VERSION}"
+        return f"{OPEN}@{open_version()}"
     if reading not in answers.READINGS:
         raise UserError(f"no reading is called {reading!r}; choose one of: {', '.join(known_readings())}, judge:JUDGE")
     found = answers.reading(reading)

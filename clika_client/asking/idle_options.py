@@ -6,31 +6,23 @@ from collections.abc import Sequence
 
 from clika_client.asking.settings import Asking
 from clika_client.common.errors import UserError
-from clika_providers import ProviderOptions
+from clika_providers import Provider, ProviderOptions
 
 _SAMPLING = ("--grammar", "--temperature", "--sampling-seed", "--max-tokens", "--thinking")
 _LOCAL_PROBABILITIES = (*_SAMPLING, "--repeats", "--extra")
 """A local model's probabilities are computed, not drawn: there is nothing to sample, to cut or to repeat."""
 _OPEN = ("--grammar", "--permute")
 """Without options there are no labels to constrain a reply to, and nothing to put in another order."""
-_WITHOUT_SERVER = ("gguf/", "mock/")
 _ANY_LIKELIHOOD = (*_SAMPLING, "--permute")
 """Options are not shown, and nothing is generated."""
 
 
-def runs_in_process(spec: str) -> bool:
-    """Whether a model is a file that is computed here."""
-    return spec.startswith("gguf/")
-
-
-def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_likelihood: bool = False) -> None:
-    """Raise UserError for an option that would be accepted and do nothing.
-
-    `tells_likelihood`: the model may say how likely a given text is.
-    """
-    local, probabilities = runs_in_process(spec), asking.mode in ("logprobs", "likelihood")
+def refuse_idle(provider: Provider, asking: Asking, options: ProviderOptions) -> None:
+    """Raise UserError for an option that would be accepted and do nothing."""
+    spec, local = provider.spec, provider.runs_here
+    probabilities = asking.mode in ("logprobs", "likelihood")
     given = _given(asking, options)
-    if asking.mode == "likelihood" and not local and not tells_likelihood:
+    if asking.mode == "likelihood" and not local and not provider.tells_likelihood:
         raise UserError(
             f"{spec} is asked through a chat API, which gives no probabilities of texts it did not write: run it "
             "in this process (gguf/FILE) for --ask likelihood, or use --ask text"
@@ -51,12 +43,12 @@ def refuse_idle(spec: str, asking: Asking, options: ProviderOptions, *, tells_li
         raise UserError("--extra gives a local model its sampling, which needs --temperature above 0")
 
 
-def refuse_idle_address(models: Sequence[str], options: ProviderOptions) -> None:
+def refuse_idle_address(providers: Sequence[Provider], options: ProviderOptions) -> None:
     """Raise UserError for an address where no model has a server: it would be taken for one that answered."""
-    if options.base_url and models and all(model.startswith(_WITHOUT_SERVER) for model in models):
+    if options.base_url and providers and not any(provider.has_server for provider in providers):
         raise UserError(
-            f"--base-url {options.base_url} changes nothing: {models[0]} is asked in this process, without a server; "
-            "leave it out, or name the server's model (openai/MODEL)"
+            f"--base-url {options.base_url} changes nothing: {providers[0].spec} is asked in this process, without a "
+            "server; leave it out, or name the server's model (openai/MODEL)"
         )
 
 

@@ -13,7 +13,7 @@ from clika_cache import CachedProvider, Writer
 from clika_client.asking.ask_mode import LetterProbe, probe_letters
 from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.config import RunConfig, as_asked
-from clika_client.asking.idle_options import refuse_idle, refuse_idle_address, runs_in_process
+from clika_client.asking.idle_options import refuse_idle, refuse_idle_address
 from clika_client.asking.outcome_notes import about_the_answers, about_this_run, of_the_prompts
 from clika_client.asking.plan import Plan, make_plan, select, store_plan
 from clika_client.asking.price import price_of
@@ -99,8 +99,6 @@ class PreparedRun:
                 raise UserError(f"{model.spec} is an object of this process; a cluster needs its name, PROVIDER/MODEL")
             # A slip in the last name is told before the first model is set up.
             parse_spec(model) if isinstance(model, str) else as_provider(model, "a model that is not named by a spec")
-        named = (*config.models, *([config.fallback] if config.fallback else []))
-        refuse_idle_address([m if isinstance(m, str) else "" for m in named], config.options)
         self.store = store
         config = self.config = as_asked(config)
         of_style = open_notes if config.asking.ask == "open" else style_notes
@@ -114,9 +112,11 @@ class PreparedRun:
         self._cluster: ClusterSession | None = None
         try:
             self._selections = [select(s, config.languages, config.items) for s in config.sets]
-            self.plans = tuple(self._plan(self._connected(model)) for model in config.models)
+            asked = [self._connected(model) for model in config.models]
             # A missing file is told now, not after hours of asking.
             self._fallback = self._connected(config.fallback) if config.fallback else None
+            refuse_idle_address(self._providers, config.options)
+            self.plans = tuple(self._plan(provider) for provider in asked)
         except BaseException:
             self.close()
             raise
@@ -204,7 +204,7 @@ class PreparedRun:
             asking = replace(asking, ask=self._decide(cached))
             if asking.mode != "text":
                 asking = replace(asking, max_tokens=Asking().max_tokens)  # a cap is for the models that write
-        refuse_idle(provider.spec, asking, self.config.options, tells_likelihood=provider.tells_likelihood)
+        refuse_idle(provider, asking, self.config.options)
         plan = make_plan(cached, self._selections, self.config.style, asking)
         price = price_of(plan, self.config.prices)
         if price is not None:
@@ -216,7 +216,7 @@ class PreparedRun:
         asking = self.config.asking
         if model.usual_ask != "logprobs" or asking.samples:
             return "text"
-        if asking.permute or not runs_in_process(model.spec):
+        if asking.permute or not model.runs_here:
             return "logprobs"
         languages = tuple(dict.fromkeys(tag for selection in self._selections for tag in selection.languages))
 

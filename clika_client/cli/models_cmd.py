@@ -55,12 +55,12 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Send one probe and say what a run with this model would meet; costs a few tokens."""
-    from clika_client.asking.idle_options import runs_in_process
     from clika_providers.model_check import check as check_model
+    from clika_providers.registry import may_run_here
 
     options = dataclasses.replace(_reaching(base_url, key_command, insecure_http), models_dir=models_dir)
     report = asyncio.run(check_model(model, options))
-    local = _local_facts(model, options) if report.ok and runs_in_process(model) else {}
+    local = _local_facts(model, options) if report.ok and may_run_here(model) else {}
     if as_json:
         print_json({**dataclasses.asdict(report), "ok": report.ok, "local": local or None})
     else:
@@ -126,7 +126,7 @@ def _reaching(base_url: str | None, key_command: str | None, insecure_http: bool
 
 
 def _local_facts(model: str, options: ProviderOptions) -> dict[str, Any]:
-    """What the file is, and how it is best asked, by a short probe of its letters."""
+    """What the file is, and how it is best asked, by a short probe of its letters; empty for a model at a server."""
     from clika_client.asking.ask_mode import probe_letters
     from clika_client.scoring.model_facts import facts_of
     from clika_providers.registry import connect
@@ -135,22 +135,25 @@ def _local_facts(model: str, options: ProviderOptions) -> dict[str, Any]:
 
     async def probe() -> dict[str, Any]:
         try:
+            if not provider.runs_here:
+                return {}
             found = await probe_letters(provider)
-            return {**found.record(), "sentence": found.sentence()}
+            letters = {**found.record(), "sentence": found.sentence()}
+            return {**facts_of(json.dumps(dict(provider.identity))), "letters": letters}
         finally:
             await provider.aclose()
 
-    return {**facts_of(json.dumps(dict(provider.identity))), "letters": asyncio.run(probe())}
+    return asyncio.run(probe())
 
 
 def _in_words(facts: Mapping[str, Any]) -> list[str]:
-    chat = facts["kind"] == "chat"
-    return [
-        f"kind: {'chat (a template in the file)' if chat else 'base (no chat template: plain text)'}",
-        f"weights: {shown(facts['weights'])}, sha256 {str(facts['weights_sha256'])[:16]}",
-        f"build: {facts['library']}, {facts['build']}",
-        f"letters: {facts['letters']['sentence']}",
-    ]
+    kinds = {"chat": "chat (a template in the file)", "base": "base (no chat template: plain text)"}
+    told = [f"kind: {kinds[kind]}"] if (kind := facts.get("kind")) else []
+    if "weights" in facts:
+        told.append(f"weights: {shown(facts['weights'])}, sha256 {shown(str(facts['weights_sha256'])[:16])}")
+        built = ", ".join(str(facts[part]) for part in ("library", "build") if facts[part])
+        told.append(f"build: {shown(built)}")
+    return [*told, f"letters: {facts['letters']['sentence']}"]
 
 
 def _word(value: Any) -> str:

@@ -13,15 +13,13 @@ from clika_providers import Request
 
 
 def tokens_for(model: str, rows: list[dict[str, Any]], asked: list[Request]) -> None:
-    """Add to each row what the model would evaluate; raises UserError for a model that does not run here."""
-    from clika_client.asking.idle_options import runs_in_process
+    """Add to each row what the model would evaluate; raises UserError for a model that does not show it."""
+    from clika_providers.provider import ShowsTokens
+    from clika_providers.registry import connect, may_run_here
 
-    if not runs_in_process(model):
+    provider = connect(model) if may_run_here(model) else None  # a server is not asked for a key in vain
+    if not isinstance(provider, ShowsTokens):
         raise UserError(f"{model}: only a local model (gguf/FILE) shows the text it is given; a server makes its own")
-    from clika_providers import ProviderOptions
-    from clika_providers.gguf import connect
-
-    provider = connect(model.removeprefix("gguf/"), ProviderOptions())
     form = "chat template" if provider.identity.get("chat_template") else "no chat template: plain text"
     for row, request, tokens in zip(rows, asked, provider.exact(asked), strict=True):
         row["model"] = {

@@ -107,9 +107,9 @@ def _renamed(store: Store, models: Sequence[str], known: set[str]) -> dict[str, 
         listed = run.config.get("models")
         specs = [spec for spec in listed if isinstance(spec, str)] if isinstance(listed, list) else []
         asked = {row: spec for spec in specs for row in (spec, _file_name(spec))}
-        kept = {cell.key.model for cell in store.cells(run.run_id)}
-        new = {spec for spec in asked.values() if not {spec, _file_name(spec)} & kept}
-        old = kept - set(asked)
+        kept = dict.fromkeys((cell.key.model, cell.key.identity) for cell in store.cells(run.run_id))
+        new = {spec for spec in asked.values() if not {spec, _file_name(spec)} & {model for model, _ in kept}}
+        old = {model for model, identity in kept if facts_of(identity)} - set(asked)
         if len(new) == len(old) == 1:
             (stored,), names = old, {name for name, spec in asked.items() if spec in new}
             found |= {model: stored for model in models if model in names - known}
@@ -117,9 +117,9 @@ def _renamed(store: Store, models: Sequence[str], known: set[str]) -> dict[str, 
 
 
 def _file_name(spec: str) -> str:
-    """A local model's row is called after its file, wherever it lies."""
+    """The row of a model that is a file: it is called after the file, wherever that lies."""
     provider, _, rest = spec.partition("/")
-    return f"{provider}/{rest.rpartition('/')[2]}" if provider == "gguf" else spec
+    return f"{provider}/{rest.rpartition('/')[2]}"
 
 
 def _without_reply(silent: Sequence[Cell], chosen: Sequence[Cell], names: Mapping[tuple[str, str], str]) -> list[str]:

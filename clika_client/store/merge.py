@@ -86,8 +86,8 @@ def kinds_met(store: Store) -> list[str]:
     kinds: dict[str, list[dict[str, object]]] = {}
     for spec, identity in dict.fromkeys((cell.key.model, cell.key.identity) for cell in store.cells()):
         held = json.loads(identity)
-        if held.get("provider") == "gguf":
-            kinds.setdefault(f"{spec}\0{held.get('weights')}", []).append(held)
+        if "weights" in held:
+            kinds.setdefault(f"{spec}\0{held['weights']}", []).append(held)
     said = []
     for name, found in kinds.items():
         differ = {

@@ -36,6 +36,7 @@ class MockProvider(BaseProvider):
     """
 
     usual_ask: AskMode = "text"
+    has_server = False
 
     def __init__(
         self, script: Script = "A", *, name: str = "scripted", concurrency: int = 8, delay_s: float = 0.0

@@ -38,7 +38,12 @@ class Provider(Protocol):
 
     @property
     def runs_here(self) -> bool:
-        """Whether the model computes in this process, so that models take turns."""
+        """Whether it computes in this process: models take turns then, and probabilities are computed, not drawn."""
+        ...
+
+    @property
+    def has_server(self) -> bool:
+        """Whether it is asked at an address, so that `--base-url` says where."""
         ...
 
     @property
@@ -81,6 +86,15 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsTokens(Protocol):
+    """A model that can show what it is given; one behind a server cannot."""
+
+    def exact(self, requests: Sequence[Request]) -> Sequence[Sequence[tuple[int, bytes]]]:
+        """Per request, the tokens that would be evaluated before the answer, with their bytes."""
+        ...
+
+
 class BaseProvider:
     """The members of a Provider that most models leave as they are.
 
@@ -91,6 +105,11 @@ class BaseProvider:
     def runs_here(self) -> bool:
         """False: it is asked elsewhere."""
         return False
+
+    @property
+    def has_server(self) -> bool:
+        """What does not compute here is asked somewhere."""
+        return not self.runs_here
 
     @property
     def usual_ask(self) -> AskMode:

@@ -62,6 +62,15 @@ def connect(spec: str, options: ProviderOptions | None = None) -> Provider:
     return _BUILT_IN[server.kind](server, model, options)
 
 
+def may_run_here(spec: str) -> bool:
+    """Whether a spec's model may compute in this process; False where the table says that it is asked at a server.
+
+    What another distribution brings says it once it is connected (`Provider.runs_here`).
+    """
+    server = known_servers().get(spec.partition("/")[0])
+    return server is None or server.kind == "gguf"
+
+
 def plugins() -> dict[str, EntryPoint]:
     """Providers that other installed distributions bring, by name; a built-in name cannot be taken."""
     from importlib.metadata import entry_points  # which reads the packaging of everything installed

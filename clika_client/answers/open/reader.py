@@ -21,7 +21,6 @@ from clika_client.answers.rules.words import tables
 from clika_client.sets.fictional.inflection import inflection
 from clika_client.sets.fictional.text import plain
 
-VERSION = "1"
 _Known = tuple[tuple[str, Names], ...]
 """(key, names)"""
 _GOLD = "\0gold"

@@ -42,14 +42,22 @@ class Home(Protocol):
 class RayModel(BaseProvider):
     """A model that each actor holds whole: a GGUF file, or whatever a plug-in brings."""
 
-    def __init__(self, spec: str, pool: Pool, facts: Facts, home: Home, *, runs_here: bool) -> None:
+    def __init__(
+        self, spec: str, pool: Pool, facts: Facts, home: Home, *, runs_here: bool, has_server: bool = False
+    ) -> None:
         self.spec = spec
-        self._pool, self._facts, self._home, self._runs_here = pool, facts, home, runs_here
+        self._pool, self._facts, self._home = pool, facts, home
+        self._runs_here, self._has_server = runs_here, has_server
 
     @property
     def runs_here(self) -> bool:
         """Local models take turns, as on one machine: the memory of one is there for the next."""
         return self._runs_here
+
+    @property
+    def has_server(self) -> bool:
+        """As on one machine."""
+        return self._has_server
 
     @property
     def identity(self) -> Mapping[str, Json]:

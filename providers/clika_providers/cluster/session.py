@@ -135,7 +135,10 @@ class ClusterSession:
         provider = connect(spec, options)
         if not isinstance(provider, Adapter):
             shape = Shape(spec, options, self.options.actors or self._machines(), _SLIVER, 0)
-            return RayModel(provider.spec, *self._open(shape), self, runs_here=False)
+            pool, facts = self._open(shape)
+            return RayModel(
+                provider.spec, pool, facts, self, runs_here=provider.runs_here, has_server=provider.has_server
+            )
         flow = RemoteFlow(
             flow_name(provider.flow_name()), provider.concurrency, options.rpm, options.tpm, options.timeout_s + _HOLD_S
         )
