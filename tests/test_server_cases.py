@@ -86,6 +86,12 @@ def test_another_snapshot_behind_the_name_in_a_later_run_is_told(tmp_path: Path,
     [
         Answer(200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}),
         Answer(404, None, raw=b"HTTP/1.1 404 Not Found\r\nContent-Length: 18\r\n\r\n404 page not found"),
+        Answer(404, {"detail": "Not Found"}),
+        Answer(404, {"error": "Not Found"}),
+        Answer(404, {"error": {"message": "File Not Found", "type": "not_found_error", "code": 404}}),
+        Answer(404, None, raw=b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+        Answer(404, None, raw=b"HTTP/1.1 404 Not Found\r\nContent-Length: 22\r\n\r\n<html><h1>404</h1>nope"),
+        Answer(405, {"detail": "Method Not Allowed"}),
     ],
 )
 def test_an_address_without_v1_stops_at_once_with_the_cure(tmp_path: Path, probes: Path, refusal: Answer) -> None:
@@ -97,7 +103,7 @@ def test_an_address_without_v1_stops_at_once_with_the_cure(tmp_path: Path, probe
         )
         assert len(server.seen) < 16
     assert done.returncode == 2
-    assert "/v1" in done.stderr
+    assert "does it end in /v1" in done.stderr
     assert "--base-url" in done.stderr
 
 

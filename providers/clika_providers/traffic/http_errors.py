@@ -40,7 +40,7 @@ _NO_SUCH_PATH = re.compile(r"unexpected endpoint", re.IGNORECASE)
 # How web servers say that they serve nothing at a path; who lacks a model names the model.
 _NOTHING_THERE = re.compile(
     r"page not found|file not found|resource not found|cannot post|no route|unknown (path|route|endpoint)"
-    r"|invalid (url|path|endpoint)|^(\S+ )?(404 )?not found\.?$|method not allowed",
+    r"|invalid (url|path|endpoint)|^(\S+ )?(404 )?not found\.?$|^$|a web page, not an API reply|method not allowed",
     re.IGNORECASE,
 )
 
@@ -173,7 +173,7 @@ def classify(status: int, failure: Failure, headers: Mapping[str, str], where: W
     """The error to raise for a failed reply; messages name the server, what it said and the cure."""
     if 300 <= status < 400:
         return _redirected(status, headers, where)
-    said = f"{failure.code} {failure.message}"[:_MOST_WORDS]
+    said = f"{failure.code} {failure.message}".strip()[:_MOST_WORDS]
     rule = next(r for r in _RULES if status in r.statuses and _says(r, failure.code if r.in_code else said))
     words = quoted(failure.message)
     head = f"{where.server} answered {status}: {words}" if words else f"{where.server} answered {status}"
