@@ -93,6 +93,19 @@ def test_of_forty_languages_on_a_small_screen_the_strongest_and_weakest_are_show
     assert "others: mean over the 39 other languages" in " ".join(small.split())
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 240])
+def test_no_figure_of_the_details_is_broken_at_any_width(width: int) -> None:
+    scores = score([model("vendor/good", 36), model("vendor/poor", 20)], {1: a_set()}, Options(bootstrap=100))
+    out = io.StringIO()
+    render(scores, Console(file=out, width=width), details=True)
+    _, _, details = out.getvalue().partition("All languages: ")
+    figures = [figure for row in scores.rows for figure in row.figures.values() if figure.value == figure.value]
+    assert len(figures) > 20
+    assert not [f for f in figures if f"{f.value:z.3f}" not in details]
+    assert not [f for f in figures if f.low == f.low and f"{f.low:z.2f} {f.high:z.2f}" not in details]
+    assert max(map(len, details.splitlines())) <= width
+
+
 def test_intervals_are_shown_under_few_rows_and_not_under_many() -> None:
     # 30 of 40: Wilson .60 to .86, and RA through its formula (chance .25, reference .97).
     assert ".48–.84" in shown(model("one", 30)).split("Asked with")[0]

@@ -141,4 +141,4 @@ def all_cells(table: ScoreTable) -> Iterator[Record]:
 def a_few(said: Sequence[str]) -> str:
     """The first few, and how many more."""
     shown = "; ".join(said[:MOST])
-    return shown if len(said) <= MOST else f"{shown}; and {len(said) - MOST} more"
+    return shown if len(said) <= MOST else f"{shown}; and {len(said) - MOST} more (all: clika score --json)"
