@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figures import of_language, of_pair, of_row
 
+from clika_client.conductivity.certainty import xrr
+from clika_client.conductivity.trials import Trial
 from clika_client.scoring.metrics import (
     NO_ANSWER,
-    agreement,
     conductivity,
     consistency,
-    multilingual,
     performance,
     position,
     rankc,
     significance,
-    transfer,
 )
-from clika_client.scoring.metrics.intervals import Resampler, percentile_interval, wilson
+from clika_client.scoring.metrics.intervals import wilson
 
 
 def coded(letters: str) -> np.ndarray:
@@ -28,7 +28,7 @@ GOLD, EN, X, THIRD = coded("ABCDABCDAB"), coded("ABCDABDDCA"), coded("ABCAABD_CB
 TABLE = consistency.table_of(EN, X, GOLD)
 
 
-def near(value: float) -> object:
+def near(value: float | list[float]) -> object:
     return pytest.approx(value, abs=5e-7)
 
 
@@ -38,19 +38,27 @@ def test_toy_table_counts_items_by_where_they_are_right() -> None:
 
 def test_toy_accuracy_and_ra() -> None:
     assert performance.accuracy(np.stack([EN, X]), GOLD).tolist() == near([0.7, 0.6])
-    assert performance.rescaled_accuracy([0.7, 0.6], 0.25, 0.97).tolist() == near([0.625, 0.486111])
+    assert of_language("ra", np.stack([EN, X]), GOLD, reference=0.97).tolist() == near([0.625, 0.486111])
 
 
 def test_ra_of_chatgpt_english_on_x_name_is_just_above_one() -> None:
-    assert performance.rescaled_accuracy(166 / 180, 0.25, 0.922) == near(1.000331)
+    answers = np.repeat([0, 1], [166, 14]).astype(np.int8)
+    assert of_language("ra", answers, np.zeros(180, np.int8), reference=0.922) == near(1.000331)
 
 
 def test_ra_is_clipped_at_zero_and_not_above() -> None:
-    assert performance.rescaled_accuracy([0.1, 1.0], 0.25, 0.5).tolist() == [0.0, 3.0]
+    gold = coded("AAAAAAAAAA")
+    answers = np.stack([coded("ABBBBBBBBB"), gold])
+    assert of_language("ra", answers, gold, reference=0.5).tolist() == near([0.0, 3.0])
+    assert of_language("ra_unclipped", answers, gold, reference=0.5).tolist() == near([-0.6, 3.0])
+
+
+def test_ra_is_undefined_where_the_reference_is_no_better_than_chance() -> None:
+    assert np.isnan(of_language("ra", EN, GOLD, reference=0.25))
 
 
 def test_toy_no_answer_rate_is_a_share_of_replies() -> None:
-    assert performance.no_answer_rate(X) == near(0.1)
+    assert of_language("no_answer_rate", X, GOLD) == near(0.1)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,6 @@ def test_toy_no_answer_rate_is_a_share_of_replies() -> None:
         (consistency.forward_transfer, 0.714286),
         (consistency.dice, 0.769231),
         (consistency.reverse_transfer, 0.833333),
-        (consistency.kappa_correct, 0.347826),
     ],
 )
 def test_toy_overlap(measure: object, value: float) -> None:
@@ -101,23 +108,20 @@ def test_knowledge_that_lies_within_the_anchors_is_at_its_ceiling() -> None:
 
 
 def test_toy_agreement_kappa_and_same_wrong() -> None:
-    assert agreement.agreement(EN, X) == near(0.7)
-    assert agreement.kappa_answer(EN, X, 4) == near(0.615385)
-    assert agreement.same_wrong(EN, X, GOLD) == near(1.0)
+    expected = {"agreement": 0.7, "kappa_answer": 0.615385, "kappa_correct": 0.347826, "same_wrong": 1.0}
+    assert {field: of_pair(field, EN, X, GOLD) for field in expected} == pytest.approx(expected, abs=5e-7)
 
 
 def test_toy_ac3_over_two_and_three_languages() -> None:
-    assert multilingual.ac3(np.stack([EN, X]), GOLD) == near(0.674074)
-    assert multilingual.ac3_pair(EN, X, GOLD) == near(0.674074)
+    assert of_row("ac3", np.stack([EN, X]), GOLD) == near(0.674074)
+    assert of_pair("ac3", EN, X, GOLD) == near(0.674074)
     three = np.stack([EN, X, THIRD])
-    assert multilingual.consistency(three, 2) == near(0.733333)
-    assert multilingual.consistency(three, 3) == near(0.6)
-    assert multilingual.ac3(three, GOLD, 2) == near(0.698413)
-    assert multilingual.ac3(three, GOLD, 3) == near(0.631579)
+    assert of_row("ac3", three, GOLD) == near(0.698413)
+    assert of_row("ac3_3", three, GOLD) == near(0.631579)
 
 
 def test_toy_fleiss_kappa_counts_no_answer_as_a_category() -> None:
-    assert multilingual.fleiss_kappa(np.stack([EN, X, THIRD]), 4) == near(0.649123)
+    assert of_row("fleiss_kappa", np.stack([EN, X, THIRD]), GOLD) == near(0.649123)
 
 
 def test_toy_position_bias() -> None:
@@ -154,28 +158,15 @@ def test_rankc_of_three_choices(other: list[int], value: float) -> None:
 
 
 def test_rankc_reads_scores_not_only_rankings() -> None:
-    assert rankc.rankc(np.array([[-0.1, -2.0, -3.0]]), np.array([[-2.0, -0.1, -9.0]])) == near(0.334759)
-
-
-@pytest.mark.parametrize(("n", "value"), [(2, 0.634471), (4, 0.376837), (5, 0.309612)])
-def test_rankc_expected_at_random(n: int, value: float) -> None:
-    assert rankc.expected_rankc(n) == near(value)
-    assert rankc.corrected_rankc(1.0, n) == near(1.0)
-    assert rankc.corrected_rankc(value, n) == pytest.approx(0.0, abs=5e-6)
+    scores = (np.array([[-0.1, -2.0, -3.0]]), np.array([[-2.0, -0.1, -9.0]]))
+    assert of_pair("rankc", coded("A"), coded("B"), coded("A"), 3, scores=scores) == near(0.334759)
 
 
 def test_eclektic_transfer_leaves_the_source_cell_out() -> None:
     en, de, zh = [1, 0, 1], [1, 1, 1], [0, 0, 0]
-    result = transfer.eclektic(np.array([en, de, zh], np.bool_), np.array([0, 1, 2]))
-    assert result.overall == near(1 / 6)
-    assert result.transfer == near(1 / 4)
-
-
-def test_mother_tongue_effect_is_paired_on_the_items_of_that_language() -> None:
-    own, anchor_row = np.array([1, 1, 1, 0, 0], np.bool_), np.array([1, 0, 0, 1, 1], np.bool_)
-    result = transfer.mother_tongue(own, anchor_row, np.array([1, 1, 1, 1, 0], np.bool_))
-    assert (result.n, result.own_only, result.anchor_only) == (4, 2, 1)
-    assert result.effect == near(0.25)
+    answers, origins = 1 - np.array([en, de, zh], np.int8), np.array([0, 1, 2])
+    assert of_row("source_overall", answers, np.zeros(3, np.int8), origins=origins) == near(1 / 6)
+    assert of_row("source_transfer", answers, np.zeros(3, np.int8), origins=origins) == near(1 / 4)
 
 
 def test_xrr_in_its_three_readings() -> None:
@@ -183,8 +174,15 @@ def test_xrr_in_its_three_readings() -> None:
     english[:194] = True
     other[:37] = True
     other[199] = True
-    result = conductivity.cross_retrieval(english, other)
-    assert result == (near(0.19), near(0.195876), near(0.190722), near(0.152174))
+    continents = np.arange(200) % 20
+    trial = Trial(
+        facts=tuple(map(str, range(200))), continents=tuple("abcdefghijklmnopqrst"), answer=continents,
+        given=np.where(other, continents, -1), copied=np.full(200, -1), asked=other, taught=english, before=None,
+        other_language=np.zeros(200, np.bool_), choices=20,
+    )  # fmt: skip
+    found = xrr([trial])
+    values = [figure.value for figure in (found.raw, found.ratio, found.conditional, found.above_chance)]
+    assert values == near([0.19, 0.195876, 0.190722, 0.152174])
 
 
 def test_the_gate_is_strict_and_names_what_failed() -> None:
@@ -205,11 +203,3 @@ def test_mcnemar_exact(b: int, c: int, p: float) -> None:
 def test_holm() -> None:
     assert significance.holm([0.001, 0.02, 0.03, 0.04]) == near([0.004, 0.06, 0.06, 0.06])
     assert significance.holm([0.04, 0.001, 0.03, 0.02]) == near([0.06, 0.004, 0.06, 0.06])
-
-
-def test_toy_en_co_has_a_bootstrap_interval_of_about_two_sevenths_to_one() -> None:
-    right = np.stack([performance.correct(EN, GOLD), performance.correct(X, GOLD)])
-    draws = Resampler(10).sums(np.stack([right.all(0), right.any(0)]))
-    low, high = percentile_interval(draws[0] / np.maximum(draws[1], 1))
-    assert float(low) == pytest.approx(0.286, abs=0.03)
-    assert float(high) == pytest.approx(1.0, abs=1e-6)

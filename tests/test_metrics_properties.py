@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figures import of_language, of_pair, of_row
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -11,14 +12,10 @@ from hypothesis.extra import numpy as hnp
 from clika_client.scoring.metrics import (
     MISSING,
     NO_ANSWER,
-    agreement,
     consistency,
-    multilingual,
     performance,
     position,
-    rankc,
 )
-from clika_client.scoring.metrics.transfer import eclektic
 
 K = 4
 UNIT = [
@@ -28,7 +25,9 @@ UNIT = [
     consistency.forward_transfer,
     consistency.reverse_transfer,
 ]
-SYMMETRIC = [consistency.jaccard, consistency.dice, consistency.kappa_correct]
+SAME_BOTH_WAYS = ["agreement", "kappa_answer", "same_wrong", "ac3"]
+OF_ROWS = ["ac3", "ac3_3", "fleiss_kappa"]
+SYMMETRIC = [consistency.jaccard, consistency.dice]
 
 
 @st.composite
@@ -57,10 +56,9 @@ def corrected(a: np.ndarray, b: np.ndarray, gold: np.ndarray, variant: str = "ja
 def every_metric(answers: np.ndarray, gold: np.ndarray) -> list[float]:
     table = consistency.table_of(answers[0], answers[1], gold)
     values = [*(f(table) for f in [*UNIT, *SYMMETRIC]), corrected(answers[0], answers[1], gold)]
-    values += [agreement.agreement(*answers[:2]), agreement.kappa_answer(*answers[:2], K)]
-    values += [agreement.same_wrong(*answers[:2], gold), performance.no_answer_rate(answers[0])]
-    values += [multilingual.ac3(answers, gold), multilingual.ac3(answers, gold, 3)]
-    values += [multilingual.fleiss_kappa(answers, K), position.total_variation(answers[0], gold, K)]
+    values += [of_pair(field, *answers[:2], gold) for field in (*SAME_BOTH_WAYS, "kappa_correct")]
+    values += [of_row(field, answers, gold) for field in OF_ROWS]
+    values += [of_language("no_answer_rate", answers[0], gold), position.total_variation(answers[0], gold, K)]
     return [float(value) for value in values]
 
 
@@ -70,16 +68,17 @@ def test_every_metric_stays_in_its_range(case: tuple[np.ndarray, np.ndarray]) ->
     table = consistency.table_of(answers[:1], answers[1:], gold)
     for measure in UNIT:
         in_range(measure(table), 0, 1)
-    in_range(consistency.kappa_correct(table), -np.inf, 1)
+    in_range(of_pair("kappa_correct", *answers[:2], gold), -np.inf, 1)
     in_range(corrected(answers[0], answers[1], gold), -np.inf, 1)
-    in_range(agreement.agreement(answers[0], answers[1]), 0, 1)
-    in_range(agreement.kappa_answer(answers[0], answers[1], K), -1e9, 1)
-    in_range(agreement.same_wrong(answers[0], answers[1], gold), 0, 1)
+    in_range(of_pair("agreement", *answers[:2], gold), 0, 1)
+    in_range(of_pair("kappa_answer", *answers[:2], gold), -1e9, 1)
+    in_range(of_pair("same_wrong", *answers[:2], gold), 0, 1)
+    in_range(of_pair("ac3", *answers[:2], gold), 0, 1)
     in_range(performance.accuracy(answers, gold), 0, 1)
     in_range(position.total_variation(answers, gold, K), 0, 1)
     in_range(position.top_choice_share(answers, K), 1 / K, 1)
-    in_range(multilingual.ac3(answers, gold), 0, 1)
-    in_range(multilingual.fleiss_kappa(answers, K), -1, 1)
+    in_range(of_row("ac3", answers, gold), 0, 1)
+    in_range(of_row("fleiss_kappa", answers, gold), -1, 1)
 
 
 @given(answer_sets())
@@ -88,9 +87,8 @@ def test_swapping_the_two_languages_changes_no_symmetric_metric(case: tuple[np.n
     for measure in SYMMETRIC:
         same(measure(consistency.table_of(a, b, gold)), measure(consistency.table_of(b, a, gold)))
     same(corrected(a, b, gold), corrected(b, a, gold))
-    same(agreement.agreement(a, b), agreement.agreement(b, a))
-    same(agreement.kappa_answer(a, b, K), agreement.kappa_answer(b, a, K))
-    same(agreement.same_wrong(a, b, gold), agreement.same_wrong(b, a, gold))
+    for field in (*SAME_BOTH_WAYS, "kappa_correct"):
+        same(of_pair(field, a, b, gold), of_pair(field, b, a, gold))
     swapped = consistency.table_of(b, a, gold)
     same(consistency.forward_transfer(consistency.table_of(a, b, gold)), consistency.reverse_transfer(swapped))
 
@@ -109,9 +107,8 @@ def test_the_order_of_languages_only_permutes_the_matrix(case: tuple[np.ndarray,
     matrix = consistency.all_pairs(answers, gold)
     same(consistency.all_pairs(answers[order], gold), matrix[np.ix_(order, order)])
     same(matrix, matrix.T)
-    for s in (2, 3):
-        same(multilingual.ac3(answers, gold, s), multilingual.ac3(answers[order], gold, s))
-    same(multilingual.fleiss_kappa(answers, K), multilingual.fleiss_kappa(answers[order], K))
+    for field in OF_ROWS:
+        same(of_row(field, answers, gold), of_row(field, answers[order], gold))
 
 
 @given(answer_sets())
@@ -128,7 +125,7 @@ def test_an_item_missing_in_one_language_leaves_the_pair(case: tuple[np.ndarray,
     kept = (answers != MISSING).all(0)
     whole, part = consistency.table_of(*answers, gold), consistency.table_of(*answers[:, kept], gold[kept])
     assert [float(count) for count in whole] == [float(count) for count in part]
-    same(agreement.kappa_answer(*answers, K), agreement.kappa_answer(*answers[:, kept], K))
+    same(of_pair("kappa_answer", *answers, gold), of_pair("kappa_answer", *answers[:, kept], gold[kept]))
 
 
 @given(answer_sets(languages=1))
@@ -138,24 +135,22 @@ def test_a_language_agrees_fully_with_itself_where_it_answers(case: tuple[np.nda
     if table.both > 0:
         assert consistency.jaccard(table) == consistency.recall(table) == consistency.dice(table) == 1
     if table.n > 0:
-        same(agreement.agreement(answers[0], answers[0]), 1 - performance.no_answer_rate(answers[0]))
+        itself = of_pair("agreement", answers[0], answers[0], gold)
+        same(itself, 1 - of_language("no_answer_rate", answers[0], gold))
 
 
 @given(
     hnp.arrays(np.float64, (6, 5), elements=st.floats(-9, 0)), hnp.arrays(np.float64, (6, 5), elements=st.floats(-9, 0))
 )
 def test_rankc_is_symmetric_in_range_and_one_for_equal_rankings(a: np.ndarray, b: np.ndarray) -> None:
-    in_range(rankc.rankc(a, b), 0, 1)
-    same(rankc.rankc(a, b), rankc.rankc(b, a))
-    same(rankc.rankc(a, a * 2), 1.0)
+    said, gold = np.zeros(6, np.int8), np.zeros(6, np.int8)
 
+    def found(*scores: np.ndarray) -> float:
+        return of_pair("rankc", said, said, gold, 5, scores=(scores[0], scores[1]))
 
-def test_rankc_expectation_is_the_mean_over_all_rankings() -> None:
-    from itertools import permutations
-
-    every = np.array(list(permutations(range(4))))
-    first = np.broadcast_to(every[0], every.shape)
-    same(rankc.rankc_items(first, every).mean(), rankc.expected_rankc(4))
+    in_range(found(a, b), 0, 1)
+    same(found(a, b), found(b, a))
+    same(found(a, a * 2), 1.0)
 
 
 def test_en_co_of_an_empty_union_is_zero_and_of_no_items_is_undefined() -> None:
@@ -173,21 +168,20 @@ def test_en_co_of_an_empty_union_is_zero_and_of_no_items_is_undefined() -> None:
 @pytest.mark.parametrize("variant", consistency.VARIANTS)
 def test_chance_corrected_en_co_and_kappa_are_undefined_for_two_perfect_languages(variant: str) -> None:
     gold = np.array([0, 1, 2], np.int8)
-    perfect = consistency.table_of(gold, gold, gold)
     assert np.isnan(corrected(gold, gold, gold, variant))
-    assert np.isnan(consistency.kappa_correct(perfect))
-    assert np.isnan(agreement.same_wrong(gold, gold, gold))
+    assert np.isnan(of_pair("kappa_correct", gold, gold, gold))
+    assert np.isnan(of_pair("same_wrong", gold, gold, gold))
 
 
 def test_kappa_on_answers_is_undefined_when_both_always_say_the_same_letter() -> None:
     always = np.zeros(5, np.int8)
-    assert np.isnan(agreement.kappa_answer(always, always, K))
-    assert np.isnan(multilingual.fleiss_kappa(np.stack([always, always]), K))
+    assert np.isnan(of_pair("kappa_answer", always, always, always))
+    assert np.isnan(of_row("fleiss_kappa", np.stack([always, always]), always))
 
 
 def test_no_answer_agrees_with_nothing_but_stays_in_the_denominator() -> None:
     silent = np.full(4, NO_ANSWER, np.int8)
-    assert agreement.agreement(silent, silent) == 0
+    assert of_pair("agreement", silent, silent, np.zeros(4, np.int8)) == 0
     assert performance.accuracy(silent, np.zeros(4, np.int8)) == 0
     assert np.isnan(position.top_choice_share(silent, K))
 
@@ -208,18 +202,9 @@ def test_answerers_who_share_only_a_favourite_letter_have_no_corrected_consisten
 @given(hnp.arrays(np.bool_, (3, 8)), hnp.arrays(np.int64, 8, elements=st.integers(-1, 2)))
 def test_eclektic_counts_each_pair_as_a_plain_loop_does(right: np.ndarray, source: np.ndarray) -> None:
     pairs = [(right[s, i], right[t, i]) for i, s in enumerate(source) if s >= 0 for t in range(3) if t != s]
-    result = eclektic(right, source)
+    answers, gold = (~right).astype(np.int8), np.zeros(8, np.int8)
+    overall, moved = (of_row(f"source_{part}", answers, gold, origins=source) for part in ("overall", "transfer"))
     known = [target for origin, target in pairs if origin]
-    same(result.overall, np.mean([a and b for a, b in pairs]) if pairs else np.nan)
-    same(result.transfer, np.mean(known) if known else np.nan)
-    assert not result.overall > result.transfer
-
-
-def test_gap_ignores_languages_without_a_value() -> None:
-    assert multilingual.gap([0.2, np.nan, 0.6]) == (pytest.approx(0.4), pytest.approx(0.2))
-    assert np.isnan(multilingual.gap([np.nan])).all()
-
-
-def test_ra_refuses_a_reference_at_chance() -> None:
-    with pytest.raises(ValueError, match="above chance"):
-        performance.rescaled_accuracy(0.5, 0.25, 0.25)
+    same(overall, np.mean([a and b for a, b in pairs]) if pairs else np.nan)
+    same(moved, np.mean(known) if known else np.nan)
+    assert not overall > moved

@@ -12,7 +12,7 @@ from clika_client.answers.rules.normalise import fold_word
 from clika_client.answers.rules.token import Token
 from clika_client.answers.rules.words import UNSPACED, words
 
-PART, FREE = True, False
+PART = True
 
 
 class Around:

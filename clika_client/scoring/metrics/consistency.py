@@ -157,13 +157,6 @@ def _room(most: Floats, blind: Floats) -> Floats:
     return np.where(most - blind > 1e-12, 1.0 - blind, 0.0)
 
 
-def kappa_correct(t: Table) -> Floats:
-    """Cohen's kappa on right/wrong; NaN where expected agreement is 1."""
-    p, q = divide(t.anchor, t.n), divide(t.other, t.n)
-    blind = p * q + (1 - p) * (1 - q)
-    return divide(divide(t.both + t.neither, t.n) - blind, 1.0 - blind)
-
-
 def all_pairs(answers: Answers, gold: Answers, variant: str = "jaccard") -> Floats:
     """The measure between every two languages; `answers` is (languages, items), the result (languages, languages).
 

@@ -1,11 +1,10 @@
-"""The first level: accuracy, its re-scaled form RA, and the shares of replies that never were an answer."""
+"""Which items are right and which have a reply, and the shares of both."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats, answered, divide
+from clika_client.common.answer_codes import MISSING, Answers, Bools, Floats, divide
 
 
 def correct(answers: Answers, gold: Answers) -> Bools:
@@ -24,22 +23,6 @@ def accuracy(answers: Answers, gold: Answers) -> Floats:
     A reply that names no choice stays in the denominator; a failed request does not.
     """
     return divide(correct(answers, gold).sum(-1), received(answers).sum(-1))
-
-
-def rescaled_accuracy(accuracy: npt.ArrayLike, chance: float, reference: float = 1.0) -> Floats:
-    """RA = max(0, (acc - r) / (A - r)); above 1 where the model beats the reference (Gao et al. 2024, section 3).
-
-    `chance` is r = 1/k, `reference` the accuracy A that counts as 1. Raises ValueError when A <= r.
-    """
-    if not reference > chance:
-        raise ValueError(f"reference accuracy {reference!r} must be above chance {chance!r}")
-    return np.maximum(0.0, (np.asarray(accuracy, np.float64) - chance) / (reference - chance))
-
-
-def no_answer_rate(answers: Answers) -> Floats:
-    """Share of replies that hold no answer; NaN without any reply."""
-    replies = received(answers)
-    return divide((replies & ~answered(answers)).sum(-1), replies.sum(-1))
 
 
 def coverage(answers: Answers, asked: Bools) -> Floats:

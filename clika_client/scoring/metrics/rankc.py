@@ -5,8 +5,6 @@ Source: Qi, Fernández and Bisazza, "Cross-Lingual Consistency of Factual Knowle
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from clika_client.common.answer_codes import Bools, Floats
@@ -36,22 +34,3 @@ def rankc_items(ranked_a: Floats, ranked_b: Floats) -> Floats:
     n = ranked_a.shape[-1]
     shared = (among_first(ranked_a) & among_first(ranked_b)).sum(-1) / np.arange(1, n + 1)
     return np.asarray(shared @ weights(n))
-
-
-def rankc(scores_a: Floats, scores_b: Floats) -> float:
-    """Mean RankC over items from choice scores (items x N); items scored in only one language are left out."""
-    valid = ~np.isnan(scores_a).all(-1) & ~np.isnan(scores_b).all(-1)
-    if not valid.any():
-        return math.nan
-    return float(rankc_items(rankings(scores_a[valid]), rankings(scores_b[valid])).mean())
-
-
-def expected_rankc(n: int) -> float:
-    """RankC of two random rankings of N choices: two top-j lists share j/N of their places on average."""
-    return float(weights(n) @ (np.arange(1, n + 1) / n))
-
-
-def corrected_rankc(value: float, n: int) -> float:
-    """(R - E) / (1 - E)."""
-    expected = expected_rankc(n)
-    return (value - expected) / (1.0 - expected)
