@@ -21,6 +21,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 20.0
 """Between trials, doubled each time: a restart is noticed within a second, an outage costs three requests a minute."""
 _OPENING_PAUSE_S = 0.1
 """The same before the first answer: a server that is about to come up is met soon."""
+_LAST_CHANCE_S = 0.1
+"""Before patience ends there is one more trial, and not sooner than this: no trials follow each other at once."""
 _UNREACHABLE_AFTER = 3
 """Refused connections to a server that never answered: a wrong address is told within a second."""
 _DECLINED_AT_FIRST = 20
@@ -122,7 +124,7 @@ class CircuitBreaker:
         patience_s = self._slow_patience_s if error.code == "timeout" else self._patience_s
         if probe:
             self._probing = False
-            last_chance = max(since + patience_s - now, 0.1)
+            last_chance = max(since + patience_s - now, _LAST_CHANCE_S)
             self._next_probe = now + max(min(self._pause_s, last_chance), error.retry_after or 0.0)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         if self._last_good is None and not connected and self._failures >= _UNREACHABLE_AFTER:

@@ -42,6 +42,14 @@ _CLEAN_OUTCOMES = 30
 by chance."""
 _SLOWEST_LEARNT = 1.0
 """A second: what refusals may slow us to, which are a guess."""
+_METERED_S = 0.5
+"""Over which successes are counted: as long as a window of refusals, whose rate stands beside it."""
+_SHORTEST_OPENING_S = 0.02
+"""Less than a turn of a busy loop: a window shut all along would divide by nothing and give no pace at all."""
+_FEW = 3.0
+"""Refusals that are noise however few the outcomes are, once noise is known: one window begins with them."""
+_FASTER = 0.05
+"""Added to the factor by each step without refusal: the 5 points named above."""
 _PACE_WITHOUT_MEANING = 10_000.0
 """A second: more than one process can send, so the pace limits nothing and is forgotten."""
 
@@ -64,13 +72,13 @@ class _Meter:
     def add(self) -> None:
         self._count += 1
         elapsed = self._clock() - self._since
-        if elapsed >= 0.5:
+        if elapsed >= _METERED_S:
             self._rate = self._count / elapsed
             self._since, self._count = self._since + elapsed, 0
 
     def per_s(self) -> float:
         elapsed = self._clock() - self._since
-        return self._rate if elapsed < 0.5 else self._count / elapsed
+        return self._rate if elapsed < _METERED_S else self._count / elapsed
 
 
 class LearntPace:
@@ -150,7 +158,7 @@ class LearntPace:
             # The server's allowance fills up while the gate is closed, so closed time counts for nothing at first. If
             # refusals go on, each opening lets only a few through, and those over the whole time are the rate.
             open_s = seconds - window.gated_s if self._before_cut is None else seconds
-            rate = passed / max(open_s, 0.02)
+            rate = passed / max(open_s, _SHORTEST_OPENING_S)
             if passed < _MEASURED_AT_ALL:
                 rate = max(rate, self._meter.per_s() / 2)
             self.pace.rate = max(_SLOWEST_LEARNT, _PACE_OF_SUCCESS * rate)
@@ -166,7 +174,7 @@ class LearntPace:
         if not self._tolerated:
             return False
         window = self._window
-        return window is None or window.refusals <= max(3.0, 2 * self._tolerated * window.outcomes)
+        return window is None or window.refusals <= max(_FEW, 2 * self._tolerated * window.outcomes)
 
     def _grow(self, cap: int) -> None:
         if self._slow_start:
@@ -177,7 +185,7 @@ class LearntPace:
         if self._window is not None or now - self._changed_at < every_s:
             return
         self._changed_at = now
-        self._growth = min(factor + 0.05, _FASTEST_GROWTH), every_s
+        self._growth = min(factor + _FASTER, _FASTEST_GROWTH), every_s
         if self._clean >= _CLEAN_OUTCOMES:
             self._before_cut = None
         self.slots = min(cap, self.slots * factor + 0.5)

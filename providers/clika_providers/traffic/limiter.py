@@ -24,6 +24,14 @@ from clika_providers.traffic.pacing import Pacer
 
 _SLOWEST_TOLD = 1 / 60
 """A second: what headers may slow us to, which are told and no guess."""
+_OF_THE_REFILL = 0.95
+"""At which an allowance that runs low is used: the rest is for what others with the same key take meanwhile."""
+_LOW, _LOW_AT_MOST = 0.1, 0.5
+"""Shares of an allowance: more than the second is plenty, however many are in flight; less than the first never is."""
+_ROOM_PER_SLOT = 2.0
+"""Replies overtake each other, and what starts meanwhile is not counted yet: room for every slot twice."""
+_WEIGHT_OF_ONE = 0.1
+"""Of the newest reply in the mean of tokens a call: some ten decide, so that one long thought does not slow all."""
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ class RateLimiter:
     def succeeded(self, ticket: Ticket, headers: Mapping[str, str], tokens: int | None) -> None:
         """A reply arrived; `tokens` is what it really used, if the server said."""
         if tokens:
-            self._tokens_each += (tokens - self._tokens_each) * (0.1 if self._tokens_each else 1.0)
+            self._tokens_each += (tokens - self._tokens_each) * (_WEIGHT_OF_ONE if self._tokens_each else 1.0)
             self._user[1].adjust(tokens - ticket.tokens)
         self._pace_by(headers)
         self.learnt.passed(ticket.era, self.cap)
@@ -179,11 +187,11 @@ class RateLimiter:
     def _rate_of(self, allowance: Allowance) -> float | None:
         """Requests per second at which this allowance neither runs out nor is wasted; None while plenty is left."""
         each = 1.0 if allowance.unit == "requests" else max(1.0, self._tokens_each)
-        # Replies overtake each other, and what starts meanwhile is not counted yet: keep room for every slot twice.
-        enough = max(0.1 * allowance.limit, min(2.0 * each * self.learnt.slots, 0.5 * allowance.limit))
+        in_flight = _ROOM_PER_SLOT * each * self.learnt.slots
+        enough = max(_LOW * allowance.limit, min(in_flight, _LOW_AT_MOST * allowance.limit))
         if allowance.remaining > enough or allowance.refill_per_s is None:
             return None
-        return max(0.95 * allowance.refill_per_s / each, _SLOWEST_TOLD)
+        return max(_OF_THE_REFILL * allowance.refill_per_s / each, _SLOWEST_TOLD)
 
 
 _flows: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RateLimiter]] = WeakKeyDictionary()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 _CATCH_UP_S = 0.05
+"""Longer than a busy loop is late by, so that the pace is kept; too short for a burst that a server would notice."""
 
 
 class Pacer:
     """Spreads starts evenly at `rate` units per second; None means no limit.
 
-    A late start may be caught up for 50 ms, no more: there is no burst to spend after a quiet time, because the
+    A late start may be caught up for a moment, no more: there is no burst to spend after a quiet time, because the
     server's own idea of the last minute is not known.
     """
 

@@ -19,8 +19,20 @@ from clika_providers.types import Completion
 
 T = TypeVar("T")
 _SHAPE_ATTEMPTS = 3
+"""A reply without what belongs in it was paid for, and mostly comes out the same: a third one settles that."""
 _PATIENT, _MORE_WHEN_THROTTLED = 3, 3
+"""Who allows so many retries wants the answer, and gets so many more where a call came too soon, which costs nothing
+and says nothing about the question. Who allows fewer is probing, and is obeyed."""
 _LONGEST_PAUSE_S = 30.0
+"""Doubling goes no further: per-minute limits have half refilled, and a server that is back is not left waiting."""
+_JITTER = 0.5, 1.0
+"""Share of a pause: calls that failed together come back over half of it, and never at once."""
+_SPREAD = 0.1
+"""Share of a wait that was asked for, over which all who were told the same moment come back."""
+_LEAST_SPREAD_S, _MOST_SPREAD_S = 0.02, 1.0
+"""Of that: a `retry-after` of 0 still must not bring a herd, and a minute's wait is not made six seconds longer."""
+_AFTER_THE_MOMENT_S = 0.005
+"""A server whose clock is behind ours by less refuses whoever comes on the stroke."""
 
 before_retry: ContextVar[Callable[[ProviderError], Awaitable[None]] | None] = ContextVar("before_retry", default=None)
 """Who is told of a failed attempt before the next is made, in the task that asks: it may have been billed, and whoever
@@ -221,12 +233,12 @@ class Caller:
 def pause(error: RetryableError, attempts: int, options: ProviderOptions) -> float:
     """Seconds before the next attempt: exponential with jitter, and never less than the server asked for."""
     longest = min(_LONGEST_PAUSE_S, options.backoff_s * 2.0 ** (attempts - 1))
-    jittered = longest * random.uniform(0.5, 1.0)
+    jittered = longest * random.uniform(*_JITTER)
     asked = error.retry_after
     if asked is None:
         return jittered
-    # Spread over a tenth of the wait, so that all who were told the same moment do not come at once.
-    spread = asked + random.uniform(0.005, max(0.02, min(0.1 * asked, 1.0)))
+    over = max(_LEAST_SPREAD_S, min(_SPREAD * asked, _MOST_SPREAD_S))
+    spread = asked + random.uniform(_AFTER_THE_MOMENT_S, over)
     return spread if attempts == 1 else max(spread, jittered)
 
 
