@@ -57,7 +57,8 @@ def with_names(replies: ExperimentReplies, offered: Mapping[str, tuple[NamesOffe
     """
     if replies.form == "choice" or replies.reading == NAMED:
         return replies
-    matchers = {one: Matcher(one) for lists in offered.values() for one in lists}
+    # Thousands of questions share a few lists of names.
+    matchers = {one: Matcher(one) for one in {one for lists in offered.values() for one in lists}}
 
     def named(text: str, lists: Iterable[NamesOffered]) -> Iterable[str | None]:
         for one in lists:
