@@ -6,7 +6,7 @@ be between .93 and .97, that is shown of every interval there could be, not only
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pytest
@@ -51,10 +51,17 @@ def _noise(n: int) -> float:
     return 3 * float(np.sqrt(0.05 * 0.95 / _sets(n)))
 
 
+@cache
+def _ends(n: int) -> np.ndarray:
+    """Of Wilson's interval for each count, shape (2, n + 1)."""
+    return np.array([wilson(k, n) for k in range(n + 1)]).T
+
+
 @lru_cache
 def exact_coverage(n: int, p: float) -> float:
     """Of Wilson's interval, summed over all counts."""
-    held = [k for k in range(n + 1) if wilson(k, n)[0] <= p <= wilson(k, n)[1]]
+    low, high = _ends(n)
+    held = np.flatnonzero((low <= p) & (p <= high))
     return float(stats.binom.pmf(held, n, p).sum())
 
 
