@@ -209,9 +209,20 @@ def test_wrong_answers_leave_out_what_all_have_right(db: Path) -> None:
     assert {question["item"] for question in found} == {f"q{i}" for i in range(0, N, 4)}
 
 
+def test_a_question_that_was_lost_is_shown_in_the_two_languages(db: Path) -> None:
+    shown = json.loads(clika("answers", "--lost-in", "sw", "--db", db, "--json").stdout)["questions"]
+    assert shown
+    assert {tuple(sorted(question["asked"])) for question in shown} == {("en", "sw")}
+
+
+def test_a_few_replies_show_every_language(db: Path) -> None:
+    said = clika("answers", "--limit", 4, "-m", STRONG, "-l", "en,sw", "--db", db).stdout.splitlines()
+    assert [line.split()[2] for line in said] == ["en", "sw"] * 2
+
+
 def test_a_misspelt_item_or_language_is_told(db: Path) -> None:
     assert "did you mean q4" in clika("answers", "--item", "q4x", "--db", db, check=2).stderr
-    assert "nobody was asked" in clika("answers", "--lost-in", "fr", "--db", db, check=2).stderr
+    assert "it has: de, en, he, sw" in clika("answers", "--lost-in", "fr", "--db", db, check=2).stderr
 
 
 def test_slips_leave_no_file_behind(tmp_path: Path, db: Path) -> None:

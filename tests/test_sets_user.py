@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clika_client.common.errors import UserError
+from clika_client.prompts.catalogue import get_style
+from clika_client.prompts.style import render, style_notes
 from clika_client.sets.export import jsonl_lines
 from clika_client.sets.filters import kept_items
 from clika_client.sets.probes import Item, Probe, build
@@ -229,7 +231,10 @@ def test_choices_in_one_cell_are_a_json_list_or_separated_by_bars(tmp_path: Path
         ("item_id,item_id\n1,2\n", "column 'item_id' stands twice"),
         ('item_id,language\n1,"en\n', "not valid CSV"),
         ("item_id,language\n", "holds no item"),
-        ("item_id,language,q\n1,en,Where?\n", "no 'choices' in this row, which has: item_id, language, q"),
+        (
+            "item_id,language,q\n1,en,Where?\n",
+            "no 'question', no 'choices', no 'gold' in this row, which has: item_id",
+        ),
     ],
 )
 def test_mistakes_of_tables_are_named_with_file_and_line(tmp_path: Path, text: str, says: str) -> None:
@@ -237,6 +242,33 @@ def test_mistakes_of_tables_are_named_with_file_and_line(tmp_path: Path, text: s
         read_user_set(table(tmp_path / "s.csv", text))
     assert "s.csv" in str(error.value)
     assert says in str(error.value)
+
+
+def test_every_column_that_is_missing_is_named_at_once_with_one_mapping_for_all(tmp_path: Path) -> None:
+    file = jsonl(tmp_path / "s.jsonl", {"lang": "en", "q": "Where?", "a": "x", "b": "y", "right": "1"})
+    with pytest.raises(UserError) as error:
+        read_user_set(file, mapping=["choices=a|c"])
+    assert "--map item_id=COLUMN,language=COLUMN,question=COLUMN,choices=COLUMN,gold=COLUMN" in str(error.value)
+    assert "no 'c' for 'choices'" in str(error.value)
+
+
+def test_a_passage_is_a_context_that_stands_before_each_question(tmp_path: Path) -> None:
+    row = {**CITY, "story": "Olaf was born in Oslo."}
+    found = read_user_set(jsonl(tmp_path / "s.jsonl", row), mapping=["context=story"])
+    asked = render(found.probes["en"][0], get_style("plain"), found).messages[-1].content
+    assert asked.index("Olaf was born in Oslo.") < asked.index(CITY["question"])
+    assert style_notes(get_style("plain"), found) == ()
+
+
+def test_a_field_that_no_prompt_shows_is_told(tmp_path: Path) -> None:
+    row = {**CITY, "story": "Olaf was born in Oslo."}
+    found = read_user_set(jsonl(tmp_path / "s.jsonl", row), mapping=["fields=story"])
+    assert any("fields story" in note and "context=COLUMN" in note for note in style_notes(get_style("plain"), found))
+
+
+def test_a_folder_is_answered_with_how_its_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is a folder; name its files"):
+        read_user_set(tmp_path)
 
 
 def test_lines_are_counted_in_the_file_when_a_cell_spans_several(tmp_path: Path) -> None:
@@ -251,7 +283,7 @@ def test_lines_are_counted_in_the_file_when_a_cell_spans_several(tmp_path: Path)
     [
         ("question", "is not PART=COLUMN"),
         ("=q", "is not PART=COLUMN"),
-        ("answer=a", "no part 'answer'; the parts: item_id, language, question, choices, gold"),
+        ("answer=a", "no part 'answer'; the parts: item_id, language, context, question, choices, gold"),
         ("gold=a,gold=b", "names 'gold' twice"),
     ],
 )
@@ -275,7 +307,9 @@ def test_a_damaged_parquet_file_is_refused_by_name(tmp_path: Path) -> None:
 
 # ---- export
 
-_words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(str.strip)
+_words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(
+    lambda word: word.strip() and not word.strip().startswith("#")  # what spreadsheets write for an error is refused
+)
 _tags = st.dictionaries(_words.filter(lambda w: w != "ambiguous"), st.text("abc ", max_size=4), max_size=2)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +56,10 @@ def answers(
     wrong: Annotated[bool, typer.Option("--wrong", help="Questions that somebody got wrong, in full.")] = False,
     lost_in: Annotated[
         str | None,
-        typer.Option("--lost-in", help="Questions a model knows in the anchor and not in this language."),
+        typer.Option(
+            "--lost-in",
+            help="Questions a model knows in the anchor and not in this language, in both (and those of -l).",
+        ),
     ] = None,
     anchor: Anchor = "en",
     reading: Annotated[str, typer.Option("--reading", help="Reading of text replies.")] = "standard",
@@ -113,12 +116,29 @@ def _show_questions(
     from clika_client.report.rows.questions import Wish, questions
 
     wish = Wish(item, wrong, lost_in and canonical(lost_in), canonical(anchor))
-    if wanted.languages and wish.lost_in:
+    if wish.lost_in:
         both = (wish.anchor, wish.lost_in, *wanted.languages)
         wanted = replace(wanted, languages=tuple(dict.fromkeys(both)))
     how = [f"named {item}" if item else "", "answered wrongly" if wrong else ""]
     how.append(f"lost between {wish.anchor} and {wish.lost_in}" if wish.lost_in else "")
     show_questions(questions(store, wanted, wish), limit, as_json, " and ".join(word for word in how if word))
+
+
+def _read_rows(cell: CellReplies, reading: str) -> Iterator[dict[str, Any]]:
+    """A row for each reply of a cell, with what a reading makes of it."""
+    for probe, text, gold, answer in zip(cell.probes, cell.texts, cell.gold(), cell.read(reading), strict=True):
+        yield {
+            "model": cell.model,
+            "set": cell.set_name,
+            "language": cell.language,
+            "item_id": probe.item_id,
+            "text": text,
+            "choice": answer.choice,
+            "reason": answer.reason,
+            "label": None if answer.choice is None else cell.labels[answer.choice],
+            "rule": answer.rule,
+            "correct": answer.choice == gold,
+        }
 
 
 def _show_answers(
@@ -129,29 +149,14 @@ def _show_answers(
     limit: int,
     as_json: bool,
 ) -> None:
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        for probe, text, gold, answer in zip(cell.probes, cell.texts, cell.gold(), cell.read(reading), strict=True):
-            if not as_json and len(rows) >= limit:
-                break
-            rows.append(
-                {
-                    "model": cell.model,
-                    "set": cell.set_name,
-                    "language": cell.language,
-                    "item_id": probe.item_id,
-                    "text": text,
-                    "choice": answer.choice,
-                    "reason": answer.reason,
-                    "label": None if answer.choice is None else cell.labels[answer.choice],
-                    "rule": answer.rule,
-                    "correct": answer.choice == gold,
-                }
-            )
     if as_json:
+        rows = [row for cell in cells for row in _read_rows(cell, reading)]
         parts = {"reading": reading, "answers": rows, "open_answers": list(open_replies)}
         print_json({**parts, "scored_answers": list(scored)})
         return
+    # A few replies are to show every language, not the beginning of the first.
+    beside = zip_longest(*(_read_rows(cell, reading) for cell in islice(cells, limit)))
+    rows = list(islice((row for each in beside for row in each if row is not None), limit))
     for row in rows:
         read = row["label"] or row["reason"]
         mark = "right" if row["correct"] else "wrong" if row["choice"] is not None else "no answer"

@@ -13,8 +13,12 @@ from functools import lru_cache
 
 from clika_client.common.errors import UserError
 from clika_client.prompts.shots import MakeLayout, Shots
-from clika_client.sets.probes import Probe, ProbeSet, Tags
+from clika_client.sets.probes import OF_QUESTIONS, Probe, ProbeSet, Tags
+from clika_client.sets.wording import FIELD
 from clika_providers import Message
+
+_LOOKED_AT = 20
+"""Questions of a set that tell which fields it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +96,25 @@ def style_notes(style: Style, probe_set: ProbeSet) -> tuple[str, ...]:
         note = style.make_layout(language, probe_set.k, probe_set.meta).note
         if note:
             notes.setdefault(note, []).append(language)
-    return tuple(f"{note}: {', '.join(tags)}" for note, tags in notes.items())
+    return (*(f"{note}: {', '.join(tags)}" for note, tags in notes.items()), *_not_shown(style, probe_set))
+
+
+def _not_shown(style: Style, probe_set: ProbeSet) -> list[str]:
+    """Fields of a set of the user's own that hold text which no prompt of this style contains, such as a passage."""
+    language = probe_set.languages[0]
+    layout = style.make_layout(language, probe_set.k, probe_set.meta)
+    shown = {place.removeprefix(FIELD) for place in (*layout.lead.places, *layout.body.places)} | OF_QUESTIONS
+    lost = sorted(
+        {
+            name
+            for probe in probe_set.probes[language][:_LOOKED_AT]
+            for name, text in probe.fields.items()
+            if name not in shown and text.strip() and text.strip() not in probe.question
+        }
+    )
+    if not lost:
+        return []
+    return [
+        f"No prompt shows the fields {', '.join(lost)} of set {probe_set.name}; a text that belongs before each "
+        "question is mapped as context=COLUMN, and a template of your own can show any field"
+    ]

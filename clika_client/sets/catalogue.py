@@ -135,7 +135,7 @@ def _find(name: str, mapping: tuple[str, ...]) -> ProbeSet:
     path = Path(name).expanduser()
     if path.is_dir() and path.resolve().name in RELEASE_SETS:
         return read_release(path.resolve().parent, path.resolve().name)
-    if path.is_file() or path.suffix.lower() in SUFFIXES or os.sep in name:
+    if path.exists() or path.suffix.lower() in SUFFIXES or os.sep in name:
         return read_user_set(path, mapping=mapping)
     raise UserError(_unknown(name, registry))
 

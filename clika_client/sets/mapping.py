@@ -14,16 +14,27 @@ from clika_client.common.errors import UserError
 GOLDS = ("gold", "gold0", "gold1")
 """The right choice: `gold` in any form, `gold0` and `gold1` as a number that counts from 0 or from 1."""
 PARTS = (
-    "item_id", "language", "question", "choices", *GOLDS, "answers", "answer_kind", "tags", "fields", "cluster",
-    "reserved",
+    "item_id", "language", "context", "question", "choices", *GOLDS, "answers", "answer_kind", "tags", "fields",
+    "cluster", "reserved",
 )  # fmt: skip
-OPTIONAL = ("tags", "fields", "cluster", "item_tags", "answers", "answer_kind", "reserved", *GOLDS)
+OPTIONAL = ("context", "tags", "fields", "cluster", "item_tags", "answers", "answer_kind", "reserved", *GOLDS)
 # numpy prints an array of texts without commas: ['a' 'b']. As Python that would be one text.
 _NUMPY = re.compile(r"""(['"])\s+(['"])""")
 
 
 class Missing(Exception):
     """A row has no such column; the message names it, what the row has, and the cure."""
+
+    def __init__(self, absent: Sequence[tuple[str, str]], row: Mapping[str, Any]) -> None:
+        self.absent = tuple(absent)
+        """(column, part) of each that is not there."""
+        named = [f"no {column!r}" + ("" if column == part else f" for {part!r}") for column, part in absent]
+        parts = dict.fromkeys(part for _, part in absent)
+        super().__init__(
+            f"{', '.join(named)} in this row, which has: {', '.join(map(str, row))}; name the "
+            f"column{'s' if len(parts) > 1 else ''}: "
+            f"clika sets add NAME FILE --map {','.join(f'{part}=COLUMN' for part in parts)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,8 @@ def parse_mapping(texts: Iterable[str], parts: Sequence[str] = PARTS) -> Mapped:
 def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
     """The raw value of a part in a row: a dict for several tag columns, a list for several choice columns.
 
-    A column may be a path into objects, such as `question.stem`. Several columns of an id or a question are joined.
-    Raises Missing for a column that the row lacks; optional parts are None then, unless they were mapped.
+    A column may be a path into objects, such as `question.stem`. Several columns of an id, a question or its context
+    are joined. Raises Missing for a column that the row lacks; optional parts are None then, unless they were mapped.
     """
     source = mapped.get(part)
     if source is None:
@@ -75,7 +86,7 @@ def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
         return source.value
     absent = [column for column in source.columns if not has_column(row, column)]
     if absent:
-        raise Missing(_absent(absent[0], part, row))
+        raise Missing([(column, part) for column in absent], row)
     if part in ("tags", "fields") and part in mapped:
         return _named_columns(row, source.columns)
     values = [column_of(row, column) for column in source.columns]
@@ -83,23 +94,26 @@ def part_of(row: Mapping[str, Any], part: str, mapped: Mapped) -> Any:
         return values[0]
     if part == "item_id":
         return joined(values)
-    return "\n".join(map(str, values)) if part == "question" and all(map(_filled, values)) else values
+    return "\n".join(map(str, values)) if part in ("context", "question") and all(map(_filled, values)) else values
 
 
 def gold_part(row: Mapping[str, Any], mapped: Mapped) -> tuple[str, Any]:
     """(part, value) of the right choice, under whichever of its names the row or the mapping has it."""
     named = [part for part in GOLDS if part in mapped] or [part for part in reversed(GOLDS) if part in row]
     if not named:
-        raise Missing(_absent("gold", "gold", row))
+        raise Missing([("gold", "gold")], row)
     return named[0], part_of(row, named[0], mapped)
 
 
-def _absent(column: str, part: str, row: Mapping[str, Any]) -> str:
-    what = f"no {column!r}" + ("" if column == part else f" for {part!r}")
-    return (
-        f"{what} in this row, which has: {', '.join(map(str, row))}; "
-        f"name the column: clika sets add NAME FILE --map {part}=COLUMN"
-    )
+def all_missing(row: Mapping[str, Any], mapped: Mapped, parts: Sequence[str]) -> Missing | None:
+    """Every column of these parts that a row lacks, in one message; None where it has them all."""
+    absent: list[tuple[str, str]] = []
+    for part in parts:
+        try:
+            gold_part(row, mapped) if part == "gold" else part_of(row, part, mapped)
+        except Missing as missing:
+            absent += missing.absent
+    return Missing(absent, row) if absent else None
 
 
 def has_column(row: Mapping[str, Any], column: str) -> bool:

@@ -13,6 +13,8 @@ from clika_client.common.errors import UserError
 Tags = Mapping[str, str]
 CONTEXT = "context"
 """Field of a Probe that every prompt style shows before the question: a passage, a premise, a story."""
+OF_QUESTIONS = frozenset({CONTEXT, "accepted", "before", "after", "premise", "asks", "connector", "as_of"})
+"""Fields of a Probe that its question, its options or its reading already hold."""
 NOT_PARALLEL = "not_parallel"
 """Key of a set's `meta`: why its languages do not hold the same questions."""
 LABELLED = "labelled"

@@ -21,6 +21,11 @@ Place = str
 def read_rows(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
     """(place, row) for every row; raises UserError naming the file, the line and the cure."""
     reader = _READERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise UserError(
+            f"{path} is a folder; name its files, one for each language: clika sets add NAME {path}/*.jsonl. A public "
+            "benchmark's: clika sets add BENCHMARK FOLDER (see `clika sets list`)"
+        )
     if reader is None:
         raise UserError(f"{path}: unknown kind of file; a probe set is a file ending in {', '.join(_READERS)}")
     return reader(path)

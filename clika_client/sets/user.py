@@ -18,8 +18,8 @@ from clika_client.common.errors import UserError
 from clika_client.common.task_names import language_of_file
 from clika_client.sets.ambiguity import AMBIGUOUS, ambiguity
 from clika_client.sets.gather import FoundRow, Gathered
-from clika_client.sets.mapping import Mapped, Missing, gold_part, parse_mapping, part_of
-from clika_client.sets.probes import ACCEPTED, EXAMPLE_TAG, OPEN, Probe, ProbeSet
+from clika_client.sets.mapping import GOLDS, Mapped, Missing, all_missing, gold_part, parse_mapping, part_of
+from clika_client.sets.probes import ACCEPTED, CONTEXT, EXAMPLE_TAG, OPEN, Probe, ProbeSet
 from clika_client.sets.spreadsheets import read_rows
 from clika_client.sets.user_cells import (
     Bad,
@@ -60,7 +60,10 @@ def read_user_set(
                 opened.add(is_open(raw, mapped))
                 if len(opened) > 1:
                     raise Bad("some rows have `answers` and others `choices`; make two sets of them")
-            except (Bad, Missing, UserError) as error:
+            except Missing as missing:
+                needed = _needed(raw, mapped, spoken)
+                raise UserError(f"{file}, {place}: {all_missing(raw, mapped, needed) or missing}") from None
+            except (Bad, UserError) as error:
                 raise UserError(f"{file}, {place}: {error}") from None
             if row.reserved:
                 chosen_by.setdefault(row.reserved, f"{file}, {place}")
@@ -107,9 +110,19 @@ class _Pool:
         return self._tags.setdefault(tuple(tags.items()), tags)
 
 
+def _needed(raw: Mapping[str, Any], mapped: Mapped, spoken: str | None) -> list[str]:
+    """The parts that a row must have, and those that were mapped."""
+    asked = ["question"] if is_open(raw, mapped) else ["question", "choices", "gold"]
+    parts = ["item_id", *([] if spoken is not None and "language" not in raw else ["language"]), *asked]
+    return [*parts, *(part for part in mapped if part not in (*parts, *GOLDS))]
+
+
 def _read(place: str, raw: Mapping[str, Any], mapped: Mapped, pool: _Pool, spoken: str | None) -> FoundRow:
     tags = texts_of(part_of(raw, "tags", mapped), "tags")
     fields = texts_of(part_of(raw, "fields", mapped), "fields")
+    context = part_of(raw, "context", mapped)
+    if context is not None:
+        fields = {**fields, CONTEXT: text_of(context, "context")}
     answers = answers_of(part_of(raw, "answers", mapped)) if is_open(raw, mapped) else ()
     if answers:
         choices, gold, counted = answers[:1], 0, False
