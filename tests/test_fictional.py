@@ -201,7 +201,7 @@ def unspell(name: str, tag: str, kind: str) -> tuple[str, ...]:
             return ("",)
         return tuple(
             sound + ("-" + rest if rest else "")
-            for sound, letters in units
+            for sound, letters in units.get(text[start], ())
             if text.startswith(letters, start)
             for rest in readings(start + len(letters))
         )
@@ -211,15 +211,15 @@ def unspell(name: str, tag: str, kind: str) -> tuple[str, ...]:
 
 
 @lru_cache(None)
-def _units(tag: str, kind: str, form: Literal["NFC", "NFD"]) -> list[tuple[str, str]]:
-    """(sound, letters) of all that a syllable may look like in a language."""
+def _units(tag: str, kind: str, form: Literal["NFC", "NFD"]) -> dict[str, list[tuple[str, str]]]:
+    """(sound, letters) of all that a syllable may look like in a language, by the first letter."""
     spelling = fictional.read(tag).spelling
     sounds = [syllable + coda for syllable in spelling.syllables for coda in ("", *spelling.codas)]
-    return [
-        (sound, letters)
-        for sound in sounds
-        for letters in sorted({unicodedata.normalize(form, one) for one in _forms(sound, spelling, kind)})
-    ]
+    units: dict[str, list[tuple[str, str]]] = {}
+    for sound in sounds:
+        for letters in sorted({unicodedata.normalize(form, one) for one in _forms(sound, spelling, kind)}):
+            units.setdefault(letters[0], []).append((sound, letters))
+    return units
 
 
 def _forms(sound: str, spelling: Spelling, kind: str) -> set[str]:

@@ -179,8 +179,11 @@ def _sounds(rng: random.Random) -> str:
 def _acceptable(forms: Sequence[str], kind: str, taken: set[str], answers: set[str]) -> bool:
     if len(set(forms)) < len(forms) or taken.intersection(forms) or min(map(len, forms)) < SHORTEST:
         return False
-    if kind == "continent" and any(form in other for form in forms for other in answers.union(forms) if other != form):
-        return False
+    if kind == "continent":
+        # Each form stands among them once as itself; once more, and it stands inside another.
+        everyone = "\n".join(answers.union(forms))
+        if any(everyone.count(form) > 1 for form in forms):
+            return False
     return not any(_contains(form, answers) for form in forms)
 
 
