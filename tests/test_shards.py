@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from clika import clika
 
@@ -196,6 +195,8 @@ def test_what_is_put_aside_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_what_is_no_shard_or_was_changed_is_told(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
     good = sharded(asked(tmp_path / "c.db", model("a", 5)))
     table = pq.read_table(good)
     plain, other, cut = tmp_path / "plain.parquet", tmp_path / "other.parquet", tmp_path / "cut.parquet"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from clika import clika
 from rich.console import Console
-from scipy.stats import t as students_t
 from taught import (
     ANSWERERS,
     UNLIKE_TEACHINGS,
@@ -79,6 +78,8 @@ def test_equal_models_are_told_apart_no_more_often_than_the_level_says() -> None
 
 def test_a_difference_is_that_of_a_paired_t_test_over_continents() -> None:
     """For one teaching each, on the same facts, all of which are known in English: scipy's t over 20 continents."""
+    from scipy.stats import t as students_t  # takes a second to import, in every worker that only collects
+
     random = np.random.default_rng(8)
     world = make(random)
     ours, theirs = (

@@ -60,11 +60,15 @@ def majority(items: Sequence[BlindItem], group: Group, folds: int = 2) -> list[f
     for number, one in enumerate(items):
         fold = number % folds if folds else 0
         known.setdefault((fold, group(one)), Counter())[one.answer] += 1
+    elsewhere: dict[tuple[int, str], Counter[str]] = {}
     hits = []
     for number, one in enumerate(items):
-        others = [fold for fold in range(folds) if fold != number % folds] if folds else [0]
-        seen = sum((known.get((fold, group(one)), Counter()) for fold in others), Counter[str]())
-        own = 0 if folds else 1
+        fold = number % folds if folds else 0
+        if (fold, group(one)) not in elsewhere:  # once for a fold and group, not for each of their items
+            others = [other for other in range(folds) if other != fold] if folds else [0]
+            counted = (known.get((other, group(one)), Counter()) for other in others)
+            elsewhere[fold, group(one)] = sum(counted, Counter[str]())
+        seen, own = elsewhere[fold, group(one)], 0 if folds else 1
         counts = [seen[choice] - own * (position == one.gold) for position, choice in enumerate(one.choices)]
         best = max(counts)
         hits.append((counts[one.gold] == best) / counts.count(best))
