@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -178,6 +182,39 @@ def test_a_provider_that_breaks_ends_the_run_with_its_error_and_leaves_nothing_o
     with pytest.raises(ValueError, match="a slip"):
         clika_client.run(probes, [broken, MockProvider("A", name="good", delay_s=0.05)], db=tmp_path / "c.db")
     assert not own_threads()
+
+
+def interrupted(_: object) -> str:
+    raise KeyboardInterrupt
+
+
+FAILURES: dict[str, Callable[[Path, Path], object]] = {
+    "a wrong spec": lambda probes, db: clika_client.run(probes, "nobody/m", db=db),
+    "the second of two wrong": lambda probes, db: clika_client.run(probes, ["mock/say:A", "mock/nonsense"], db=db),
+    "a missing key": lambda probes, db: clika_client.run(probes, "openai/m", db=db),
+    "a missing file": lambda probes, db: clika_client.run(probes, "gguf/none.gguf", db=db),
+    "no server": lambda probes, db: clika_client.run(probes, "openai/m", db=db, provider=NOWHERE),
+    "no database": lambda probes, db: clika_client.run(probes, "mock/say:A", db=probes),
+    "an interrupt": lambda probes, db: clika_client.run(probes, MockProvider(interrupted), db=db),
+}
+NOWHERE = ProviderOptions(base_url="http://127.0.0.1:9/v1", key_command="echo k", max_retries=0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are counted in /proc")
+@pytest.mark.parametrize("failure", FAILURES)
+def test_no_failure_leaves_a_thread_or_an_open_file(
+    tmp_path: Path, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    probes = write_probes(tmp_path / "mine.jsonl", 2)
+    before = []
+    for _ in range(3):
+        with suppress(ClikaError, KeyboardInterrupt):
+            FAILURES[failure](probes, tmp_path / "c.db")
+        gc.collect()
+        before.append(len(os.listdir("/proc/self/fd")))
+        assert not own_threads()
+    assert before[2] <= before[0]
 
 
 def test_scores_and_comparisons_are_data_frames_and_tables_of_notebooks(tmp_path: Path) -> None:
