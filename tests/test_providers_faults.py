@@ -257,7 +257,7 @@ def test_cancelling_a_run_leaves_no_slot_taken() -> None:
         for task in hanging:
             task.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)
-        text = (await asyncio.wait_for(provider.complete(question("last")), 5)).text
+        text = (await asyncio.wait_for(provider.complete(question("last")), 60)).text
         await provider.aclose()
         return text
 

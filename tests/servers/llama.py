@@ -61,12 +61,13 @@ def _serving(command: list[object]) -> Iterator[str]:
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:
-    for _ in range(300):
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(f"{url}/models", timeout=1):
+            with urllib.request.urlopen(f"{url}/models", timeout=60):
                 return
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError("the server did not start within 30 s")
+    raise RuntimeError("the server did not start within 300 s")
