@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,21 @@ def test_a_name_from_outside_can_neither_colour_nor_drive_the_terminal() -> None
 def test_a_terminal_without_unicode_still_gets_its_tables() -> None:
     text = shown(STUCK, model("good", 36), encoding="ascii")
     assert ".000!" in text
+
+
+def test_an_encoding_that_has_a_mark_keeps_it_and_one_that_lacks_it_does_not_change_what_it_says() -> None:
+    assert "known to ±" in shown(model("good", 36), encoding="cp1252")
+    assert "known to +-" in shown(model("good", 36), encoding="ascii")
+
+
+def test_a_part_of_a_single_question_is_scored_without_an_interval_of_the_gap() -> None:
+    languages = ("en", "de", "fr")
+    probes = {tag: (Probe("0", tag, "q", ("a", "b", "c", "d"), 1),) for tag in languages}
+    block = block_of(RowKey("m", 1, "plain", "text", "standard"), languages, [[1], [1], [1]])
+    (row,) = score([block], {1: ProbeSet("toy", (Item("0"),), probes)}, Options(bootstrap=100)).rows
+    gap = row.figures["language_gap"]
+    assert gap.value == 0
+    assert math.isnan(gap.low)
 
 
 def test_without_the_anchor_the_report_says_how_to_choose_another() -> None:

@@ -39,7 +39,7 @@ _LANGUAGES = 16
 _STRONGEST = 3
 _NARROW = 60
 _ENDS_WIDTH = len("-.10–1.00")
-_ASCII = str.maketrans({"¤": "$", "†": "!", "‡": "?", "§": "s", "±": "+", "–": "-", "·": "-", "…": "."})
+_ASCII = str.maketrans({"¤": "$", "†": "!", "‡": "?", "§": "s", "±": "+-", "–": "-", "·": "-", "…": "."})
 
 
 def render(
@@ -274,7 +274,13 @@ def _line(text: str, console: Console, style: str) -> Text:
 
 
 def _encodable(text: str, console: Console) -> str:
-    return text if console.encoding.lower().startswith("utf") else text.translate(_ASCII)
+    """As it is where the encoding has all of its marks, in their plain spellings where one is lacking."""
+    marks = "".join(sorted(set(text).intersection(map(chr, _ASCII))))
+    try:
+        marks.encode(console.encoding)
+    except (LookupError, UnicodeEncodeError):
+        return text.translate(_ASCII)
+    return text
 
 
 def cleaned(text: str, console: Console) -> str:

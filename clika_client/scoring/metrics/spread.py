@@ -86,6 +86,8 @@ def _searched(row: RowFigures, statistic: Statistic) -> Floats:
     if len(rows) < 2 or not row.draws:
         return np.full(3, np.nan)
     replicates = row.replicates["accuracy"][rows]
+    if np.isnan(replicates).any():  # a language whose questions are one cluster: without it nothing is left to vary
+        return np.full(3, np.nan)
     deviations = replicates[:, 1:] - replicates[:, :1]
     units = deviations.shape[1]
     # Everything right in a language: its error is that of half an item, not 0.
