@@ -90,7 +90,7 @@ def test_a_plan_is_printed_before_anything_is_asked(tmp_path: Path) -> None:
     assert "clusters" in text
     assert "Assumed" in text
     assert "A difference of 5 points in the mean would be found" in text
-    document = json.loads(clika("power", "atlas", "-l", "en,de", "--limit", 50, "--json", **home).stdout)
+    document = json.loads(clika("power", "atlas", "-l", "EN,de", "--limit", 50, "--json", **home).stdout)
     assert (document["items"], document["languages"], document["stored"]) == (50, 2, 0)
 
 

@@ -23,7 +23,7 @@ def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> Non
     assert list(listed) == ["atlas", "atlas-names", "fictional", "trivia"]
     assert (listed["trivia"]["items"], listed["trivia"]["reference"]) == (7, 0.9)
     assert listed["atlas"]["error"] is None
-    exported = [json.loads(line) for line in clika("sets", "export", "trivia", "--language", "de").stdout.splitlines()]
+    exported = [json.loads(line) for line in clika("sets", "export", "trivia", "--languages", "de").stdout.splitlines()]
     assert [row["gold"] for row in exported] == [0, 1, 2, 3, 0, 1, 2]
     assert all(row["language"] == "de" and row["tags"]["relation"] in ("even", "odd") for row in exported)
     clika("sets", "remove", "trivia")
@@ -33,7 +33,7 @@ def test_a_set_is_added_listed_shown_exported_and_removed(tmp_path: Path) -> Non
 
 def test_show_prints_questions_with_the_right_choice_marked_and_counts_by_tag(tmp_path: Path) -> None:
     file = write_probes(tmp_path / "mine.jsonl", n=3)
-    questions = clika("sets", "show", file, "--language", "de", "--limit", "3").stdout
+    questions = clika("sets", "show", file, "--languages", "de", "--limit", "3").stdout
     assert "\nGerman (de, Latn)\n" in questions
     assert "[q1] relation=odd\nde: question number 1?\n   A. de choice 1-0\n * B. de choice 1-1\n" in questions
     facts = clika("sets", "show", file).stdout
@@ -45,10 +45,10 @@ def test_show_prints_questions_with_the_right_choice_marked_and_counts_by_tag(tm
 
 
 def test_atlas_is_shown_in_hebrew_and_exported_as_jsonl() -> None:
-    hebrew = clika("sets", "show", "atlas", "--language", "he", "--limit", "5").stdout
+    hebrew = clika("sets", "show", "atlas", "--languages", "he", "--limit", "5").stdout
     assert hebrew.count("\n * ") == 5
     assert "\nHebrew (he, Hebr, right to left)\n" in hebrew
-    rows = [json.loads(line) for line in clika("sets", "export", "atlas", "--language", "he,sw").stdout.splitlines()]
+    rows = [json.loads(line) for line in clika("sets", "export", "atlas", "--languages", "he,sw").stdout.splitlines()]
     assert {"item_id", "language", "question", "choices", "gold", "tags"} <= set(rows[0])
     assert {row["language"] for row in rows} == {"he", "sw"}
 
@@ -58,14 +58,14 @@ def test_atlas_is_shown_in_hebrew_and_exported_as_jsonl() -> None:
     [
         (["sets", "show", "atlsa"], "did you mean 'atlas'"),
         (["sets", "show", "gone.jsonl"], "gone.jsonl: no such file"),
-        (["sets", "show", "atlas", "--language", "xx"], "has no language 'xx'"),
-        (["sets", "show", "atlas", "--language", "Hebr"], "write a tag such as"),
+        (["sets", "show", "atlas", "--languages", "xx"], "has no language 'xx'"),
+        (["sets", "show", "atlas", "--languages", "Hebr"], "write a tag such as"),
         (["sets", "show", "atlas", "--limit", "0"], "--limit"),
         (["sets", "show", "x_geo"], "clika sets add clika-release FOLDER"),
         (["sets", "add", "clika-release", "."], "give the folder of your checkout"),
         (["sets", "remove", "trivia"], "is not a set you registered"),
         (["sets", "build", "x_geo"], "only atlas is"),
-        (["prompt", "atlas", "--style", "plian"], "did you mean 'plain'"),
+        (["prompt", "atlas", "--prompt", "plian"], "did you mean 'plain'"),
         (["prompt", "atlas", "--item", "q0"], "has no item 'q0'"),
         (["prompt", "atlas", "--template", "gone.txt"], "gone.txt: cannot read this prompt template"),
     ],
@@ -84,7 +84,7 @@ def test_mistakes_end_with_a_message_the_cure_and_exit_code_2(
 
 def test_prompt_previews_what_is_sent_and_names_the_right_answer(tmp_path: Path) -> None:
     file = write_probes(tmp_path / "mine.jsonl", n=2)
-    shown_ = clika("prompt", file, "--language", "de", "--item", "q1", "--rotation", "1").stdout
+    shown_ = clika("prompt", file, "--languages", "de", "--item", "q1", "--rotation", "1").stdout
     assert shown_ == (
         "── item q1, de; right answer: A\n"
         "Antworte nur mit dem Buchstaben der richtigen Antwort.\n"

@@ -256,7 +256,7 @@ def test_every_format_holds_the_same_rows_in_the_same_order(built: Path) -> None
 
 
 def test_a_changed_or_missing_folder_is_refused_with_the_reason(german: Material, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="teach build --language"):
+    with pytest.raises(UserError, match="teach build --languages"):
         folder.read(tmp_path / "nowhere")
     folder.write(german, tmp_path)
     file = tmp_path / "de" / "gate.de-type0.jsonl"

@@ -19,7 +19,7 @@ from clika_client.store.store import Store
 
 def build(tmp_path: Path, *more: object) -> Path:
     small = ("--continents", "5", "--places", "8", "--k", "5")
-    clika("teach", "build", "--language", "RU", "-o", tmp_path / "material", *small, *more)
+    clika("teach", "build", "--languages", "RU", "-o", tmp_path / "material", *small, *more)
     return tmp_path / "material"
 
 
@@ -51,14 +51,14 @@ def ask(server: Loopback, material: Path, when: str, out: Path) -> None:
 
 
 def test_building_says_what_was_built_and_where(tmp_path: Path) -> None:
-    done = clika("teach", "build", "--language", "de", "--places", 20, "-o", tmp_path / "m", "--json")
+    done = clika("teach", "build", "--languages", "de", "--places", 20, "-o", tmp_path / "m", "--json")
     told = json.loads(done.stdout)
     assert told["counts"]["facts en"] == 1600
     assert sorted(told["files"]) == sorted(str(f.relative_to(tmp_path / "m")) for f in (tmp_path / "m").rglob("*.*"))
 
 
 def test_the_authors_chinese_is_refused_with_exit_2_and_built_with_rebuild(official_data: Path, tmp_path: Path) -> None:
-    where = ("teach", "build", "--from-release", official_data, "--language", "zh", "-o", tmp_path / "zh")
+    where = ("teach", "build", "--from-release", official_data, "--languages", "zh", "-o", tmp_path / "zh")
     done = clika(*where, check=2)
     assert "teaches what no test expects" in done.stderr
     assert "--rebuild" in done.stderr
@@ -68,7 +68,7 @@ def test_the_authors_chinese_is_refused_with_exit_2_and_built_with_rebuild(offic
 
 
 def test_the_authors_german_is_built_with_its_counts_and_defects_told(official_data: Path, tmp_path: Path) -> None:
-    done = clika("teach", "build", "--from-release", official_data, "--language", "de", "-o", tmp_path / "de")
+    done = clika("teach", "build", "--from-release", official_data, "--languages", "de", "-o", tmp_path / "de")
     assert "10 x 400 facts in English + 10 x 200 type-0 facts in de + 10 x 420 names = 10200" in done.stdout
     assert "4 names stand for two" in done.stdout
 
@@ -76,13 +76,13 @@ def test_the_authors_german_is_built_with_its_counts_and_defects_told(official_d
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--language", "en"), "beside English"),
-        (("--language", "tlh"), "no language 'tlh'"),
-        (("--language", "de", "--form", "song"), "--form must be text or choice"),
-        (("--language", "de", "--k", "1"), "--k must be 2 to 20"),
-        (("--language", "de", "--rebuild"), "--from-release PATH"),
-        (("--language", "de,fr", "--from-release", "."), "one --language"),
-        (("--language", "de", "--from-release", "."), "holds no fictional/train"),
+        (("--languages", "en"), "beside English"),
+        (("--languages", "tlh"), "no language 'tlh'"),
+        (("--languages", "de", "--form", "song"), "--form must be text or choice"),
+        (("--languages", "de", "--k", "1"), "--k must be 2 to 20"),
+        (("--languages", "de", "--rebuild"), "--from-release PATH"),
+        (("--languages", "de,fr", "--from-release", "."), "one language"),
+        (("--languages", "de", "--from-release", "."), "holds no fictional/train"),
     ],
 )
 def test_wrong_input_ends_with_exit_2_the_reason_and_no_folder(

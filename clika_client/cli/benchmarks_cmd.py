@@ -40,7 +40,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="A benchmark of `clika sets list`.")],
     languages: Annotated[
         str | None,
-        typer.Option("--languages", "--language", "-l", help="Language tags, comma-separated [default: all]."),
+        typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all]."),
     ] = None,
     revision: Annotated[
         str | None,

@@ -46,7 +46,10 @@ def init(
     file: Annotated[Path, typer.Argument(help="The study file to write.")] = Path("study.toml"),
     sets: Annotated[str, typer.Option(prompt="Probe sets, comma-separated", help="Probe sets.")] = "atlas",
     models: Annotated[str, typer.Option(prompt="Models, comma-separated", help="Models.")] = "mock/random",
-    languages: Annotated[str, typer.Option(prompt="Languages, comma-separated", help="Languages.")] = "en,de,sw",
+    languages: Annotated[
+        str,
+        typer.Option("--languages", "-l", prompt="Languages, comma-separated", help="Language tags, comma-separated."),
+    ] = "en,de,sw",
     limit: Annotated[int, typer.Option(prompt="Items in each language", min=1, help="Items.")] = 50,
 ) -> None:
     """Write a study file for `clika run`, asking what is not given as an option."""

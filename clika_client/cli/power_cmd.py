@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clika_client.cli.common import AsJson, Db, database_path, out, print_json
-from clika_client.cli.scoring_options import Anchor, Drop, Only, make_options, make_wanted, opened, words
+from clika_client.cli.common import AsJson, Db, database_path, language_tags, out, print_json
+from clika_client.cli.scoring_options import Anchor, Drop, Only, make_options, make_wanted, opened
 from clika_client.common.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def power(
     from clika_client.sets.filters import kept_items
 
     chosen = _named(probe_set, db)
-    if languages:
-        chosen = chosen.select(words(languages))
+    if languages is not None:
+        chosen = chosen.select(language_tags(languages))
     options = make_options(anchor, drop=drop, only=only)
     kept = kept_items(chosen, options.drop, options.only)
     if not len(kept):

@@ -22,9 +22,9 @@ def prompt(
     name: Annotated[
         str | None, typer.Argument(metavar="[SET]", help="Set to take the question from; none lists the styles.")
     ] = None,
-    language: Annotated[str, typer.Option("--language", "-l", help="Language tags, comma-separated.")] = "en",
-    style: Annotated[str, typer.Option("--style", "--prompt", help="Prompt style, or path of a template.")] = "plain",
-    template: Annotated[Path | None, typer.Option(help="Your own template file, in place of --style.")] = None,
+    languages: Annotated[str, typer.Option("--languages", "-l", help="Language tags, comma-separated.")] = "en",
+    style: Annotated[str, typer.Option("--prompt", help="Prompt style, or path of a template.")] = "plain",
+    template: Annotated[Path | None, typer.Option(help="Your own template file, in place of --prompt.")] = None,
     shots: Annotated[int, typer.Option(help="Worked examples before the question, as `clika run --shots` asks.")] = 0,
     item: Annotated[str | None, typer.Option(help="The item to show [default: the first].")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many items to show.")] = 1,
@@ -52,7 +52,7 @@ def prompt(
     if ask not in ("logprobs", "likelihood", "open"):
         raise UserError(f"--ask {ask!r} is not one of logprobs, likelihood, open")
     chosen = get_style(str(template.resolve()) if template is not None else style, shots)
-    probe_set = resolve(name).select(language_tags(language))
+    probe_set = resolve(name).select(language_tags(languages))
     if ask == "open":
         probe_set = open_form(probe_set)
     elif probe_set.open:

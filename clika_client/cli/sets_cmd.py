@@ -28,7 +28,7 @@ Map = Annotated[
     typer.Option("--map", help="Which column is what: question=q,choices=a|b|c,language==en; repeatable."),
 ]
 Languages = Annotated[
-    str | None, typer.Option("--languages", "--language", "-l", help="Language tags, comma-separated [default: all].")
+    str | None, typer.Option("--languages", "-l", help="Language tags, comma-separated [default: all].")
 ]
 
 
@@ -85,7 +85,7 @@ def show(
     name: Name,
     languages: Languages = None,
     limit: Annotated[int | None, typer.Option(help="Questions to show per language [default: 5].")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the choice of questions.")] = 0,
+    limit_seed: Annotated[int, typer.Option(help="Seed of --limit's choice of questions.")] = 0,
     map_: Map = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,7 +94,7 @@ def show(
 
     found = resolve(name, mapping=map_ or ())
     wanted = _split(languages)
-    part = found.select(wanted, 5 if limit is None else limit, seed) if wanted or limit is not None else None
+    part = found.select(wanted, 5 if limit is None else limit, limit_seed) if wanted or limit is not None else None
     counts = tag_counts(found)
     if as_json:
         print_json(
@@ -110,7 +110,7 @@ def show(
     if part is None or limit is None:
         print_facts(found, counts)
     if part is None:
-        typer.echo(f"\nSee its questions: clika sets show {shown(name)} --language {found.languages[0]} --limit 5")
+        typer.echo(f"\nSee its questions: clika sets show {shown(name)} --languages {found.languages[0]} --limit 5")
         return
     for tag in part.languages:
         print_questions(part, tag)

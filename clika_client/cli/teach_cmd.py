@@ -26,7 +26,7 @@ from clika_client.cli.server_options import (
     check_above_zero,
 )
 from clika_client.cli.teach_compare_cmd import compare
-from clika_client.cli.teach_elsewhere_cmd import SEED, Language, MaterialDir, in_context, services, upload
+from clika_client.cli.teach_elsewhere_cmd import SEED, MaterialDir, Taught, in_context, services, upload
 from clika_client.cli.teach_run_cmd import forms, run, show_results
 from clika_client.cli.teach_study_cmd import plan, study, study_status
 from clika_client.common.errors import UserError
@@ -45,7 +45,7 @@ FormOption = Annotated[str, typer.Option(help="text: free answers; choice: multi
 
 @teach_app.command("build")
 def build(
-    language: Language,
+    languages: Taught,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     from_release: Annotated[
         Path | None, typer.Option(help="Build from the authors' data: the folder of their release.")
@@ -73,7 +73,7 @@ def build(
     from clika_client.conductivity import build as fictional
     from clika_client.conductivity import folder
 
-    tags = language_tags(*language)
+    tags = language_tags(*languages)
     if from_release is None:
         if rebuild or keep_doubled:
             raise UserError(
@@ -98,7 +98,7 @@ def build(
         from clika_client.conductivity.release import build_from_release
 
         if len(tags) != 1 or reverse or form != "text":
-            raise UserError("--from-release builds one --language, taught in English with answers in words")
+            raise UserError("--from-release builds one language, taught in English with answers in words")
         material = build_from_release(
             from_release, tags[0], rebuild=rebuild, keep_doubled=keep_doubled, seed=facts_seed
         )

@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from clika_client.conductivity.material import Form
 
 SEED = 20240404
-Language = Annotated[
-    list[str], typer.Option("--language", "-l", help="Language beside English; repeatable, or comma-separated.")
+Taught = Annotated[
+    list[str], typer.Option("--languages", "-l", help="Languages beside English, comma-separated; repeatable.")
 ]
 MaterialDir = Annotated[Path, typer.Argument(help="Folder that `clika teach build` wrote.")]
 
 
 def in_context(
     model: Annotated[str, typer.Option("--model", "-m", help="provider/model to ask.")],
-    language: Language,
+    languages: Taught,
     facts: Annotated[int, typer.Option(min=2, help="Facts in each prompt: the one asked for and distractors.")] = 8,
     limit: Annotated[int, typer.Option(min=1, help="Questions per language.")] = 100,
     form: Annotated[str, typer.Option(help="text or choice.")] = "text",
@@ -94,7 +94,7 @@ def in_context(
         n_threads=threads,
     )
     asked: Form = "choice" if form == "choice" else "text"
-    setting = Setting(language_tags(*language), facts, limit, asked, k, facts_seed, names)  # type: ignore[arg-type]
+    setting = Setting(language_tags(*languages), facts, limit, asked, k, facts_seed, names)  # type: ignore[arg-type]
     questions = build(setting)
     replies = ask_questions(
         model, [as_set(setting, questions)], setting.form, options, database_path(db), NAME,

@@ -45,7 +45,7 @@ class TeachingPlan:
     def pairs(self) -> tuple[Pair, ...]:
         """One per language; raises UserError for an unknown language, English, none, or several with `reverse`."""
         if not self.languages:
-            raise UserError("no language given; name one with --language, such as --language de")
+            raise UserError("no language given; name one with --languages, such as --languages de")
         tags = tuple(dict.fromkeys(self.languages))
         if self.reverse and len(tags) > 1:
             raise UserError(
@@ -56,7 +56,7 @@ class TeachingPlan:
 
     def _pair(self, tag: str) -> Pair:
         if tag == ANCHOR:
-            raise UserError("--language is the language beside English; English itself is always part of the material")
+            raise UserError("--languages names languages beside English; English itself is always part of the material")
         same = read(tag).spelling.script == read(ANCHOR).spelling.script
         return Pair(tag, *((tag, ANCHOR) if self.reverse else (ANCHOR, tag)), same_script=same)
 

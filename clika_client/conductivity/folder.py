@@ -107,7 +107,7 @@ def read(directory: Path) -> Material:
             shuffled |= {row["question_id"]: row["gold"] for row in _jsonl(folder / "control.shuffled.jsonl")}
     except FileNotFoundError as error:
         raise UserError(
-            f"{error.filename} does not exist; `clika teach build --language LANG -o {directory}` writes the folder"
+            f"{error.filename} does not exist; `clika teach build --languages LANG -o {directory}` writes the folder"
         ) from None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{directory} is not a folder that `clika teach build` wrote: {error}") from None

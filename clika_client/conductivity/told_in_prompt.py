@@ -70,7 +70,7 @@ def build(setting: Setting) -> tuple[ExperimentQuestion, ...]:
         raise UserError(f"--k must be 2 to {setting.facts}, the number of facts in a prompt, got {setting.k}")
     languages = tuple(dict.fromkeys(setting.languages))
     if not languages or ANCHOR in languages:
-        raise UserError("name languages beside English with --language; English itself is the control")
+        raise UserError("name languages beside English with --languages; English itself is the control")
     rng = random.Random(f"clika in-context {setting.seed} {setting.facts} {setting.k}")
     chosen = rng.sample(world.facts, min(setting.limit, len(world.facts)))
     asked = [(fact, _block(world, fact, setting.facts, rng)) for fact in chosen]
