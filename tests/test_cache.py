@@ -332,7 +332,7 @@ def test_statistics_tell_models_of_one_name_apart_as_scores_do(tmp_path: Path) -
 
     with Database(tmp_path / "c.db") as database, database.writing() as connection:
         for number, weights in enumerate(("tiny Q4_0", "tiny Q8_0"), 1):
-            identity = json.dumps({"provider": "gguf", "model": weights})
+            identity = json.dumps({"provider": "gguf", "model": weights, "weights": f"{number:064}"})
             connection.execute("INSERT INTO models VALUES (?, 'gguf/tiny', ?)", (number, identity))
             rows.insert(connection, [StoredReply(bytes([number]) * 16, number, "[]", Completion("A"))])
     told = json.loads(clika("cache", "stats", "--json", "--db", tmp_path / "c.db").stdout)["models"]
