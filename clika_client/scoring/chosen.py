@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import RowKey
@@ -64,37 +64,56 @@ def choose(store: Store, wanted: Wanted) -> Chosen:
 
     A cell without any reply, as a command leaves it that could not ask, is no row and takes no name.
     """
-    planned = store.cells(wanted.run_id)
-    answered = store.answered(planned)
-    cells = [cell for cell in planned if cell.cell_id in answered]
-    if not cells:
+    answered, silent = _by_reply(store, wanted.run_id)
+    if not answered:
         what = f"run {wanted.run_id!r} has no answers" if wanted.run_id else "the database holds no answers yet"
         raise NothingStored(f"{what}; ask some with `clika run`, or bring some in with `clika import`")
-    everywhere = cells
-    if wanted.run_id is not None:
-        everywhere = store.cells()
-        known = store.answered(everywhere)
-        everywhere = [cell for cell in everywhere if cell.cell_id in known]
+    everywhere = answered if wanted.run_id is None else _by_reply(store, None)[0]
     names = display_names(everywhere)
     store.name_models(names)
-    of = {cell.key.set_id for cell in everywhere}
-    versions = versions_of(info for info in store.set_infos() if info.set_id in of)
-    sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in cells)}
+    versions = _versions(store, everywhere)
+    sets = {i: store.probe_set(i) for i in dict.fromkeys(cell.key.set_id for cell in answered)}
     renamed = _renamed(store, wanted.models, {name for pair in names.items() for name in (pair[0][0], pair[1])})
     stored = tuple(dict.fromkeys(renamed.get(model, model) for model in wanted.models))
-    chosen = chosen_cells(cells, replace(wanted, models=stored), names, sets)
-    if wanted.run_id is None or wanted.set_version is not None:
-        ids = chosen_versions({i: versions[i] for i in sets}, wanted.set_version)
-        chosen = [cell for cell in chosen if cell.key.set_id in ids]
-    if not chosen:
-        raise NothingStored("the sets named have no answers in that version; leave --set-version out")
-    kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
-    silent = [cell for cell in planned if cell.cell_id not in answered]
-    notes = (*version_notes(versions, kept), *_without_reply(silent, chosen, names))
-    notes += tuple(
-        f"{new} is the same model as {old}, under which its answers are kept." for new, old in renamed.items()
+    matching = chosen_cells(answered, replace(wanted, models=stored), names, sets)
+    chosen = _of_version(matching, wanted, {i: versions[i] for i in sets})
+    kept = sets_of(chosen, sets)
+    notes = (
+        *version_notes(versions, kept),
+        *_without_reply(silent, chosen, names),
+        *(f"{new} is the same model as {old}, under which its answers are kept." for new, old in renamed.items()),
     )
     return Chosen(tuple(chosen), names, distinct_names(kept, versions), versions, notes)
+
+
+def _by_reply(store: Store, run_id: str | None) -> tuple[list[Cell], list[Cell]]:
+    """(cells with a reply, cells without any) of a run, or of all."""
+    planned = store.cells(run_id)
+    known = store.answered(planned)
+    return [c for c in planned if c.cell_id in known], [c for c in planned if c.cell_id not in known]
+
+
+def _versions(store: Store, cells: Sequence[Cell]) -> Mapping[int, SetVersion]:
+    """Of the sets that were answered: a set that nobody answered takes no number."""
+    of = {cell.key.set_id for cell in cells}
+    return versions_of(info for info in store.set_infos() if info.set_id in of)
+
+
+def _of_version(cells: list[Cell], wanted: Wanted, versions: Mapping[int, SetVersion]) -> list[Cell]:
+    """The cells of the version wanted; a run's own are all shown unless one is named."""
+    if wanted.run_id is not None and wanted.set_version is None:
+        return cells
+    ids = chosen_versions(versions, wanted.set_version)
+    chosen = [cell for cell in cells if cell.key.set_id in ids]
+    if not chosen:
+        raise NothingStored("the sets named have no answers in that version; leave --set-version out")
+    return chosen
+
+
+def sets_of(cells: Iterable[OfCell], sets: Mapping[int, ProbeSet]) -> dict[int, ProbeSet]:
+    """Those of the sets that a cell belongs to, in their order."""
+    used = {cell.key.set_id for cell in cells}
+    return {i: probe_set for i, probe_set in sets.items() if i in used}
 
 
 def _renamed(store: Store, models: Sequence[str], known: set[str]) -> dict[str, str]:
@@ -158,6 +177,12 @@ def display_names(cells: Iterable[OfCell]) -> dict[tuple[str, str], str]:
         for spec, known in identities.items()
         for identity, name in zip(known, told_apart(spec, known), strict=True)
     }
+
+
+def facts_by_name(cells: Iterable[OfCell], names: Mapping[tuple[str, str], str]) -> dict[str, Mapping[str, Any]]:
+    """The name shown of each local model → what answered (see `model_facts`)."""
+    identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in cells}
+    return {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
 
 
 def told_apart(spec: str, identities: Sequence[str]) -> list[str]:

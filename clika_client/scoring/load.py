@@ -17,9 +17,8 @@ from clika_client.answers.open.mkqa import exact_match, token_f1
 from clika_client.common.answer_codes import Floats
 from clika_client.common.errors import UserError
 from clika_client.scoring.answer_grid import AnswerGrid, RowKey
-from clika_client.scoring.chosen import Chosen, Wanted, choose, row_key
+from clika_client.scoring.chosen import Chosen, Wanted, choose, facts_by_name, row_key
 from clika_client.scoring.gathered import block_from
-from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.put_aside import nothing
 from clika_client.scoring.set_versions import SetVersion
 from clika_client.sets.probes import MEASURES, ProbeSet
@@ -90,9 +89,7 @@ def load(store: Store, wanted: Wanted | None = None, chosen: Chosen | None = Non
         raise UserError(f"no reply was judged by {', '.join(wanted.readings)}; judgements here are by: {known}")
     source = StoredAnswers(store, positions)
     blocks = [block_from(source, key, rows, sets[key.set_id]) for key, rows in grouped.items()]
-    identities = {names[(cell.key.model, cell.key.identity)]: cell.key.identity for cell in cells}
-    models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
-    return LoadedAnswers(tuple(blocks), sets, chosen.versions, chosen.notes, models)
+    return LoadedAnswers(tuple(blocks), sets, chosen.versions, chosen.notes, facts_by_name(cells, names))
 
 
 def _matches(

@@ -95,35 +95,50 @@ def make_parts(
 ) -> Iterator[ScoredSet]:
     """The sets, in the order their first row comes, each cut to the items that count and split if asked for."""
     present = list(dict.fromkeys(block.key.set_id for block in blocks))
-    check_tags([sets[i] for i in present], options.drop, "--drop")
-    check_tags([sets[i] for i in present], options.only, "--only")
-    if options.split is not None:
-        check_tags([sets[i] for i in present], [options.split], "--split")
-    left_empty: list[str] = []
+    _check_named([sets[i] for i in present], options)
     rows_of = {set_id: [block for block in blocks if block.key.set_id == set_id] for set_id in present}
     references = {set_id: _reference(sets[set_id], rows_of[set_id], options) for set_id in present}
     _check_reference([sets[i] for i in present], {kind for _, kind in references.values()}, options)
+    kept = {set_id: kept_items(sets[set_id], options.drop, options.only) for set_id in present}
+    if present and not any(map(len, kept.values())):
+        names = ", ".join(sets[i].name for i in present)
+        raise UserError(f"--only {','.join(options.only)}: no item of {names} is left to score")
     for set_id in present:
-        probe_set, rows, (reference, kind) = sets[set_id], rows_of[set_id], references[set_id]
-        questions, kept = questions_of(probe_set), kept_items(probe_set, options.drop, options.only)
-        if not len(kept):
-            left_empty.append(probe_set.name)
-            continue
-        cuts: dict[str | None, npt.NDArray[np.int64]] = {None: kept}
-        if options.split is not None:
-            wanted = split_items(probe_set, options.split)
-            cuts = {f"{options.split}={value}": np.intersect1d(p, kept) for value, p in wanted.items()}
-        for split, positions in cuts.items():
-            whole = len(positions) == probe_set.n
-            cut = tuple(rows) if whole else tuple(block.take(positions) for block in rows)
-            if split is not None and not any(block.asked.any() for block in cut):
+        probe_set, (reference, kind) = sets[set_id], references[set_id]
+        questions, version = questions_of(probe_set), (versions or {}).get(set_id)
+        for split, positions in _cuts(probe_set, kept[set_id], options.split):
+            rows = _at(rows_of[set_id], positions, probe_set)
+            if split is not None and not any(block.asked.any() for block in rows):
                 continue
-            units = _units(probe_set, positions)
-            version, compared = (versions or {}).get(set_id), compare_rows(cut, options.anchor)
+            units, compared = _units(probe_set, positions), compare_rows(rows, options.anchor)
             taken = questions.take(positions)
-            yield ScoredSet(probe_set, split, positions, taken, cut, reference, kind, set_id, version, compared, units)
-    if left_empty and len(left_empty) == len(present):
-        raise UserError(f"--only {','.join(options.only)}: no item of {', '.join(left_empty)} is left to score")
+            yield ScoredSet(probe_set, split, positions, taken, rows, reference, kind, set_id, version, compared, units)
+
+
+def _check_named(sets: Sequence[ProbeSet], options: Options) -> None:
+    """Raise UserError for a tag in an option that no set has."""
+    check_tags(sets, options.drop, "--drop")
+    check_tags(sets, options.only, "--only")
+    if options.split is not None:
+        check_tags(sets, [options.split], "--split")
+
+
+def _cuts(
+    probe_set: ProbeSet, kept: npt.NDArray[np.int64], split: str | None
+) -> Iterator[tuple[str | None, npt.NDArray[np.int64]]]:
+    """(TAG=VALUE, its items) per value of the tag to split by; all items in one where there is none."""
+    if not len(kept):
+        return
+    if split is None:
+        yield None, kept
+        return
+    for value, positions in split_items(probe_set, split).items():
+        yield f"{split}={value}", np.intersect1d(positions, kept)
+
+
+def _at(rows: Sequence[AnswerGrid], positions: npt.NDArray[np.int64], probe_set: ProbeSet) -> tuple[AnswerGrid, ...]:
+    """The rows on these items: as they are, not copied, where these are all."""
+    return tuple(rows) if len(positions) == probe_set.n else tuple(block.take(positions) for block in rows)
 
 
 def _units(probe_set: ProbeSet, positions: npt.NDArray[np.int64]) -> Units | None:

@@ -6,7 +6,7 @@ not grow with the replies. DuckDB reads shards, as it took less CPU and memory t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,9 @@ from clika_client.answers.likelihood import NORMALISATIONS
 from clika_client.answers.open.judged import judge_of
 from clika_client.common.answer_codes import ELSEWHERE, NO_ANSWER, OTHER
 from clika_client.common.errors import UserError
-from clika_client.scoring.answer_grid import RowKey
-from clika_client.scoring.chosen import Wanted, chosen_cells, display_names, row_key
+from clika_client.scoring.answer_grid import AnswerGrid, RowKey
+from clika_client.scoring.chosen import Wanted, chosen_cells, display_names, facts_by_name, row_key, sets_of
 from clika_client.scoring.load import LoadedAnswers
-from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.put_aside import Pages
 from clika_client.scoring.records import Scores
 from clika_client.scoring.score import Options, scored
@@ -52,36 +51,70 @@ def score_shards(paths: Sequence[Path], wanted: Wanted | None = None, options: O
     known: dict[str, ProbeSet] = {}
     footers = {path: _footer(path, known) for path in paths}
     sets, infos, ids = _sets(footers)
-    cells = {
+    cells = _cells(footers, ids)
+    everything = list(dict.fromkeys(cell for of_path in cells.values() for cell in of_path))
+    names, versions = display_names(everything), versions_of(infos)
+    chosen = _chosen(everything, wanted, names, sets, chosen_versions(versions, wanted.set_version))
+    kept = sets_of(chosen, sets)
+    pages = Pages()
+    loaded = LoadedAnswers(
+        _blocks(footers, cells, _by_row(chosen, names), sets, pages),
+        distinct_names(kept, versions),
+        versions,
+        version_notes(versions, kept),
+        facts_by_name(chosen, names),
+        pages.release,
+    )
+    notes = dict.fromkeys(note for footer in footers.values() for note in footer.notes)
+    return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
+
+
+def _cells(footers: Mapping[Path, Footer], ids: Mapping[Path, Sequence[int]]) -> dict[Path, list[ReadCell]]:
+    """Each shard's cells, under the numbers that their sets have among all shards."""
+    return {
         path: [ReadCell(replace(c.key, set_id=ids[path][c.key.set_id]), c.reading) for c in footer.cells]
         for path, footer in footers.items()
     }
-    everything = list(dict.fromkeys(cell for of_path in cells.values() for cell in of_path))
-    names = display_names(everything)
-    versions = versions_of(infos)
-    shown = chosen_versions(versions, wanted.set_version)
-    chosen = [c for c in chosen_cells(everything, wanted, names, sets) if c.key.set_id in shown and _read_so(c, wanted)]
+
+
+def _chosen(
+    cells: Sequence[ReadCell],
+    wanted: Wanted,
+    names: Mapping[tuple[str, str], str],
+    sets: Mapping[int, ProbeSet],
+    shown: Set[int],
+) -> list[ReadCell]:
+    """The cells wanted, of the sets `shown`; raises UserError where there are none, or a shard cannot tell."""
+    matching = chosen_cells(cells, wanted, names, sets)
+    chosen = [cell for cell in matching if cell.key.set_id in shown and _read_so(cell, wanted)]
     if not chosen:
-        held = ", ".join(sorted({cell.reading for cell in everything})) or "none"
+        held = ", ".join(sorted({cell.reading for cell in cells})) or "none"
         raise UserError(f"the shards hold no answers read as {', '.join(wanted.readings)}; they hold readings: {held}")
     _refuse(chosen, sets)
+    return chosen
+
+
+def _by_row(cells: Iterable[ReadCell], names: Mapping[tuple[str, str], str]) -> dict[RowKey, list[ReadCell]]:
+    """The cells of each row of the table."""
     grouped: dict[RowKey, list[ReadCell]] = {}
-    for cell in chosen:
+    for cell in cells:
         grouped.setdefault(row_key(cell, names, cell.reading), []).append(cell)
-    pages = Pages()
-    gathered = GatheredAnswers(grouped.values(), sets, pages)
+    return grouped
+
+
+def _blocks(
+    footers: Mapping[Path, Footer],
+    cells: Mapping[Path, Sequence[ReadCell]],
+    rows: Mapping[RowKey, list[ReadCell]],
+    sets: Mapping[int, ProbeSet],
+    pages: Pages,
+) -> tuple[AnswerGrid, ...]:
+    """The answers of each row, gathered shard by shard."""
+    gathered = GatheredAnswers(rows.values(), sets, pages)
     for path, footer in footers.items():
         _read(path, footer, cells[path], gathered)
         pages.release()
-    blocks = tuple(gathered.block(key, row, sets[key.set_id]) for key, row in grouped.items())
-    kept = {i: s for i, s in sets.items() if any(cell.key.set_id == i for cell in chosen)}
-    identities = {names[cell.key.model, cell.key.identity]: cell.key.identity for cell in chosen}
-    models = {name: facts for name, identity in identities.items() if (facts := facts_of(identity))}
-    notes = dict.fromkeys(note for footer in footers.values() for note in footer.notes)
-    loaded = LoadedAnswers(
-        blocks, distinct_names(kept, versions), versions, version_notes(versions, kept), models, pages.release
-    )
-    return scored(loaded, options, notes=tuple(notes), stamps=_stamps(footers))
+    return tuple(gathered.block(key, row, sets[key.set_id]) for key, row in rows.items())
 
 
 def _footer(path: Path, known: dict[str, ProbeSet]) -> Footer:

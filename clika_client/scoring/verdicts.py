@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, PairedEstimate
@@ -74,28 +74,41 @@ def _sentence(clauses: Sequence[str]) -> str:
 
 
 def _clauses(comparison: Comparison, rows: Sequence[Difference]) -> list[str]:
-    clauses = []
-    for side, better, worse in (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b)):
-        where = [d.language for d in rows if d.accuracy.verdict == side]
-        if where and not comparison.languages_of_one:
-            clauses.append(f"{better} is more accurate than {worse} in {', '.join(where)}")
+    return [*_accuracy(comparison, rows), *_unclear(rows), *_consistency(comparison, rows), *_hollow(comparison, rows)]
+
+
+def _sides(comparison: Comparison) -> tuple[tuple[str, str, str], ...]:
+    """(verdict, the better one, the worse one), B first: the one that is asked about."""
+    return (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b))
+
+
+def _accuracy(comparison: Comparison, rows: Sequence[Difference]) -> Iterator[str]:
+    for side, better, worse in _sides(comparison):
+        where = ", ".join(d.language for d in rows if d.accuracy.verdict == side)
+        if where and comparison.languages_of_one:
+            yield f"{where} {'ahead of' if side == 'b' else 'behind'} {comparison.anchor}"
         elif where:
-            clauses.append(f"{', '.join(where)} {'ahead of' if side == 'b' else 'behind'} {comparison.anchor}")
+            yield f"{better} is more accurate than {worse} in {where}"
+
+
+def _unclear(rows: Sequence[Difference]) -> Iterator[str]:
     unclear = [d.language for d in rows if d.accuracy.verdict == CANNOT_TELL]
     if unclear:
-        n = min(d.n for d in rows)
-        clauses.append(f"{n} items cannot tell the two apart in {', '.join(unclear)}")
-    for side, better, worse in (("b", comparison.b, comparison.a), ("a", comparison.a, comparison.b)):
-        where = [d.language for d in rows if d.en_co_chance_corrected.verdict == side]
+        yield f"{min(d.n for d in rows)} items cannot tell the two apart in {', '.join(unclear)}"
+
+
+def _consistency(comparison: Comparison, rows: Sequence[Difference]) -> Iterator[str]:
+    for side, better, worse in _sides(comparison):
+        where = ", ".join(d.language for d in rows if d.en_co_chance_corrected.verdict == side)
         if where:
-            clauses.append(f"{better} is more consistent with {comparison.anchor} than {worse} in {', '.join(where)}")
-    flagged = (
-        (comparison.a, [(d.language, d.flags_a) for d in rows if d.flags_a]),
-        (comparison.b, [(d.language, d.flags_b) for d in rows if d.flags_b]),
-    )
-    for name, hollow in flagged:
-        if hollow:
-            kinds = sorted({flag for _, flags in hollow for flag in flags})
-            where = [language for language, _ in hollow]
-            clauses.append(f"{_NOT_RANKED} in {', '.join(where)}: the answers of {name} are {' or '.join(kinds)} there")
-    return clauses
+            yield f"{better} is more consistent with {comparison.anchor} than {worse} in {where}"
+
+
+def _hollow(comparison: Comparison, rows: Sequence[Difference]) -> Iterator[str]:
+    """Answers that say nothing, such as one letter throughout: their languages are in no ranking."""
+    flags_of = ((comparison.a, [d.flags_a for d in rows]), (comparison.b, [d.flags_b for d in rows]))
+    for name, flags in flags_of:
+        where = ", ".join(d.language for d, found in zip(rows, flags, strict=True) if found)
+        if where:
+            kinds = sorted({flag for found in flags for flag in found})
+            yield f"{_NOT_RANKED} in {where}: the answers of {name} are {' or '.join(kinds)} there"

@@ -200,14 +200,14 @@ def _called_after(reply: Reply, at: int) -> int:
     for place in range(ahead, ahead + 8):
         after = reply.get(place)
         if after is None or (reply.clause[place] != reply.clause[at] and not (listed or related)):
-            return 0
+            return 0  # a clause of its own is about B only after `B. …` as in a list, or `B, which …`
         if after.kind == "sign":
             related = related or _relative(reply, place)
             if after.text not in ")]}\"'-" and not related:
-                return 0
+                return 0  # `B: correct` is a list of verdicts (see `judged`)
             continue
         if after.kind != "word" or not after.role or after.choice is not None:
-            return 0
+            return 0  # `B is a city …`, `B and C are right`
         verdict = _verdict(reply, at, place, told)
         if verdict is not None:
             return verdict
@@ -221,8 +221,10 @@ def _verdict(reply: Reply, at: int, place: int, told: bool) -> int | None:
     if after.role & (Role.CORRECT | Role.ANSWER):
         if token.kind == "number" and not token.strict:
             return WEAK if told and token.shown else 0  # `2 is right`, but not `2 correct answers`
+        # `B is the answer`, `B 正解`; `B answer` is left to `plain`
         return WEAK if told or after.role & Role.CORRECT or after.start == token.end else 0
     if after.role & Role.BETTER and (told or reply.concludes(place)):
+        # `B is more likely`, `B is better than A`; but not `B is more expensive`
         return WEAK if reply.concludes(place) or not _unknown(reply, place + 1) else 0
     if after.role & Role.REMAINS and reply.concludes(place):
         return WEAK  # `Only C remains.`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clika_client.answers.rules.labels import AMBIGUOUS
 from clika_client.answers.rules.reply import Reply
+from clika_client.answers.rules.token import Token
 from clika_client.answers.rules.words import Role
 
 RIGHT_SIGNS = frozenset("✅✔✓☑🟢👍⭕○◯√")
@@ -36,27 +37,43 @@ Verdicts = list[tuple[int, bool | None]]
 
 def _by_signs(reply: Reply) -> Verdicts | None:
     """`B ✅` and `✅ B`: whether the sign or the name comes first holds for the whole reply."""
-    if not any(token.kind == "sign" and token.text in _SIGNS for token in reply.tokens):
+    if not any(_is_verdict(token) for token in reply.tokens):
         return None
+    events = _names_and_signs(reply)
+    signs = sum(isinstance(event, bool) for event in events)
+    if signs < 2 and not (signs == 1 and len(events) > 2):
+        return None  # `B ✅` lists nothing; `A. London\nB. Paris ✅` does, with one sign
+    if isinstance(events[0], bool):
+        events.reverse()  # `❌ A ✅ B`
+    found = _paired(events)
+    return found if len({choice for choice, _ in found}) > 1 else None
+
+
+def _is_verdict(token: Token) -> bool:
+    return token.kind == "sign" and token.text in _SIGNS
+
+
+def _names_and_signs(reply: Reply) -> list[int | bool]:
+    """Options named, as indices, and what signs say, in the reply's order; `B. Paris ✅` names one option once."""
     events: list[int | bool] = []
     for at, token in enumerate(reply.tokens):
-        if token.kind == "sign" and token.text in _SIGNS:
+        if _is_verdict(token):
             events.append(token.text in RIGHT_SIGNS)
         elif token.choice is not None and token.choice >= 0 and (token.strict or reply.enumerates(at)):
             again = events and not isinstance(events[-1], bool) and events[-1] == token.choice
             events += [] if again else [token.choice]
-    signs = sum(isinstance(event, bool) for event in events)
-    if signs < 2 and not (signs == 1 and len(events) > 2):
-        return None
-    if isinstance(events[0], bool):
-        events.reverse()
+    return events
+
+
+def _paired(events: list[int | bool]) -> Verdicts:
+    """Each name with the sign that comes next; of `A ❌✅` the first, and none for `A` in `A\nB ✅`."""
     found: Verdicts = []
     for event in events:
         if not isinstance(event, bool):
             found.append((event, None))
         elif found and found[-1][1] is None:
             found[-1] = (found[-1][0], event)
-    return found if len({choice for choice, _ in found}) > 1 else None
+    return found
 
 
 def _by_words(reply: Reply) -> Verdicts | None:
@@ -83,10 +100,10 @@ def _line(reply: Reply, members: list[int]) -> tuple[int, bool | None] | None:
         token = reply.tokens[at]
         if token.kind == "sign":
             separated = separated or token.text in _SEPARATORS
-        elif token.role & _DENIES:
+        elif token.role & _DENIES:  # `A. Sydney – No, …`, `A wrong`; `A is not …` tells nothing yet
             return (choice, False) if separated or token.role & Role.WRONG else (choice, None)
-        elif token.role & _APPROVES or token.hint & Role.YES:
+        elif token.role & _APPROVES or token.hint & Role.YES:  # `C. Canberra – Yes!`
             return (choice, True) if separated else (choice, None)
         elif not token.role & (Role.IS | Role.FILL) or token.choice is not None:
-            break
+            break  # `A. Sydney – the largest city`
     return choice, None

@@ -61,13 +61,23 @@ def _word(text: str, tokens: list[Token], at: int, question: Question) -> None:
     right_case = _right_case(token, labels)
     if not bracketed and not token.shown:
         right_case = right_case or _counted(tokens, at)
-        as_number = token.kind == "number" and choice >= 0
-        if token.native or (UNSPACED.match(token.text) and token.role) or not (right_case or as_number):
+        if not _means_hidden(token, right_case, choice):
             return
     token.index = choice
     token.choice = AMBIGUOUS if key(token.text) in question.clash else choice
     token.is_label = True
     token.strict = bracketed or right_case
+
+
+def _means_hidden(token: Token, right_case: bool, choice: int) -> bool:
+    """Whether a letter or number that is not as shown is a label all the same: `2` for B, `E` of four options.
+
+    Not `я` or `I`, words of the reply's own language, nor a letter of an unspaced script that is a known word, nor `d`
+    where labels are capitals.
+    """
+    if token.native or (UNSPACED.match(token.text) and token.role):
+        return False
+    return right_case or (token.kind == "number" and choice >= 0)
 
 
 def _right_case(token: Token, labels: LabelSet) -> bool:
