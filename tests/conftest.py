@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402,F401  installs the guard in this process
+from servers.asking import ONE_OF_EACH  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
@@ -60,7 +61,10 @@ def carrier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return str(request.param)
 
 
-@pytest.fixture(params=["openai/m over aiohttp", "openai/m over the SDK", "anthropic/claude-haiku-4-5"])
+_OTHERS = [model for kind, model in ONE_OF_EACH.items() if kind != "openai"]
+
+
+@pytest.fixture(params=["openai/m over aiohttp", "openai/m over the SDK", *_OTHERS])
 def spec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model behind every way that requests can go."""
     from clika_providers.hosted import openai_chat

@@ -468,9 +468,9 @@ def test_facts_are_right_in_the_language_they_are_asked_in(item_id: str, languag
 
 def asked(item_id: str, language: str) -> Probe:
     """One question, asked or reserved."""
-    probe_set = next(
-        part for part in (whole(), whole().examples) if part and item_id in {i.item_id for i in part.items}
-    )
+    parts = [part for part in (whole(), whole().examples) if part and item_id in {i.item_id for i in part.items}]
+    assert parts, f"atlas no longer asks {item_id} (data/atlas/excluded.tsv says why): take another one in this test"
+    probe_set = parts[0]
     return probe_set.probes[language][[item.item_id for item in probe_set.items].index(item_id)]
 
 

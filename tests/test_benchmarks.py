@@ -55,7 +55,9 @@ def add(name: str, root: Path) -> ProbeSet:
 
 
 def test_every_benchmark_has_a_look_alike() -> None:
-    assert set(names()) == set(factory.MAKERS)
+    lacking = ", ".join(sorted(set(names()) - set(factory.MAKERS)))
+    assert not lacking, f"MAKERS of tests/benchmark_factory.py lacks a look-alike of {lacking}"
+    assert set(factory.MAKERS) == set(names())
 
 
 @pytest.mark.parametrize("name", factory.MAKERS)
@@ -301,6 +303,25 @@ def test_where_two_forms_of_a_language_lie_together_one_is_read(tmp_path: Path) 
 def test_a_table_with_a_misspelt_key_names_the_keys_there_are() -> None:
     with pytest.raises(UserError, match=r"its keys: title, about"):
         parse("mine", 'titel = "x"\nfiles = []\n[columns]\nkey = [["id"]]\nchoices = [["a"]]\n')
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "told"),
+    [
+        ('hub = "owner/name"', "", "says not where its files are to be had: hub or get"),
+        ("items = 500", 'items = "500"', "items must be a whole number, not '500'"),
+        ('licence = "CC BY 4.0"', "", "lacks licence"),
+        ('gold = "answer"', "", "lacks gold"),
+        ("files = [", "file = [", "lacks files"),
+        ("[columns]", "codes = { Tagalog = 'nobody speaks it' }\n[columns]", "codes: .*nobody speaks it"),
+    ],
+)
+def test_what_a_table_lacks_or_has_wrong_is_named(line: str, changed: str, told: str) -> None:
+    page = (Path(__file__).parent.parent / "docs/public-benchmarks.md").read_text("utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert line in text
+    with pytest.raises(UserError, match=f"table of benchmark 'mine'.*{told}"):
+        parse("mine", text.replace(line, changed, 1))
 
 
 def test_another_benchmarks_columns_are_named(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from clika import KEY, clika, write_probes
 from hypothesis import given
 from hypothesis import strategies as st
 from servers.asking import ask_one
-from servers.loopback import Answer, Loopback, Seen, chat
+from servers.loopback import SAYS_B, Answer, Loopback, Seen, chat
 
 from clika_providers import ItemError, ProviderOptions, RetryableError, RunError, connect, keys
 from clika_providers.hosted.servers import is_local, known_servers
@@ -158,8 +158,7 @@ def test_what_is_no_base_url_is_told_in_a_sentence(url: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_told_and_not_followed(status: int, spec: str) -> None:
-    good = chat("B") | {"type": "message", "content": [{"type": "text", "text": "B"}], "stop_reason": "end_turn"}
-    with Loopback(lambda seen: Answer(200, good)) as elsewhere:
+    with Loopback(lambda seen: Answer(200, SAYS_B)) as elsewhere:
         away = Answer(status, b"", {"location": f"{elsewhere.url}/chat/completions"})
         with Loopback(lambda seen: away) as server, pytest.raises(ItemError, match=r"redirect.*--base-url"):
             ask_one(spec, base_url=server.url)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from servers.asking import ask_many, ask_one, question, using
-from servers.loopback import Answer, Loopback, Seen, chat
+from servers.loopback import SAYS_B, Answer, Loopback, Seen, chat
 from servers.programs import ask, free_port, wiremock_server
 
 from clika_providers import (
@@ -34,10 +34,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_connection_that_breaks_once_is_tried_again(spec: str, fault: str) -> None:
-    good = chat("B") | {"type": "message", "content": [{"type": "text", "text": "B"}], "stop_reason": "end_turn"}
-
     def behave(seen: Seen) -> Answer:
-        return Answer(raw=BROKEN[fault]) if seen.number == 1 else Answer(200, good)
+        return Answer(raw=BROKEN[fault]) if seen.number == 1 else Answer(200, SAYS_B)
 
     with Loopback(behave) as server:
         assert ask_one(spec, base_url=server.url).text == "B"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from servers.asking import QUICK, question
@@ -12,8 +12,8 @@ from servers.loopback import Answer, Loopback, Seen, chat
 from servers.programs import free_port
 
 from clika_cache.keys import KeyMaker
-from clika_providers import ProviderOptions, RunError, connect, model_check, parse_spec, provider_table
-from clika_providers.hosted.servers import known_servers
+from clika_providers import ProviderOptions, RunError, connect, model_check, parse_spec, provider_table, registry
+from clika_providers.hosted.servers import Server, known_servers
 from clika_providers.model_check import check, list_models
 
 REMOTE = [name for name, server in known_servers().items() if server.kind not in ("gguf", "mock")]
@@ -22,6 +22,17 @@ ADDRESS = "https://models.example.org/v1"
 
 def options(**changes: Any) -> ProviderOptions:
     return ProviderOptions(**{**QUICK, **changes})
+
+
+@pytest.mark.parametrize("kind", get_args(get_type_hints(Server)["kind"]))
+def test_every_kind_of_server_has_a_row_a_factory_and_an_adapter_that_names_itself(kind: str) -> None:
+    rows = [name for name, server in known_servers().items() if server.kind == kind]
+    assert rows, f"servers.toml has no row of kind {kind!r}"
+    assert kind in registry._BUILT_IN, f"registry.py makes nothing of kind {kind!r}"
+    if rows[0] in REMOTE:
+        made = connect(f"{rows[0]}/m", options(base_url=ADDRESS))
+        lacking = [name for name in ("adapter_version", "models_path") if not hasattr(made, name)]
+        assert not lacking, f"{type(made).__name__} in hosted/ names no {' and no '.join(lacking)}"
 
 
 def test_a_spec_is_split_at_its_first_slash() -> None:

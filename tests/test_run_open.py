@@ -234,7 +234,7 @@ def test_short_answers_are_asked_for_in_every_language_of_atlas_and_else_a_note_
     tags = {file.name.removesuffix(".toml") for file in wording.iterdir() if file.name.endswith(".toml")}
     text = resources.files("clika_client").joinpath("prompts/open_instructions.toml").read_text("utf-8")
     known = tomllib.loads(text)
-    assert tags <= set(known)
+    assert tags <= set(known), f"prompts/open_instructions.toml lacks {', '.join(sorted(tags - set(known)))}"
     assert len(tags) >= 40
     assert len(set(known.values())) == len(known)
     yoruba = build("x", [Item("a")], [Probe("a", "yo", "q?", ("b", "c"), 0)])

@@ -9,8 +9,15 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from clika_providers import Completion, Message, Provider, ProviderError, ProviderOptions, Request, RunError, connect
+from clika_providers.userfiles import builtin
 
 T = TypeVar("T")
+ONE_OF_EACH = {
+    row["kind"]: f"{name}/claude-haiku-4-5"
+    for name, row in reversed(builtin("servers.toml").items())
+    if row["kind"] not in ("gguf", "mock")
+}
+"""Wire format → a model behind the first server of the table that speaks it."""
 QUICK = {"backoff_s": 0.02, "timeout_s": 5.0, "patience_s": 3.0}
 """Durations short enough for tests."""
 

@@ -24,6 +24,9 @@ CHAT = {
     "usage": {"prompt_tokens": 50, "completion_tokens": 1, "total_tokens": 51},
 }
 
+SAYS_B = CHAT | {"type": "message", "content": [{"type": "text", "text": "B"}], "stop_reason": "end_turn"}
+"""A reply that says B in every wire format at once: a new one adds its fields."""
+
 
 @dataclass
 class Seen:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 
 from clika_client.common.errors import UserError
+from clika_client.common.languages import canonical
 
 COUNTS = ("0", "1", "letter", "text")
 """How a gold column is written: an index from 0, one from 1, a letter (or the label of a choice), a choice's text."""
@@ -140,9 +141,12 @@ def _tables() -> Mapping[str, Benchmark]:
 
 
 def parse(name: str, text: str) -> Benchmark:
-    """The benchmark that a TOML text describes; raises UserError for a key that is unknown or missing."""
+    """The benchmark that a TOML text describes; raises UserError for a key that is unknown, missing or wrong."""
     try:
         raw = tomllib.loads(text)
+        lacking = _lacking(raw)
+        if lacking:
+            raise TypeError(f"lacks {', '.join(lacking)}")
         columns = raw.pop("columns")
         files = tuple(map(_pattern, raw.pop("files")))
         columns["key"] = tuple(map(_names, columns["key"]))
@@ -156,11 +160,41 @@ def parse(name: str, text: str) -> Benchmark:
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         allowed = ", ".join(f.name for kind in (Benchmark, BenchmarkColumns) for f in fields(kind) if f.name != "name")
         raise UserError(f"table of benchmark {name!r}: {error}; its keys: {allowed}") from None
-    if made.columns.counts not in COUNTS:
-        raise UserError(
-            f"table of benchmark {name!r}: counts = {made.columns.counts!r} is not one of {', '.join(COUNTS)}"
-        )
+    wrong = _wrong_with(made)
+    if wrong:
+        raise UserError(f"table of benchmark {name!r}: {wrong}")
     return made
+
+
+def _lacking(raw: Mapping[str, object]) -> list[str]:
+    """Keys without a default that a table has not."""
+    columns = raw.get("columns")
+    tables = ((Benchmark, raw), (BenchmarkColumns, columns if isinstance(columns, Mapping) else {}))
+    needed = [(f.name, table) for kind, table in tables for f in fields(kind)
+              if f.default is MISSING and f.default_factory is MISSING and f.name != "name"]  # fmt: skip
+    return [key for key, table in needed if key not in table]
+
+
+_PLAIN = {"str": (str, "a text"), "int": (int, "a whole number"), "bool": (bool, "true or false")}
+
+
+def _wrong_with(made: Benchmark) -> str | None:
+    """What keeps a table of known keys from being used, in words that follow its name."""
+    for part in (made, made.columns):
+        for f in fields(part):
+            kind, words = _PLAIN.get(str(f.type), (object, ""))
+            if not isinstance(getattr(part, f.name), kind):
+                return f"{f.name} must be {words}, not {getattr(part, f.name)!r}"
+    if made.columns.counts not in COUNTS:
+        return f"counts = {made.columns.counts!r} is not one of {', '.join(COUNTS)}"
+    if not made.source:
+        return "says not where its files are to be had: hub or get"
+    try:
+        for code in made.codes.values():
+            canonical(code)
+    except UserError as error:
+        return f"codes: {error}"
+    return None
 
 
 def _pattern(entry: str | Mapping[str, str]) -> tuple[str, str]:
