@@ -180,7 +180,7 @@ def test_a_database_is_not_merged_into_itself(replies: Path) -> None:
 
 
 def test_pruning_needs_a_yes_and_leaves_no_rows_without_a_reply(replies: Path) -> None:
-    clika("cache", "prune", "--model", "openai/test", "--db", replies, check=2)
+    clika("cache", "prune", "--model", "openai/test", "--db", replies, check=3)
     assert count(replies) == 12
     clika("cache", "prune", "--model", "openai/test", "--yes", "--db", replies)
     assert count(replies) == 0

@@ -104,6 +104,18 @@ def test_keys_are_not_kept_with_a_run(tmp_path: Path) -> None:
     assert secret.encode() not in (tmp_path / "c.db").read_bytes()
 
 
+def test_a_question_that_nobody_answers_changes_nothing_and_says_so(db: Path) -> None:
+    for command in (("runs", "delete", "last", "--replies"), ("cache", "prune", "--model", "mock/say:B")):
+        assert "nothing was changed; --yes goes on" in clika(*command, "--db", db, check=3).stderr
+    assert (len(listed(db)), count(db)) == (1, 8)
+
+
+def test_a_stored_model_is_suggested_for_a_name_that_is_its_end(db: Path) -> None:
+    for command in (("score", "-m", "say:B"), ("cache", "prune", "--yes", "--model", "say:B")):
+        assert "did you mean mock/say:B?" in clika(*command, "--db", db, check=2).stderr
+    assert count(db) == 8
+
+
 def test_deleting_a_run_keeps_the_replies_unless_told(db: Path) -> None:
     clika("runs", "delete", "last", "--yes", "--db", db)
     assert listed(db) == []

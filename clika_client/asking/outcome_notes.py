@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from clika_client.asking.budget import BudgetReached
 from clika_client.asking.workers import Outcome, Stopped
+from clika_client.common.wording import counted
 
 _SHOWN = 80
 """Characters of a served model's name that are kept."""
@@ -26,11 +27,11 @@ def about_this_run(outcome: Outcome) -> list[str]:
     """What is no news under a later table."""
     told = []
     if outcome.cost:
-        counted = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
+        tokens = f"{outcome.input_tokens:,} input and {outcome.output_tokens:,} output tokens"
         useless = f", {outcome.useless} of them of no use" if outcome.useless else ""
-        told.append(f"{outcome.spec}: {outcome.replies} replies cost ${outcome.cost:.4f} ({counted}){useless}")
+        told.append(f"{outcome.spec}: {counted(outcome.replies, 'reply')} cost ${outcome.cost:.4f} ({tokens}){useless}")
     if outcome.shared:
-        told.append(f"{outcome.spec}: {outcome.shared} answers came from another process on this database")
+        told.append(f"{outcome.spec}: {counted(outcome.shared, 'answer')} came from another process on this database")
     if isinstance(outcome.stop, BudgetReached):
         told.append(f"{outcome.spec}: stopped before exceeding --max-cost ({outcome.stop}); the row is partial")
     elif outcome.stop is not None and not isinstance(outcome.stop, Stopped):

@@ -11,6 +11,7 @@ from clika_cache import storable
 from clika_client.asking.budget import Budget, BudgetReached
 from clika_client.asking.plan import Plan, PlannedCell
 from clika_client.asking.source import QuestionSource
+from clika_client.common.wording import counted
 from clika_providers import Completion, ProviderError, Request, RunError, Usage
 from clika_providers.traffic.retry import before_retry
 
@@ -119,8 +120,8 @@ async def _finish_in_flight(
     flying = [task for task in tasks if not task.done()]
     if flying and grace_s > 0:
         tell(
-            f"{asker.plan.provider.spec}: stopping; up to {len(flying)} replies are on their way and are waited for, "
-            f"{grace_s:.0f} s at most (Ctrl-C again stops at once)"
+            f"{asker.plan.provider.spec}: stopping; {counted(len(flying), 'reply')} may be on the way: waiting for "
+            f"{'it' if len(flying) == 1 else 'them'}, {grace_s:.0f} s at most (Ctrl-C again stops at once)"
         )
         await asyncio.wait(flying, timeout=grace_s)
 

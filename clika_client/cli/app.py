@@ -139,7 +139,10 @@ def run(arguments: list[str] | None = None) -> None:
     except _UsageError as error:
         error.show()
         sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:  # a question answered with no, or not at all: every command asks before it acts
+        _say("nothing was changed; --yes goes on without being asked")
+        sys.exit(3)
+    except KeyboardInterrupt:
         _say("stopped; everything that arrived is kept, the same command resumes")
         sys.exit(3)
     except (BrokenPipeError, SystemExit) as left:

@@ -12,6 +12,7 @@ import typer
 from clika_client.cli.common import AsJson, err, language_tags, print_json
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.sets.benchmarks.hub import BenchmarkOffer
@@ -90,7 +91,7 @@ def _say_offer(offer: BenchmarkOffer) -> None:
     """Size and licence before anything is downloaded."""
     known = offer.benchmark
     typer.echo(
-        f"{known.title} from {known.hub} at {shown(offer.revision[:10])}: {len(offer.files)} files, "
+        f"{known.title} from {known.hub} at {shown(offer.revision[:10])}: {counted(len(offer.files), 'file')}, "
         f"{offer.size / 1e6:.1f} MB; licence {known.licence}",
         err=True,
     )
@@ -124,8 +125,8 @@ def _report(facts: Added, dropped: DroppedRows, as_json: bool) -> None:
         print_json({**dataclasses.asdict(facts), "dropped": rows})
         return
     typer.echo(
-        f"{shown(facts.name)}: {facts.items} items, {choices_text(facts.choices, facts.chance)}, "
-        f"{len(facts.languages)} languages ({', '.join(facts.languages)})"
+        f"{shown(facts.name)}: {counted(facts.items, 'item')}, {choices_text(facts.choices, facts.chance)}, "
+        f"{counted(len(facts.languages), 'language')} ({', '.join(facts.languages)})"
     )
     for (tag, reason), keys in dropped.rows.items():
         named = ", ".join(shown(key) for key in keys[:_SHOWN]) + (" …" if len(keys) > _SHOWN else "")
@@ -187,7 +188,7 @@ def facts_of(found: ProbeSet) -> list[tuple[str, str]]:
         from_ = f"{facts.path}" + (f" (revision {facts.revision})" if facts.revision else "")
         lines += [("files", from_), ("added", facts.added)]
         if facts.examples:
-            lines.append(("examples", f"{facts.examples} questions reserved for --shots"))
+            lines.append(("examples", f"{counted(facts.examples, 'question')} reserved for --shots"))
         lines += [("left out", f"{tag}: {n} ({why})") for tag, each in facts.dropped.items() for why, n in each.items()]
     if table.not_parallel:
         lines.append(("parallel", f"no: {table.not_parallel}"))

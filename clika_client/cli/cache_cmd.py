@@ -14,6 +14,7 @@ import typer
 from clika_client.cli import archive_files
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted, did_you_mean
 
 app = typer.Typer(help="Look after the database of replies.", no_args_is_help=True)
 
@@ -34,7 +35,9 @@ def stats(db: Db = None, as_json: AsJson = False) -> None:
         return
     console = out()
     console.print(
-        f"{found.path}: {found.bytes / 1e6:.1f} MB, {found.replies:,} replies, {found.prompts:,} prompts", markup=False
+        f"{found.path}: {found.bytes / 1e6:.1f} MB, {counted(found.replies, 'reply')}, "
+        f"{counted(found.prompts, 'prompt')}",
+        markup=False,
     )
     for kind, count in found.attempts.items():
         console.print(f"requests without an answer, {kind}: {count:,}", markup=False)
@@ -91,11 +94,11 @@ def export(
                     write(block)
     if done.left_out:
         raise UserError(
-            f"{done.left_out} replies could not be exported: what they refer to is damaged (`clika cache verify` says "
-            f"what); the other {done.replies} were"
+            f"{counted(done.left_out, 'reply')} could not be exported: what they refer to is damaged "
+            f"(`clika cache verify` says what); exported: {done.replies:,}"
         )
     if out_file is not None:
-        err().print(f"{out_file}: {done.replies} replies", markup=False)
+        err().print(f"{out_file}: {counted(done.replies, 'reply')}", markup=False)
 
 
 @app.command("import")
@@ -110,9 +113,9 @@ def import_(
         for file in files:
             with archive_files.reading(file) as lines:
                 done = archive.import_lines(database, str(file), lines)
-            err().print(f"{file}: {done.new} new replies of {done.read}", markup=False)
+            err().print(f"{file}: {counted(done.new, 'new reply')} of {done.read}", markup=False)
             if done.damage:
-                damaged.append(f"{done.damage}; the {done.read} replies before it are taken in")
+                damaged.append(f"{done.damage}; taken in from before it: {counted(done.read, 'reply')}")
     if damaged:
         raise UserError("\n".join(damaged))
 
@@ -129,7 +132,7 @@ def merge(
     with Store(database_path(db)) as store:
         for other in others:
             replies, cells = merge_files(store, other)
-            err().print(f"{other}: {replies} new replies, {cells} cells", markup=False)
+            err().print(f"{other}: {counted(replies, 'new reply')}, {counted(cells, 'cell')}", markup=False)
         for sentence in kinds_met(store):
             err().print(f"note: {sentence}", markup=False, soft_wrap=True)
 
@@ -157,17 +160,25 @@ def prune(
             moment = datetime.datetime.fromisoformat(before).replace(tzinfo=datetime.UTC).timestamp()
         except ValueError as error:
             raise UserError(f"--before {before!r} is not a date like 2026-11-21") from error
-    if not yes and not (sys.stdin.isatty() and typer.confirm("Delete these replies for good?", err=True)):
-        raise UserError("nothing was deleted; say --yes to delete without being asked")
     path = database_path(db)
     if not path.exists():
         raise UserError(f"there is no database at {path}")
+    if not yes and not typer.confirm("Delete these replies for good?", err=True):
+        raise typer.Abort
     with Store(path) as store:
+        if model is not None:
+            known = {str(row[0]) for row in store.database.connection.execute("SELECT spec FROM models")}
+            if model not in known:
+                meant = did_you_mean(model, sorted(known))
+                raise UserError(
+                    f"the database holds nothing of model {model!r}; {meant}"
+                    f"{' It has' if meant else 'it has'}: {', '.join(sorted(known)) or 'none'}"
+                )
         deleted = 0
         if not unanswered or before is not None or attempts:
             deleted = maintenance.prune(store.database, model=model, before=moment, attempts=attempts)
         silent = 0 if attempts else prune_unanswered(store, model)
-    err().print(f"{deleted} rows deleted; {silent} cells without any reply removed", markup=False)
+    err().print(f"{counted(deleted, 'row')} deleted; {counted(silent, 'cell')} without any reply removed", markup=False)
 
 
 @app.command("verify")
@@ -179,5 +190,5 @@ def verify(db: Db = None) -> None:
     with Database(path, read_only=True) as database:
         problems = maintenance.verify(database)
     if problems:
-        raise UserError(f"{path} has {len(problems)} problems:\n" + "\n".join(problems))
+        raise UserError(f"{path} has {counted(len(problems), 'problem')}:\n" + "\n".join(problems))
     out().print(f"{path} is sound", markup=False)

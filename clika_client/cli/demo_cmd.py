@@ -10,6 +10,7 @@ import typer
 from clika_client.cli.common import AsJson, Db, err
 from clika_client.cli.job import RunJob
 from clika_client.common.paths import home
+from clika_client.common.wording import counted
 
 _NEXT = """\
 Next, on models that matter:
@@ -58,9 +59,10 @@ def demo(
     console = err()
     size = GGUF.stat().st_size / 1e6
     console.print(
-        f"A demonstration, offline: {questions.n} questions of the built-in set atlas in {len(questions.languages)} "
-        f"languages ({', '.join(questions.languages)}), put to a {size:.1f} MB model that comes with clika and was "
-        "trained on little else. Its figures mean nothing beyond showing the tool: it was taught English best, other "
+        f"A demonstration, offline: {counted(questions.n, 'question')} of the built-in set atlas in "
+        f"{counted(len(questions.languages), 'language')} ({', '.join(questions.languages)}), put to a "
+        f"{size:.1f} MB model that comes with clika and was trained on little else. Its "
+        "figures mean nothing beyond showing the tool: it was taught English best, other "
         f"languages less, the last ones hardly.\nReplies are kept in {path}; asking again sends nothing.\n",
         markup=False,
         soft_wrap=True,
@@ -91,8 +93,9 @@ def _open(path: Path, as_json: bool) -> None:
 
     questions, speaker = open_demo()
     err().print(
-        f"The open form, offline: {questions.n} questions without options in {len(questions.languages)} languages. A "
-        "script answers, for the little model was taught letters alone: the figures show the report, and nothing "
+        f"The open form, offline: {counted(questions.n, 'question')} without options in "
+        f"{counted(len(questions.languages), 'language')}. A script answers, for the little model was "
+        "taught letters alone: the figures show the report, and nothing "
         f"else.\nWhat was written and how it was read: clika answers --db {path}\n",
         markup=False,
         soft_wrap=True,

@@ -28,6 +28,7 @@ from clika_client.cli.scoring_options import (
     opened,
 )
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 
 
 def export(
@@ -75,4 +76,4 @@ def export(
         if format_ not in (None, "sqlite", "parquet", "csv", "jsonl"):
             raise UserError(f"--format {format_!r} is none of sqlite, parquet, csv and jsonl")
         count = write(store, file, what, wanted, options, suffix=f".{format_}" if format_ else None)
-    err().print(f"{count:,} rows in {file}", markup=False, soft_wrap=True)
+    err().print(f"{counted(count, 'row')} in {file}", markup=False, soft_wrap=True)

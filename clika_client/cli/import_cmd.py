@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,7 +95,7 @@ def show_report(report: ImportReport, console: Console) -> None:
         f", {report.replies - report.new:,} already stored" if report.replies > report.new else ""
     )
     lines = [
-        f"Taken from {report.source}: {report.replies:,} replies ({stored}) in {report.cells:,} cells",
+        f"Taken from {report.source}: {counted(report.replies, 'reply')} ({stored}) in {counted(report.cells, 'cell')}",
         f"  models ({len(report.models)}): {_some(sorted(report.models))}",
         f"  sets: {', '.join(sorted(report.sets))}; languages: {', '.join(sorted(report.languages))}",
     ]
@@ -109,8 +110,8 @@ def show_report(report: ImportReport, console: Console) -> None:
         lines.append(f"  {report.missing:,} requests had failed: missing answers, not wrong ones")
     if report.changed:
         lines.append(
-            f"  {report.changed:,} replies differ from those already stored for the same question, or were to another "
-            "prompt; the stored ones were kept. Import them under another --prompt or --source to have both."
+            f"  not taken, {counted(report.changed, 'reply')}: unlike the one already stored for the same question, "
+            "or to another prompt; the stored is kept. Import them under another --prompt or --source to have both."
         )
     for title, counts in (("Files left out", report.skipped_files), ("Rows left out", report.skipped_rows)):
         if counts:

@@ -22,6 +22,7 @@ from clika_client.cli.scoring_options import (
 )
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.scoring.item_difficulty import Difficulty
@@ -89,9 +90,9 @@ def _print(part: ScoredSet, found: Difficulty, anchor: str) -> None:
 
     share = found.item_language_sd**2 / (found.item_sd**2 + found.item_language_sd**2)
     say(
-        f"{part.probe_set.name}: {len(found.items)} items, {found.models} models. Of the difficulty of a question "
-        f"in a language {share:.0%} is its own in that language (sd {found.item_language_sd:z.2f} logits), the rest is "
-        f"the item's in all languages (sd {found.item_sd:z.2f})."
+        f"{part.probe_set.name}: {counted(len(found.items), 'item')}, {counted(found.models, 'model')}. Of the "
+        f"difficulty of a question in a language {share:.0%} is its own in that language (sd "
+        f"{found.item_language_sd:z.2f} logits), the rest is the item's in all languages (sd {found.item_sd:z.2f})."
     )
     say(f"How much harder or easier than in {anchor}, in logits with 95 % interval (-1: odds of being right / 2.7):")
     for effect in sorted(found.effects, key=lambda e: e.effect):

@@ -15,6 +15,7 @@ from clika_client.cli.scoring_options import Languages, Models, Prompt, Sets, Se
 from clika_client.cli.server_options import InsecureHttp
 from clika_client.common.errors import IncompleteRun, StoppedRun, UserError
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.judging.judge import Case, Judged
@@ -120,7 +121,7 @@ def ask_judge(
     size = sum(len(m.content.encode("utf-8", "replace")) for case in chosen for m in case.request().messages) / 3.5
     each = price.estimate(size / len(chosen), MAX_TOKENS) if price is not None else None
     cost = "price unknown" if each is None else f"about ${len(chosen) * each:.4f} at most, if none is stored"
-    err().print(f"{spec}: {len(chosen):,} replies to judge, {cost}", markup=False, soft_wrap=True)
+    err().print(f"{spec}: {counted(len(chosen), 'reply')} to judge, {cost}", markup=False, soft_wrap=True)
     if dry_run:
         return None
     provider = connect(spec, replace(options, need_key=True))
@@ -181,7 +182,7 @@ def end(found: Judged) -> None:
         raise UserError(f"{found.stop}\nWhat was judged is kept; the same command judges the rest")
     if found.failed:
         reason, count = found.failed.most_common(1)[0]
-        raise IncompleteRun(f"{found.failed.total()} replies were not judged ({count} x {reason}); run it again")
+        raise IncompleteRun(f"{counted(found.failed.total(), 'reply')} not judged ({count} x {reason}); run it again")
 
 
 def _apart(found: Judged) -> Iterator[tuple[str, ...]]:

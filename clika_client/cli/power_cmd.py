@@ -9,6 +9,7 @@ import typer
 from clika_client.cli.common import AsJson, Db, database_path, language_tags, out, print_json
 from clika_client.cli.scoring_options import Anchor, Drop, Only, make_options, make_wanted, opened
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.scoring.power import Power
@@ -90,11 +91,11 @@ def _stored(chosen: ProbeSet, db: Db, languages: str | None) -> ScoredSet | None
 
 
 def _sentences(p: Power) -> list[str]:
-    clusters = f" in {p.clusters} clusters" if p.clusters else ""
-    tongues = f"{p.languages} language{'s' if p.languages != 1 else ''}"
+    clusters = f" in {counted(p.clusters, 'cluster')}" if p.clusters else ""
+    tongues = counted(p.languages, "language")
     said = [
-        f"{p.set}: {p.items} items{clusters}, {tongues}. Two models asked the same questions can be told apart, four "
-        "times out of five, from these differences in accuracy on (points):",
+        f"{p.set}: {counted(p.items, 'item')}{clusters}, {tongues}. Two models asked the same questions can be "
+        "told apart, four times out of five, from these differences in accuracy on (points):",
         f"  in the mean over the languages  {100 * p.mean:.1f}",
         f"  in one language                 {100 * p.one_language:.1f}",
     ]
@@ -106,7 +107,7 @@ def _sentences(p: Power) -> list[str]:
             f"four times out of five takes {p.items_needed:,} items."
         )
     where = (
-        f"From {p.stored} rows of stored answers to this set"
+        f"From {counted(p.stored, 'row')} of stored answers to this set"
         if p.stored
         else "Assumed, as no answers of two models to this set are stored that a correlation could be taken from"
     )

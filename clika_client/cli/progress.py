@@ -15,6 +15,7 @@ from clika_client.asking.plan import Plan
 from clika_client.asking.workers import Event
 from clika_client.common.ink import FAINT, WARNING
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 LINE_SECONDS = 10.0
 """How often a run without a terminal says how far it is."""
@@ -46,7 +47,7 @@ class _Line:
         seconds = max(time.monotonic() - self.started, 1e-6)
         said = [f"[{FAINT}]{escape(shown(language))}[/]", f"{self.done / seconds:.1f}/s"]
         said += [f"about {_lasting(_left(self.worked, self.work, seconds))} left"]
-        said += [f"{self.tokens:,} tokens"] if self.tokens and not brief else []
+        said += [counted(self.tokens, "token")] if self.tokens and not brief else []
         said += [f"${self.cost:.4f}"] if self.cost else []
         said += [f"[{WARNING}]{self.failed} failed[/]"] if self.failed else []
         return ", ".join(said)
@@ -139,7 +140,7 @@ class RunProgress:
         left = _left(self._worked, self._work, seconds)
         ending = f", {self._failed} failed" if self._failed else ""
         self._console.print(
-            f"{self._done}/{self._missing} asked, {self._done / seconds:.1f}/s, {self._tokens:,} tokens, "
+            f"{self._done}/{self._missing} asked, {self._done / seconds:.1f}/s, {counted(self._tokens, 'token')}, "
             f"about {_lasting(left)} left{ending}",
             highlight=False,
         )

@@ -11,6 +11,7 @@ import typer
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json, say_hanging
 from clika_client.common.errors import UserError
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.store.store import RunRow, Store
@@ -132,10 +133,10 @@ def delete(
     with _opened(db, write=True) as store:
         found = find_run(store, run)
         what = " and the replies that only it asked for" if replies else "; its replies stay"
-        if not yes and not typer.confirm(f"Delete run {found.run_id}{what}?"):
+        if not yes and not typer.confirm(f"Delete run {found.run_id}{what}?", err=True):
             raise typer.Abort
         gone = delete_run(store, found, replies)
-    err().print(f"run {found.run_id} deleted, {gone:,} replies with it", markup=False)
+    err().print(f"run {found.run_id} deleted, {counted(gone, 'reply')} with it", markup=False)
 
 
 def _again(context: typer.Context, name: str, db: Any, more: list[str], dry_run: bool) -> None:

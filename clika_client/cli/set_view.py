@@ -9,6 +9,7 @@ import typer
 
 from clika_client.cli import benchmarks_cmd
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.sets.probes import ProbeSet
@@ -57,7 +58,7 @@ def print_facts(found: ProbeSet, counts: dict[str, dict[str, Any]]) -> None:
     """Print a set's facts and how many items bear each tag."""
     reference = "none published (RA uses A = 1)" if found.reference is None else f"A = {found.reference:.3f}"
     choices = benchmarks_cmd.choices_text(found.k_range, found.chance)
-    typer.echo(f"{shown(found.name)} {shown(found.version)}: {found.n} items, {choices}")
+    typer.echo(f"{shown(found.name)} {shown(found.version)}: {counted(found.n, 'item')}, {choices}")
     typer.echo(f"reference  {reference}")
     typer.echo(f"licence    {shown(found.licence)}")
     typer.echo(f"source     {shown(found.source)}")
@@ -84,7 +85,7 @@ def _count(n: int | dict[str, int], languages: int) -> str:
     if len(n) > _MANY_LANGUAGES:
         few, most = min(n, key=lambda tag: n[tag]), max(n, key=lambda tag: n[tag])
         span = f"{n[few]} each" if n[few] == n[most] else f"{n[few]} in {few} to {n[most]} in {most}"
-        return f"({len(n)} languages: {span})"
+        return f"({counted(len(n), 'language')}: {span})"
     return f"({' '.join(f'{tag} {count}' for tag, count in n.items())})"
 
 

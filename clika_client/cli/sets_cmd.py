@@ -13,6 +13,7 @@ from clika_client.cli.common import AsJson, language_tags, out, print_json
 from clika_client.cli.set_view import facts_record, print_facts, print_questions, question_records, tag_counts
 from clika_client.common.errors import ClikaError, UserError
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 from clika_client.sets.packed import set_digest
 from clika_providers.install import install_hint
 
@@ -158,8 +159,8 @@ def add(
         raise UserError("--languages and --json belong to public benchmarks (see `clika sets list`)")
     for found in catalogue.add(name, *files, mapping=map_ or (), reference=reference):
         typer.echo(
-            f"{shown(found.name)}: {found.n} items, {_choices(found)}, {len(found.languages)} languages "
-            f"({', '.join(found.languages)})"
+            f"{shown(found.name)}: {counted(found.n, 'item')}, {_choices(found)}, "
+            f"{counted(len(found.languages), 'language')} ({', '.join(found.languages)})"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from clika_client.cli.grouped_help import Grouped
 from clika_client.common.errors import UserError
+from clika_client.common.wording import did_you_mean
 
 SUFFIX = ".toml"
 _NAMES = {"models": "model", "map": "columns", "json": "as_json"}
@@ -56,10 +56,8 @@ def study_arguments(command: Any, settings: Mapping[str, Any], rest: Sequence[st
         name = _NAMES.get(key, key.replace("-", "_"))
         if name not in params or name in _NOT_KEPT:
             known = sorted({*params, "models", "map"} - _NOT_KEPT - {"model", "columns"})
-            near = difflib.get_close_matches(key, known, 3)
             raise UserError(
-                f"{key!r} is no setting of a study"
-                + (f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}")
+                f"{key!r} is no setting of a study; {did_you_mean(key, known) or 'there are ' + ', '.join(known)}"
             )
         param = params[name]
         if given.isdisjoint((*param.opts, *param.secondary_opts)):

@@ -142,7 +142,7 @@ def upload(
     if key is None:
         raise UserError(f"no API key: set {names[0]}, or give --key-command")
     if not yes and not typer.confirm("Upload and start this job?", err=True):
-        raise typer.Exit(3)
+        raise typer.Abort
     teaching_job = hosted.HostedTeaching(base_url, key, output / hosted.STATE, insecure_http=insecure_http)
     note_material(output, material)
     job = teaching_job.start(teaching, model, epochs, suffix=suffix)

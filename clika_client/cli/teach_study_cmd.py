@@ -12,6 +12,7 @@ import typer
 from clika_client.cli.common import AsJson, err, out, print_json
 from clika_client.common.errors import IncompleteRun
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 
 if TYPE_CHECKING:
     from clika_client.conductivity.material import Material
@@ -135,10 +136,10 @@ def plan(
         )
         return
     lines = [
-        f"{len(list(found.cells()))} experiments: {len(models)} models, {', '.join(found.directions)}, "
-        f"{', '.join(found.languages)}, {found.seeds} seeds; {facts} test facts in each",
-        f"found with power {planning.POWER:.0%} at level {planning.LEVEL:.0%} over {pairs} pairs, if seeds spread by "
-        f"{seed_spread:g}: accuracy {power.above_chance - chance:.0%} above chance ({chance:.0%}), "
+        f"{counted(len(list(found.cells())), 'experiment')}: {counted(len(models), 'model')}, "
+        f"{', '.join(found.directions)}, {', '.join(found.languages)}, {found.seeds} seeds; {facts} test facts in each",
+        f"found with power {planning.POWER:.0%} at level {planning.LEVEL:.0%} over {counted(pairs, 'pair')}, if seeds "
+        f"spread by {seed_spread:g}: accuracy {power.above_chance - chance:.0%} above chance ({chance:.0%}), "
         f"or {power.between:.0%} between two pairs",
     ]
     if difference is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 
 PLAIN_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ message['content'] }}"
@@ -84,7 +85,9 @@ def encode(example: Example, tokenizer: Any, max_length: int) -> Tokens:
     tail = tokenizer(answer, add_special_tokens=False)["input_ids"]
     size = len(head) + len(tail)
     if size > max_length:
-        raise UserError(f"{example.messages[-1][1][:60]!r} has {size} tokens, more than max_length {max_length}")
+        raise UserError(
+            f"{example.messages[-1][1][:60]!r} has {counted(size, 'token')}, more than max_length {max_length}"
+        )
     return Tokens((*head, *tail), len(head))
 
 

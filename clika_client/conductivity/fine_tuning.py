@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 from clika_client.conductivity.examples import read_examples
 
 FEWEST_EXAMPLES = 10
@@ -55,7 +56,8 @@ class JobEstimate:
         return None if self.price is None else self.tokens * self.epochs * self.price / 1e6
 
     def __str__(self) -> str:
-        size = f"{self.examples:,} examples, about {self.tokens:,} tokens, {self.epochs} epochs"
+        seen = f"{counted(self.examples, 'example')}, about {counted(self.tokens, 'token')}"
+        size = f"{seen}, {counted(self.epochs, 'epoch')}"
         if self.dollars is None:
             return f"{size}: price unknown, see the service's price list"
         return f"{size}: about ${self.dollars:.2f} at ${self.price:g} per million trained tokens"
@@ -102,7 +104,9 @@ def estimate(teaching_file: Path, model: str, epochs: int, base_url: str, price:
     """
     examples = read_examples(teaching_file)
     if len(examples) < FEWEST_EXAMPLES:
-        raise UserError(f"{teaching_file} has {len(examples)} examples; services ask for at least {FEWEST_EXAMPLES}")
+        raise UserError(
+            f"{teaching_file} has {counted(len(examples), 'example')}; services ask for at least {FEWEST_EXAMPLES}"
+        )
     if epochs < 1:
         raise UserError(f"epochs must be at least 1, got {epochs}")
     text = sum(len(t.encode()) for e in examples for t in (*(content for _, content in e.messages), e.answer))

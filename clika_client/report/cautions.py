@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from clika_client.common.wording import counted
 from clika_client.report.open_verdicts import is_open
 from clika_client.report.signs import THIN, SignWords, lead
 from clika_client.report.table_layout import ScoreTable, TableRow
@@ -130,7 +131,7 @@ def dropped_items(table: ScoreTable, scores: Scores) -> str:
     count = scores.dropped.get(table.set, 0)
     said = [f"tagged {' or '.join(scores.drop)}"] if scores.drop else []
     said += [f"not tagged {' and '.join(scores.only)}"] if scores.only else []
-    return f"Left out in every language: {count} items {', or '.join(said)}."
+    return f"Left out in every language: {counted(count, 'item')} {', or '.join(said)}."
 
 
 def all_cells(table: ScoreTable) -> Iterator[Record]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.scoring.metrics.catalogue import SUMMARY_METRICS
 from clika_client.scoring.records import Figure, Record
@@ -56,7 +57,7 @@ def _worst_pairs(row: TableRow) -> str:
     middle = known[len(known) // 2][0]
     listed = ", ".join(f"{shown(a)}-{shown(b)} {_number(value)}" for value, a, b in known[:_WORST])
     return (
-        f"{len(known)} pairs, from {_number(known[0][0])} to {_number(known[-1][0])}, half of them below "
+        f"{counted(len(known), 'pair')}, from {_number(known[0][0])} to {_number(known[-1][0])}, half of them below "
         f"{_number(middle)}; least in common: {listed}. The whole matrix: clika report FILE.html, or --json."
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from clika_client.common.wording import counted
 from clika_client.report.cautions import (
     a_few,
     all_cells,
@@ -176,8 +177,9 @@ def _intervals(table: ScoreTable, scores: Scores) -> str:
         return "No intervals were computed (--bootstrap 0)."
     clusters = max((row.summary.clusters for row in table.rows if row.summary.clusters is not None), default=None)
     rows = [row.summary for row in table.rows if row.ranked]
-    alone = clusters is None or clusters >= table.items
-    units = f"{table.items} items" if alone else f"{clusters} clusters of the {table.items} items"
+    units = counted(table.items, "item")
+    if clusters is not None and clusters < table.items:
+        units = f"{counted(clusters, 'cluster')} of the {units}"
     said = f"95 % intervals: Wilson's, and for means and corrected figures by the jackknife over the {units}"
     if rows:
         half = max((row.other_ra_high - row.other_ra_low) / 2 for row in rows)
@@ -205,7 +207,7 @@ def reading_notes(scores: Scores) -> list[str]:
         found = [d for d in scores.reading_differences if (d.first, d.second) == (first, second)]
         listed = [_difference(d) for d in found]
         total = sum(d.differ for d in found)
-        said.append(f"The readings {first} and {second} differ on {total:,} replies: {a_few(listed)}.")
+        said.append(f"The readings {first} and {second} differ on {counted(total, 'reply')}: {a_few(listed)}.")
     return said
 
 

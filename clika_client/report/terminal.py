@@ -12,6 +12,7 @@ from rich.text import Text
 from clika_client.common.errors import UserError
 from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
+from clika_client.common.wording import counted
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
 from clika_client.report.notes import notes, reading_notes, shared_notes
@@ -106,7 +107,7 @@ def _title(table: ScoreTable) -> str:
     choices = "asked openly" if cell.verdicts else choices
     named = f"(version {table.version} " in table.set  # told apart from another of its name in this report
     split += f" · version {table.version}" if table.version > 1 and not named else ""
-    return f"{table.set}{split} · {table.items} items · {choices}"
+    return f"{table.set}{split} · {counted(table.items, 'item')} · {choices}"
 
 
 def _grid(

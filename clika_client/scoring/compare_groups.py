@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted, did_you_mean
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.differences import CORRECTED
 from clika_client.scoring.measure import measure
@@ -120,9 +121,10 @@ def _check(blocks: Sequence[AnswerGrid], groups: Groups) -> None:
     for name, models in groups.items():
         for model in models:
             if model not in known:
+                meant = did_you_mean(model, sorted(known))
                 raise UserError(
-                    f"--group {name}={model}: the database holds no answers of this model; it has: "
-                    + ", ".join(sorted(known))
+                    f"--group {name}={model}: the database holds no answers of this model; "
+                    f"{meant}{' It has' if meant else 'it has'}: {', '.join(sorted(known))}"
                 )
     seen: set[tuple[str, int]] = set()
     wanted = {model for models in groups.values() for model in models}
@@ -252,7 +254,8 @@ def _trade(rows: Sequence[GroupChange], field: str, title: str) -> str:
     estimates = {change.language: change.estimates[field] for change in rows}
     gains, losses = ([f"{t} {e.diff:+z.3f}" for t, e in estimates.items() if e.verdict == v] for v in (GAIN, LOSS))
     unclear = [language for language, e in estimates.items() if e.verdict == CANNOT_TELL]
-    rest = f"; cannot be told in {unclear[0] if len(unclear) == 1 else f'{len(unclear)} languages'}" if unclear else ""
+    where = unclear[0] if len(unclear) == 1 else counted(len(unclear), "language")
+    rest = f"; cannot be told in {where}" if unclear else ""
     if gains and losses:
         return f"{title} gained in {', '.join(gains)} and lost in {', '.join(losses)}: the gain was paid for{rest}"
     if gains:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import did_you_mean
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.chosen import Wanted
 from clika_client.scoring.compare import compare
@@ -51,9 +51,9 @@ def parse_gate(text: str) -> Gate:
         )
     known = (*CELL_FIELDS, *ROW_FIELDS)
     if field not in known or (language and field not in CELL_FIELDS):
-        near = difflib.get_close_matches(field, known, 3)
+        meant = did_you_mean(field, known)
         what = f"{field!r} has no languages" if field in known else f"there is no figure {field!r}"
-        raise UserError(f"--fail-below {text!r}: {what}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+        raise UserError(f"--fail-below {text!r}: {what}" + (f"; {meant}" if meant else ""))
     return Gate(field, language or None, limit)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from clika_client.common.answer_codes import Answers
 from clika_client.common.errors import UserError
+from clika_client.common.wording import did_you_mean
 from clika_client.scoring.answer_grid import AnswerGrid, gold_of, questions_of
 from clika_client.scoring.comparable import ComparableLanguages, compare_rows
 from clika_client.scoring.metrics import consistency, performance
@@ -98,7 +99,8 @@ def make_parts(
     _check_named([sets[i] for i in present], options)
     rows_of = {set_id: [block for block in blocks if block.key.set_id == set_id] for set_id in present}
     references = {set_id: _reference(sets[set_id], rows_of[set_id], options) for set_id in present}
-    _check_reference([sets[i] for i in present], {kind for _, kind in references.values()}, options)
+    kinds = {kind for _, kind in references.values()}
+    _check_reference([sets[i] for i in present], kinds, options, {block.key.model for block in blocks})
     kept = {set_id: kept_items(sets[set_id], options.drop, options.only) for set_id in present}
     if present and not any(map(len, kept.values())):
         names = ", ".join(sets[i].name for i in present)
@@ -173,12 +175,13 @@ def _accuracy_of(model: str, probe_set: ProbeSet, rows: Sequence[AnswerGrid], an
     return None
 
 
-def _check_reference(sets: Sequence[ProbeSet], kinds: Set[str], options: Options) -> None:
+def _check_reference(sets: Sequence[ProbeSet], kinds: Set[str], options: Options, models: Set[str]) -> None:
     """A reference that one set cannot use is noted beside that set; raises UserError for one that none can use."""
     if kinds == {NOT_ASKED}:
+        meant = did_you_mean(str(options.reference), sorted(models))
         raise UserError(
             f"--reference {options.reference!r}: no stored answers of a model of this name in {options.anchor!r}; "
-            "give a fraction, or the name of a model that has been asked"
+            f"{meant}{' Give' if meant else 'give'} a fraction, or the name of a model that has been asked"
         )
     if kinds and kinds <= {NOT_ASKED, TOO_LOW}:
         chances = ", ".join(f"{one.chance:g} for set {one.name!r}" for one in sets)

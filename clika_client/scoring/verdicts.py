@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from clika_client.common.wording import counted
 from clika_client.scoring.differences import Comparison, Difference
 from clika_client.scoring.paired import CANNOT_TELL, PairedEstimate
 
@@ -27,7 +28,9 @@ def summary(comparison: Comparison) -> list[str]:
 
 def _overall(comparison: Comparison, mean: Difference, where: str) -> str:
     accuracy, corrected = mean.accuracy, mean.en_co_chance_corrected
-    over = f"mean over {len(mean.languages)} languages" if len(mean.languages) > 1 else "".join(mean.languages)
+    over = (
+        f"mean over {counted(len(mean.languages), 'language')}" if len(mean.languages) > 1 else "".join(mean.languages)
+    )
     if comparison.languages_of_one:
         name = comparison.a.removesuffix(f" in {comparison.anchor}")
         if not accuracy.defined:
@@ -94,7 +97,7 @@ def _accuracy(comparison: Comparison, rows: Sequence[Difference]) -> Iterator[st
 def _unclear(rows: Sequence[Difference]) -> Iterator[str]:
     unclear = [d.language for d in rows if d.accuracy.verdict == CANNOT_TELL]
     if unclear:
-        yield f"{min(d.n for d in rows)} items cannot tell the two apart in {', '.join(unclear)}"
+        yield f"{counted(min(d.n for d in rows), 'item')} cannot tell the two apart in {', '.join(unclear)}"
 
 
 def _consistency(comparison: Comparison, rows: Sequence[Difference]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 from clika_client.sets.jsonl import decode, first_character, read_bytes, read_jsonl
 from clika_providers.install import install_hint
 
@@ -78,7 +79,7 @@ def _csv(path: Path) -> Iterator[tuple[Place, dict[str, Any]]]:
                 cells.pop()
             if len(cells) != len(columns):
                 raise UserError(
-                    f"{path}, {place}: {len(cells)} cells under {len(columns)} columns; "
+                    f"{path}, {place}: {counted(len(cells), 'cell')} under {counted(len(columns), 'column')}; "
                     "put text that holds the separator between double quotes"
                 )
             row = zip(columns, cells, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 from clika_client.report.signs import ANCHOR, sign_of
 from clika_client.report.table_layout import ScoreTable, TableRow
 from clika_client.report.terminal import FIGURES
@@ -70,7 +71,9 @@ def printed(
             raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
     turned = len(table.rows) < len(table.languages) if transpose is None else transpose
     name = table.set if table.split is None else f"{table.set}, {table.split}"
-    about = f"{name}: {table.items} items, {len(table.languages)} languages, anchor {scores.anchor}"
+    about = (
+        f"{name}: {counted(table.items, 'item')}, {counted(len(table.languages), 'language')}, anchor {scores.anchor}"
+    )
     summary = _summary(table, f"{about}; others: mean over the other languages.")
     by_language = [
         _languages(table, field, f"{name}: {TITLES.get(field, field)} by language.", signs) for field in show

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from clika_client.common.wording import counted
 from clika_client.report.colours import step_of
 from clika_client.report.page.facts import spell
 from clika_client.report.signs import sign_of
@@ -32,7 +33,7 @@ def _cell(row: TableRow, tag: str, field: str) -> str:
     said = spell(value) + sign_of(row, tag, field)
     if record.flags:
         return f'<td class="flag" title="{escape(", ".join(record.flags))}">{said}</td>'
-    ends = "" if math.isnan(low) else f' title="{spell(low)} to {spell(high)}, {record.n} items"'
+    ends = "" if math.isnan(low) else f' title="{spell(low)} to {spell(high)}, {counted(record.n, "item")}"'
     return f'<td class="h{step_of(value)}"{ends}>{said}</td>'
 
 

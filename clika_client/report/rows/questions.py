@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +10,7 @@ import numpy as np
 from clika_client.answers.cells import CellAnswers, read_cell
 from clika_client.common.answer_codes import MISSING, Bools
 from clika_client.common.errors import UserError
+from clika_client.common.wording import did_you_mean
 from clika_client.report.rows.rows import CellRows, Row, item_row, replies_of, reply_cells
 from clika_client.scoring.answer_grid import gold_of
 from clika_client.scoring.chosen import Wanted
@@ -117,8 +117,7 @@ def _check(parts: Sequence[CellRows], wish: Wish) -> None:
     if wish.item is not None:
         known = list(dict.fromkeys(item.item_id for part in parts for item in part.probe_set.items))
         if wish.item not in known:
-            near = difflib.get_close_matches(wish.item, known, 3, 0.5)
             raise UserError(
-                f"--item {wish.item!r} is in none of the sets shown"
-                + (f"; did you mean {' or '.join(near)}?" if near else f"; they begin with {', '.join(known[:3])}")
+                f"--item {wish.item!r} is in none of the sets shown; "
+                + (did_you_mean(wish.item, known) or f"they begin with {', '.join(known[:3])}")
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from clika_client.common.wording import counted
 from clika_client.sets.atlas import sources, tiers
 from clika_client.sets.atlas.baselines import GROUPS, BlindItem, by_length, majority
 from clika_client.sets.atlas.curated import Curated
@@ -28,7 +29,7 @@ def texts(
             "blind by length": _by_length(asked, names),
             "names": "read to the end in all languages, held against GeoNames, GNOME's places, iso-codes and "
             f"i18n-iso-countries, {put_right} put right; not by native speakers",
-            "reserved": f"{held} items more are never asked: examples for prompts are taken from them",
+            "reserved": f"{counted(held, 'item')} more are never asked: examples for prompts are taken from them",
         },
         "atlas-names": {
             "as of": as_of,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from clika_client.common.errors import UserError
+from clika_client.common.wording import counted
 from clika_client.sets.benchmarks.columns import NoColumn
 from clika_client.sets.benchmarks.files import Files
 from clika_client.sets.benchmarks.finish import FINISHERS
@@ -54,7 +55,10 @@ def read_table(file: Path) -> Iterator[tuple[str, Row]]:
     _, header = next(rows, ("", []))
     for place, cells in rows:
         if len(cells) != len(header):
-            raise UserError(f"{file}, {place}: {len(cells)} cells under {len(header)} columns; download it again")
+            raise UserError(
+                f"{file}, {place}: {counted(len(cells), 'cell')} under "
+                f"{counted(len(header), 'column')}; download it again"
+            )
         yield place, dict(zip(header, cells, strict=True))
 
 
