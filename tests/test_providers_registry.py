@@ -50,7 +50,7 @@ def test_a_spec_is_split_at_its_first_slash() -> None:
         ("models/tiny.gguf", "write gguf/models/tiny.gguf"),
         ("http://localhost:8000/v1", "--base-url"),
         ("", "providers: "),
-        ("nobody/model", "Providers: anthropic"),
+        ("nobody/model", "providers: anthropic"),
     ],
 )
 def test_a_wrong_spec_is_told_with_its_cure(spec: str, cure: str) -> None:

@@ -44,8 +44,8 @@ def parse_spec(spec: str) -> tuple[str, str]:
     if not slash:
         raise RunError(f"{spec!r} is not a model: write PROVIDER/MODEL; providers: {names}", code="spec")
     near = difflib.get_close_matches(name, provider_names(), 1)
-    hint = f"; did you mean {near[0]}/{model}?" if near else "."
-    raise RunError(f"no provider is called {name!r}{hint} Providers: {names}", code="spec")
+    hint = f"; did you mean {near[0]}/{model}?" if near else ";"
+    raise RunError(f"no provider is called {name!r}{hint} providers: {names}", code="spec")
 
 
 def connect(spec: str, options: ProviderOptions | None = None) -> Provider:

@@ -203,9 +203,9 @@ def _by_name(model: str, known: Iterable[tuple[str, Path, str]]) -> Path:
         return next(iter(hits.values()))
     if hits:
         places = ", ".join(repr(str(path)) for path in hits.values())
-        raise BadModelFile(f"{model!r} is the name of {len(hits)} files: {places}. Give the path of one")
+        raise BadModelFile(f"{model!r} is the name of {len(hits)} files: {places}; give the path of one")
     near = get_close_matches(model, by_name, n=3, cutoff=0.4)
-    hint = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else "."
+    hint = f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ";"
     raise BadModelFile(
-        f"no model file {model!r}, here or in the usual places{hint} List them: clika models list --local"
+        f"no model file {model!r}, here or in the usual places{hint} list them: clika models list --local"
     )

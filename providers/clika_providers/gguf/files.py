@@ -117,7 +117,7 @@ def _parts(first: Path, count: int) -> list[Path]:
 def _check_whole(header: Header) -> None:
     if header.size < header.data_end:
         raise BadModelFile(
-            f"{str(header.path)!r} is truncated: {header.size} bytes of {header.data_end}. Download it again"
+            f"{str(header.path)!r} is truncated: {header.size} bytes of {header.data_end}; download it again"
         )
 
 

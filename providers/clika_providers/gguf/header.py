@@ -121,7 +121,7 @@ class _Cursor:
     def cut(self, wanted: int) -> BadModelFile:
         return BadModelFile(
             f"{str(self.path)!r} is truncated: its header says {wanted} more bytes at byte {self.at}, but the file "
-            f"ends at {len(self.data)}. Download it again."
+            f"ends at {len(self.data)}; download it again"
         )
 
     def take(self, form: str) -> int | float | bool:
@@ -183,14 +183,14 @@ def read_header(path: Path) -> Header:
 
 def _not_gguf(path: Path, magic: bytes, size: int) -> str:
     if size == 0:
-        return f"{str(path)!r} is empty. Download it again."
+        return f"{str(path)!r} is empty; download it again"
     if magic[:4] == b"GGUF":
-        return f"{str(path)!r} is truncated: only {size} bytes. Download it again."
+        return f"{str(path)!r} is truncated: only {size} bytes; download it again"
     if magic[:4] == b"vers":
-        return f"{str(path)!r} is a Git LFS pointer, not the model itself. Fetch it with: git lfs pull"
+        return f"{str(path)!r} is a Git LFS pointer, not the model itself; fetch it with: git lfs pull"
     return (
-        f"{str(path)!r} is not a GGUF file: it starts with {magic!r} instead of b'GGUF'. "
-        "Only GGUF models run here; look for a GGUF version of the model."
+        f"{str(path)!r} is not a GGUF file: it starts with {magic!r} instead of b'GGUF'; "
+        "only GGUF models run here: look for a GGUF version of the model"
     )
 
 
