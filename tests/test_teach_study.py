@@ -213,6 +213,6 @@ def test_a_plan_states_power_memory_and_time_and_teaches_nothing(
     work = 6 * model["parameters"] * model["steps"] * model["tokens_per_step"]
     assert model["minutes"] == pytest.approx(work / 1e9 / 60, abs=0.2)
     said = clika("teach", "plan", path).stdout
-    assert "2 experiments: 1 models, from-en, de, 2 seeds; 8 test facts in each" in said
+    assert "2 experiments: 1 model, from-en, de, 2 seeds; 8 test facts in each" in said
     assert f"{model['minutes']:.0f} minutes of teaching in all" in said
     assert not (tmp_path / "small").exists()
