@@ -180,6 +180,23 @@ def test_the_users_requests_per_minute_are_kept() -> None:
     assert arrived[-1] - arrived[0] == pytest.approx(1.0, abs=0.06)
 
 
+def test_the_pace_is_kept_in_a_loop_whose_handles_do_not_tell_when() -> None:
+    """As those of uvloop for waits under half a millisecond; Ray runs its actors in it."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is installed for development")
+
+    async def calls(limiter: RateLimiter) -> float:
+        async def call() -> None:
+            async with limiter.slot():
+                await asyncio.sleep(0)
+
+        started = asyncio.get_running_loop().time()
+        await asyncio.gather(*(call() for _ in range(400)))
+        return asyncio.get_running_loop().time() - started
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(calls(RateLimiter(64, rpm=120_000))) > 0.1
+
+
 def test_the_users_tokens_per_minute_are_kept_by_what_replies_say() -> None:
     async def work(server: Simulated) -> list[float]:
         await server.ask(31, 4)

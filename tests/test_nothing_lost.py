@@ -211,7 +211,7 @@ def test_a_second_stop_waits_for_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         # Two signals at once are one: the first has been understood when its sentence is there.
-        first = next(line for line in process.stderr if "are waited for" in line)
+        first = next(line for line in process.stderr if "waiting for" in line)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=600)
     assert process.returncode == 3, first + errors

@@ -72,7 +72,9 @@ class RateLimiter:
         self.in_flight = 0
         self.refused = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._wakes_at = 0.0
+        """When the timer goes off, by the loop's clock; uvloop's handle of a short wait does not tell."""
         self._not_before = 0.0
         self._user = (Pacer(rpm / 60 if rpm else None), Pacer(tpm / 60 if tpm else None))
         self._header = Pacer()
@@ -161,10 +163,12 @@ class RateLimiter:
 
     def _wake_in(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
         if self._timer is not None:
-            if self._timer.when() <= loop.time() + seconds:
+            if self._wakes_at <= at:
                 return  # it will look again, and set a new timer if it is still too early
             self._timer.cancel()
+        self._wakes_at = at
         self._timer = loop.call_later(seconds, self._on_timer)
 
     def _on_timer(self) -> None:
