@@ -135,7 +135,7 @@ def printed(shown: Scores) -> dict[tuple[str, str, str], str]:
     found: dict[tuple[str, str, str], str] = {}
     name, ends = "", {}
     for line in text.getvalue().splitlines():
-        if " items · 3 choices" in line:
+        if re.search(r" items? · 3 choices", line):
             name = line.partition(" · ")[0]
         elif line.startswith("model "):
             # Columns are aligned to the right: a figure ends where its language's name ends, give or take a mark.

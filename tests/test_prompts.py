@@ -255,7 +255,7 @@ def test_a_template_with_too_few_labels_is_refused_when_it_is_used(tmp_path: Pat
 
 
 def test_a_template_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone\.txt: cannot read this prompt template"):
+    with pytest.raises(UserError, match=r"gone\.txt: cannot read this prompt template: .*; check its path"):
         get_style(str(tmp_path / "gone.txt"))
     (tmp_path / "mine.txt").write_bytes(b"{question} \xff {choices}")
     with pytest.raises(UserError, match=r"mine\.txt: not UTF-8 text \(byte 11\)"):

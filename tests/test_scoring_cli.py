@@ -162,7 +162,7 @@ def test_any_figure_can_be_shown_and_all_languages_together(database: Path) -> N
     assert "en-CO of all pairs" in text
     assert "Mother tongue" in text
     message = clika("score", "--db", database, "--show", "acuracy", check=2).stderr
-    assert "choose from coverage, accuracy, ra" in message
+    assert "did you mean accuracy? choose from coverage, accuracy, ra" in " ".join(message.split())
 
 
 def test_where_two_readings_differ_is_said_under_the_tables(database: Path) -> None:

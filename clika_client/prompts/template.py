@@ -53,7 +53,9 @@ def read_template(path: Path) -> Style:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot read this prompt template: {error.strerror}") from None
+        raise UserError(
+            f"{path}: cannot read this prompt template: {error.strerror}; check its path (docs/prompts.md shows one)"
+        ) from None
     template = _parse(str(path), text)
     digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 

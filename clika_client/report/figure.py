@@ -13,7 +13,7 @@ from clika_client.common.files import replacing
 from clika_client.common.safe_text import shown
 from clika_client.report.colours import step_of, steps
 from clika_client.report.table_layout import ScoreTable, tables
-from clika_client.report.terminal import FIGURES
+from clika_client.report.terminal import FIGURES, check_figures
 from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Record, Scores
 from clika_providers.install import install_hint
@@ -57,9 +57,7 @@ def save_figure(scores: Scores, path: Path, look: Look = USUAL) -> None:
     """
     if path.suffix not in FORMATS:
         raise UserError(f"cannot draw {path.name!r}: the suffix chooses the format, one of {', '.join(FORMATS)}")
-    for field in look.show:
-        if field not in (*FIGURES, PAIRS):
-            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join((*FIGURES, PAIRS))}")
+    check_figures(look.show, (*FIGURES, PAIRS))
     if not scores.records:
         raise UserError("there is nothing to draw: no scores")
     try:

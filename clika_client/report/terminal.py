@@ -12,7 +12,7 @@ from rich.text import Text
 from clika_client.common.errors import UserError
 from clika_client.common.ink import FAINT
 from clika_client.common.safe_text import shown
-from clika_client.common.wording import counted
+from clika_client.common.wording import counted, did_you_mean
 from clika_client.report.conclusions import conclusions
 from clika_client.report.details import render_details
 from clika_client.report.notes import notes, reading_notes, shared_notes
@@ -58,7 +58,7 @@ def render(
 
     Raises UserError for an unknown figure.
     """
-    _check_figures(show)
+    check_figures(show)
     if not scores.records:
         console.print("No answers to score yet.")
     found = tables(scores)
@@ -164,10 +164,13 @@ def _over_others(row: TableRow, field: str) -> tuple[float, float, float]:
     return (sum(known) / len(known) if known else math.nan), math.nan, math.nan
 
 
-def _check_figures(show: Sequence[str]) -> None:
+def check_figures(show: Sequence[str], known: Sequence[str] = FIGURES) -> None:
+    """Raises UserError for a figure that cannot be shown, with the one that may be meant."""
     for field in show:
-        if field not in FIGURES:
-            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
+        if field not in known:
+            meant = did_you_mean(field, known)
+            hint = f"{meant} " if meant else ""
+            raise UserError(f"--show {field!r} is not a figure of a record; {hint}choose from {', '.join(known)}")
 
 
 def _value(row: TableRow, language: str, field: str, console: Console) -> Text:

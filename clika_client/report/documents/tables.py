@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clika_client.common.errors import UserError
 from clika_client.common.wording import counted
 from clika_client.report.signs import ANCHOR, sign_of
 from clika_client.report.table_layout import ScoreTable, TableRow
-from clika_client.report.terminal import FIGURES
+from clika_client.report.terminal import check_figures
 from clika_client.scoring.metrics.catalogue import TITLES
 from clika_client.scoring.records import Scores
 
@@ -66,9 +65,7 @@ def printed(
 
     Raises UserError for an unknown figure.
     """
-    for field in show:
-        if field not in FIGURES:
-            raise UserError(f"--show {field!r} is not a figure of a record; choose from {', '.join(FIGURES)}")
+    check_figures(show)
     turned = len(table.rows) < len(table.languages) if transpose is None else transpose
     name = table.set if table.split is None else f"{table.set}, {table.split}"
     about = (
