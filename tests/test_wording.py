@@ -2,7 +2,7 @@
 
 import pytest
 
-from clika_client.common.wording import counted, did_you_mean, nearest
+from clika_client.common.wording import counted, did_you_mean, instead, nearest
 
 STORED = ["openai/atlas-large", "openai/atlas-mid", "gguf/Qwen3-4B.gguf", "mock/pick:1"]
 
@@ -41,3 +41,10 @@ def test_a_name_without_its_provider_or_mistyped_finds_the_stored_one_first(type
 
 def test_nothing_is_suggested_for_a_name_like_no_other() -> None:
     assert did_you_mean("claude", STORED) == did_you_mean("", STORED) == did_you_mean("e", ["mock/false"]) == ""
+
+
+def test_a_wrong_name_is_followed_by_what_may_be_meant_and_all_there_are() -> None:
+    stored = ("openai/m-large", "mock/a")
+    assert instead("m-large", stored) == "did you mean openai/m-large? It has: mock/a, openai/m-large"
+    assert instead("claude", stored) == "it has: mock/a, openai/m-large"
+    assert instead("claude", ()) == "it has: none"

@@ -14,7 +14,7 @@ import typer
 from clika_client.cli import archive_files
 from clika_client.cli.common import AsJson, Db, database_path, err, out, print_json
 from clika_client.common.errors import UserError
-from clika_client.common.wording import counted, did_you_mean
+from clika_client.common.wording import counted, instead
 
 app = typer.Typer(help="Look after the database of replies.", no_args_is_help=True)
 
@@ -169,11 +169,7 @@ def prune(
         if model is not None:
             known = {str(row[0]) for row in store.database.connection.execute("SELECT spec FROM models")}
             if model not in known:
-                meant = did_you_mean(model, sorted(known))
-                raise UserError(
-                    f"the database holds nothing of model {model!r}; {meant}"
-                    f"{' It has' if meant else 'it has'}: {', '.join(sorted(known)) or 'none'}"
-                )
+                raise UserError(f"the database holds nothing of model {model!r}; {instead(model, known)}")
         deleted = 0
         if not unanswered or before is not None or attempts:
             deleted = maintenance.prune(store.database, model=model, before=moment, attempts=attempts)

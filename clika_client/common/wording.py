@@ -36,3 +36,13 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
     """`did you mean atlas or atlas-names?`; empty where nothing is near."""
     near = nearest(name, known, most)
     return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def instead(name: str, known: Iterable[str]) -> str:
+    """What follows a stored name that is not there: what may be meant, and all there are.
+
+    `did you mean openai/m? It has: mock/a, openai/m`; `it has: none`.
+    """
+    names = sorted(known)
+    meant, listed = did_you_mean(name, names), ", ".join(names) or "none"
+    return f"{meant} It has: {listed}" if meant else f"it has: {listed}"

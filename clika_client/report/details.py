@@ -69,7 +69,7 @@ def _say(console: Console, keys: Sequence[str], titles: Sequence[str], lines: Se
     left = console.width - sum(names) - len(names)
     widths = [_widest(title.split(), (figures[i] for _, figures in lines)) for i, title in enumerate(titles)]
     for block in _blocks(widths, left):
-        grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+        grid = _grid()
         for key, width in zip(keys, names, strict=True):
             grid.add_column(key, width=width, overflow="fold")
         for i in block:
@@ -77,6 +77,10 @@ def _say(console: Console, keys: Sequence[str], titles: Sequence[str], lines: Se
         for words, figures in lines:
             grid.add_row(*(Text(shown(word)) for word in words), *(figures[i] for i in block))
         console.print(grid)
+
+
+def _grid() -> Table:
+    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
 
 
 def _widest(words: Sequence[str], values: Iterable[str]) -> int:
@@ -124,7 +128,7 @@ def _mother_tongue(rows: Iterable[tuple[TableRow, str]], console: Console) -> No
 
 
 def _pairs(row: TableRow) -> Table:
-    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    grid = _grid()
     grid.add_column("")
     for language in row.summary.languages:
         grid.add_column(shown(language), justify="right")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from clika_client.common.errors import UserError
-from clika_client.common.wording import did_you_mean
+from clika_client.common.wording import instead
 from clika_client.scoring.answer_grid import RowKey
 from clika_client.scoring.model_facts import facts_of
 from clika_client.scoring.set_versions import SetVersion, chosen_versions, distinct_names, version_notes, versions_of
@@ -218,12 +218,7 @@ def chosen_cells(
         known = {name for cell in cells for name in names_of(cell)}
         for value in values:
             if value not in known:
-                listed = ", ".join(sorted(known)) or "none"
-                meant = did_you_mean(value, sorted(known))
-                raise UserError(
-                    f"the database holds no answers for {word} {value!r}; {meant}"
-                    f"{' It has' if meant else 'it has'}: {listed}"
-                )
+                raise UserError(f"the database holds no answers for {word} {value!r}; {instead(value, known)}")
         if values:
             kept = [cell for cell in kept if set(names_of(cell)) & set(values)]
     return kept

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from clika_client.common.errors import UserError
-from clika_client.common.wording import counted, did_you_mean
+from clika_client.common.wording import counted, instead
 from clika_client.scoring.answer_grid import AnswerGrid
 from clika_client.scoring.differences import CORRECTED
 from clika_client.scoring.measure import measure
@@ -121,10 +121,8 @@ def _check(blocks: Sequence[AnswerGrid], groups: Groups) -> None:
     for name, models in groups.items():
         for model in models:
             if model not in known:
-                meant = did_you_mean(model, sorted(known))
                 raise UserError(
-                    f"--group {name}={model}: the database holds no answers of this model; "
-                    f"{meant}{' It has' if meant else 'it has'}: {', '.join(sorted(known))}"
+                    f"--group {name}={model}: the database holds no answers of this model; {instead(model, known)}"
                 )
     seen: set[tuple[str, int]] = set()
     wanted = {model for models in groups.values() for model in models}
